@@ -1,0 +1,28 @@
+"""The one exception that people see, and the suggestion that goes with a misspelt word.
+
+Bad input never ends in a traceback: a `UserError` carries one sentence that says what was expected,
+what arrived and how to fix it. The command line prints it and exits with code 2; in Python it is a
+`ValueError`, so notebooks and tests treat it as such.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """Input that we cannot use, explained in one sentence with its fix."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the nearest known words, or their list when none is near.
+
+    >>> did_you_mean("adma", ["sgd", "adam"])
+    "Did you mean 'adam'?"
+    >>> did_you_mean("zzz", ["sgd", "adam"])
+    'Known: adam, sgd.'
+    """
+    candidates = sorted(known)
+    near = difflib.get_close_matches(word.lower(), candidates, n=3, cutoff=0.6)
+    if near:
+        return "Did you mean " + " or ".join(repr(name) for name in near) + "?"
+    return f"Known: {', '.join(candidates)}."

@@ -1,0 +1,34 @@
+"""Shared fixtures: no test may reach the network or the user's own cache and database."""
+
+import os
+import socket
+
+import pytest
+import torch
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path, monkeypatch):
+    """Give every test its own cache folder and its own working folder."""
+    monkeypatch.setenv("RETROPROP_CACHE", str(tmp_path / "cache"))
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch):
+    """Fail on any connection that is not to this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = address[0]
+            if host not in ("127.0.0.1", "::1", "localhost"):
+                raise AssertionError(f"a test tried to reach {host}: the project works offline")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
