@@ -1,4 +1,4 @@
-"""The one exception that people see, and the suggestion that goes with a misspelt word.
+"""The exceptions that people meet, and the suggestion that goes with a misspelt word.
 
 Bad input never ends in a traceback: a `UserError` carries one sentence that says what was expected,
 what arrived and how to fix it. The command line prints it and exits with code 2; in Python it is a
@@ -11,6 +11,10 @@ from collections.abc import Iterable
 
 class UserError(ValueError):
     """Input that we cannot use, explained in one sentence with its fix."""
+
+
+class Interrupted(Exception):  # noqa: N818 - it is no error
+    """The person asked to stop (Ctrl-C, SIGTERM); what is recorded is kept."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

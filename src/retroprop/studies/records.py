@@ -475,12 +475,16 @@ class Records:
             UserError: If there is no such run.
         """
         with self._reading() as connection:
-            row = connection.execute(sa.select(_runs).where(_runs.c.id == run_id)).mappings().first()
+            row = (
+                connection.execute(sa.select(_runs).where(_runs.c.id == run_id)).mappings().first()
+            )
             if row is None:
                 last = connection.execute(sa.select(sa.func.max(_runs.c.id))).scalar()
                 held = f"runs 1 to {last}" if last else "no run yet"
                 raise UserError(f"there is no run {run_id}: {self.location} holds {held}.")
-            epochs = _epochs_by_run(connection, sa.select(_epochs).where(_epochs.c.run_id == run_id))
+            epochs = _epochs_by_run(
+                connection, sa.select(_epochs).where(_epochs.c.run_id == run_id)
+            )
         return RunRecord(**row, epochs=tuple(epochs.get(run_id, ())))
 
     # -- the edge -----------------------------------------------------------------------------

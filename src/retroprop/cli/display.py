@@ -1,0 +1,224 @@
+"""What `retroprop run` shows while it works: one line per cell and the remaining time of it all."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from retroprop.data import CATALOG
+from retroprop.studies.messages import EpochReport
+from retroprop.studies.plan import Plan
+from retroprop.studies.records import EpochRecord, RunRecord
+
+
+@dataclass
+class _Cell:
+    """One cell of the grid: its newest epoch by run, over the seeds."""
+
+    label: str
+    population: str
+    newest: dict[int, EpochRecord] = field(default_factory=dict)
+    diverged: set[int] = field(default_factory=set)
+
+
+@dataclass
+class _Progress:
+    """How far a population is, in visited examples, and how fast it went in this session."""
+
+    total: int
+    done: int = 0
+    predicted_s: float = 0.0
+    since: float | None = None
+    done_before: int = 0
+
+    def remaining_s(self) -> float | None:
+        """Seconds to go at the measured speed; None before there is a measure."""
+        if self.since is None or self.done <= self.done_before:
+            return None
+        speed = (self.done - self.done_before) / (time.monotonic() - self.since)
+        return (self.total - self.done) / speed
+
+
+class StudyDisplay:
+    """A live table on a terminal; one line per recorded epoch elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        """Show on this console."""
+        self.console = console
+        self.live: Live | None = None
+
+    def start(self, plan: Plan, runs: Sequence[RunRecord], workers: int) -> None:
+        """Lay out one line per cell, with what is recorded already."""
+        study = plan.study
+        info = CATALOG[study.dataset]
+        self.epochs, self.workers = study.epochs, workers
+        self.n_train = round(info.n_train * (1 - study.split.validation))
+        per_population = self.n_train * study.epochs * len(study.seeds)
+        self.populations = {
+            p.name: _Progress(total=per_population, predicted_s=p.predicted_s)
+            for p in plan.populations
+        }
+        self.cells: dict[str, _Cell] = {}
+        self.cell_of_run: dict[int, _Cell] = {}
+        self.epochs_of: dict[str, int] = {}
+        for run in runs:
+            label = "  ".join(
+                f"{value:g}" if isinstance(value, float) else str(value)
+                for value in run.cell.values()
+            )
+            cell = self.cells.setdefault(label, _Cell(label=label, population=run.population))
+            self.cell_of_run[run.id] = cell
+            if run.epochs:
+                cell.newest[run.id] = run.epochs[-1]
+                self._count(run.population, run.epochs[-1].epoch)
+            if run.diverged_epoch is not None:
+                cell.diverged.add(run.id)
+        for progress in self.populations.values():
+            progress.done_before = progress.done
+        self.keys = "  ".join(study.grid.varied())
+        self.console.print(
+            f"{len(runs)} models in {len(plan.populations)} populations on {workers} "
+            f"worker process{'es' if workers > 1 else ''}; Ctrl-C stops and keeps what is done.",
+            highlight=False,
+        )
+        self.bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=self.console,
+        )
+        total = sum(p.predicted_s for p in self.populations.values())
+        self.task: TaskID = self.bar.add_task(study.name, total=total, left="")
+        if self.console.is_terminal:
+            self.live = Live(
+                get_renderable=self._render, console=self.console, refresh_per_second=4
+            )
+            self.live.start()
+
+    def step(self, population: str, examples: int) -> None:
+        """Advance the bar."""
+        progress = self.populations[population]
+        if progress.since is None:
+            progress.since = time.monotonic()
+        progress.done = min(progress.total, progress.done + examples)
+        self._advance()
+
+    def epoch(self, report: EpochReport) -> None:
+        """Show the newest numbers of the population's cells."""
+        for update in report.updates:
+            cell = self.cell_of_run[update.run_id]
+            cell.newest[update.run_id] = update.epoch
+            if update.diverged_epoch is not None:
+                cell.diverged.add(update.run_id)
+        epoch = report.updates[0].epoch.epoch
+        progress = self.populations[report.population]
+        if progress.since is None:
+            progress.since = time.monotonic()
+        self._count(report.population, epoch)
+        self._advance()
+        if not self.console.is_terminal:
+            best = max((u.best_validation_accuracy or 0.0) for u in report.updates)
+            self.console.print(
+                f"{report.population}: epoch {epoch}/{self.epochs}, best validation accuracy so "
+                f"far {best:.1%}{self._left()}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def note(self, text: str) -> None:
+        """Print a sentence above the table."""
+        self.console.print(text, highlight=False, soft_wrap=True)
+
+    def stop(self) -> None:
+        """Leave the final table on the screen."""
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+
+    def _count(self, population: str, epoch: int) -> None:
+        """An epoch is complete: make the count of its examples exact."""
+        progress = self.populations[population]
+        progress.done = max(progress.done, progress.total * epoch // self.epochs)
+
+    def _advance(self) -> None:
+        done = sum(p.predicted_s * p.done / p.total for p in self.populations.values())
+        self.bar.update(self.task, completed=done, left=self._left())
+
+    def _left(self) -> str:
+        """The remaining time of the whole study, from the speeds measured so far."""
+        rates = [
+            remaining / (p.predicted_s * (p.total - p.done) / p.total)
+            for p in self.populations.values()
+            if p.done < p.total and (remaining := p.remaining_s()) is not None
+        ]
+        if rates:
+            self.rate = statistics.fmean(rates)
+        elif not hasattr(self, "rate"):
+            return ""
+        left = [p.predicted_s * (p.total - p.done) / p.total for p in self.populations.values()]
+        seconds = self.rate * max(max(left), sum(left) / self.workers)
+        return f", {_duration(seconds)} left" if seconds >= 1 else ""
+
+    def _render(self) -> Group:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column(self.keys)
+        for name in ("epoch", "train loss", "valid. loss", "train acc.", "valid. acc.", "left"):
+            table.add_column(name, justify="right")
+        cells = list(self.cells.values())
+        room = max(3, self.console.height - 5)
+        if len(cells) > room:  # show what is being trained, and count the rest
+            active = [c for c in cells if 0 < self._epoch_of(c) < self.epochs or c.newest]
+            active.sort(key=lambda cell: self._epoch_of(cell) >= self.epochs)
+            cells = (active or cells)[:room]
+        for cell in cells:
+            table.add_row(*self._row(cell))
+        hidden = len(self.cells) - len(cells)
+        more = [Text(f"… and {hidden} more cells", style="dim")] if hidden else []
+        return Group(table, *more, self.bar)
+
+    def _epoch_of(self, cell: _Cell) -> int:
+        return max((record.epoch for record in cell.newest.values()), default=-1)
+
+    def _row(self, cell: _Cell) -> list[Text]:
+        epoch = self._epoch_of(cell)
+        if epoch < 0:
+            return [Text(cell.label, style="dim"), Text("waits", style="dim")]
+        remaining = self.populations[cell.population].remaining_s()
+        left = "done" if epoch >= self.epochs else _duration(remaining) if remaining else ""
+        if cell.diverged:
+            left = f"diverged {len(cell.diverged)}/{len(cell.newest)}"
+        records = list(cell.newest.values())
+        values = [
+            cell.label,
+            f"{epoch}/{self.epochs}",
+            _mean([r.train_loss for r in records], "{:.3f}"),
+            _mean([r.validation_loss for r in records], "{:.3f}"),
+            _mean([r.train_accuracy for r in records], "{:.1%}"),
+            _mean([r.validation_accuracy for r in records], "{:.1%}"),
+            left,
+        ]
+        return [Text(value) for value in values]
+
+
+def _mean(values: Sequence[float | None], form: str) -> str:
+    """The mean over the seeds that did not diverge."""
+    known = [value for value in values if value is not None]
+    return form.format(statistics.fmean(known)) if known else "–"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds for people: 42 s, 3 min 20 s, 2 h 05 min."""
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,377 @@
+"""`retroprop run | studies | runs | show | compare`."""
+
+import shlex
+import statistics
+import sys
+from typing import Annotated, Any
+
+import cyclopts
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from retroprop.cli.display import StudyDisplay
+from retroprop.errors import Interrupted, UserError, did_you_mean
+from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
+from retroprop.studies.schema import catalog, load_study
+
+console = Console(highlight=False)
+
+
+def _whole_number(_: Any, tokens: Any) -> int:
+    """Refuse 2.5 rather than take it for 2."""
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise cyclopts.ValidationError(
+            exception_message=f"expected a whole number and got {text!r}"
+        ) from None
+
+
+WholeNumber = Annotated[int, Parameter(converter=_whole_number)]
+Database = Annotated[
+    str, Parameter(name="--db", help="The records: a SQLite file or any SQLAlchemy URL.")
+]
+
+
+def run(
+    study: str,
+    *,
+    changes: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
+    workers: Annotated[WholeNumber | None, Parameter(negative=())] = None,
+    epochs: Annotated[WholeNumber | None, Parameter(negative=())] = None,
+    fresh: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    db: Database = DEFAULT_DATABASE,
+) -> None:
+    """Train every model of a study, and record it.
+
+    What is recorded already is not trained again: after Ctrl-C, a crash or a power cut, the same
+    command continues, and the numbers are those of an uninterrupted run.
+
+    Examples:
+        retroprop run inf8225-logistic
+        retroprop run inf8225-logistic --set seeds=[0] --set grid.batch_size=[20,200]
+        retroprop run my-study.toml --workers 4 --db results.db
+
+    Parameters
+    ----------
+    study
+        A name that `retroprop studies` lists, or the path of a .toml file.
+    changes
+        Change one setting of the study, as key=value; may be given several times.
+    workers
+        Worker processes, each on one thread. Default: one per core. It changes no number.
+    epochs
+        Epochs in place of the study's own.
+    fresh
+        Train all again even if it is recorded; the old records are kept.
+    dry_run
+        Print the plan with a rough guess of the time, and train nothing.
+    db
+        The records: a SQLite file or any SQLAlchemy URL.
+    """
+    from retroprop.studies.environment import usable_cores
+    from retroprop.studies.plan import plan_study
+    from retroprop.studies.runner import run_study
+
+    parsed = load_study(study, changes=changes or (), epochs=epochs)
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers must be at least 1, and got {workers}.")
+    if dry_run:
+        _print_plan(plan_study(parsed), workers or usable_cores())
+        return
+    records = Records.open(db)
+    display = StudyDisplay(console)
+    try:
+        result = run_study(parsed, records, workers=workers, fresh=fresh, display=display)
+    except Interrupted:
+        again = shlex.join(["retroprop", *sys.argv[1:]])
+        raise Interrupted(
+            f"Stopped; every finished epoch is kept in {records.location}. Continue with: {again}"
+        ) from None
+    _print_result(result, records, db)
+
+
+def studies() -> None:
+    """List the studies that ship with retroprop."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("study", "title", "data", "models", "epochs", "varies"):
+        table.add_column(name, justify="right" if name in ("models", "epochs") else "left")
+    for name, study in catalog().items():
+        varied = study.grid.varied()
+        cells = 1
+        for values in varied.values():
+            cells *= len(values)
+        models = str(cells * len(study.seeds))
+        table.add_row(
+            name, study.title.en, study.dataset, models, str(study.epochs), ", ".join(varied)
+        )
+    console.print(table)
+    console.print("\nRun one:  retroprop run NAME    Its own copy:  retroprop run FILE.toml")
+
+
+def runs(study: str | None = None, *, db: Database = DEFAULT_DATABASE) -> None:
+    """List what is recorded: all study runs, or the models of one.
+
+    Parameters
+    ----------
+    study
+        The name of a study or the id of a study run.
+    db
+        The records: a SQLite file or any SQLAlchemy URL.
+    """
+    records = Records.open(db, create=False)
+    if study is None:
+        _print_study_runs(records)
+    else:
+        _print_models(records, records.study_run(study))
+
+
+def show(run: WholeNumber, *, db: Database = DEFAULT_DATABASE) -> None:
+    """Show everything that is recorded of one model.
+
+    Parameters
+    ----------
+    run
+        The number that `retroprop runs STUDY` prints first.
+    db
+        The records: a SQLite file or any SQLAlchemy URL.
+    """
+    records = Records.open(db, create=False)
+    record = records.run(run)
+    study_run = records.study_run(record.study_run_id)
+    console.print(f"[bold]run {record.id}[/] of {study_run.id}: {record.status}")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    environment = study_run.sessions[-1].environment if study_run.sessions else {}
+    for key, value in {
+        **record.settings,
+        "seed": record.seed,
+        "data": f"{study_run.config['dataset']} ({study_run.data_checksum})",
+        "best validation": _best(record),
+        "test": _test(record),
+        "checkpoint": record.checkpoint or "–",
+        **environment,
+    }.items():
+        table.add_row(str(key), str(value), style=None)
+    console.print(table)
+    epochs = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("epoch", "train loss", "valid. loss", "train acc.", "valid. acc.", "train s"):
+        epochs.add_column(name, justify="right")
+    for epoch in record.epochs:
+        best = " *" if epoch.epoch == record.best_epoch else "  "
+        epochs.add_row(
+            str(epoch.epoch),
+            _number(epoch.train_loss, "{:.4f}"),
+            _number(epoch.validation_loss, "{:.4f}"),
+            _number(epoch.train_accuracy, "{:.2%}"),
+            _number(epoch.validation_accuracy, "{:.2%}") + best,
+            f"{epoch.train_s:.3f}",
+        )
+    console.print(epochs)
+    if record.best_epoch is not None:
+        console.print("* best validation accuracy: the parameters that are kept")
+
+
+def compare(
+    *what: str,
+    by: Annotated[str | None, Parameter(negative=())] = None,
+    db: Database = DEFAULT_DATABASE,
+) -> None:
+    """Compare models side by side, or the values of one setting over a whole study.
+
+    Models of one seed start from the same weights and see the same minibatches, so comparing by a
+    setting pairs the models that differ in nothing else.
+
+    Examples:
+        retroprop compare 12 48
+        retroprop compare inf8225-logistic --by optimizer
+
+    Parameters
+    ----------
+    what
+        Numbers of runs, or the name of one study with --by.
+    by
+        A varied setting of the study: optimizer, learning_rate, batch_size…
+    db
+        The records: a SQLite file or any SQLAlchemy URL.
+    """
+    records = Records.open(db, create=False)
+    if by is not None:
+        if len(what) != 1:
+            raise UserError("compare --by takes one study: retroprop compare STUDY --by optimizer.")
+        _compare_by(records.runs(records.study_run(what[0]).id, with_epochs=False), by)
+        return
+    if len(what) < 2 or not all(word.isdigit() for word in what):
+        raise UserError(
+            "compare takes two or more run numbers (retroprop compare 12 48), or one study with "
+            f"--by (retroprop compare inf8225-logistic --by optimizer); got {' '.join(what)!r}."
+        )
+    _compare_runs([records.run(int(word)) for word in what])
+
+
+# -- printing ---------------------------------------------------------------------------------
+
+
+def _print_plan(plan: Any, workers: int) -> None:
+    from retroprop.studies.plan import longest_first
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("population", "models", "learning rates", "seeds", "one core, about"):
+        table.add_column(name, justify="left" if name == "population" else "right")
+    for population in longest_first(plan.populations):
+        table.add_row(
+            population.name,
+            str(len(population.runs)),
+            ", ".join(f"{rate:g}" for rate in population.learning_rates),
+            ", ".join(map(str, population.seeds)),
+            f"{population.predicted_s:.0f} s",
+        )
+    console.print(table)
+    console.print(
+        f"{len(plan.runs)} models, {plan.study.epochs} epochs: about "
+        f"{plan.predicted_s(workers):.0f} s on {workers} worker(s) of the machine this guess was "
+        "made on. Nothing was trained."
+    )
+
+
+def _print_result(result: StudyRunRecord, records: Records, db: str) -> None:
+    runs = records.runs(result.id, with_epochs=False)
+    diverged = sum(run.status == "diverged" for run in runs)
+    trained = f"{len(runs)} models are trained"
+    if diverged:
+        trained += f" ({diverged} diverged)"
+    console.print(f"\n[bold]{result.id}[/]: {trained}, in {result.wall_s:.1f} s of work.")
+    by_cell: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        if run.test_accuracy is not None:
+            by_cell.setdefault(_cell(run), []).append(run)
+    for cell, members in by_cell.items():
+        console.print(
+            f"  best by validation: {cell}: validation "
+            f"{_spread([r.best_validation_accuracy for r in members])}, test "
+            f"{_spread([r.test_accuracy for r in members])} ({len(members)} seeds)"
+        )
+    option = "" if db == DEFAULT_DATABASE else f" --db {shlex.quote(db)}"
+    console.print(f"Report:  retroprop report {result.study}{option}")
+
+
+def _print_study_runs(records: Records) -> None:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("study run", "status", "models", "best validation", "seconds", "begun (UTC)"):
+        table.add_column(name, justify="right" if name in ("models", "seconds") else "left")
+    for record in records.study_runs():
+        members = records.runs(record.id, with_epochs=False)
+        done = sum(run.status in ("finished", "diverged") for run in members)
+        scored = [r for r in members if r.best_validation_accuracy is not None]
+        best = max(scored, key=lambda run: run.best_validation_accuracy or 0, default=None)
+        table.add_row(
+            record.id,
+            record.status,
+            f"{done}/{len(members)}",
+            f"{best.best_validation_accuracy:.2%}  {_cell(best)}" if best else "–",
+            f"{record.wall_s:.1f}",
+            record.created_at.replace("T", " ")[:16],
+        )
+    console.print(table)
+
+
+def _print_models(records: Records, study_run: StudyRunRecord) -> None:
+    members = records.runs(study_run.id, with_epochs=False)
+    console.print(f"[bold]{study_run.id}[/]: {study_run.status}")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("run", justify="right")
+    for key in (*members[0].cell, "seed"):
+        table.add_column(key, justify="right")
+    for name in ("status", "best validation", "test"):
+        table.add_column(name)
+    for run in members:
+        varied = [_value(value) for value in run.cell.values()]
+        table.add_row(str(run.id), *varied, str(run.seed), run.status, _best(run), _test(run))
+    console.print(table)
+
+
+def _compare_runs(members: list[RunRecord]) -> None:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("")
+    for run in members:
+        table.add_column(f"run {run.id}", justify="right")
+    keys = dict.fromkeys(key for run in members for key in run.settings)
+    for key in keys:
+        values = [run.settings.get(key) for run in members]
+        if any(value != values[0] for value in values):
+            table.add_row(key, *(_value(value) for value in values))
+    table.add_row("seed", *(str(run.seed) for run in members))
+    table.add_row("status", *(run.status for run in members))
+    table.add_row("best validation", *(_best(run) for run in members))
+    table.add_row("test", *(_test(run) for run in members))
+    for name in ("train_loss", "validation_loss"):
+        lasts = [run.epochs[-1] if run.epochs else None for run in members]
+        shown = [_number(getattr(e, name), "{:.4f}") if e else "–" for e in lasts]
+        table.add_row(f"last {name.replace('_', ' ')}", *shown)
+    console.print(table)
+
+
+def _compare_by(members: list[RunRecord], key: str) -> None:
+    """Pair the models that differ in `key` alone, and show the differences of their pairs."""
+    if key not in members[0].cell:
+        raise UserError(f"the study does not vary {key!r}. {did_you_mean(key, members[0].cell)}")
+    paired: dict[str, dict[Any, float]] = {}
+    for run in members:
+        rest = {name: value for name, value in run.cell.items() if name != key}
+        if run.best_validation_accuracy is not None and run.status != "diverged":
+            pair = paired.setdefault(repr((rest, run.seed)), {})
+            pair[run.cell[key]] = run.best_validation_accuracy
+    values = list(dict.fromkeys(run.cell[key] for run in members))
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in (key, "against", "pairs", "mean difference", "deviation", "better in"):
+        table.add_column(name, justify="right")
+    for position, value in enumerate(values):
+        for other in values[position + 1 :]:
+            differences = [
+                p[value] - p[other] for p in paired.values() if value in p and other in p
+            ]
+            if not differences:
+                continue
+            spread = statistics.stdev(differences) if len(differences) > 1 else 0.0
+            table.add_row(
+                _value(value),
+                _value(other),
+                str(len(differences)),
+                f"{100 * statistics.fmean(differences):+.2f} points",
+                f"{100 * spread:.2f}",
+                f"{sum(d > 0 for d in differences)}/{len(differences)}",
+            )
+    console.print(table)
+    console.print("Best validation accuracy; each pair shares its seed and all other settings.")
+
+
+def _cell(run: RunRecord) -> str:
+    return ", ".join(f"{key} {_value(value)}" for key, value in run.cell.items())
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _number(value: float | None, form: str) -> str:
+    return form.format(value) if value is not None else "not finite"
+
+
+def _best(run: RunRecord) -> str:
+    if run.diverged_epoch is not None:
+        return f"diverged at epoch {run.diverged_epoch}"
+    if run.best_validation_accuracy is None:
+        return "–"
+    return f"{run.best_validation_accuracy:.2%} (epoch {run.best_epoch})"
+
+
+def _test(run: RunRecord) -> str:
+    return f"{run.test_accuracy:.2%}" if run.test_accuracy is not None else "–"
+
+
+def _spread(values: list[float | None]) -> str:
+    known = [100 * value for value in values if value is not None]
+    deviation = f" ± {statistics.stdev(known):.2f}" if len(known) > 1 else ""
+    return f"{statistics.fmean(known):.2f}{deviation} %"

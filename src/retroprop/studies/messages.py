@@ -1,0 +1,60 @@
+"""What the runner and its worker processes tell each other (importing this is light: no torch)."""
+
+from dataclasses import dataclass
+
+from retroprop.studies.plan import PlannedPopulation
+from retroprop.studies.records import RunRecord, RunUpdate
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob:
+    """Train one population; `run_ids` are in the order of its members."""
+
+    study_run_id: str
+    population: PlannedPopulation
+    run_ids: tuple[int, ...]
+    recorded_epoch: int  # the last epoch in the records, -1 for none
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestJob:
+    """Evaluate the best parameters of some runs on the test set, once."""
+
+    study_run_id: str
+    runs: tuple[RunRecord, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepReport:
+    """So many examples were visited since the last report."""
+
+    population: str
+    examples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """An epoch of a population is in the records."""
+
+    population: str
+    updates: tuple[RunUpdate, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteReport:
+    """A sentence for the person who waits."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoneReport:
+    """The job is done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureReport:
+    """The job failed; `expected` tells a user's error from one of ours."""
+
+    text: str
+    expected: bool

@@ -1,0 +1,356 @@
+"""Run a study: one-thread worker processes train its populations, and everything is recorded.
+
+    plan → what the records lack → workers (longest population first) → test of the best → records
+
+Killing it at any moment loses at most the epoch in flight; running it again resumes. The numbers
+depend on the study alone: not on the number of workers, nor on interruptions.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import connection, get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Protocol
+
+from filelock import FileLock, Timeout
+
+from retroprop.data import CATALOG, load
+from retroprop.errors import Interrupted, UserError
+from retroprop.studies import messages
+from retroprop.studies.environment import describe_environment, usable_cores
+from retroprop.studies.plan import Plan, longest_first, plan_study
+from retroprop.studies.records import Records, RunRecord, StudyRunRecord
+from retroprop.studies.schema import Study
+from retroprop.studies.selection import best_cells
+
+
+class Display(Protocol):
+    """What the runner tells the person who waits."""
+
+    def start(self, plan: Plan, runs: Sequence[RunRecord], workers: int) -> None:
+        """The work begins; `runs` has what is recorded already."""
+        ...
+
+    def step(self, population: str, examples: int) -> None:
+        """So many more examples were visited."""
+        ...
+
+    def epoch(self, report: messages.EpochReport) -> None:
+        """An epoch is recorded."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something worth a sentence."""
+        ...
+
+    def stop(self) -> None:
+        """The work ends, for whatever reason."""
+        ...
+
+
+class Silent:
+    """A display that shows nothing."""
+
+    def start(self, plan: Plan, runs: Sequence[RunRecord], workers: int) -> None:
+        """Show nothing."""
+
+    def step(self, population: str, examples: int) -> None:
+        """Show nothing."""
+
+    def epoch(self, report: messages.EpochReport) -> None:
+        """Show nothing."""
+
+    def note(self, text: str) -> None:
+        """Show nothing."""
+
+    def stop(self) -> None:
+        """Show nothing."""
+
+
+def run_study(
+    study: Study,
+    records: Records,
+    *,
+    workers: int | None = None,
+    fresh: bool = False,
+    display: Display | None = None,
+) -> StudyRunRecord:
+    """Train what the records lack of a study, evaluate its best cells, and return its record.
+
+    Args:
+        study: A validated study.
+        records: Where everything is recorded.
+        workers: Number of worker processes; one per usable core by default.
+        fresh: Start a new study run even if the records hold one of this study.
+        display: What to tell the person who waits.
+
+    Raises:
+        UserError: If something is wrong that the person can fix; what is recorded is kept.
+        Interrupted: After Ctrl-C or SIGTERM, at the next step.
+    """
+    display = display or Silent()
+    n_workers = workers if workers is not None else usable_cores()
+    if n_workers < 1:
+        raise UserError(f"--workers must be at least 1, and got {workers}.")
+    load(study.dataset)  # decoded once here, so that the workers find it ready
+    plan = plan_study(study)
+    checkpoints = records.folder / "checkpoints"
+    study_run_id = _find_or_add(plan, records, fresh=fresh)
+    with _only_one(checkpoints / study_run_id):
+        remaining = _remaining_jobs(plan, records.runs(study_run_id), checkpoints, study_run_id)
+        n_workers = max(1, min(n_workers, len(remaining)))
+        if records.study_run(study_run_id).status != "finished" or remaining:
+            session = _Session(records, study_run_id, n_workers)
+            display.start(plan, records.runs(study_run_id), n_workers)
+            try:
+                with _Workers(study, records, checkpoints, n_workers) as pool:
+                    pool.work(remaining, display, session)
+                    pool.work(_test_jobs(study, records.runs(study_run_id)), display, session)
+                records.set_status(study_run_id, "finished")
+            except Interrupted:
+                records.set_status(study_run_id, "interrupted")
+                raise
+            finally:
+                session.close()
+                display.stop()
+    return records.study_run(study_run_id)
+
+
+def _find_or_add(plan: Plan, records: Records, *, fresh: bool) -> str:
+    """The id of the latest study run of this very study, or of a new one."""
+    study = plan.study
+    same = [
+        record
+        for record in records.study_runs(study.name)
+        if record.fingerprint == study.fingerprint
+        and record.data_checksum == CATALOG[study.dataset].checksum
+    ]
+    if same and not fresh:
+        return same[-1].id
+    study_run_id = f"{study.name}-{study.fingerprint[:8]}"
+    if same:
+        study_run_id += f"-{len(same) + 1}"
+    records.add_study_run(
+        id=study_run_id,
+        study=study.name,
+        fingerprint=study.fingerprint,
+        config=study.model_dump(mode="json"),
+        data_checksum=CATALOG[study.dataset].checksum,
+        runs=plan.runs,
+    )
+    return study_run_id
+
+
+def _remaining_jobs(
+    plan: Plan, runs: Sequence[RunRecord], checkpoints: Path, study_run_id: str
+) -> list[messages.TrainJob]:
+    by_position = {run.position: run for run in runs}
+    jobs = []
+    for population in longest_first(plan.populations):
+        members = [by_position[run.position] for run in population.runs]
+        trained = all(run.status in ("finished", "diverged") and run.checkpoint for run in members)
+        if trained and (checkpoints.parent / str(members[0].checkpoint)).is_file():
+            continue
+        recorded = min(run.epochs[-1].epoch if run.epochs else -1 for run in members)
+        jobs.append(
+            messages.TrainJob(
+                study_run_id=study_run_id,
+                population=population,
+                run_ids=tuple(run.id for run in members),
+                recorded_epoch=recorded,
+            )
+        )
+    return jobs
+
+
+def _test_jobs(study: Study, runs: Sequence[RunRecord]) -> list[messages.TestJob]:
+    """The final models that were not evaluated on the test set yet: each is, once."""
+    untested = [
+        run
+        for members in best_cells(runs, study.selection.best_per)
+        for run in members
+        if run.test_accuracy is None
+    ]
+    if not untested:
+        return []
+    return [messages.TestJob(study_run_id=untested[0].study_run_id, runs=tuple(untested))]
+
+
+@contextlib.contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Hold the study run's folder: two processes must not train the same run at once."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=2)
+        lock.acquire()
+    except Timeout:
+        raise UserError(
+            f"another retroprop process is training {folder.name}; wait for it to end, or name "
+            "another database with --db."
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror or error}); choose a folder that you may "
+            "write to, with --db FOLDER/retroprop.db."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class _Session:
+    """Keeps the record of this stretch of work up to date."""
+
+    def __init__(self, records: Records, study_run_id: str, workers: int) -> None:
+        self.records = records
+        self.started = time.perf_counter()
+        self.saved = self.started
+        self.id = records.start_session(study_run_id, describe_environment(workers))
+
+    def heartbeat(self) -> None:
+        """Save the seconds worked so far, every second."""
+        if time.perf_counter() - self.saved > 1:
+            self.close()
+
+    def close(self) -> None:
+        """Save the seconds worked so far."""
+        self.saved = time.perf_counter()
+        with contextlib.suppress(UserError):  # the error that ended the work is the one to show
+            self.records.update_session(self.id, self.saved - self.started)
+
+
+@dataclass
+class _Process:
+    """A worker process, its end of the pipe, and the job it has."""
+
+    process: Any
+    pipe: Connection
+    job: messages.TrainJob | messages.TestJob | None = None
+
+
+@dataclass
+class _Workers:
+    """The pool of worker processes of one study."""
+
+    study: Study
+    records: Records
+    checkpoints: Path
+    count: int
+    processes: list[_Process] = field(default_factory=list)
+
+    def __enter__(self) -> "_Workers":
+        context = get_context("spawn")
+        self.stop = context.RawValue("b", 0)
+        self._catch_signals()
+        for _ in range(self.count):
+            ours, theirs = context.Pipe()
+            process = context.Process(
+                target=_start_worker,
+                args=(
+                    theirs,
+                    self.stop,
+                    self.study,
+                    self.records.url.render_as_string(hide_password=False),
+                    self.checkpoints,
+                    os.getpid(),
+                ),
+                daemon=True,
+            )
+            process.start()
+            theirs.close()
+            self.processes.append(_Process(process, ours))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.value = 1
+        for worker in self.processes:
+            with contextlib.suppress(OSError):
+                worker.pipe.send(None)
+        for worker in self.processes:
+            worker.process.join(timeout=10)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.pipe.close()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def work(
+        self,
+        jobs: Sequence[messages.TrainJob] | Sequence[messages.TestJob],
+        display: Display,
+        session: _Session,
+    ) -> None:
+        """Do all jobs, in their order, on whichever worker is free."""
+        waiting = list(jobs)
+        for worker in self.processes:
+            self._give_next(worker, waiting)
+        while busy := [worker for worker in self.processes if worker.job is not None]:
+            ready = connection.wait([worker.pipe for worker in busy], timeout=0.2)
+            if self.stop.value:
+                raise Interrupted
+            session.heartbeat()
+            for worker in busy:
+                if worker.pipe in ready:
+                    self._hear(worker, waiting, display)
+
+    def _give_next(self, worker: _Process, waiting: list[Any]) -> None:
+        worker.job = waiting.pop(0) if waiting else None
+        if worker.job is not None:
+            with contextlib.suppress(BrokenPipeError):  # _hear finds out why it died
+                worker.pipe.send(worker.job)
+
+    def _hear(self, worker: _Process, waiting: list[Any], display: Display) -> None:
+        try:
+            message = worker.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            raise self._death(worker) from None
+        match message:
+            case messages.StepReport():
+                display.step(message.population, message.examples)
+            case messages.EpochReport():
+                display.epoch(message)
+            case messages.NoteReport():
+                display.note(message.text)
+            case messages.DoneReport():
+                self._give_next(worker, waiting)
+            case messages.FailureReport(text=text, expected=True):
+                raise UserError(text)
+            case messages.FailureReport(text=text):
+                raise RuntimeError(f"a worker process failed:\n{text}")
+
+    def _death(self, worker: _Process) -> UserError:
+        worker.process.join(timeout=5)
+        code = worker.process.exitcode
+        reason = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
+        hint = " (signal 9 is often a lack of memory: try --workers 1)" if code == -9 else ""
+        return UserError(
+            f"a worker process was ended {reason}{hint}; everything up to the last finished epoch "
+            "is kept: run the same command again to continue."
+        )
+
+    def _catch_signals(self) -> None:
+        """Let Ctrl-C and SIGTERM stop all workers at their next step."""
+        self._handlers: dict[int, Any] = {}
+        if threading.current_thread() is not threading.main_thread():
+            return
+
+        def stop(number: int, frame: object) -> None:
+            self.stop.value = 1
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._handlers[number] = signal.signal(number, stop)
+
+
+def _start_worker(*arguments: Any) -> None:
+    """What a worker process runs; torch is imported there and not in the parent."""
+    from retroprop.studies import worker
+
+    worker.main(*arguments)

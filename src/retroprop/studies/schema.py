@@ -1,0 +1,339 @@
+"""Study files: their schema, their catalog, and errors that name the key and the fix.
+
+A study file is TOML. It is validated once, here, with every problem reported at once; behind this
+module a study is a frozen `Study`. `grid` lists the values of the varied hyperparameters; what is
+not varied stands in `[training]` or has its default.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from retroprop.data import CATALOG
+from retroprop.errors import UserError, did_you_mean
+
+DATASETS = tuple(CATALOG)
+MODEL_KINDS = ("softmax-regression",)
+OPTIMIZER_NAMES = ("sgd", "adam")
+VALUES = (
+    "best_validation_accuracy",
+    "best_validation_loss",
+    "test_accuracy",
+)
+FIGURES = ("loss-curves", "accuracy-curves")
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+LearningRate = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+BatchSize = Annotated[int, Field(ge=1)]
+InitialScale = Annotated[float, Field(ge=0, le=1e3, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Title(_Strict):
+    """The study's title in each language."""
+
+    en: str = Field(min_length=1)
+    fr: str = Field(min_length=1)
+
+
+class Split(_Strict):
+    """Which part of the training set validates; the split has its own seed."""
+
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    seed: Seed = 0
+
+
+class Model(_Strict):
+    """The kind of model and how its gradient is obtained."""
+
+    kind: str = "softmax-regression"
+    derivation: Literal["by-hand"] = "by-hand"
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, kind: str) -> str:
+        return _one_of(kind, MODEL_KINDS, "model kind")
+
+
+class Training(_Strict):
+    """The hyperparameters that are not varied."""
+
+    optimizer: str = "sgd"
+    learning_rate: LearningRate = 0.01
+    batch_size: BatchSize = 100
+    initial_scale: InitialScale = 0.01
+    gradient: Literal["mean", "sum"] = "mean"
+    precision: Literal["float32", "float64"] = "float32"
+
+    @field_validator("optimizer")
+    @classmethod
+    def _known_optimizer(cls, name: str) -> str:
+        return _one_of(name, OPTIMIZER_NAMES, "optimizer")
+
+
+class Grid(_Strict):
+    """The values of the varied hyperparameters; every combination is a cell."""
+
+    optimizer: list[str] | None = Field(default=None, min_length=1)
+    learning_rate: list[LearningRate] | None = Field(default=None, min_length=1)
+    batch_size: list[BatchSize] | None = Field(default=None, min_length=1)
+    initial_scale: list[InitialScale] | None = Field(default=None, min_length=1)
+
+    @field_validator("optimizer")
+    @classmethod
+    def _known_optimizers(cls, names: list[str] | None) -> list[str] | None:
+        for name in names or ():
+            _one_of(name, OPTIMIZER_NAMES, "optimizer")
+        return names
+
+    @model_validator(mode="after")
+    def _varies_something(self) -> "Grid":
+        for key, values in self.varied().items():
+            if len(set(values)) < len(values):
+                raise ValueError(f"grid.{key} lists a value twice: {values}; list each once")
+        if not self.varied():
+            raise ValueError(
+                "the grid is empty; give at least one list, such as learning_rate = [0.1, 0.01]"
+            )
+        return self
+
+    def varied(self) -> dict[str, list[Any]]:
+        """The varied keys with their values, in the order of the schema."""
+        return {key: value for key, value in self.model_dump().items() if value is not None}
+
+
+class Selection(_Strict):
+    """Which cells are final: the best one by validation of each combination of `best_per`."""
+
+    best_per: list[str] = []
+
+
+class Table(_Strict):
+    """A table of the report: one value over two varied keys, one table per `split_by`."""
+
+    rows: str
+    columns: str
+    split_by: str | None = None
+    value: str = "best_validation_accuracy"
+
+    @field_validator("value")
+    @classmethod
+    def _known_value(cls, value: str) -> str:
+        return _one_of(value, VALUES, "table value")
+
+
+class Report(_Strict):
+    """What the report of the study shows."""
+
+    tables: list[Table] = []
+    figures: list[str] = ["loss-curves", "accuracy-curves"]
+
+    @field_validator("figures")
+    @classmethod
+    def _known_figures(cls, names: list[str]) -> list[str]:
+        for name in names:
+            _one_of(name, FIGURES, "figure")
+        return names
+
+
+class Study(_Strict):
+    """One validated study file."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,60}$")
+    title: Title
+    source: str = ""
+    dataset: str
+    split: Split = Split()
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    model: Model = Model()
+    training: Training = Training()
+    grid: Grid
+    selection: Selection = Selection()
+    report: Report = Report()
+
+    @field_validator("dataset")
+    @classmethod
+    def _known_dataset(cls, name: str) -> str:
+        return _one_of(name, DATASETS, "dataset")
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct_seeds(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"a seed is listed twice in {seeds}; list each once")
+        return seeds
+
+    @model_validator(mode="after")
+    def _names_varied_keys(self) -> "Study":
+        known = [*self.grid.model_fields]
+        wanted = [("selection.best_per", key) for key in self.selection.best_per]
+        for table in self.report.tables:
+            wanted += [("report.tables.rows", table.rows), ("report.tables.columns", table.columns)]
+            if table.split_by is not None:
+                wanted.append(("report.tables.split_by", table.split_by))
+        for where, key in wanted:
+            _one_of(key, known, f"grid key in {where}")
+        info = CATALOG[self.dataset]
+        n_train = int(round(info.n_train * (1 - self.split.validation), 9))
+        for size in self.grid.batch_size or [self.training.batch_size]:
+            if size > n_train:
+                raise ValueError(
+                    f"batch_size {size} is larger than the {n_train} training examples of "
+                    f"{self.dataset}; use at most {n_train}"
+                )
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that the numbers depend on; the report's layout is left out."""
+        essential = self.model_dump(exclude={"title", "source", "report"})
+        text = json.dumps(essential, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_study(
+    name_or_file: str, *, changes: Sequence[str] = (), epochs: int | None = None
+) -> Study:
+    """Read a study from the catalog or from a file, with changes applied, and validate it.
+
+    Args:
+        name_or_file: A name of the catalog (inf8225-logistic) or the path of a .toml file.
+        changes: Settings such as "grid.learning_rate=[0.1, 0.01]" or "seeds=[0]"; the value is
+            TOML, and a bare word is text.
+        epochs: Number of epochs in place of the study's own.
+
+    Raises:
+        UserError: One sentence per problem, each naming the key and the fix.
+    """
+    source, text = _read(name_or_file)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{source} is not valid TOML: {error}.") from error
+    for change in changes:
+        _apply(document, change)
+    if epochs is not None:
+        document["epochs"] = epochs
+    try:
+        return Study.model_validate(document)
+    except ValidationError as error:
+        raise UserError(_explain(source, error)) from None
+
+
+def catalog() -> dict[str, Study]:
+    """All studies that ship with the package, by name."""
+    return {name: load_study(name) for name in catalog_names()}
+
+
+def catalog_names() -> list[str]:
+    """The names of the studies that ship with the package."""
+    folder = resources.files("retroprop.studies") / "catalog"
+    return sorted(
+        item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")
+    )
+
+
+def _read(name_or_file: str) -> tuple[str, str]:
+    if name_or_file.endswith(".toml") or "/" in name_or_file:
+        path = Path(name_or_file)
+        try:
+            return str(path), path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise UserError(
+                f"there is no study file {path}; give the path of a .toml file or a name that "
+                "retroprop studies lists."
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"the study file {path} cannot be read: {error}.") from error
+    names = catalog_names()
+    if name_or_file not in names:
+        raise UserError(
+            f"there is no study {name_or_file!r}. {did_you_mean(name_or_file, names)} "
+            "(retroprop studies lists them; a file's name ends in .toml)"
+        )
+    file = resources.files("retroprop.studies") / "catalog" / f"{name_or_file}.toml"
+    return f"study {name_or_file}", file.read_text(encoding="utf-8")
+
+
+def _apply(document: dict[str, Any], change: str) -> None:
+    key, separator, value = change.partition("=")
+    path = key.strip().split(".")
+    if not separator or not all(path):
+        raise UserError(
+            f"--set {change!r} is not key=value; write for example --set seeds=[0] or "
+            "--set grid.batch_size=[20,200]."
+        )
+    try:
+        parsed = tomllib.loads(f"value = {value.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    table = document
+    for part in path[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise UserError(f"--set {change!r}: {part!r} is not a table of the study file.")
+    if path[0] == "grid" and not isinstance(parsed, list):
+        parsed = [parsed]
+    table[path[-1]] = parsed
+
+
+def _one_of(word: str, known: Iterable[str], what: str) -> str:
+    if word not in known:
+        raise ValueError(f"unknown {what} {word!r}. {did_you_mean(word, known)}")
+    return word
+
+
+def _explain(source: str, error: ValidationError) -> str:
+    """All problems of a study file, one line each, in our words rather than the library's."""
+    lines = []
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"]) or "the study"
+        value = problem.get("input")
+        if problem["type"] == "extra_forbidden":
+            known = _known_keys(problem["loc"][:-1])
+            lines.append(f"unknown key {key}. {did_you_mean(str(problem['loc'][-1]), known)}")
+        elif problem["type"] == "missing":
+            lines.append(f"{key} is missing; add it to the file")
+        elif problem["type"] == "value_error":
+            lines.append(f"{key}: {problem['ctx']['error']}")
+        elif problem["type"] == "too_short":
+            lines.append(f"{key} is an empty list; give at least one value")
+        else:
+            wanted = problem["msg"].removeprefix("Input should be ")
+            lines.append(f"{key} must be {wanted}, and got {value!r}")
+    if len(lines) == 1:
+        return f"{source}: {lines[0]}."
+    return f"{source} has {len(lines)} problems:\n" + "\n".join(f"  - {line}" for line in lines)
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the table at this place of a study file may have."""
+    places: dict[str, type[BaseModel]] = {
+        "title": Title,
+        "split": Split,
+        "model": Model,
+        "training": Training,
+        "grid": Grid,
+        "selection": Selection,
+        "report": Report,
+    }
+    if "tables" in location:
+        return list(Table.model_fields)
+    return list((places[str(location[0])] if location else Study).model_fields)

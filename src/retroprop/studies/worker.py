@@ -1,0 +1,257 @@
+"""One worker process: it trains one population after another on one thread.
+
+A worker is told what to do and reports through a pipe. After each epoch it writes the population's
+state to a file, then the metrics to the records in one transaction; whatever kills it, the records
+and the state of the last recorded epoch agree. It leaves when its parent is gone.
+"""
+
+import contextlib
+import ctypes
+import ctypes.util
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from retroprop.byhand.softmax_regression import SoftmaxRegression
+from retroprop.data import load
+from retroprop.data.splits import train_validation_split
+from retroprop.errors import Interrupted, UserError
+from retroprop.studies.messages import (
+    DoneReport,
+    EpochReport,
+    FailureReport,
+    NoteReport,
+    StepReport,
+    TestJob,
+    TrainJob,
+)
+from retroprop.studies.plan import PlannedPopulation
+from retroprop.studies.records import EpochRecord, Records, RunUpdate
+from retroprop.studies.schema import Study
+from retroprop.training.checkpoints import load_tensors
+from retroprop.training.populations import (
+    PopulationSettings,
+    evaluate,
+    examples_from,
+)
+from retroprop.training.trajectories import EpochResult, Trajectory, member_name
+
+
+def main(
+    pipe: Connection, stop: Any, study: Study, database_url: str, checkpoints: Path, parent: int
+) -> None:
+    """Serve jobs from the pipe until it closes. `stop.value` becomes 1 when all must stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; it sets `stop`
+    _die_with(parent)
+    prepare_thread()
+    try:
+        worker = Worker(study, database_url, checkpoints, pipe.send, lambda: bool(stop.value))
+    except Exception as error:
+        pipe.send(_failure(error))
+        return
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while (job := pipe.recv()) is not None:
+            try:
+                worker.do(job)
+                pipe.send(DoneReport())
+            except Interrupted:
+                return
+            except Exception as error:
+                pipe.send(_failure(error))
+
+
+def prepare_thread() -> None:
+    """One thread, no denormal numbers, and memory that is kept for the next step.
+
+    Adam's moments of a pixel that stays black decay into denormal numbers, which some processors
+    compute a hundred times slower. Blocks of some hundred kilobytes are freed and taken again at
+    every step: the C library would return them to the system each time.
+    """
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            libc = ctypes.CDLL(ctypes.util.find_library("c"))
+            trim_threshold, mmap_threshold = -1, -3
+            libc.mallopt(mmap_threshold, 256 * 2**20)
+            libc.mallopt(trim_threshold, 256 * 2**20)
+
+
+class Worker:
+    """Trains populations of one study, and evaluates its final models."""
+
+    def __init__(
+        self,
+        study: Study,
+        database_url: str,
+        checkpoints: Path,
+        report: Callable[[Any], None],
+        must_stop: Callable[[], bool],
+    ) -> None:
+        """Open the records and lay out the training and validation sets."""
+        self.study, self.checkpoints = study, checkpoints
+        self.report, self.must_stop = report, must_stop
+        self.records = Records.open(database_url)
+        self.dataset = load(study.dataset)
+        images = torch.from_numpy(self.dataset.train_images.copy())
+        labels = torch.from_numpy(self.dataset.train_labels.copy())
+        train, validation = train_validation_split(
+            len(labels), validation=study.split.validation, seed=study.split.seed
+        )
+        classes = self.dataset.info.classes
+        self.train = examples_from(images, labels, train, classes=classes)
+        self.validation = examples_from(images, labels, validation, classes=classes)
+
+    def do(self, job: TrainJob | TestJob) -> None:
+        """Do one job."""
+        with torch.inference_mode():
+            if isinstance(job, TrainJob):
+                self._train(job)
+            else:
+                self._test(job)
+
+    def _train(self, job: TrainJob) -> None:
+        population = job.population
+        folder = self.checkpoints / job.study_run_id / population.name
+        about = f"{job.study_run_id} {population.name}"
+        trajectory, recorded = self._resume(job, folder, about)
+        while trajectory.epoch < self.study.epochs:
+            result = trajectory.advance(on_step=_Steps(self, population.name))
+            if self.must_stop():
+                raise Interrupted
+            trajectory.save(folder / _state_name(result.epoch), about=about)
+            updates = _updates(job, trajectory, result)
+            self.records.add_epoch(updates)
+            (folder / _state_name(recorded)).unlink(missing_ok=True)
+            recorded = result.epoch
+            self.report(EpochReport(population=population.name, updates=tuple(updates)))
+        best = folder / "best.safetensors"
+        trajectory.save_best(best, about=about)
+        relative = best.relative_to(self.checkpoints.parent)
+        self.records.finish_population(job.run_ids, relative.as_posix())
+        (folder / _state_name(recorded)).unlink(missing_ok=True)
+
+    def _resume(self, job: TrainJob, folder: Path, about: str) -> tuple[Trajectory, int]:
+        """The trajectory as of the last recorded epoch, or from the start where it is lost."""
+        settings = population_settings(job.population)
+        trajectory = Trajectory(settings, self.train, self.validation)
+        if job.recorded_epoch < 0:
+            return trajectory, -1
+        try:
+            trajectory.load(folder / _state_name(job.recorded_epoch), about=about)
+            return trajectory, trajectory.epoch
+        except UserError as error:
+            self.report(NoteReport(text=f"{job.population.name} starts again: {error}"))
+            self.records.forget_epochs(job.run_ids, after=-1)
+            return Trajectory(settings, self.train, self.validation), -1
+
+    def _test(self, job: TestJob) -> None:
+        """Evaluate each run's best parameters on the test set and record it."""
+        test = examples_from(
+            torch.from_numpy(self.dataset.test_images.copy()),
+            torch.from_numpy(self.dataset.test_labels.copy()),
+            classes=self.dataset.info.classes,
+        )
+        for run in job.runs:
+            path = self.checkpoints / job.study_run_id / run.population / "best.safetensors"
+            members = load_tensors(path, about=f"{job.study_run_id} {run.population}")
+            W = members[member_name(run.seed, run.settings["learning_rate"])]
+            result = evaluate(SoftmaxRegression(W), test)
+            self.records.set_test(run.id, accuracy=float(result.accuracy), loss=float(result.loss))
+
+
+class _Steps:
+    """Counts examples, tells the parent now and then, and stops at the next step when asked."""
+
+    def __init__(self, worker: Worker, population: str, every: int = 2000) -> None:
+        self.worker, self.population, self.every = worker, population, every
+        self.pending = 0
+
+    def __call__(self, examples: int) -> None:
+        if self.worker.must_stop():
+            raise Interrupted
+        self.pending += examples
+        if self.pending >= self.every:
+            self.worker.report(StepReport(population=self.population, examples=self.pending))
+            self.pending = 0
+
+
+def population_settings(population: PlannedPopulation) -> PopulationSettings:
+    """What the training room needs to know of a planned population."""
+    return PopulationSettings(
+        learning_rates=population.learning_rates, seeds=population.seeds, **population.settings
+    )
+
+
+def _updates(job: TrainJob, trajectory: Trajectory, result: EpochResult) -> list[RunUpdate]:
+    members = len(job.run_ids)
+    columns = zip(
+        job.run_ids,
+        result.train.loss.flatten().tolist(),
+        result.train.accuracy.flatten().tolist(),
+        result.validation.loss.flatten().tolist(),
+        result.validation.accuracy.flatten().tolist(),
+        trajectory.best_epoch.flatten().tolist(),
+        trajectory.best_accuracy.flatten().tolist(),
+        trajectory.best_loss.flatten().tolist(),
+        trajectory.diverged_epoch.flatten().tolist(),
+        strict=True,
+    )
+    return [
+        RunUpdate(
+            run_id=run_id,
+            epoch=EpochRecord(
+                epoch=result.epoch,
+                train_loss=train_loss,
+                train_accuracy=train_accuracy,
+                validation_loss=validation_loss,
+                validation_accuracy=validation_accuracy,
+                train_s=result.train_s / members,
+                evaluate_s=result.evaluate_s / members,
+            ),
+            status="running" if diverged < 0 else "diverged",
+            best_epoch=best_epoch if best_epoch >= 0 else None,
+            best_validation_accuracy=best_accuracy if best_epoch >= 0 else None,
+            best_validation_loss=best_loss if best_epoch >= 0 else None,
+            diverged_epoch=diverged if diverged >= 0 else None,
+        )
+        for (
+            run_id,
+            train_loss,
+            train_accuracy,
+            validation_loss,
+            validation_accuracy,
+            best_epoch,
+            best_accuracy,
+            best_loss,
+            diverged,
+        ) in columns
+    ]
+
+
+def _state_name(epoch: int) -> str:
+    return f"state-{epoch:05d}.safetensors"
+
+
+def _failure(error: Exception) -> FailureReport:
+    if isinstance(error, UserError):
+        return FailureReport(text=str(error), expected=True)
+    return FailureReport(text="".join(traceback.format_exception(error)), expected=False)
+
+
+def _die_with(parent: int) -> None:
+    """Ask Linux to end this process when its parent ends; leave if that has happened already."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            set_death_signal = 1
+            libc = ctypes.CDLL(ctypes.util.find_library("c"))
+            libc.prctl(set_death_signal, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(0)

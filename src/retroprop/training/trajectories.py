@@ -1,0 +1,141 @@
+"""A population on its way through its epochs: metrics, best parameters, and exact resumption.
+
+`Trajectory.advance` makes one epoch: epoch 0 evaluates the untrained models, every later epoch
+trains and then evaluates on the whole training and validation sets. The best parameters of each
+member, by validation accuracy, are kept as a copy. A trajectory that is saved after an epoch and
+loaded again continues with the same numbers, bit for bit.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from retroprop.training.checkpoints import load_tensors, save_tensors
+from retroprop.training.populations import Evaluation, Examples, Population, PopulationSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochResult:
+    """What one epoch of a population gave; `train_s` and `evaluate_s` are of all members."""
+
+    epoch: int
+    train: Evaluation
+    validation: Evaluation
+    train_s: float
+    evaluate_s: float
+
+
+class Trajectory:
+    """A population, the epochs it has made, and the best parameters of each member so far.
+
+    Attributes:
+        epoch: The last finished epoch; -1 before the untrained models were evaluated.
+        best_W: (seeds, rates, features + 1, classes), the parameters of each member's best epoch.
+        best_epoch, best_accuracy, best_loss: (seeds, rates), on the validation set.
+        diverged_epoch: (seeds, rates), the epoch after which a member's numbers were no longer
+            finite, or -1.
+    """
+
+    def __init__(self, settings: PopulationSettings, train: Examples, validation: Examples) -> None:
+        """Prepare the untrained population."""
+        self.settings, self.train, self.validation = settings, train, validation
+        self.population = Population(settings, train.n_features, train.n_classes)
+        shape = self.population.shape
+        self.epoch = -1
+        self.best_W = torch.zeros_like(self.population.model.W)
+        self.best_epoch = torch.full(shape, -1)
+        self.best_accuracy = torch.full(shape, -1.0, dtype=torch.float64)
+        self.best_loss = torch.full(shape, torch.inf, dtype=torch.float64)
+        self.diverged_epoch = torch.full(shape, -1)
+
+    def advance(self, *, on_step: Callable[[int], None] = lambda _: None) -> EpochResult:
+        """Make the next epoch.
+
+        Args:
+            on_step: Called after each step with the number of examples it visited; what it raises
+                stops the epoch, and this trajectory must then be loaded again.
+        """
+        epoch = self.epoch + 1
+        started = time.perf_counter()
+        if epoch > 0:
+            self.population.train_epoch(self.train, epoch, on_step=on_step)
+        trained = time.perf_counter()
+        result = EpochResult(
+            epoch=epoch,
+            train=self.population.evaluate(self.train),
+            validation=self.population.evaluate(self.validation),
+            train_s=trained - started if epoch > 0 else 0.0,
+            evaluate_s=0.0,
+        )
+        self._keep_best(result)
+        self.epoch = epoch
+        evaluate_s = time.perf_counter() - trained
+        return EpochResult(**{**vars(result), "evaluate_s": evaluate_s})
+
+    def save(self, path: Path, *, about: str) -> None:
+        """Write everything that continuing needs."""
+        tensors = {f"optimizer.{k}": v for k, v in self.population.optimizer.state().items()}
+        save_tensors(path, {**self._own_tensors(), **tensors}, about=about)
+
+    def load(self, path: Path, *, about: str) -> None:
+        """Continue from what `save` wrote.
+
+        Raises:
+            UserError: If the file is missing, damaged or about something else.
+        """
+        tensors = load_tensors(path, about=about)
+        optimizer = {
+            name.removeprefix("optimizer."): tensors.pop(name)
+            for name in list(tensors)
+            if name.startswith("optimizer.")
+        }
+        self.epoch = int(tensors.pop("epoch"))
+        own = self._own_tensors()
+        for name, tensor in tensors.items():
+            own[name].copy_(tensor)
+        self.population.optimizer.load_state(optimizer)
+
+    def save_best(self, path: Path, *, about: str) -> None:
+        """Write the best parameters of each member, by the name that `member_name` gives."""
+        members = {
+            member_name(seed, rate): self.best_W[i, j]
+            for i, seed in enumerate(self.settings.seeds)
+            for j, rate in enumerate(self.settings.learning_rates)
+        }
+        save_tensors(path, members, about=about)
+
+    def _own_tensors(self) -> dict[str, Tensor]:
+        return {
+            "epoch": torch.tensor(self.epoch),
+            "W": self.population.model.W,
+            "best_W": self.best_W,
+            "best_epoch": self.best_epoch,
+            "best_accuracy": self.best_accuracy,
+            "best_loss": self.best_loss,
+            "diverged_epoch": self.diverged_epoch,
+        }
+
+    def _keep_best(self, result: EpochResult) -> None:
+        W = self.population.model.W
+        finite = torch.isfinite(W).flatten(2).all(-1)
+        finite &= torch.isfinite(result.train.loss) & torch.isfinite(result.validation.loss)
+        self.diverged_epoch[~finite & (self.diverged_epoch < 0)] = result.epoch
+        alive = self.diverged_epoch < 0
+        better = alive & (result.validation.accuracy > self.best_accuracy)
+        self.best_W[better] = W[better]
+        self.best_epoch[better] = result.epoch
+        self.best_accuracy[better] = result.validation.accuracy[better]
+        self.best_loss[better] = result.validation.loss[better]
+
+
+def member_name(seed: int, learning_rate: float) -> str:
+    """The name of one member's parameters in a file.
+
+    >>> member_name(0, 0.1)
+    'seed=0,learning_rate=0.1'
+    """
+    return f"seed={seed},learning_rate={learning_rate!r}"
