@@ -62,6 +62,10 @@ class Adam:
     The two corrections are numbers, so they are applied as numbers, as section 2 of the paper
     proposes: with c = √(1 − β₂ᵗ),  m̂ / (√v̂ + ε) = c / (1 − β₁ᵗ) · m / (√v + c ε).
 
+    √v is computed as 1 / (1/√v), exact to rounding and 0 at v = 0: torch.sqrt calls a vector
+    library that is four to six times slower on zeros, and v is 0 wherever a pixel has been black in
+    every image so far (measured: 29 µs against 118 µs for half zeros, 70,650 values).
+
     Source: Kingma & Ba, Adam: a method for stochastic optimization (2015), algorithm 1.
     """
 
@@ -81,17 +85,17 @@ class Adam:
         # preserve_format keeps the memory layout of W: all passes below run over memory in order
         self.m = torch.zeros_like(W, memory_format=torch.preserve_format)
         self.v = torch.zeros_like(self.m, memory_format=torch.preserve_format)
-        self._ratio = torch.empty_like(self.m, memory_format=torch.preserve_format)
+        self._scratch = torch.empty_like(self.m, memory_format=torch.preserve_format)
 
     def step(self, W: Tensor, dW: Tensor) -> None:
         """One step of algorithm 1."""
         self.t += 1
-        c = math.sqrt(1 - self.beta_2**self.t)
         self.m.lerp_(dW, 1 - self.beta_1)
         self.v.mul_(self.beta_2).addcmul_(dW, dW, value=1 - self.beta_2)
-        torch.sqrt(self.v, out=self._ratio)
-        torch.div(self.m, self._ratio.add_(c * self.epsilon), out=self._ratio)
-        W.addcmul_(self._ratio, self.learning_rate, value=-c / (1 - self.beta_1**self.t))
+        c = math.sqrt(1 - self.beta_2**self.t)
+        scratch = torch.rsqrt(self.v, out=self._scratch).reciprocal_()  # √v
+        torch.div(self.m, scratch.add_(c * self.epsilon), out=scratch)
+        W.addcmul_(scratch, self.learning_rate, value=-c / (1 - self.beta_1**self.t))
 
     def state(self) -> dict[str, Tensor]:
         """Both moments and the number of steps made."""

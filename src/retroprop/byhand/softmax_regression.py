@@ -30,20 +30,20 @@ class SoftmaxRegression:
         self.W = W.mT.clone(memory_format=torch.contiguous_format).mT
 
     def logits(
-        self, x: Float[Tensor, "*#population batch features_and_one"]
+        self, x: Float[Tensor, "*groups batch features_and_one"]
     ) -> Float[Tensor, "*population batch classes"]:
         """Z = x̃ W, for augmented inputs x̃."""
         return linear(x, self.W)
 
     def probabilities(
-        self, x: Float[Tensor, "*#population batch features_and_one"]
+        self, x: Float[Tensor, "*groups batch features_and_one"]
     ) -> Float[Tensor, "*population batch classes"]:
         """p(y | x) for augmented inputs x̃."""
         return softmax(self.logits(x))
 
     def gradient(
         self,
-        x: Float[Tensor, "*#population batch features_and_one"],
+        x: Float[Tensor, "*groups batch features_and_one"],
         targets: Float[Tensor, "*#population batch classes"],
         *,
         reduction: Reduction = "mean",
@@ -51,7 +51,7 @@ class SoftmaxRegression:
         """dL/dW of the cross-entropy over a minibatch.
 
         Args:
-            x: Augmented inputs.
+            x: Augmented inputs; as in `linear`, without the population axes that share them.
             targets: One-hot labels.
             reduction: "mean" over the minibatch, or "sum" as the assignment writes it: then the
                 step grows with the batch, and a learning rate means something else.

@@ -18,7 +18,8 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from retroprop.byhand.losses import cross_entropy_and_hits, one_hot
-from retroprop.byhand.optimizers import OPTIMIZERS
+from retroprop.byhand.online import BLOCK, sgd_one_by_one
+from retroprop.byhand.optimizers import OPTIMIZERS, SGD
 from retroprop.byhand.softmax_regression import Reduction, SoftmaxRegression, initial_weights
 from retroprop.data.minibatches import epoch_order
 
@@ -116,23 +117,30 @@ class Population:
         Args:
             examples: The training set. Its last minibatch may be smaller than the others.
             epoch: Number of this epoch, from 1; with the seed it fixes the order.
-            on_step: Called after each step with the number of examples visited by it; whatever it
-                raises stops the training there.
+            on_step: Called after each step with the number of examples visited by it, or after
+                each block of single-example steps; whatever it raises stops the training there.
         """
         batch_size = self.settings.batch_size
         seeds = self.settings.seeds
         order = torch.stack([epoch_order(len(examples), seed=s, epoch=epoch) for s in seeds])
         per_chunk = max(1, _CHUNK // batch_size) * batch_size
         for indices in order.split(per_chunk, dim=1):  # (seeds, chunk)
-            # a population axis of size 1: all learning rates of a seed share its minibatches
-            x = examples.inputs(indices, self.dtype).unsqueeze(1)
-            y = one_hot(examples.labels[indices], examples.n_classes, self.dtype).unsqueeze(1)
-            for x_batch, y_batch in zip(
-                x.split(batch_size, dim=-2), y.split(batch_size, dim=-2), strict=True
-            ):
-                dW = self.model.gradient(x_batch, y_batch, reduction=self.settings.gradient)
-                self.optimizer.step(self.model.W, dW)
-                on_step(x_batch.shape[-2])
+            x = examples.inputs(indices, self.dtype)  # (seeds, chunk, features + 1)
+            y = one_hot(examples.labels[indices], examples.n_classes, self.dtype)
+            self._train_chunk(x, y, on_step)
+
+    def _train_chunk(self, x: Tensor, y: Tensor, on_step: Callable[[int], None]) -> None:
+        W, batch_size = self.model.W, self.settings.batch_size
+        if batch_size == 1 and isinstance(self.optimizer, SGD):
+            for x_block, y_block in zip(x.split(BLOCK, -2), y.split(BLOCK, -2), strict=True):
+                sgd_one_by_one(W, x_block, y_block, self.optimizer.learning_rate)
+                on_step(x_block.shape[-2])
+            return
+        y = y.unsqueeze(1)  # (seeds, 1, chunk, classes): the same for all learning rates of a seed
+        for x_batch, y_batch in zip(x.split(batch_size, -2), y.split(batch_size, -2), strict=True):
+            dW = self.model.gradient(x_batch, y_batch, reduction=self.settings.gradient)
+            self.optimizer.step(W, dW)
+            on_step(x_batch.shape[-2])
 
     def evaluate(self, examples: Examples) -> Evaluation:
         """Loss and accuracy of every member over the whole set."""
