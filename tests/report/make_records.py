@@ -41,7 +41,9 @@ def top_accuracy(cell, seed, *, top=None, steps=None):
     """The best validation accuracy of a made-up model."""
     optimizer = cell.get("optimizer", "sgd")
     rate, size = BEST[optimizer]
-    away = abs(math.log10(cell["learning_rate"] / rate)) + abs(math.log10(cell["batch_size"] / size))
+    away = abs(math.log10(cell["learning_rate"] / rate)) + abs(
+        math.log10(cell["batch_size"] / size)
+    )
     step = (steps or SEED_STEPS)[optimizer][seed % 3]
     return (top or TOP)[optimizer] - 0.02 * away + step
 
@@ -107,7 +109,9 @@ def make_records(
                 optimizer = run.cell.get("optimizer", "sgd")
                 place = (run.cell["learning_rate"], run.cell["batch_size"])
                 if place == BEST[optimizer]:
-                    records.set_test(run.id, accuracy=accuracy(run.cell, run.seed) - 0.02, loss=0.47)
+                    records.set_test(
+                        run.id, accuracy=accuracy(run.cell, run.seed) - 0.02, loss=0.47
+                    )
         records.set_status(study_run_id, "finished")
     return records
 

@@ -4,8 +4,8 @@ A line is the mean over the seeds, its band reaches from the lowest to the highe
 validation, dashed is train; a series (for instance an optimizer) has its colour and its marker.
 
 Epoch 0, the untrained model, is far from all others (10 % against 80 % accuracy with ten classes).
-When it would take more than two thirds of the height, the axis shows the trained epochs and the
-line comes in from outside, with the value of epoch 0 written where it enters.
+When it would take more than two thirds of the height, the axis shows the trained epochs, a triangle
+at epoch 0 points to where it is, and its value is written above the panel.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from retroprop.figures.style import (
     INK,
     PAPER_WIDTH_IN,
+    SeriesStyle,
     dress,
     new_figure,
     series_style,
@@ -28,7 +29,7 @@ from retroprop.studies.records import RunRecord
 
 Metric = Literal["loss", "accuracy"]
 Translate = Callable[[str], str]
-PARTS = (("validation", "-"), ("train", (0, (3.2, 1.6))))
+PARTS = {"validation": "-", "train": (0, (3.2, 1.6))}  # the line style of each part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,16 @@ class Curve:
     mean: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+
+    def without_epoch_0(self) -> "Curve":
+        """The trained epochs only."""
+        start = 1 if self.epochs[:1] == (0,) else 0
+        return Curve(
+            epochs=self.epochs[start:],
+            mean=self.mean[start:],
+            low=self.low[start:],
+            high=self.high[start:],
+        )
 
 
 def curve(runs: Sequence[RunRecord], metric: str) -> Curve:
@@ -99,69 +110,82 @@ def _panel(
     dress(axes, x_label=translate("epoch"), y_label=y_label, decimal_comma=decimal_comma)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
 
-    drawn: list[tuple[Curve, str, str]] = []  # curve, label, colour
+    lines: list[tuple[Curve, str, str, SeriesStyle]] = []  # curve, name, part, style
     for index, (name, runs) in enumerate(models.items()):
-        style = series_style(index)
-        for part, dashes in PARTS:
+        for part in PARTS:
             line = curve(runs, f"{part}_{metric}")
-            if not line.epochs:
-                continue
-            axes.fill_between(
-                line.epochs,
-                [scale * value for value in line.low],
-                [scale * value for value in line.high],
-                color=style.light,
-                alpha=0.18,
-                linewidth=0,
-            )
-            axes.plot(
-                line.epochs,
-                [scale * value for value in line.mean],
-                color=style.light,
-                linestyle=dashes,
-                linewidth=1.5,
-                marker=style.marker,
-                markersize=4,
-                markerfacecolor=style.light if part == "validation" else "none",
-            )
-            drawn.append((line, f"{name}, {translate(part)}", style.light))
-    if drawn:
-        _show_trained_epochs(axes, [line for line, _, _ in drawn], scale, translate, decimal_comma)
-        _label_lines(axes, drawn, scale)
+            if line.epochs:
+                lines.append((line, name, part, series_style(index)))
+    if not lines:
+        return
+    untrained = _untrained_far_away([line for line, *_ in lines])
+    drawn: list[tuple[Curve, str, str]] = []  # curve, label, colour
+    for line, name, part, style in lines:
+        shown = line.without_epoch_0() if untrained else line
+        axes.fill_between(
+            shown.epochs,
+            [scale * value for value in shown.low],
+            [scale * value for value in shown.high],
+            color=style.light,
+            alpha=0.18,
+            linewidth=0,
+        )
+        axes.plot(
+            shown.epochs,
+            [scale * value for value in shown.mean],
+            color=style.light,
+            linestyle=PARTS[part],
+            linewidth=1.5,
+            marker=style.marker,
+            markersize=4,
+            markerfacecolor=style.light if part == "validation" else "none",
+        )
+        drawn.append((shown, f"{name}, {translate(part)}", style.light))
+    if untrained:
+        _point_to_untrained(axes, untrained, scale, translate, decimal_comma)
+    _label_lines(axes, drawn, scale)
 
 
-def _show_trained_epochs(
-    axes: Axes, lines: Sequence[Curve], scale: int, translate: Translate, decimal_comma: bool
+def _untrained_far_away(lines: Sequence[Curve]) -> tuple[float, float] | None:
+    """Lowest and highest value of epoch 0, when it would flatten the trained epochs."""
+    ends = [value for line in lines if line.epochs[0] == 0 for value in (line.low[0], line.high[0])]
+    trained = [line.without_epoch_0() for line in lines]
+    later = [value for line in trained for value in (*line.low, *line.high)]
+    if not ends or not all(line.epochs for line in trained):
+        return None
+    height = max(later) - min(later)
+    whole = max(*later, *ends) - min(*later, *ends)
+    outside = min(ends) > max(later) or max(ends) < min(later)
+    return (min(ends), max(ends)) if outside and whole > 3 * height > 0 else None
+
+
+def _point_to_untrained(
+    axes: Axes,
+    untrained: tuple[float, float],
+    scale: int,
+    translate: Translate,
+    decimal_comma: bool,
 ) -> None:
-    first = [value for line in lines if line.epochs[0] == 0 for value in (line.low[0], line.high[0])]
-    later = [
-        value
-        for line in lines
-        for epoch, low, high in zip(line.epochs, line.low, line.high, strict=True)
-        if epoch > 0
-        for value in (low, high)
-    ]
-    if not first or not later:
-        return
-    low, high = scale * min(later), scale * max(later)
-    whole = max(high, scale * max(first)) - min(low, scale * min(first))
-    if high - low <= 0 or whole <= 3 * (high - low):
-        return
-    margin = 0.1 * (high - low)
-    axes.set_ylim(low - margin, high + margin)
-    above = min(first) > max(later)
-    digits = 1 if scale == 100 else 2
-    ends = [f"{scale * value:.{digits}f}" for value in (min(first), max(first))]
-    text = translate("epoch 0: {value}").format(value="–".join(dict.fromkeys(ends)))
-    axes.annotate(
-        text.replace(".", ",") if decimal_comma else text,
-        xy=(0.0, 1.0 if above else 0.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(16, -2 if above else 4),
-        textcoords="offset points",
-        fontsize=8,
+    above = scale * untrained[0] > axes.get_ylim()[1]
+    axes.plot(
+        [0],
+        [0.975 if above else 0.025],
+        transform=axes.get_xaxis_transform(),
+        marker="^" if above else "v",
+        markersize=5,
         color=INK,
-        va="top" if above else "bottom",
+        clip_on=False,
+    )
+    digits = 1 if scale == 100 else 2
+    ends = dict.fromkeys(f"{scale * value:.{digits}f}" for value in untrained)
+    text = translate("epoch 0: {value}").format(value="–".join(ends))
+    text = ("▲ " if above else "▼ ") + text
+    axes.set_title(
+        text.replace(".", ",") if decimal_comma else text,
+        fontsize=8.5,
+        color=INK,
+        loc="right",
+        pad=10,
     )
 
 
@@ -204,7 +228,7 @@ def describe_curves(
     """
     sentences: list[str] = []
     for name, runs in models.items():
-        for part, _ in PARTS:
+        for part in PARTS:
             line = curve(runs, f"{part}_{metric}")
             if line.epochs:
                 sentence = translate(

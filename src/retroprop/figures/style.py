@@ -16,6 +16,7 @@ from html import escape
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 INK = "#1b1b1b"  # text and axes; becomes the page's own text colour
 PAPER_WIDTH_IN = 4.7  # narrow enough to be read on a telephone without zooming
@@ -44,6 +45,14 @@ def series_style(index: int) -> SeriesStyle:
     return SERIES[index % len(SERIES)]
 
 
+class DecimalComma(ScalarFormatter):
+    """Writes 0,5 on an axis instead of 0.5, whatever the locale of the machine."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """The label of the tick at x."""
+        return super().__call__(x, pos).replace(".", ",")
+
+
 def new_figure(width_in: float = PAPER_WIDTH_IN, height_in: float = 3.3) -> Figure:
     """An empty figure on transparent ground."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
@@ -66,8 +75,7 @@ def dress(axes: Axes, *, x_label: str, y_label: str, decimal_comma: bool = False
     axes.grid(axis="y", color=INK, alpha=0.14, linewidth=0.6)
     axes.set_axisbelow(True)
     if decimal_comma:
-        plain = axes.yaxis.get_major_formatter()
-        axes.yaxis.set_major_formatter(lambda value, at: plain(value, at).replace(".", ","))
+        axes.yaxis.set_major_formatter(DecimalComma(useOffset=False))
 
 
 def spread_labels(heights: list[float], gap: float, low: float, high: float) -> list[float]:

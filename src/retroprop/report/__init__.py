@@ -68,7 +68,8 @@ def write_report(
             _replace(path, data)
         except OSError as error:
             raise UserError(
-                f"cannot write {path} ({error.strerror or error}); name another folder with --output."
+                f"cannot write {path} ({error.strerror or error}); name another folder with "
+                "--output."
             ) from error
         written.append(path)
     return written

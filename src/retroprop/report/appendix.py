@@ -1,12 +1,12 @@
-"""The sections that let a reader check the others: time, the setting of every number, all models."""
+"""The sections that let a reader check the others: time, the setting of every number, models."""
 
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from retroprop.report.content import Story, gradient_sentence, write_value
 from retroprop.report.document import Block, Cell, Paragraph, Row, Section, Table
+from retroprop.report.story import Story
 from retroprop.studies.records import EpochRecord, RunRecord
 
 TRAIN_IMAGES = {"fashion-mnist": 60_000, "mnist": 60_000, "cifar10": 50_000}
@@ -87,7 +87,7 @@ def time_section(story: Story) -> Section:
     blocks: list[Block] = [
         Table(
             name="time-table",
-            caption=say("Time and throughput"),
+            caption=say("What the study cost"),
             corner=say("quantity"),
             columns=[say("value"), say("what it means")],
             rows=rows,
@@ -161,11 +161,14 @@ def setting_section(story: Story) -> Section:
             ),
         ),
         _fact(say("model"), f"{setting(model.get('kind'))}, {setting(model.get('derivation'))}"),
-        _fact(say("gradient"), gradient_sentence(story)),
+        _fact(say("gradient"), story.gradient_sentence()),
         _fact(say("epochs"), setting(config.get("epochs"))),
         _fact(say("seeds"), ", ".join(str(seed) for seed in seeds)),
         *(
-            _fact(story.setting_name(key), ", ".join(numbers.setting(value) for value in _list(values)))
+            _fact(
+                story.setting_name(key),
+                ", ".join(numbers.setting(value) for value in _list(values)),
+            )
             for key, values in story.grid.items()
         ),
         _fact(say("study fingerprint"), record.fingerprint),
@@ -173,7 +176,8 @@ def setting_section(story: Story) -> Section:
         _fact(
             say("versions"),
             ", ".join(
-                f"{name} {_environment(story, name)}" for name in ("retroprop", "python", "torch", "numpy")
+                f"{name} {_environment(story, name)}"
+                for name in ("retroprop", "python", "torch", "numpy")
             ),
         ),
         _fact(say("system"), _environment(story, "platform")),
@@ -185,8 +189,8 @@ def setting_section(story: Story) -> Section:
     ]
     facts = Table(
         name="setting-table",
-        caption=say("The setting of every number"),
-        corner=say("what"),
+        caption=say("What fixes the numbers"),
+        corner=say("item"),
         columns=[say("value")],
         rows=rows,
         numeric=False,
@@ -242,7 +246,7 @@ def models_section(story: Story) -> Section:
 
     def value(run: RunRecord, name: str) -> Cell:
         number = getattr(run, name)
-        return missing if number is None else Cell(text=write_value(story, name, number))
+        return missing if number is None else Cell(text=story.write(name, number))
 
     rows = []
     for cell in story.cells:
@@ -254,7 +258,9 @@ def models_section(story: Story) -> Section:
                     anchor=f"run-{run.id}",
                     cells=[
                         *(
-                            Cell(text=numbers.setting(run.cell[key])) if key in run.cell else missing
+                            Cell(text=numbers.setting(run.cell[key]))
+                            if key in run.cell
+                            else missing
                             for key in keys
                         ),
                         Cell(text=str(run.seed)),
@@ -281,6 +287,10 @@ def models_section(story: Story) -> Section:
             say("test"),
         ],
         rows=rows,
+        words=[
+            *(at for at, key in enumerate(keys) if isinstance(story.runs[0].cell.get(key), str)),
+            len(keys) + 1,
+        ],
     )
     text = say(
         "One row for each model. This command shows the full record of a run, here of run {id}:"

@@ -65,7 +65,19 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table with one header column; `across` names what the other columns vary, if anything."""
+    """A table with one header column.
+
+    Attributes:
+        name: The table's anchor.
+        caption: What it shows, with the unit.
+        corner: The header of the header column.
+        columns: The headers of the other columns.
+        rows: The rows.
+        across: What the other columns vary, if anything.
+        notes: Sentences under the table.
+        numeric: Whether it holds numbers, set to the right, or sentences.
+        words: The columns of a numeric table that hold words all the same.
+    """
 
     name: str
     caption: str
@@ -75,6 +87,7 @@ class Table:
     across: str = ""
     notes: Sequence[str] = ()
     numeric: bool = True
+    words: Sequence[int] = ()
     kind: str = "table"
 
 

@@ -1,4 +1,4 @@
-"""A report as PDF, set by typst: tagged for screen readers (PDF/UA-1), with the mathematics typeset.
+"""A report as PDF, set by typst: tagged for screen readers (PDF/UA-1), mathematics typeset.
 
 The template holds no text of the report. All of it arrives as JSON, so no character of a title or a
 setting can act as markup. Only the fonts inside typst's own package are used, so the pages look the

@@ -63,25 +63,41 @@ FRENCH = {
     "Contents": "Sommaire",
     "Description of the figure": "Description de la figure",
     # the summary
-    "No cell of the grid has all its seeds finished without diverging, so there is no best cell yet.": (
-        "Aucune cellule de la grille n’a encore toutes ses graines terminées sans divergence\u00a0: il "
+    (
+        "No cell of the grid has all its seeds finished without diverging, so there is no best "
+        "cell yet."
+    ): (
+        "Aucune cellule de la grille n’a encore toutes ses graines terminées sans "
+        "divergence\u00a0: il "
         "n’y a donc pas encore de meilleure cellule."
     ),
     "In every cell of the grid at least one seed diverged, so there is no best cell.": (
-        "Dans chaque cellule de la grille, au moins une graine a divergé\u00a0: il n’y a donc pas de "
+        "Dans chaque cellule de la grille, au moins une graine a divergé\u00a0: il n’y a donc pas "
+        "de "
         "meilleure cellule."
     ),
-    "one seed, so without a spread": "une seule graine, donc sans dispersion",
+    "one seed, so no spread": "une seule graine, donc pas de dispersion",
+    "; ": "\u00a0; ",
+    "{name}: {cell}": "{name}\u00a0: {cell}",
     "mean ± sample standard deviation over {seeds}": (
         "moyenne ± écart-type d’échantillon sur {seeds}"
     ),
-    "So far, of {n} models planned on {data}, the best cell on validation reaches {items} ({spread}).": (
-        "Pour l’instant, sur {n} modèles prévus sur {data}, la meilleure cellule en validation "
-        "atteint {items} ({spread})."
+    (
+        "So far, of {n} models planned on {data}, the best cell reaches a validation accuracy "
+        "({spread}) of {items}."
+    ): (
+        "Pour l’instant, sur {n} modèles prévus sur {data}, la meilleure cellule atteint une "
+        "exactitude en validation ({spread}) de {items}."
     ),
-    "Of {n} models trained on {data}, the best cell on validation reaches {items} ({spread}).": (
-        "Sur {n} modèles entraînés sur {data}, la meilleure cellule en validation atteint {items} "
-        "({spread})."
+    (
+        "Of {n} models trained on {data}, the best cell reaches a validation accuracy ({spread}) "
+        "of {items}."
+    ): (
+        "Sur {n} modèles entraînés sur {data}, la meilleure cellule atteint une exactitude en "
+        "validation ({spread}) de {items}."
+    ),
+    "The best cells are compared once the study is finished.": (
+        "Les meilleures cellules seront comparées quand l’étude sera terminée."
     ),
     "{accuracy} on the test set": "{accuracy} sur l’ensemble de test",
     "not yet evaluated on the test set": "pas encore évaluée sur l’ensemble de test",
@@ -93,14 +109,16 @@ FRENCH = {
         "{where}, {better} is {points} above {worse}, but one seed has no spread: "
         "which is better cannot be said."
     ): (
-        "{where}, {better} dépasse {worse} de {points}, mais une seule graine n’a pas de dispersion\u00a0: "
+        "{where}, {better} dépasse {worse} de {points}, mais une seule graine n’a pas de "
+        "dispersion\u00a0: "
         "on ne peut pas dire lequel est le meilleur."
     ),
     (
         "{where}, {better} is above {worse}: over {seeds}, the paired difference is {points} "
         "(mean ± sample standard deviation), larger than its spread."
     ): (
-        "{where}, {better} dépasse {worse}\u00a0: sur {seeds}, la différence appariée est de {points} "
+        "{where}, {better} dépasse {worse}\u00a0: sur {seeds}, la différence appariée est de "
+        "{points} "
         "(moyenne ± écart-type d’échantillon), plus grande que sa dispersion."
     ),
     (
@@ -108,7 +126,8 @@ FRENCH = {
         "difference is {points} (mean ± sample standard deviation), no larger than its spread."
     ): (
         "{where}, on ne peut pas départager {better} et {worse} avec {seeds}\u00a0: la différence "
-        "appariée est de {points} (moyenne ± écart-type d’échantillon), sans dépasser sa dispersion."
+        "appariée est de {points} (moyenne ± écart-type d’échantillon), sans dépasser sa "
+        "dispersion."
     ),
     # notices
     "This study is not finished": "Cette étude n’est pas terminée",
@@ -116,7 +135,8 @@ FRENCH = {
         "{done} of {n} models are finished; the numbers below are those so far. "
         "This command continues it where it stopped:"
     ): (
-        "{done} modèles sur {n} sont terminés\u00a0; les nombres ci-dessous sont ceux obtenus jusqu’ici. "
+        "{done} modèles sur {n} sont terminés\u00a0; les nombres ci-dessous sont ceux obtenus "
+        "jusqu’ici. "
         "Cette commande reprend l’étude où elle s’est arrêtée :"
     ),
     # what was trained
@@ -125,7 +145,8 @@ FRENCH = {
         "Softmax regression. An image with a 1 appended is the row x̃, W holds one column "
         "for each class, and the model's probability of class k is"
     ): (
-        "La régression softmax. Une image à laquelle on ajoute un 1 est la ligne x̃, W a une colonne "
+        "La régression softmax. Une image à laquelle on ajoute un 1 est la ligne x̃, W a une "
+        "colonne "
         "par classe, et le modèle donne à la classe k la probabilité"
     ),
     (
@@ -147,7 +168,8 @@ FRENCH = {
         "G equals one over the size of B times the sum over the images b in B of x tilde "
         "b transposed times p b minus y b"
     ): (
-        "G égale un sur la taille de B, fois la somme, sur les images b de B, de x tilde b transposé "
+        "G égale un sur la taille de B, fois la somme, sur les images b de B, de x tilde b "
+        "transposé "
         "fois p b moins y b"
     ),
     "SGD, with learning rate η, updates": (
@@ -162,22 +184,26 @@ FRENCH = {
         "beta 2 times G squared; W becomes W minus eta times m over 1 minus beta 1 to the "
         "t, divided by the square root of v over 1 minus beta 2 to the t, plus epsilon"
     ): (
-        "m devient bêta 1 m plus 1 moins bêta 1 fois G\u00a0; v devient bêta 2 v plus 1 moins bêta 2 fois "
-        "G au carré\u00a0; W devient W moins êta fois m sur 1 moins bêta 1 puissance t, divisé par la "
+        "m devient bêta 1 m plus 1 moins bêta 1 fois G\u00a0; v devient bêta 2 v plus 1 moins bêta "
+        "2 fois "
+        "G au carré\u00a0; W devient W moins êta fois m sur 1 moins bêta 1 puissance t, divisé par "
+        "la "
         "racine carrée de v sur 1 moins bêta 2 puissance t, plus epsilon"
     ),
     (
         "The gradient is summed over the minibatch, so a larger batch takes larger SGD steps at "
         "the same learning rate."
     ): (
-        "Le gradient est sommé sur le mini-lot\u00a0: à taux d’apprentissage égal, un lot plus grand fait "
+        "Le gradient est sommé sur le mini-lot\u00a0: à taux d’apprentissage égal, un lot plus "
+        "grand fait "
         "donc de plus grands pas de SGD."
     ),
     (
         "The gradient is averaged over the minibatch, so the batch size does not change the "
         "scale of an SGD step."
     ): (
-        "Le gradient est moyenné sur le mini-lot\u00a0: la taille de lot ne change donc pas l’échelle "
+        "Le gradient est moyenné sur le mini-lot\u00a0: la taille de lot ne change donc pas "
+        "l’échelle "
         "d’un pas de SGD."
     ),
     "The gradient convention was not recorded.": (
@@ -203,7 +229,8 @@ FRENCH = {
         "★ marks the best cell so far: the highest mean of the best validation accuracy among "
         "the cells whose seeds all finished."
     ): (
-        "★ marque la meilleure cellule jusqu’ici\u00a0: la plus haute moyenne de la meilleure exactitude "
+        "★ marque la meilleure cellule jusqu’ici\u00a0: la plus haute moyenne de la meilleure "
+        "exactitude "
         "en validation, parmi les cellules dont toutes les graines sont terminées."
     ),
     (
@@ -217,7 +244,8 @@ FRENCH = {
         "“diverged k/n”: in k of n seeds the loss stopped being a finite number; such a cell "
         "has no mean and cannot be the best."
     ): (
-        "«\u00a0divergé k/n\u00a0»\u00a0: pour k graines sur n, la perte a cessé d’être un nombre fini\u00a0; une telle "
+        "«\u00a0divergé k/n\u00a0»\u00a0: pour k graines sur n, la perte a cessé d’être un nombre "
+        "fini\u00a0; une telle "
         "cellule n’a pas de moyenne et ne peut pas être la meilleure."
     ),
     "“—”: not all seeds of the cell are finished yet.": (
@@ -237,7 +265,8 @@ FRENCH = {
         "reach from the lowest to the highest seed; solid is validation, dashed is train."
     ): (
         "Les pertes et les exactitudes sont mesurées sur les ensembles d’entraînement et de "
-        "validation entiers après chaque époque\u00a0; l’époque 0 est le modèle non entraîné. Les lignes "
+        "validation entiers après chaque époque\u00a0; l’époque 0 est le modèle non entraîné. Les "
+        "lignes "
         "sont les moyennes sur les graines, les bandes vont de la graine la plus basse à la plus "
         "haute\u00a0; trait plein pour la validation, tirets pour l’entraînement."
     ),
@@ -257,7 +286,8 @@ FRENCH = {
     # the test set
     "Accuracy on the test set": "Exactitude sur l’ensemble de test",
     "The test set has not been evaluated yet: it is used once, when the study ends.": (
-        "L’ensemble de test n’a pas encore été évalué\u00a0: il sert une seule fois, à la fin de l’étude."
+        "L’ensemble de test n’a pas encore été évalué\u00a0: il sert une seule fois, à la fin de "
+        "l’étude."
     ),
     "(selected earlier; no longer the best on validation)": (
         "(choisie plus tôt\u00a0; n’est plus la meilleure en validation)"
@@ -268,7 +298,8 @@ FRENCH = {
         "Only the cells selected on validation are evaluated on the test set, once, with the "
         "weights of each seed's best epoch on validation."
     ): (
-        "Seules les cellules choisies en validation sont évaluées sur l’ensemble de test, une seule "
+        "Seules les cellules choisies en validation sont évaluées sur l’ensemble de test, une "
+        "seule "
         "fois, avec les poids de la meilleure époque de chaque graine en validation."
     ),
     # time
@@ -289,12 +320,14 @@ FRENCH = {
     "training time per model-epoch": "temps d’entraînement par époque-modèle",
     "training time per model-epoch (s)": "temps d’entraînement par époque-modèle (s)",
     "mean; models trained as one program share its seconds evenly, evaluation not included": (
-        "moyenne\u00a0; les modèles entraînés comme un seul programme s’en partagent les secondes à "
+        "moyenne\u00a0; les modèles entraînés comme un seul programme s’en partagent les secondes "
+        "à "
         "parts égales, évaluation non comprise"
     ),
     "evaluation time per model-epoch": "temps d’évaluation par époque-modèle",
     "mean; loss and accuracy on the whole train and validation sets": (
-        "moyenne\u00a0; perte et exactitude sur les ensembles d’entraînement et de validation entiers"
+        "moyenne\u00a0; perte et exactitude sur les ensembles d’entraînement et de validation "
+        "entiers"
     ),
     "images per second and worker": "images par seconde et par processus",
     "{images} train images × model-epochs, divided by the sum of the training times": (
@@ -309,7 +342,9 @@ FRENCH = {
     # the setting
     "The setting of every number": "L’origine de chaque nombre",
     "not recorded": "non enregistré",
-    "what": "quoi",
+    "item": "élément",
+    "What the study cost": "Ce que l’étude a coûté",
+    "What fixes the numbers": "Ce qui fixe les nombres",
     "study run": "exécution de l’étude",
     "database": "base de données",
     "command": "commande",
@@ -342,9 +377,7 @@ FRENCH = {
     # every model
     "Every model": "Tous les modèles",
     "All models; accuracies in %": "Tous les modèles\u00a0; exactitudes en %",
-    (
-        "One row for each model. This command shows the full record of a run, here of run {id}:"
-    ): (
+    ("One row for each model. This command shows the full record of a run, here of run {id}:"): (
         "Une ligne par modèle. Cette commande montre l’enregistrement complet d’un modèle, ici du "
         "numéro {id} :"
     ),
