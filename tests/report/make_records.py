@@ -41,9 +41,8 @@ def top_accuracy(cell, seed, *, top=None, steps=None):
     """The best validation accuracy of a made-up model."""
     optimizer = cell.get("optimizer", "sgd")
     rate, size = BEST[optimizer]
-    away = abs(math.log10(cell["learning_rate"] / rate)) + abs(
-        math.log10(cell["batch_size"] / size)
-    )
+    away = abs(math.log10(cell["learning_rate"] / rate))
+    away += abs(math.log10(cell["batch_size"] / size))
     step = (steps or SEED_STEPS)[optimizer][seed % 3]
     return (top or TOP)[optimizer] - 0.02 * away + step
 
@@ -101,8 +100,16 @@ def make_records(
         session = records.start_session(study_run_id, environment)
         records.update_session(session, 100.0 / sessions)
     runs = records.runs(study_run_id)
-    for run in runs[:stop_after]:
-        _train(records, run, epochs, (run.cell, run.seed) in list(diverged), accuracy)
+    trained = runs[:stop_after]
+    histories = [
+        _history(run, epochs, (run.cell, run.seed) in list(diverged), accuracy) for run in trained
+    ]
+    for epoch in range(epochs + 1):
+        updates = [history[epoch] for history in histories if epoch < len(history)]
+        if updates:
+            records.add_epoch(updates)
+    if trained:
+        records.finish_population([run.id for run in trained], checkpoint="none")
     if stop_after is None:
         if tested:
             for run in runs:
@@ -116,11 +123,12 @@ def make_records(
     return records
 
 
-def _train(records, run, epochs, diverges, accuracy):
+def _history(run, epochs, diverges, accuracy):
+    """What a made-up training records of one model, epoch by epoch."""
     top = accuracy(run.cell, run.seed)
     noise = random.Random(run.id)
     best = (None, None, None)
-    status = "running"
+    updates = []
     for epoch in range(epochs + 1):
         reached = 0.1 if epoch == 0 else top - 0.03 * (1 - epoch / epochs) ** 1.5
         loss = 2.303 if epoch == 0 else 1.3 * (1 - reached) + 0.25
@@ -130,27 +138,24 @@ def _train(records, run, epochs, diverges, accuracy):
             "validation_loss": loss,
             "validation_accuracy": reached,
         }
-        if diverges and epoch >= 2:
+        lost = diverges and epoch >= 2
+        if lost:
             values = dict.fromkeys(values, math.nan)
-            status = "diverged"
         elif best[1] is None or reached > best[1]:
             best = (epoch, reached, loss)
-        record = EpochRecord(
-            epoch=epoch, **values, train_s=0.0 if epoch == 0 else 0.5, evaluate_s=0.1
+        updates.append(
+            RunUpdate(
+                run_id=run.id,
+                epoch=EpochRecord(
+                    epoch=epoch, **values, train_s=0.0 if epoch == 0 else 0.5, evaluate_s=0.1
+                ),
+                status="diverged" if lost else "running",
+                best_epoch=best[0],
+                best_validation_accuracy=best[1],
+                best_validation_loss=best[2],
+                diverged_epoch=2 if lost else None,
+            )
         )
-        records.add_epoch(
-            [
-                RunUpdate(
-                    run_id=run.id,
-                    epoch=record,
-                    status=status,
-                    best_epoch=best[0],
-                    best_validation_accuracy=best[1],
-                    best_validation_loss=best[2],
-                    diverged_epoch=2 if status == "diverged" else None,
-                )
-            ]
-        )
-        if status == "diverged":
+        if lost:
             break
-    records.finish_population([run.id], checkpoint="none")
+    return updates

@@ -167,7 +167,7 @@ def setting_section(story: Story) -> Section:
         *(
             _fact(
                 story.setting_name(key),
-                ", ".join(numbers.setting(value) for value in _list(values)),
+                say(", ").join(numbers.setting(value) for value in _list(values)),
             )
             for key, values in story.grid.items()
         ),

@@ -77,6 +77,7 @@ FRENCH = {
         "meilleure cellule."
     ),
     "one seed, so no spread": "une seule graine, donc pas de dispersion",
+    ", ": "\u00a0; ",  # a comma would look like a decimal one
     "; ": "\u00a0; ",
     "{name}: {cell}": "{name}\u00a0: {cell}",
     "mean ± sample standard deviation over {seeds}": (
@@ -137,7 +138,7 @@ FRENCH = {
     ): (
         "{done} modèles sur {n} sont terminés\u00a0; les nombres ci-dessous sont ceux obtenus "
         "jusqu’ici. "
-        "Cette commande reprend l’étude où elle s’est arrêtée :"
+        "Cette commande reprend l’étude où elle s’est arrêtée\u00a0:"
     ),
     # what was trained
     "What was trained": "Ce qui a été entraîné",
@@ -379,7 +380,7 @@ FRENCH = {
     "All models; accuracies in %": "Tous les modèles\u00a0; exactitudes en %",
     ("One row for each model. This command shows the full record of a run, here of run {id}:"): (
         "Une ligne par modèle. Cette commande montre l’enregistrement complet d’un modèle, ici du "
-        "numéro {id} :"
+        "numéro {id}\u00a0:"
     ),
     "run": "numéro",
     "status": "état",
