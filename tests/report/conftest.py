@@ -19,4 +19,4 @@ def data():
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """Records of the finished study, made once; tests must not write to them."""
-    return _MODULE.make_records(tmp_path_factory.mktemp("finished") / "test.db")
+    return _MODULE.make_records(tmp_path_factory.mktemp("study") / "test.db")
