@@ -326,6 +326,33 @@ def test_a_table_whose_setting_is_not_in_the_grid_has_a_single_column(data, tmp_
     }
 
 
+def test_a_setting_whose_values_are_lists_has_its_column(data, tmp_path):
+    table = {"rows": "learning_rate", "columns": "hidden", "split_by": "batch_size"}
+    config = data.study_config(
+        report={"tables": [table]},
+        grid={"hidden": [[100], [100, 50]], "learning_rate": [0.1], "batch_size": [20]},
+    )
+    records = data.make_records(tmp_path / "l.db", config=config)
+    page = page_of(records, tmp_path)
+    assert set(grid_of(page, "table-1-1")) == {("0.1", "100"), ("0.1", "100 × 50")}
+    assert "Best validation accuracy (%), batch size 20" in page.text
+
+
+def test_a_study_that_asks_for_no_table_and_no_figure_has_neither(data, tmp_path):
+    records = data.make_records(tmp_path / "p.db", config=data.study_config(report={}))
+    page = page_of(records, tmp_path)
+    assert "svg" not in {tag for tag, _ in page.tags}
+    assert "table-1-1" not in page.tables
+    assert page.errors == []
+
+
+def test_a_recorded_command_that_ran_no_study_is_not_offered_to_continue_it(data, tmp_path):
+    records = data.make_records(
+        tmp_path / "x.db", stop_after=3, environment={"command": "notebook"}
+    )
+    assert f"retroprop run inf8225-logistic --db {tmp_path / 'x.db'}" in words_of(records)
+
+
 def test_an_unknown_value_of_a_table_is_explained(data, tmp_path):
     table = {"rows": "learning_rate", "columns": "batch_size", "value": "test_acuracy"}
     records = data.make_records(

@@ -88,6 +88,8 @@ class Numbers:
         """
         if isinstance(value, str):
             return NAMES.get(value, value)
+        if isinstance(value, bool):
+            return str(value).lower()
         if isinstance(value, float):
             text = repr(value).replace("e-0", "e-").replace("e+0", "e")
             return text.replace(".", ",") if self.language == "fr" else text

@@ -74,17 +74,24 @@ def trained_section(story: Story) -> Section | None:
     return Section(name="trained", heading=say("What was trained"), blocks=blocks)
 
 
-def tables_section(story: Story) -> Section:
+def tables_section(story: Story) -> Section | None:
     """The tables of the study's [report], one for each combination of what they do not span."""
     blocks: list[Block] = []
     report = story.record.config.get("report") or {}
     for number, spec in enumerate(report.get("tables") or [], start=1):
         blocks += _tables(story, spec, number)
+    if not blocks:
+        return None
     return Section(name="tables", heading=story.say("Results of the grid"), blocks=blocks)
 
 
 def _setting(run: RunRecord, key: str) -> Any:
-    return run.cell.get(key, run.settings.get(key))
+    """The value of a setting in the cell or else in all settings; a list as a tuple (hashable)."""
+    return _hashable(run.cell.get(key, run.settings.get(key)))
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(_hashable(item) for item in value) if isinstance(value, list) else value
 
 
 def _tables(story: Story, spec: dict[str, Any], number: int) -> list[Table]:
@@ -172,7 +179,7 @@ def _ordered(story: Story, key: str, cells: Sequence[CellSummary]) -> list[Any]:
     present = list(dict.fromkeys(_setting(cell.runs[0], key) for cell in cells))
     planned = story.grid.get(key) or []
     planned = planned if isinstance(planned, list) else [planned]
-    first = [value for value in planned if value in present]
+    first = [value for value in map(_hashable, planned) if value in present]
     return first + [value for value in present if value not in first]
 
 
@@ -231,14 +238,18 @@ def _table_notes(story: Story, cells: Sequence[CellSummary], rows: Sequence[Row]
     return notes
 
 
-def curves_section(story: Story) -> Section:
+def curves_section(story: Story) -> Section | None:
     """The curves of the best cells that the study's [report] asks for."""
     say = story.say
     heading = say("Curves of the best models")
+    figures = (story.record.config.get("report") or {}).get("figures") or []
+    offered: tuple[Metric, ...] = ("loss", "accuracy")
+    metrics: list[Metric] = [metric for metric in offered if f"{metric}-curves" in figures]
+    if not metrics:
+        return None
     if not story.best:
         text = say("There are no curves yet, because there is no best cell yet.")
         return Section(name="curves", heading=heading, blocks=[Paragraph(text=text)])
-    figures = (story.record.config.get("report") or {}).get("figures") or []
     blocks: list[Block] = [
         Paragraph(
             text=say(
@@ -248,8 +259,7 @@ def curves_section(story: Story) -> Section:
             )
         )
     ]
-    metrics: tuple[Metric, ...] = ("loss", "accuracy")
-    blocks += [_picture(story, metric) for metric in metrics if f"{metric}-curves" in figures]
+    blocks += [_picture(story, metric) for metric in metrics]
     return Section(name="curves", heading=heading, blocks=blocks)
 
 

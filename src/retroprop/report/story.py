@@ -90,7 +90,7 @@ class Story:
         """The command that ran the study, which also continues it."""
         for session in reversed(self.record.sessions):
             recorded = session.environment.get("command")
-            if recorded:
+            if recorded and "run" in str(recorded).split():
                 return str(recorded)
         database = "" if self.location == DEFAULT_DATABASE else f" --db {self.location}"
         return f"retroprop run {self.record.study}{database}"

@@ -218,7 +218,7 @@ FRENCH = {
     "Test accuracy (%)": "Exactitude en test (%)",
     "Test loss (nats)": "Perte en test (nats)",
     "not in the grid": "hors de la grille",
-    "diverged {k}/{n}": "divergé {k}/{n}",
+    "diverged {k}/{n}": "divergence {k}/{n}",
     "unfinished, {k} of {n} seeds": "inachevée, {k} graines sur {n}",
     "not evaluated": "non évalué",
     "best": "meilleure",
@@ -245,9 +245,8 @@ FRENCH = {
         "“diverged k/n”: in k of n seeds the loss stopped being a finite number; such a cell "
         "has no mean and cannot be the best."
     ): (
-        "«\u00a0divergé k/n\u00a0»\u00a0: pour k graines sur n, la perte a cessé d’être un nombre "
-        "fini\u00a0; une telle "
-        "cellule n’a pas de moyenne et ne peut pas être la meilleure."
+        "«\u00a0divergence k/n\u00a0»\u00a0: pour k graines sur n, la perte a cessé d’être un "
+        "nombre fini\u00a0; une telle cellule n’a pas de moyenne et ne peut pas être la meilleure."
     ),
     "“—”: not all seeds of the cell are finished yet.": (
         "«\u00a0—\u00a0»\u00a0: les graines de la cellule ne sont pas encore toutes terminées."
@@ -390,6 +389,6 @@ FRENCH = {
     "planned": "prévu",
     "running": "en cours",
     "finished": "terminé",
-    "diverged": "divergé",
-    "diverged at epoch {n}": "divergé à l’époque {n}",
+    "diverged": "a divergé",
+    "diverged at epoch {n}": "a divergé à l’époque {n}",
 }
