@@ -1,0 +1,95 @@
+"""From the records of a study to a report: one HTML file and one PDF, in English or French."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retroprop.studies.records import Records
+
+__all__ = ["FORMATS", "write_report"]
+
+FORMATS = ("html", "pdf")
+
+
+def write_report(
+    records: "Records",
+    study: str,
+    *,
+    language: str = "en",
+    formats: Sequence[str] = FORMATS,
+    folder: Path | str = "reports",
+) -> list[Path]:
+    """Write the report of a study run from its records, and return the files written.
+
+    The same records always give the same HTML. A file is replaced in one step: a reader never sees
+    half of one.
+
+    Args:
+        records: The open database.
+        study: A study's name (its latest run) or the id of a study run.
+        language: "en" or "fr".
+        formats: Some of "html" and "pdf".
+        folder: Where `<study>-<language>.html` and `.pdf` go; made when missing.
+
+    Raises:
+        UserError: If the study, a format or the language is unknown, if nothing has been trained
+            yet, or if the folder cannot be written.
+    """
+    from retroprop.errors import UserError, did_you_mean
+    from retroprop.report.content import compose
+    from retroprop.report.translations import translator
+
+    translator(language)
+    if not formats:
+        raise UserError("no report format was named; use html, pdf or both: html,pdf.")
+    for name in formats:
+        if name not in FORMATS:
+            raise UserError(
+                f"no report in the format {name!r}: use html, pdf or both. "
+                f"{did_you_mean(name, FORMATS)}"
+            )
+    record = records.study_run(study)
+    document = compose(
+        record, records.runs(record.id), location=records.location, language=language
+    )
+    written: list[Path] = []
+    for name in dict.fromkeys(formats):
+        if name == "html":
+            from retroprop.report.html import render_html
+
+            data = render_html(document).encode()
+        else:
+            from retroprop.report.pdf import render_pdf
+
+            data = render_pdf(document, when=record.finished_at or record.created_at)
+        path = Path(folder) / f"{record.study}-{language}.{name}"
+        try:
+            _replace(path, data)
+        except OSError as error:
+            raise UserError(
+                f"cannot write {path} ({error.strerror or error}); name another folder with "
+                "--output."
+            ) from error
+        written.append(path)
+    return written
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file beside its final place, then move it there in one step."""
+    import os
+    import tempfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        # mkstemp makes files that only their owner may read; a report is meant to be shared.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,49 @@
+"""The command `retroprop report`: records in, one HTML file and one PDF out."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from retroprop.errors import UserError
+from retroprop.report import write_report
+from retroprop.studies.records import DEFAULT_DATABASE, Records
+
+
+def report(
+    study: str,
+    *,
+    lang: Literal["en", "fr"] = "en",
+    format: Annotated[str, Parameter(name=["--format", "-f"])] = "html,pdf",
+    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("reports"),
+    db: str = DEFAULT_DATABASE,
+) -> None:
+    """Write the report of a study: tables, curves and the setting of every number.
+
+    Nothing is trained here: every number comes from the records, so a report takes seconds, and a
+    study that is still running gives the report of what it has so far.
+
+    Examples:
+        retroprop report inf8225-logistic
+        retroprop report inf8225-logistic --lang fr --format pdf
+
+    Args:
+        study: A study's name, for its latest run, or the id of one study run.
+        lang: The language of the report: en or fr.
+        format: html, pdf, or both: html,pdf.
+        output: The folder to write into; it is made when missing.
+        db: The database of the records: a file or a URL.
+
+    Raises:
+        UserError: If there is nothing to report, or a format is unknown.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    formats = [name.strip().lower() for name in format.split(",") if name.strip()]
+    if not formats:
+        raise UserError("--format is empty; use html, pdf or both: html,pdf.")
+    records = Records.open(db, create=False)
+    console = Console(soft_wrap=True)
+    for path in write_report(records, study, language=lang, formats=formats, folder=output):
+        console.print(Text(f"wrote {path}"))

@@ -1,0 +1,247 @@
+"""Loss and accuracy over the epochs, train and validation, with the spread over seeds.
+
+A line is the mean over the seeds, its band reaches from the lowest to the highest seed. Solid is
+validation, dashed is train; a series (for instance an optimizer) has its colour and its marker.
+
+Epoch 0, the untrained model, is far from all others (10 % against 80 % accuracy with ten classes).
+When it would take more than two thirds of the height, the axis shows the trained epochs, a triangle
+at epoch 0 points to where it is, and its value is written above the panel.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from retroprop.figures.style import (
+    INK,
+    PAPER_WIDTH_IN,
+    SeriesStyle,
+    dress,
+    new_figure,
+    series_style,
+    spread_labels,
+)
+from retroprop.studies.records import RunRecord
+
+Metric = Literal["loss", "accuracy"]
+Translate = Callable[[str], str]
+PARTS = {"validation": "-", "train": (0, (3.2, 1.6))}  # the line style of each part
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One metric of several seeds over the epochs that all of them have."""
+
+    epochs: tuple[int, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def without_epoch_0(self) -> "Curve":
+        """The trained epochs only."""
+        start = 1 if self.epochs[:1] == (0,) else 0
+        return Curve(
+            epochs=self.epochs[start:],
+            mean=self.mean[start:],
+            low=self.low[start:],
+            high=self.high[start:],
+        )
+
+
+def curve(runs: Sequence[RunRecord], metric: str) -> Curve:
+    """Mean, lowest and highest value of a metric over the models, per epoch.
+
+    An epoch that one of the models lacks, or where a value was not finite, is left out.
+
+    Args:
+        runs: The seeds of one cell.
+        metric: A name such as "validation_loss".
+    """
+    by_epoch: dict[int, list[float]] = {}
+    for run in runs:
+        for epoch in run.epochs:
+            value = getattr(epoch, metric)
+            if value is not None:
+                by_epoch.setdefault(epoch.epoch, []).append(value)
+    kept = {n: values for n, values in sorted(by_epoch.items()) if len(values) == len(runs)}
+    return Curve(
+        epochs=tuple(kept),
+        mean=tuple(sum(values) / len(values) for values in kept.values()),
+        low=tuple(min(values) for values in kept.values()),
+        high=tuple(max(values) for values in kept.values()),
+    )
+
+
+def loss_and_accuracy_curves(
+    models: Mapping[str, Sequence[RunRecord]],
+    *,
+    metrics: Sequence[Metric] = ("loss", "accuracy"),
+    translate: Translate = str,
+    decimal_comma: bool = False,
+) -> Figure:
+    """Draw one panel for each metric, side by side.
+
+    Args:
+        models: For each label ("SGD", "Adam") the seeds of one cell.
+        metrics: The panels, from left to right.
+        translate: Turns the English words of the figure into the reader's language.
+        decimal_comma: Write 0,5 instead of 0.5 on the axes.
+    """
+    figure = new_figure(PAPER_WIDTH_IN * len(metrics))
+    panels = figure.subplots(1, len(metrics), squeeze=False)[0]
+    for axes, metric in zip(panels, metrics, strict=True):
+        _panel(axes, models, metric, translate, decimal_comma)
+    return figure
+
+
+def _panel(
+    axes: Axes,
+    models: Mapping[str, Sequence[RunRecord]],
+    metric: Metric,
+    translate: Translate,
+    decimal_comma: bool,
+) -> None:
+    scale = 100 if metric == "accuracy" else 1
+    y_label = translate("accuracy (%)") if metric == "accuracy" else translate("loss (nats)")
+    dress(axes, x_label=translate("epoch"), y_label=y_label, decimal_comma=decimal_comma)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+
+    lines: list[tuple[Curve, str, str, SeriesStyle]] = []  # curve, name, part, style
+    for index, (name, runs) in enumerate(models.items()):
+        for part in PARTS:
+            line = curve(runs, f"{part}_{metric}")
+            if line.epochs:
+                lines.append((line, name, part, series_style(index)))
+    if not lines:
+        return
+    untrained = _untrained_far_away([line for line, *_ in lines])
+    drawn: list[tuple[Curve, str, str]] = []  # curve, label, colour
+    for line, name, part, style in lines:
+        shown = line.without_epoch_0() if untrained else line
+        axes.fill_between(
+            shown.epochs,
+            [scale * value for value in shown.low],
+            [scale * value for value in shown.high],
+            color=style.light,
+            alpha=0.18,
+            linewidth=0,
+        )
+        axes.plot(
+            shown.epochs,
+            [scale * value for value in shown.mean],
+            color=style.light,
+            linestyle=PARTS[part],
+            linewidth=1.5,
+            marker=style.marker,
+            markersize=4,
+            markerfacecolor=style.light if part == "validation" else "none",
+        )
+        drawn.append((shown, f"{name}, {translate(part)}", style.light))
+    if untrained:
+        _point_to_untrained(axes, untrained, scale, translate, decimal_comma)
+    _label_lines(axes, drawn, scale)
+
+
+def _untrained_far_away(lines: Sequence[Curve]) -> tuple[float, float] | None:
+    """Lowest and highest value of epoch 0, when it would flatten the trained epochs."""
+    ends = [value for line in lines if line.epochs[0] == 0 for value in (line.low[0], line.high[0])]
+    trained = [line.without_epoch_0() for line in lines]
+    later = [value for line in trained for value in (*line.low, *line.high)]
+    if not ends or not all(line.epochs for line in trained):
+        return None
+    height = max(later) - min(later)
+    whole = max(*later, *ends) - min(*later, *ends)
+    outside = min(ends) > max(later) or max(ends) < min(later)
+    return (min(ends), max(ends)) if outside and whole > 3 * height > 0 else None
+
+
+def _point_to_untrained(
+    axes: Axes,
+    untrained: tuple[float, float],
+    scale: int,
+    translate: Translate,
+    decimal_comma: bool,
+) -> None:
+    above = scale * untrained[0] > axes.get_ylim()[1]
+    axes.plot(
+        [0],
+        [0.975 if above else 0.025],
+        transform=axes.get_xaxis_transform(),
+        marker="^" if above else "v",
+        markersize=5,
+        color=INK,
+        clip_on=False,
+    )
+    digits = 1 if scale == 100 else 2
+    ends = dict.fromkeys(f"{scale * value:.{digits}f}" for value in untrained)
+    text = translate("epoch 0: {value}").format(value="–".join(ends))
+    text = ("▲ " if above else "▼ ") + text
+    axes.set_title(
+        text.replace(".", ",") if decimal_comma else text,
+        fontsize=8.5,
+        color=INK,
+        loc="right",
+        pad=10,
+    )
+
+
+def _label_lines(axes: Axes, drawn: Sequence[tuple[Curve, str, str]], scale: int) -> None:
+    """Write each line's name to the right of its last point, without overlap."""
+    low, high = axes.get_ylim()
+    ends = [(scale * line.mean[-1] - low) / (high - low) for line, _, _ in drawn]
+    heights = spread_labels(ends, gap=0.075, low=0.0, high=1.0)
+    last = max(line.epochs[-1] for line, _, _ in drawn)
+    for (line, label, colour), end, height in zip(drawn, ends, heights, strict=True):
+        axes.annotate(
+            label,
+            xy=(line.epochs[-1], low + end * (high - low)),
+            xytext=(1.045, height),
+            textcoords="axes fraction",
+            fontsize=8.5,
+            color=colour,
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkB": 4}
+            if line.epochs[-1] == last
+            else None,
+            annotation_clip=False,
+        )
+
+
+def describe_curves(
+    models: Mapping[str, Sequence[RunRecord]],
+    metric: Metric,
+    *,
+    translate: Translate,
+    number: Callable[[float], str],
+) -> str:
+    """What the panel of a metric shows, in sentences, from the same numbers.
+
+    Args:
+        models: As for `loss_and_accuracy_curves`.
+        metric: The panel.
+        translate: Turns an English sentence into the reader's language.
+        number: Writes a value of the metric.
+    """
+    sentences: list[str] = []
+    for name, runs in models.items():
+        for part in PARTS:
+            line = curve(runs, f"{part}_{metric}")
+            if line.epochs:
+                sentence = translate(
+                    "{name}, {part}: from {first} at epoch {start} to {last} at epoch {end}."
+                )
+                sentences.append(
+                    sentence.format(
+                        name=name,
+                        part=translate(part),
+                        first=number(line.mean[0]),
+                        start=line.epochs[0],
+                        last=number(line.mean[-1]),
+                        end=line.epochs[-1],
+                    )
+                )
+    return " ".join(sentences)

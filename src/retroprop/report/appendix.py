@@ -1,0 +1,354 @@
+"""The sections that let a reader check the others: time, the setting of every number, models."""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from retroprop.report.document import Block, Cell, Paragraph, Row, Section, Table
+from retroprop.report.story import Story
+from retroprop.studies.records import EpochRecord, RunRecord
+
+TRAIN_IMAGES = {"fashion-mnist": 60_000, "mnist": 60_000, "cifar10": 50_000}
+"""Published sizes of the training sets, before a validation part is taken from them."""
+
+
+def train_images(story: Story) -> int | None:
+    """How many images one epoch of this study goes through; None when we do not know."""
+    config = story.record.config
+    size = TRAIN_IMAGES.get(str(config.get("dataset")))
+    validation = (config.get("split") or {}).get("validation")
+    if size is None or validation is None:
+        return None
+    return size - round(size * validation)
+
+
+def trained_epochs(runs: Iterable[RunRecord]) -> list[EpochRecord]:
+    """All recorded epochs in which a model was trained: epoch 0 only evaluates."""
+    return [epoch for run in runs for epoch in run.epochs if epoch.epoch > 0]
+
+
+def time_section(story: Story) -> Section:
+    """What the study cost, and what each figure means."""
+    say, numbers = story.say, story.numbers
+    epochs = trained_epochs(story.runs)
+    train_s = sum(epoch.train_s for epoch in epochs)
+    wall_s = story.record.wall_s
+    images = train_images(story)
+    rows = [
+        _fact(
+            say("wall-clock time"),
+            numbers.duration(wall_s),
+            say("all sessions together, evaluation and waiting included"),
+        ),
+        _fact(
+            say("workers"),
+            _environment(story, "workers"),
+            say("processes that trained at the same time"),
+        ),
+        _fact(
+            say("model-epochs"),
+            numbers.integer(len(epochs)),
+            say("one model trained for one epoch, summed over the recorded models"),
+        ),
+        _fact(
+            say("training time per model-epoch"),
+            f"{numbers.significant(train_s / len(epochs))} s",
+            say(
+                "mean; models trained as one program share its seconds evenly, evaluation not "
+                "included"
+            ),
+        ),
+        _fact(
+            say("evaluation time per model-epoch"),
+            f"{numbers.significant(sum(e.evaluate_s for e in epochs) / len(epochs))} s",
+            say("mean; loss and accuracy on the whole train and validation sets"),
+        ),
+    ]
+    if images is not None and train_s > 0:
+        passed = images * len(epochs)
+        rows.append(
+            _fact(
+                say("images per second and worker"),
+                numbers.integer(passed / train_s),
+                say(
+                    "{images} train images × model-epochs, divided by the sum of the training times"
+                ).format(images=numbers.integer(images)),
+            )
+        )
+        if wall_s > 0:
+            rows.append(
+                _fact(
+                    say("images per second, whole study"),
+                    numbers.integer(passed / wall_s),
+                    say("the same images, divided by the wall-clock time"),
+                )
+            )
+    blocks: list[Block] = [
+        Table(
+            name="time-table",
+            caption=say("What the study cost"),
+            corner=say("quantity"),
+            columns=[say("value"), say("what it means")],
+            rows=rows,
+            numeric=False,
+        )
+    ]
+    by_batch = _time_by_batch(story, images)
+    if by_batch is not None:
+        blocks.append(by_batch)
+    return Section(name="time", heading=say("Time and throughput"), blocks=blocks)
+
+
+def _time_by_batch(story: Story, images: int | None) -> Table | None:
+    """The same times for each batch size, which changes them most."""
+    say, numbers = story.say, story.numbers
+    sizes: dict[Any, list[RunRecord]] = {}
+    for run in story.runs:
+        if "batch_size" in run.cell:
+            sizes.setdefault(run.cell["batch_size"], []).append(run)
+    if len(sizes) < 2:
+        return None
+    rows = []
+    for size, runs in sizes.items():
+        epochs = trained_epochs(runs)
+        train_s = sum(epoch.train_s for epoch in epochs)
+        if train_s <= 0:
+            continue
+        cells = [
+            Cell(text=numbers.integer(len(epochs))),
+            Cell(text=numbers.significant(train_s / len(epochs))),
+        ]
+        if images is not None:
+            cells.append(Cell(text=numbers.integer(images * len(epochs) / train_s)))
+        rows.append(Row(header=numbers.setting(size), cells=cells))
+    columns = [say("model-epochs"), say("training time per model-epoch (s)")]
+    if images is not None:
+        columns.append(say("images per second and worker"))
+    return Table(
+        name="batch-table",
+        caption=say("Training time by batch size"),
+        corner=story.setting_name("batch_size"),
+        columns=columns,
+        rows=rows,
+    )
+
+
+def setting_section(story: Story) -> Section:
+    """Everything that fixes the numbers of the report."""
+    say, numbers, record = story.say, story.numbers, story.record
+    config = record.config
+    split = config.get("split") or {}
+    model = config.get("model") or {}
+    missing = say("not recorded")
+
+    def setting(value: Any) -> str:
+        return missing if value is None else numbers.setting(value)
+
+    share = split.get("validation")
+    validation = missing if share is None else numbers.percent(share, digits=_digits(share))
+    seeds = config.get("seeds") or sorted({run.seed for run in story.runs})
+    rows = [
+        _fact(say("study run"), record.id),
+        _fact(say("database"), story.location),
+        _fact(say("command"), _environment(story, "command")),
+        _fact(say("data set"), story.dataset),
+        _fact(say("data checksum"), record.data_checksum or missing),
+        _fact(
+            say("split"),
+            say("{share} of the train set for validation, split seed {seed}").format(
+                share=validation, seed=setting(split.get("seed"))
+            ),
+        ),
+        _fact(say("model"), f"{setting(model.get('kind'))}, {setting(model.get('derivation'))}"),
+        _fact(say("gradient"), story.gradient_sentence()),
+        _fact(say("epochs"), setting(config.get("epochs"))),
+        _fact(say("seeds"), ", ".join(str(seed) for seed in seeds)),
+        *(
+            _fact(
+                story.setting_name(key),
+                say(", ").join(numbers.setting(value) for value in _list(values)),
+            )
+            for key, values in story.grid.items()
+        ),
+        _fact(say("study fingerprint"), record.fingerprint),
+        _fact(say("git revision"), _environment(story, "git_revision")),
+        _fact(
+            say("versions"),
+            ", ".join(
+                f"{name} {_environment(story, name)}"
+                for name in ("retroprop", "python", "torch", "numpy")
+            ),
+        ),
+        _fact(say("system"), _environment(story, "platform")),
+        _fact(say("processor"), _environment(story, "cpu")),
+        _fact(say("cores"), _environment(story, "cores")),
+        _fact(say("memory (GB)"), _environment(story, "memory_gb")),
+        _fact(say("threads per worker"), _environment(story, "threads_per_worker")),
+        _fact(say("sessions"), _sessions_in_words(story)),
+    ]
+    facts = Table(
+        name="setting-table",
+        caption=say("What fixes the numbers"),
+        corner=say("item"),
+        columns=[say("value")],
+        rows=rows,
+        numeric=False,
+    )
+    blocks: list[Block] = [facts]
+    if len(record.sessions) > 1:
+        blocks.append(_sessions_table(story))
+    return Section(name="setting", heading=say("The setting of every number"), blocks=blocks)
+
+
+def _sessions_in_words(story: Story) -> str:
+    say, times = story.say, len(story.record.sessions) - 1
+    if times < 0:
+        return say("not recorded")
+    if times == 0:
+        return say("one session, not interrupted")
+    text = "interrupted and resumed once" if times == 1 else "interrupted and resumed {n} times"
+    return say(text).format(n=times)
+
+
+def _sessions_table(story: Story) -> Table:
+    say, missing = story.say, story.say("not recorded")
+    rows = []
+    for number, session in enumerate(story.record.sessions, start=1):
+        environment = session.environment
+        rows.append(
+            Row(
+                header=str(number),
+                cells=[
+                    Cell(text=_moment(session.started_at)),
+                    Cell(text=story.numbers.duration(session.wall_s)),
+                    Cell(text=_written(story, environment.get("workers")) or missing),
+                    Cell(text=_written(story, environment.get("git_revision")) or missing),
+                ],
+            )
+        )
+    return Table(
+        name="sessions-table",
+        caption=say("Sessions that worked on this study run"),
+        corner=say("session"),
+        columns=[say("started (UTC)"), say("lasted"), say("workers"), say("git revision")],
+        rows=rows,
+        numeric=False,
+    )
+
+
+def models_section(story: Story) -> Section:
+    """Every model of the study, so that each number of the report can be traced."""
+    say, numbers = story.say, story.numbers
+    keys = [key for key in story.grid if any(key in run.cell for run in story.runs)]
+    keys += sorted({key for run in story.runs for key in run.cell} - set(keys))
+    missing = Cell(text="—", mark="absent", spoken=say("none"))
+
+    def value(run: RunRecord, name: str) -> Cell:
+        number = getattr(run, name)
+        return missing if number is None else Cell(text=story.write(name, number))
+
+    rows = []
+    for cell in story.cells:
+        for run in cell.runs:
+            epoch = Cell(text=str(run.best_epoch)) if run.best_epoch is not None else missing
+            rows.append(
+                Row(
+                    header=str(run.id),
+                    anchor=f"run-{run.id}",
+                    cells=[
+                        *(
+                            Cell(text=numbers.setting(run.cell[key]))
+                            if key in run.cell
+                            else missing
+                            for key in keys
+                        ),
+                        Cell(text=str(run.seed)),
+                        Cell(
+                            text=_status(story, run),
+                            mark=run.status if run.status == "diverged" else "",
+                        ),
+                        epoch,
+                        value(run, "best_validation_accuracy"),
+                        value(run, "test_accuracy"),
+                    ],
+                )
+            )
+    table = Table(
+        name="models-table",
+        caption=say("All models; accuracies in %"),
+        corner=say("run"),
+        columns=[
+            *(story.setting_name(key) for key in keys),
+            say("seed"),
+            say("status"),
+            say("best epoch"),
+            say("validation"),
+            say("test"),
+        ],
+        rows=rows,
+        words=[
+            *(at for at, key in enumerate(keys) if isinstance(story.runs[0].cell.get(key), str)),
+            len(keys) + 1,
+        ],
+    )
+    text = say(
+        "One row for each model. This command shows the full record of a run, here of run {id}:"
+    ).format(id=story.runs[0].id)
+    database = "" if story.location == "retroprop.db" else f" --db {story.location}"
+    command = f"retroprop show {story.runs[0].id}{database}"
+    return Section(
+        name="models",
+        heading=say("Every model"),
+        blocks=[Paragraph(text=text, command=command), table],
+    )
+
+
+def _status(story: Story, run: RunRecord) -> str:
+    say = story.say
+    if run.status == "diverged" and run.diverged_epoch is not None:
+        return say("diverged at epoch {n}").format(n=run.diverged_epoch)
+    return {
+        "planned": say("planned"),
+        "running": say("running"),
+        "finished": say("finished"),
+        "diverged": say("diverged"),
+    }.get(run.status, run.status)
+
+
+def _fact(label: str, *texts: str) -> Row:
+    return Row(header=label, cells=[Cell(text=text) for text in texts])
+
+
+def _environment(story: Story, key: str) -> str:
+    """What the sessions recorded under a key: one value, or all that differ."""
+    found: Sequence[str] = list(
+        dict.fromkeys(
+            _written(story, session.environment.get(key)) for session in story.record.sessions
+        )
+    )
+    known = [text for text in found if text]
+    return "; ".join(known) if known else story.say("not recorded")
+
+
+def _written(story: Story, value: Any) -> str:
+    if value is None or value == "":
+        return ""
+    if isinstance(value, float) and math.isfinite(value):
+        return story.numbers.decimal(value, 0 if value == int(value) else 1)
+    return str(value)
+
+
+def _moment(iso: str) -> str:
+    try:
+        return datetime.fromisoformat(iso).strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return iso
+
+
+def _digits(fraction: float) -> int:
+    return 0 if abs(100 * fraction - round(100 * fraction)) < 1e-9 else 1
+
+
+def _list(values: Any) -> list[Any]:
+    return values if isinstance(values, list) else [values]

@@ -1,0 +1,201 @@
+"""What a report says: its order, its summary and its warnings, from the records of one study run.
+
+Sentences follow the numbers. A cell is called best only when all its seeds finished; two cells are
+called different only when their difference exceeds its own spread over the seeds; what was not
+recorded is said to be so.
+"""
+
+from collections.abc import Sequence
+
+from retroprop import __version__
+from retroprop.errors import UserError
+from retroprop.report.appendix import models_section, setting_section, time_section
+from retroprop.report.document import Document, Notice
+from retroprop.report.results import (
+    curves_section,
+    tables_section,
+    test_section,
+    trained_section,
+)
+from retroprop.report.story import Story
+from retroprop.report.summary import ACCURACY, CellSummary, mean_and_deviation, paired_difference
+from retroprop.studies.records import RunRecord, StudyRunRecord
+
+
+def compose(
+    record: StudyRunRecord, runs: Sequence[RunRecord], *, location: str, language: str
+) -> Document:
+    """Write the report of a study run.
+
+    Raises:
+        UserError: If no model has been trained for a single epoch yet.
+    """
+    story = Story(record, tuple(runs), location, language)
+    if not any(epoch.epoch > 0 for run in runs for epoch in run.epochs):
+        raise UserError(
+            f"the study run {record.id} has no finished epoch yet, so there is nothing to report; "
+            f"train it first: {story.command}"
+        )
+    say = story.say
+    sections = [
+        trained_section(story),
+        tables_section(story),
+        curves_section(story),
+        test_section(story),
+        time_section(story),
+        setting_section(story),
+        models_section(story),
+    ]
+    return Document(
+        language=language,
+        title=story.title(),
+        subtitle=subtitle(story),
+        summary=summary(story),
+        notices=notices(story),
+        sections=[section for section in sections if section is not None],
+        footer=say("Made by retroprop {version} from the records of {id}.").format(
+            version=__version__, id=record.id
+        ),
+        labels={
+            "skip": say("Skip to the results"),
+            "contents": say("Contents"),
+            "description": say("Description of the figure"),
+        },
+    )
+
+
+def subtitle(story: Story) -> str:
+    """Where the study comes from, and its data."""
+    source = story.record.config.get("source")
+    return f"{source} · {story.dataset}" if source else story.dataset
+
+
+def summary(story: Story) -> list[str]:
+    """What came out, in one sentence, then what may be said of the two best groups."""
+    say = story.say
+    if not story.best:
+        return [
+            say(
+                "No cell of the grid has all its seeds finished without diverging, so there is no "
+                "best cell yet."
+                if story.unfinished
+                else "In every cell of the grid at least one seed diverged, so there is no best "
+                "cell."
+            )
+        ]
+    items = [_best_in_words(story, cell) for cell in story.best]
+    counts = {cell.n for cell in story.best}
+    if counts == {1}:
+        spread = say("one seed, so no spread")
+    else:
+        n = story.seeds(max(counts)) if len(counts) == 1 else say("the seeds")
+        spread = say("mean ± sample standard deviation over {seeds}").format(seeds=n)
+    opening = say(
+        "So far, of {n} models planned on {data}, the best cell reaches a validation accuracy "
+        "({spread}) of {items}."
+        if story.unfinished
+        else "Of {n} models trained on {data}, the best cell reaches a validation accuracy "
+        "({spread}) "
+        "of {items}."
+    )
+    joined = items[0]
+    if len(items) > 1:
+        joined = say("{first} and {last}").format(first=say("; ").join(items[:-1]), last=items[-1])
+    lines = [
+        opening.format(
+            n=story.numbers.integer(len(story.runs)),
+            data=story.dataset,
+            items=joined,
+            spread=spread,
+        )
+    ]
+    if len(story.best) > 1 and story.unfinished:
+        lines.append(say("The best cells are compared once the study is finished."))
+    elif len(story.best) > 1:
+        lines += comparison(story)
+    return lines
+
+
+def _best_in_words(story: Story, cell: CellSummary) -> str:
+    assert cell.mean is not None
+    tested = [run.test_accuracy for run in cell.runs if run.test_accuracy is not None]
+    if len(tested) == cell.n:
+        test = story.say("{accuracy} on the test set").format(
+            accuracy=story.numbers.percent(*mean_and_deviation(tested))
+        )
+    else:
+        test = story.say("not yet evaluated on the test set")
+    group = story.group(cell.cell)
+    text = "{accuracy} with {group} ({cell}; {test})" if group else "{accuracy} ({cell}; {test})"
+    return story.say(text).format(
+        accuracy=story.numbers.percent(cell.mean, cell.deviation),
+        group=group,
+        cell=story.describe(cell.cell, without=story.best_per) or story.say("its only cell"),
+        test=test,
+    )
+
+
+def comparison(story: Story) -> list[str]:
+    """Whether the two best groups differ by more than the seeds do, on validation and on test."""
+    say = story.say
+    first, second = sorted(story.best, key=lambda cell: cell.mean or 0.0, reverse=True)[:2]
+    lines = []
+    for value, where in (
+        (ACCURACY, say("On validation")),
+        ("test_accuracy", say("On the test set")),
+    ):
+        difference = paired_difference(first, second, value)
+        if difference is None:
+            continue
+        better, worse = (first, second) if difference.mean >= 0 else (second, first)
+        if difference.n == 1:
+            text = say(
+                "{where}, {better} is {points} above {worse}, but one seed has no spread: "
+                "which is better cannot be said."
+            )
+        elif difference.distinguishable:
+            text = say(
+                "{where}, {better} is above {worse}: over {seeds}, the paired difference is "
+                "{points} "
+                "(mean ± sample standard deviation), larger than its spread."
+            )
+        else:
+            text = say(
+                "{where}, {better} and {worse} are not distinguishable with {seeds}: the paired "
+                "difference is {points} (mean ± sample standard deviation), no larger than its "
+                "spread."
+            )
+        lines.append(
+            text.format(
+                where=where,
+                better=story.name(better),
+                worse=story.name(worse),
+                seeds=story.seeds(difference.n),
+                points=_points(story, abs(difference.mean), difference.deviation),
+            )
+        )
+    return lines
+
+
+def _points(story: Story, difference: float, deviation: float | None) -> str:
+    number = story.numbers.share(difference, deviation)
+    singular = story.language == "fr" and 100 * difference < 2
+    return story.say("{n} point" if singular else "{n} points").format(n=number)
+
+
+def notices(story: Story) -> list[Notice]:
+    """What a reader must know before any number: unfinished, diverged."""
+    say = story.say
+    found = []
+    if story.unfinished:
+        found.append(
+            Notice(
+                title=say("This study is not finished"),
+                text=say(
+                    "{done} of {n} models are finished; the numbers below are those so far. "
+                    "This command continues it where it stopped:"
+                ).format(done=story.n_done, n=len(story.runs)),
+                command=story.command,
+            )
+        )
+    return found

@@ -1,0 +1,129 @@
+"""The parts of a report, as plain data that the HTML and the PDF template both draw.
+
+Every text in here is already in the reader's language and is text, never markup: the templates
+escape it. `kind` names the block for the templates.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paragraph:
+    """Sentences, and optionally a command line under them."""
+
+    text: str
+    command: str = ""
+    kind: str = "paragraph"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """A warning that a reader must not miss, and optionally a command line under it."""
+
+    title: str
+    text: str
+    command: str = ""
+    kind: str = "notice"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Formula:
+    """A formula that the templates know by name, with its words for those who cannot see it."""
+
+    name: str
+    text: str
+    spoken: str
+    kind: str = "formula"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One cell of a table.
+
+    Attributes:
+        text: What is written.
+        mark: "", "best", "diverged", "unfinished".
+        spoken: Said before the text by a screen reader ("best").
+        link: The anchor of the rows that the number comes from.
+    """
+
+    text: str
+    mark: str = ""
+    spoken: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of a table; `anchor` is what links lead to."""
+
+    header: str
+    cells: Sequence[Cell]
+    anchor: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table with one header column.
+
+    Attributes:
+        name: The table's anchor.
+        caption: What it shows, with the unit.
+        corner: The header of the header column.
+        columns: The headers of the other columns.
+        rows: The rows.
+        across: What the other columns vary, if anything.
+        notes: Sentences under the table.
+        numeric: Whether it holds numbers, set to the right, or sentences.
+        words: The columns of a numeric table that hold words all the same.
+    """
+
+    name: str
+    caption: str
+    corner: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    across: str = ""
+    notes: Sequence[str] = ()
+    numeric: bool = True
+    words: Sequence[int] = ()
+    kind: str = "table"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A figure as SVG, once for paper (fixed colours) and once for a page (the page's colours)."""
+
+    name: str
+    caption: str
+    description: str
+    svg: str
+    page_svg: str
+    kind: str = "picture"
+
+
+Block = Paragraph | Notice | Formula | Table | Picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A heading and what is under it."""
+
+    name: str
+    heading: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A whole report. `labels` holds the few words that the templates themselves need."""
+
+    language: str
+    title: str
+    subtitle: str
+    summary: Sequence[str]
+    notices: Sequence[Notice]
+    sections: Sequence[Section]
+    footer: str
+    labels: dict[str, str] = field(default_factory=dict)

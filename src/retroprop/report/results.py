@@ -1,0 +1,352 @@
+"""The sections with the results: what was trained, the grid's tables, curves, the test set."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from retroprop.errors import UserError, did_you_mean
+from retroprop.figures.curves import Metric, describe_curves, loss_and_accuracy_curves
+from retroprop.figures.style import for_page, to_svg
+from retroprop.report.document import Block, Cell, Formula, Paragraph, Picture, Row, Section, Table
+from retroprop.report.story import VALUE_NAMES, Story
+from retroprop.report.summary import ACCURACY, CellSummary, mean_and_deviation, summarise_cells
+from retroprop.studies.records import RunRecord
+
+
+def trained_section(story: Story) -> Section | None:
+    """The model and its update as formulas; only for softmax regression."""
+    say = story.say
+    config = story.record.config
+    if (config.get("model") or {}).get("kind") != "softmax-regression":
+        return None
+    summed = (config.get("training") or {}).get("gradient", "mean") == "sum"
+    optimizers = {run.cell.get("optimizer", run.settings.get("optimizer")) for run in story.runs}
+    blocks: list[Block] = [
+        Formula(
+            name="model",
+            text=say(
+                "Softmax regression. An image with a 1 appended is the row x̃, W holds one column "
+                "for each class, and the model's probability of class k is"
+            ),
+            spoken=say(
+                "p of y equals k given x tilde equals the softmax of x tilde W, component k: the "
+                "exponential of x tilde W component k divided by the sum over j of the "
+                "exponentials "
+                "of x tilde W component j"
+            ),
+        ),
+        Formula(
+            name="gradient-sum" if summed else "gradient-mean",
+            text=story.gradient_sentence()
+            + " "
+            + say("With the one-hot label y of each image b of the minibatch B,"),
+            spoken=say(
+                "G equals the sum over the images b in B of x tilde b transposed times p b minus y "
+                "b"
+                if summed
+                else "G equals one over the size of B times the sum over the images b in B of x "
+                "tilde "
+                "b transposed times p b minus y b"
+            ),
+        ),
+    ]
+    if "sgd" in optimizers:
+        blocks.append(
+            Formula(
+                name="sgd",
+                text=say("SGD, with learning rate η, updates"),
+                spoken=say("W becomes W minus eta G"),
+            )
+        )
+    if "adam" in optimizers:
+        blocks.append(
+            Formula(
+                name="adam",
+                text=say("Adam (Kingma and Ba, 2015), at step t, updates"),
+                spoken=say(
+                    "m becomes beta 1 m plus 1 minus beta 1 times G; v becomes beta 2 v plus 1 "
+                    "minus "
+                    "beta 2 times G squared; W becomes W minus eta times m over 1 minus beta 1 to "
+                    "the "
+                    "t, divided by the square root of v over 1 minus beta 2 to the t, plus epsilon"
+                ),
+            )
+        )
+    return Section(name="trained", heading=say("What was trained"), blocks=blocks)
+
+
+def tables_section(story: Story) -> Section | None:
+    """The tables of the study's [report], one for each combination of what they do not span."""
+    blocks: list[Block] = []
+    report = story.record.config.get("report") or {}
+    for number, spec in enumerate(report.get("tables") or [], start=1):
+        blocks += _tables(story, spec, number)
+    if not blocks:
+        return None
+    return Section(name="tables", heading=story.say("Results of the grid"), blocks=blocks)
+
+
+def _setting(run: RunRecord, key: str) -> Any:
+    """The value of a setting in the cell or else in all settings; a list as a tuple (hashable)."""
+    return _hashable(run.cell.get(key, run.settings.get(key)))
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(_hashable(item) for item in value) if isinstance(value, list) else value
+
+
+def _tables(story: Story, spec: dict[str, Any], number: int) -> list[Table]:
+    value = spec.get("value") or ACCURACY
+    if value not in VALUE_NAMES:
+        raise UserError(
+            f"the report's table {number} asks for {value!r}. {did_you_mean(value, VALUE_NAMES)}"
+        )
+    rows_key, columns_key = spec["rows"], spec["columns"]
+    cells = summarise_cells(story.runs, value)
+    apart = [spec["split_by"]] if spec.get("split_by") else []
+    keys = {key for cell in cells for key in cell.cell}
+    apart += [key for key in story.grid if key in keys]
+    apart += sorted(keys - set(apart))
+    apart = [key for key in dict.fromkeys(apart) if key not in (rows_key, columns_key)]
+    groups: dict[str, list[CellSummary]] = {}
+    for cell in cells:
+        title = _table_title(story, cell, apart)
+        groups.setdefault(title, []).append(cell)
+    tables = []
+    for index, (title, group) in enumerate(groups.items(), start=1):
+        caption = story.say(VALUE_NAMES[value])
+        tables.append(
+            _table(
+                story,
+                group,
+                value,
+                rows_key,
+                columns_key,
+                name=f"table-{number}-{index}",
+                caption=f"{caption}, {title}" if title else caption,
+            )
+        )
+    return tables
+
+
+def _table_title(story: Story, cell: CellSummary, apart: Sequence[str]) -> str:
+    parts = []
+    for key in apart:
+        value = _setting(cell.runs[0], key)
+        text = story.numbers.setting(value)
+        parts.append(text if isinstance(value, str) else f"{story.setting_name(key)} {text}")
+    return ", ".join(parts)
+
+
+def _table(
+    story: Story,
+    cells: Sequence[CellSummary],
+    value: str,
+    rows_key: str,
+    columns_key: str,
+    *,
+    name: str,
+    caption: str,
+) -> Table:
+    rows = _ordered(story, rows_key, cells)
+    columns = _ordered(story, columns_key, cells)
+    by_place = {
+        (_setting(cell.runs[0], rows_key), _setting(cell.runs[0], columns_key)): cell
+        for cell in cells
+    }
+    best = {cell.key for cell in story.best}
+    body = [
+        Row(
+            header=_shown(story, row),
+            cells=[
+                _grid_cell(story, by_place.get((row, column)), value, best) for column in columns
+            ],
+        )
+        for row in rows
+    ]
+    return Table(
+        name=name,
+        caption=caption,
+        corner=story.setting_name(rows_key),
+        across=story.setting_name(columns_key),
+        columns=[_shown(story, column) for column in columns],
+        rows=body,
+        notes=_table_notes(story, cells, body),
+    )
+
+
+def _ordered(story: Story, key: str, cells: Sequence[CellSummary]) -> list[Any]:
+    """The values of a setting that occur, in the order of the grid."""
+    present = list(dict.fromkeys(_setting(cell.runs[0], key) for cell in cells))
+    planned = story.grid.get(key) or []
+    planned = planned if isinstance(planned, list) else [planned]
+    first = [value for value in map(_hashable, planned) if value in present]
+    return first + [value for value in present if value not in first]
+
+
+def _shown(story: Story, value: Any) -> str:
+    return story.say("all") if value is None else story.numbers.setting(value)
+
+
+def _grid_cell(story: Story, cell: CellSummary | None, value: str, best: set[str]) -> Cell:
+    if cell is None:
+        return Cell(text="", mark="absent", spoken=story.say("not in the grid"))
+    link = story.anchor(cell)
+    if cell.diverged:
+        text = story.say("diverged {k}/{n}").format(k=cell.diverged, n=cell.n)
+        return Cell(text=text, mark="diverged", link=link)
+    if not cell.complete:
+        spoken = story.say("unfinished, {k} of {n} seeds").format(k=cell.finished, n=cell.n)
+        return Cell(text="—", mark="unfinished", spoken=spoken, link=link)
+    if cell.mean is None:
+        return Cell(text="—", mark="absent", spoken=story.say("not evaluated"), link=link)
+    text = story.write(value, cell.mean, cell.deviation)
+    if cell.key in best:
+        return Cell(text=text, mark="best", spoken=story.say("best"), link=link)
+    return Cell(text=text, link=link)
+
+
+def _table_notes(story: Story, cells: Sequence[CellSummary], rows: Sequence[Row]) -> list[str]:
+    say = story.say
+    n = max(cell.n for cell in cells)
+    marks = {cell.mark for row in rows for cell in row.cells}
+    notes = [
+        say("One seed per cell.")
+        if n == 1
+        else say("Mean ± sample standard deviation over {seeds}.").format(seeds=story.seeds(n))
+    ]
+    if "best" in marks:
+        best = (
+            "★ marks the best cell so far: the highest mean of the best validation accuracy among "
+            "the cells whose seeds all finished."
+            if story.unfinished
+            else "★ marks the best cell: the highest mean of the best validation accuracy among "
+            "the "
+            "cells whose seeds all finished."
+        )
+        notes.append(say(best))
+    if "diverged" in marks:
+        notes.append(
+            say(
+                "“diverged k/n”: in k of n seeds the loss stopped being a finite number; such a "
+                "cell "
+                "has no mean and cannot be the best."
+            )
+        )
+    if "unfinished" in marks:
+        notes.append(say("“—”: not all seeds of the cell are finished yet."))
+    notes.append(say("Each number leads to its models in the last table of this report."))
+    return notes
+
+
+def curves_section(story: Story) -> Section | None:
+    """The curves of the best cells that the study's [report] asks for."""
+    say = story.say
+    heading = say("Curves of the best models")
+    figures = (story.record.config.get("report") or {}).get("figures") or []
+    offered: tuple[Metric, ...] = ("loss", "accuracy")
+    metrics: list[Metric] = [metric for metric in offered if f"{metric}-curves" in figures]
+    if not metrics:
+        return None
+    if not story.best:
+        text = say("There are no curves yet, because there is no best cell yet.")
+        return Section(name="curves", heading=heading, blocks=[Paragraph(text=text)])
+    blocks: list[Block] = [
+        Paragraph(
+            text=say(
+                "Losses and accuracies are measured on the whole train and validation sets after "
+                "each epoch; epoch 0 is the untrained model. Lines are means over the seeds, bands "
+                "reach from the lowest to the highest seed; solid is validation, dashed is train."
+            )
+        )
+    ]
+    blocks += [_picture(story, metric) for metric in metrics]
+    return Section(name="curves", heading=heading, blocks=blocks)
+
+
+def _picture(story: Story, metric: Metric) -> Picture:
+    say, numbers = story.say, story.numbers
+    models = {story.name(cell): cell.runs for cell in story.best}
+    figure = loss_and_accuracy_curves(
+        models, metrics=[metric], translate=say, decimal_comma=story.language == "fr"
+    )
+    write = numbers.percent if metric == "accuracy" else lambda value: numbers.decimal(value, 3)
+    description = describe_curves(models, metric, translate=say, number=write)
+    caption = say(
+        "Accuracy of the best cell over the epochs"
+        if metric == "accuracy"
+        else "Loss of the best cell over the epochs"
+    )
+    details = say("; ").join(
+        say("{name}: {cell}").format(
+            name=story.name(cell), cell=story.describe(cell.cell, without=story.best_per)
+        )
+        for cell in story.best
+    )
+    if story.best_per:
+        caption = f"{caption} ({details})"
+    svg = to_svg(figure, name=f"{metric}-curves", title=caption, description=description)
+    return Picture(
+        name=f"{metric}-curves",
+        caption=caption,
+        description=description,
+        svg=svg,
+        page_svg=for_page(svg),
+    )
+
+
+def test_section(story: Story) -> Section:
+    """The accuracy on the test set of the selected cells, and of any other that was evaluated."""
+    say = story.say
+    heading = say("Accuracy on the test set")
+    chosen = {cell.key: cell for cell in story.best}
+    for cell in story.cells:
+        if any(run.test_accuracy is not None for run in cell.runs):
+            chosen.setdefault(cell.key, cell)
+    tested = any(run.test_accuracy is not None for run in story.runs)
+    if not tested:
+        text = say("The test set has not been evaluated yet: it is used once, when the study ends.")
+        return Section(name="test", heading=heading, blocks=[Paragraph(text=text)])
+    best = {cell.key for cell in story.best}
+    seeds = sorted({run.seed for cell in chosen.values() for run in cell.runs})
+    rows = []
+    for cell in chosen.values():
+        by_seed = {run.seed: run.test_accuracy for run in cell.runs}
+        known = [accuracy for accuracy in by_seed.values() if accuracy is not None]
+        missing = Cell(text="—", mark="unfinished", spoken=say("not evaluated"))
+        mean = missing
+        if len(known) == cell.n:
+            mean = Cell(
+                text=story.numbers.share(*mean_and_deviation(known)), link=story.anchor(cell)
+            )
+        per_seed = [by_seed.get(seed) for seed in seeds]
+        parts = [story.group(cell.cell), story.describe(cell.cell, without=story.best_per)]
+        header = ", ".join(part for part in parts if part) or say("the model")
+        if cell.key not in best:
+            header += " " + say("(selected earlier; no longer the best on validation)")
+        rows.append(
+            Row(
+                header=header,
+                cells=[
+                    mean,
+                    *(
+                        missing if accuracy is None else Cell(text=story.numbers.share(accuracy))
+                        for accuracy in per_seed
+                    ),
+                ],
+            )
+        )
+    table = Table(
+        name="test-table",
+        caption=say("Test accuracy (%)"),
+        corner=say("cell"),
+        columns=[
+            say("mean ± deviation"),
+            *(say("seed {seed}").format(seed=seed) for seed in seeds),
+        ],
+        rows=rows,
+    )
+    text = say(
+        "Only the cells selected on validation are evaluated on the test set, once, with the "
+        "weights of each seed's best epoch on validation."
+    )
+    return Section(name="test", heading=heading, blocks=[Paragraph(text=text), table])

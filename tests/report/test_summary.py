@@ -1,0 +1,95 @@
+import dataclasses
+import math
+
+import pytest
+
+from retroprop.report.summary import best_cells, paired_difference, summarise_cells
+from retroprop.studies.records import RunRecord
+
+
+def run(id, cell, seed, accuracy, status="finished"):
+    return RunRecord(
+        id=id,
+        study_run_id="test",
+        position=id,
+        population="p",
+        cell=cell,
+        settings={},
+        seed=seed,
+        status=status,
+        best_validation_accuracy=accuracy,
+    )
+
+
+def cell_of(accuracies, name="a", first=0, statuses=None):
+    statuses = statuses or ["finished"] * len(accuracies)
+    return [
+        run(first + seed, {"optimizer": name, "rate": 0.1}, seed, accuracy, status)
+        for seed, (accuracy, status) in enumerate(zip(accuracies, statuses, strict=True))
+    ]
+
+
+def test_a_cell_has_the_mean_and_the_sample_deviation_of_its_seeds():
+    (cell,) = summarise_cells(cell_of([0.80, 0.82, 0.87]))
+    assert cell.mean == pytest.approx(0.83)
+    assert cell.deviation == pytest.approx(math.sqrt((0.03**2 + 0.01**2 + 0.04**2) / 2))
+    assert (cell.n, cell.finished, cell.diverged, cell.complete) == (3, 3, 0, True)
+
+
+def test_one_seed_has_no_deviation():
+    (cell,) = summarise_cells(cell_of([0.8]))
+    assert cell.mean == 0.8
+    assert cell.deviation is None
+
+
+@pytest.mark.parametrize("status", ["diverged", "running", "planned"])
+def test_a_cell_with_a_seed_that_did_not_finish_has_no_mean_and_is_never_best(status):
+    runs = cell_of([0.9, 0.9, 0.9], statuses=["finished", "finished", status])
+    runs += [run(10 + seed, {"optimizer": "a", "rate": 0.2}, seed, 0.5) for seed in range(3)]
+    first, second = summarise_cells(runs)
+    assert first.mean is None
+    assert not first.complete
+    assert best_cells([first, second], ["optimizer"]) == [second]
+
+
+def test_the_best_cell_is_chosen_per_group_in_the_order_of_the_grid():
+    runs = cell_of([0.7], "a") + cell_of([0.9], "b", first=10)
+    runs.append(run(20, {"optimizer": "a", "rate": 0.2}, 0, 0.8))
+    cells = summarise_cells(runs)
+    per_optimizer = best_cells(cells, ["optimizer"])
+    assert [cell.runs[0].id for cell in per_optimizer] == [20, 10]
+    assert [cell.runs[0].id for cell in best_cells(cells)] == [10]
+
+
+def test_the_first_cell_wins_a_tie():
+    runs = [*cell_of([0.7]), run(5, {"optimizer": "a", "rate": 0.2}, 0, 0.7)]
+    assert best_cells(summarise_cells(runs), ["optimizer"])[0].runs[0].id == 0
+
+
+def test_a_group_without_a_complete_cell_has_no_best():
+    assert best_cells(summarise_cells(cell_of([None], statuses=["planned"]))) == []
+
+
+def test_differences_are_taken_seed_by_seed_and_not_in_the_order_of_the_runs():
+    first, second = cell_of([0.80, 0.85, 0.90], "a"), cell_of([0.79, 0.84, 0.89], "b", first=10)
+    (a,), (b,) = summarise_cells(first), summarise_cells(second[::-1])
+    difference = paired_difference(a, b)
+    assert difference.mean == pytest.approx(0.01)
+    assert difference.deviation == pytest.approx(0.0, abs=1e-12)
+    assert difference.n == 3
+    assert difference.distinguishable
+
+
+def test_a_difference_within_its_spread_or_of_one_seed_is_not_distinguishable():
+    (a,) = summarise_cells(cell_of([0.80, 0.85], "a"))
+    (b,) = summarise_cells(cell_of([0.79, 0.87], "b", first=10))
+    assert not paired_difference(a, b).distinguishable
+    (a,) = summarise_cells(cell_of([0.9], "a"))
+    (b,) = summarise_cells(cell_of([0.1], "b", first=10))
+    assert not paired_difference(a, b).distinguishable
+
+
+def test_cells_without_a_common_seed_have_no_difference():
+    (a,) = summarise_cells(cell_of([0.9], "a"))
+    (b,) = summarise_cells([dataclasses.replace(r, seed=7) for r in cell_of([0.8], "b", first=10)])
+    assert paired_difference(a, b) is None
