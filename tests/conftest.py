@@ -10,10 +10,17 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    """One cache of decoded data for all tests: decoding takes half a second."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
-def _own_folders(tmp_path, monkeypatch):
-    """Give every test its own cache folder and its own working folder."""
-    monkeypatch.setenv("RETROPROP_CACHE", str(tmp_path / "cache"))
+def _own_folders(tmp_path, monkeypatch, shared_cache):
+    """Keep tests out of the user's cache, and give each its own working folder."""
+    monkeypatch.setenv("RETROPROP_CACHE", str(shared_cache))
+    monkeypatch.delenv("RETROPROP_DATA", raising=False)
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)

@@ -199,7 +199,7 @@ def test_a_difference_smaller_than_the_spread_of_the_pairs_is_not_claimed(data, 
     words = words_of(records)
     assert "not distinguishable with 3 seeds" in words
     assert "is above" not in words
-    assert "0.30 ± 0.80 points" in words
+    assert "0.30 ± 1.99 points" in words  # t = 4.303 for 3 seeds: 4.303 · 0.80 / √3
     french = words_of(records, "fr")
     assert "on ne peut pas départager SGD et Adam avec 3 graines" in french
     assert "SGD dépasse Adam" not in french

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from retroprop.data import CATALOG
+from retroprop.data.splits import training_size
 from retroprop.studies.messages import EpochReport
 from retroprop.studies.plan import Plan
 from retroprop.studies.records import EpochRecord, RunRecord
@@ -58,8 +59,8 @@ class StudyDisplay:
         study = plan.study
         info = CATALOG[study.dataset]
         self.epochs, self.workers = study.epochs, workers
-        self.n_train = round(info.n_train * (1 - study.split.validation))
-        per_population = self.n_train * study.epochs * len(study.seeds)
+        per_population = training_size(info.n_train, study.split.validation)
+        per_population *= study.epochs * len(study.seeds)
         self.populations = {
             p.name: _Progress(total=per_population, predicted_s=p.predicted_s)
             for p in plan.populations

@@ -5,22 +5,21 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from retroprop.data import CATALOG
+from retroprop.data.splits import training_size
 from retroprop.report.document import Block, Cell, Paragraph, Row, Section, Table
 from retroprop.report.story import Story
 from retroprop.studies.records import EpochRecord, RunRecord
-
-TRAIN_IMAGES = {"fashion-mnist": 60_000, "mnist": 60_000, "cifar10": 50_000}
-"""Published sizes of the training sets, before a validation part is taken from them."""
 
 
 def train_images(story: Story) -> int | None:
     """How many images one epoch of this study goes through; None when we do not know."""
     config = story.record.config
-    size = TRAIN_IMAGES.get(str(config.get("dataset")))
+    info = CATALOG.get(str(config.get("dataset")))
     validation = (config.get("split") or {}).get("validation")
-    if size is None or validation is None:
+    if info is None or validation is None:
         return None
-    return size - round(size * validation)
+    return training_size(info.n_train, validation)
 
 
 def trained_epochs(runs: Iterable[RunRecord]) -> list[EpochRecord]:

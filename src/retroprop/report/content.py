@@ -1,7 +1,7 @@
 """What a report says: its order, its summary and its warnings, from the records of one study run.
 
 Sentences follow the numbers. A cell is called best only when all its seeds finished; two cells are
-called different only when their difference exceeds its own spread over the seeds; what was not
+called different only when a paired t-test over the seeds says so; what was not
 recorded is said to be so.
 """
 
@@ -18,8 +18,8 @@ from retroprop.report.results import (
     trained_section,
 )
 from retroprop.report.story import Story
-from retroprop.report.summary import ACCURACY, CellSummary, mean_and_deviation, paired_difference
 from retroprop.studies.records import RunRecord, StudyRunRecord
+from retroprop.studies.summary import ACCURACY, CellSummary, mean_and_deviation, paired_difference
 
 
 def compose(
@@ -157,13 +157,13 @@ def comparison(story: Story) -> list[str]:
             text = say(
                 "{where}, {better} is above {worse}: over {seeds}, the paired difference is "
                 "{points} "
-                "(mean ± sample standard deviation), larger than its spread."
+                "(95 % confidence interval of the paired t-test), which excludes 0."
             )
         else:
             text = say(
                 "{where}, {better} and {worse} are not distinguishable with {seeds}: the paired "
-                "difference is {points} (mean ± sample standard deviation), no larger than its "
-                "spread."
+                "difference is {points} (95 % confidence interval of the paired t-test), which "
+                "includes 0."
             )
         lines.append(
             text.format(
@@ -171,7 +171,7 @@ def comparison(story: Story) -> list[str]:
                 better=story.name(better),
                 worse=story.name(worse),
                 seeds=story.seeds(difference.n),
-                points=_points(story, abs(difference.mean), difference.deviation),
+                points=_points(story, abs(difference.mean), difference.margin),
             )
         )
     return lines

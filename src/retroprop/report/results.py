@@ -8,8 +8,8 @@ from retroprop.figures.curves import Metric, describe_curves, loss_and_accuracy_
 from retroprop.figures.style import for_page, to_svg
 from retroprop.report.document import Block, Cell, Formula, Paragraph, Picture, Row, Section, Table
 from retroprop.report.story import VALUE_NAMES, Story
-from retroprop.report.summary import ACCURACY, CellSummary, mean_and_deviation, summarise_cells
 from retroprop.studies.records import RunRecord
+from retroprop.studies.summary import ACCURACY, CellSummary, mean_and_deviation, summarise_cells
 
 
 def trained_section(story: Story) -> Section | None:

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Any
 
 from retroprop.report.numbers import Numbers
-from retroprop.report.summary import CellSummary, best_cells, summarise_cells
 from retroprop.report.translations import Say, say_later, translator
 from retroprop.studies.records import DEFAULT_DATABASE, RunRecord, StudyRunRecord
+from retroprop.studies.summary import CellSummary, best_cells, summarise_cells
 
 SETTING_NAMES = {
     "optimizer": say_later("optimizer"),

@@ -116,19 +116,20 @@ FRENCH = {
     ),
     (
         "{where}, {better} is above {worse}: over {seeds}, the paired difference is {points} "
-        "(mean ± sample standard deviation), larger than its spread."
+        "(95 % confidence interval of the paired t-test), which excludes 0."
     ): (
         "{where}, {better} dépasse {worse}\u00a0: sur {seeds}, la différence appariée est de "
         "{points} "
-        "(moyenne ± écart-type d’échantillon), plus grande que sa dispersion."
+        "(intervalle de confiance à 95\u202f% du test t apparié), qui exclut 0."
     ),
     (
         "{where}, {better} and {worse} are not distinguishable with {seeds}: the paired "
-        "difference is {points} (mean ± sample standard deviation), no larger than its spread."
+        "difference is {points} (95 % confidence interval of the paired t-test), which "
+        "includes 0."
     ): (
         "{where}, on ne peut pas départager {better} et {worse} avec {seeds}\u00a0: la différence "
-        "appariée est de {points} (moyenne ± écart-type d’échantillon), sans dépasser sa "
-        "dispersion."
+        "appariée est de {points} (intervalle de confiance à 95\u202f% du test t apparié), qui "
+        "contient 0."
     ),
     # notices
     "This study is not finished": "Cette étude n’est pas terminée",

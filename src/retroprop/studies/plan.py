@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retroprop.data import CATALOG
+from retroprop.data.splits import training_size
 from retroprop.studies.records import NewRun
 from retroprop.studies.schema import Study
 
@@ -115,7 +116,7 @@ def _planned(study: Study, name: str, runs: list[NewRun]) -> PlannedPopulation:
 
 def _predict(study: Study, settings: Mapping[str, Any], seeds: int, rates: int) -> float:
     info = CATALOG[study.dataset]
-    n_train = info.n_train * (1 - study.split.validation)
+    n_train = training_size(info.n_train, study.split.validation)
     pixels = 1
     for side in info.image_shape:
         pixels *= side

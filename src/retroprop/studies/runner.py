@@ -27,7 +27,7 @@ from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.plan import Plan, longest_first, plan_study
 from retroprop.studies.records import Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import Study
-from retroprop.studies.selection import best_cells
+from retroprop.studies.summary import best_cells, summarise_cells
 
 
 class Display(Protocol):
@@ -173,8 +173,8 @@ def _test_jobs(study: Study, runs: Sequence[RunRecord]) -> list[messages.TestJob
     """The final models that were not evaluated on the test set yet: each is, once."""
     untested = [
         run
-        for members in best_cells(runs, study.selection.best_per)
-        for run in members
+        for cell in best_cells(summarise_cells(runs), study.selection.best_per)
+        for run in cell.runs
         if run.test_accuracy is None
     ]
     if not untested:

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from retroprop.data import CATALOG
+from retroprop.data.splits import training_size
 from retroprop.errors import UserError, did_you_mean
 
 DATASETS = tuple(CATALOG)
@@ -191,7 +192,7 @@ class Study(_Strict):
         for where, key in wanted:
             _one_of(key, known, f"grid key in {where}")
         info = CATALOG[self.dataset]
-        n_train = int(round(info.n_train * (1 - self.split.validation), 9))
+        n_train = training_size(info.n_train, self.split.validation)
         for size in self.grid.batch_size or [self.training.batch_size]:
             if size > n_train:
                 raise ValueError(

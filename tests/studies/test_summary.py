@@ -3,8 +3,13 @@ import math
 
 import pytest
 
-from retroprop.report.summary import best_cells, paired_difference, summarise_cells
 from retroprop.studies.records import RunRecord
+from retroprop.studies.summary import (
+    best_cells,
+    paired_difference,
+    student_quantile,
+    summarise_cells,
+)
 
 
 def run(id, cell, seed, accuracy, status="finished"):
@@ -87,6 +92,22 @@ def test_a_difference_within_its_spread_or_of_one_seed_is_not_distinguishable():
     (a,) = summarise_cells(cell_of([0.9], "a"))
     (b,) = summarise_cells(cell_of([0.1], "b", first=10))
     assert not paired_difference(a, b).distinguishable
+
+
+def test_telling_two_cells_apart_takes_the_paired_t_test_and_not_the_deviation_alone():
+    """Differences 0.01, 0.02, 0.03: mean 0.02 = 2 s, but t s / √3 = 2.48 s."""
+    (a,) = summarise_cells(cell_of([0.81, 0.82, 0.83], "a"))
+    (b,) = summarise_cells(cell_of([0.80, 0.80, 0.80], "b", first=10))
+    difference = paired_difference(a, b)
+    assert difference.mean > difference.deviation
+    assert difference.margin == pytest.approx(4.303 * 0.01 / math.sqrt(3))
+    assert not difference.distinguishable
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 5, 30, 31, 100])
+def test_quantiles_of_student_are_those_of_scipy(degrees):
+    scipy_stats = pytest.importorskip("scipy.stats", reason="comes with scikit-learn, an extra")
+    assert student_quantile(degrees) == pytest.approx(scipy_stats.t.ppf(0.975, degrees), rel=2e-3)
 
 
 def test_cells_without_a_common_seed_have_no_difference():
