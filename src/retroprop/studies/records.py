@@ -233,12 +233,14 @@ class Records:
                 )
         try:
             engine = sa.create_engine(parsed)
-        except (NoSuchModuleError, ModuleNotFoundError, ArgumentError) as error:
+        except (NoSuchModuleError, ModuleNotFoundError) as error:
             raise UserError(
                 f"the database URL {_shown(parsed)} needs a driver that is not installed "
                 f"({error}); for PostgreSQL install retroprop[postgres] and write "
                 "postgresql+psycopg://…"
             ) from error
+        except ArgumentError as error:
+            raise UserError(_no_address(_shown(parsed))) from error
         if file is not None:
             sa.event.listen(engine, "connect", _tune_sqlite)
         records = cls(parsed, engine)
@@ -250,6 +252,11 @@ class Records:
         """Where files that belong to the records live: beside a SQLite file, else here."""
         file = _sqlite_file(self.url)
         return file.parent.resolve() if file is not None else Path.cwd()
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether only this process can see the records (SQLite in memory)."""
+        return self.url.get_backend_name() == "sqlite" and _sqlite_file(self.url) is None
 
     @property
     def location(self) -> str:
@@ -580,11 +587,15 @@ def _parse_url(url: str | Path) -> URL:
         return URL.create("sqlite", database=text)
     try:
         return make_url(text)
-    except ArgumentError as error:
-        raise UserError(
-            f"{text!r} is not a database address; give a file (results.db) or a URL such as "
-            "postgresql+psycopg://user@host/name."
-        ) from error
+    except (ArgumentError, ValueError) as error:
+        raise UserError(_no_address(text)) from error
+
+
+def _no_address(text: str) -> str:
+    return (
+        f"{text!r} is not a database address; give a file (results.db) or a URL such as "
+        "postgresql+psycopg://user@host/name."
+    )
 
 
 def _sqlite_file(url: URL) -> Path | None:

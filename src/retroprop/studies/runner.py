@@ -98,6 +98,10 @@ def run_study(
     n_workers = workers if workers is not None else usable_cores()
     if n_workers < 1:
         raise UserError(f"--workers must be at least 1, and got {workers}.")
+    if records.in_memory:
+        raise UserError(
+            "a database in memory cannot be shared with worker processes; name a file with --db."
+        )
     load(study.dataset)  # decoded once here, so that the workers find it ready
     plan = plan_study(study)
     checkpoints = records.folder / "checkpoints"

@@ -183,7 +183,7 @@ class Study(_Strict):
 
     @model_validator(mode="after")
     def _names_varied_keys(self) -> "Study":
-        known = [*self.grid.model_fields]
+        known = list(Grid.model_fields)
         wanted = [("selection.best_per", key) for key in self.selection.best_per]
         for table in self.report.tables:
             wanted += [("report.tables.rows", table.rows), ("report.tables.columns", table.columns)]
@@ -320,7 +320,7 @@ def _explain(source: str, error: ValidationError) -> str:
             wanted = problem["msg"].removeprefix("Input should be ")
             lines.append(f"{key} must be {wanted}, and got {value!r}")
     if len(lines) == 1:
-        return f"{source}: {lines[0]}."
+        return f"{source}: {lines[0]}" + ("" if lines[0][-1] in ".?" else ".")
     return f"{source} has {len(lines)} problems:\n" + "\n".join(f"  - {line}" for line in lines)
 
 

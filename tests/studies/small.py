@@ -1,0 +1,41 @@
+"""A study that is small enough for tests: 4 models of two populations on the CIFAR-10 sample."""
+
+from retroprop.studies.schema import Study
+
+SMALL = {
+    "name": "small",
+    "title": {"en": "A small study", "fr": "Une petite étude"},
+    "dataset": "cifar10-sample",
+    "split": {"validation": 0.2, "seed": 1},
+    "epochs": 3,
+    "seeds": [0, 1],
+    "training": {"batch_size": 100},
+    "grid": {"optimizer": ["sgd", "adam"], "learning_rate": [0.01, 0.001]},
+    "selection": {"best_per": ["optimizer"]},
+}
+
+
+def small_study(**changes):
+    return Study.model_validate(SMALL | changes)
+
+
+def numbers(records, study_run_id):
+    """Everything that must be equal between two executions of a study: all but times and ids."""
+    return [
+        (
+            run.position,
+            run.cell,
+            run.seed,
+            run.status,
+            run.best_epoch,
+            run.best_validation_accuracy,
+            run.best_validation_loss,
+            run.test_accuracy,
+            run.test_loss,
+            [
+                (e.epoch, e.train_loss, e.train_accuracy, e.validation_loss, e.validation_accuracy)
+                for e in run.epochs
+            ],
+        )
+        for run in records.runs(study_run_id)
+    ]

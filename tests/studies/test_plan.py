@@ -1,0 +1,42 @@
+"""The plan: every cell and seed once, in populations that differ in learning rate and seed only."""
+
+import pytest
+from small import small_study
+
+from retroprop.studies.plan import longest_first, plan_study
+from retroprop.studies.schema import load_study
+
+
+def test_the_logistic_study_is_72_models_in_8_populations():
+    plan = plan_study(load_study("inf8225-logistic"))
+    assert len(plan.runs) == 72
+    assert len(plan.populations) == 8
+    assert [run.position for run in plan.runs] == list(range(72))
+    assert len({(str(run.cell), run.seed) for run in plan.runs}) == 72
+
+
+def test_members_of_a_population_differ_in_learning_rate_and_seed_only():
+    for population in plan_study(load_study("inf8225-logistic")).populations:
+        members = [(run.seed, run.settings["learning_rate"]) for run in population.runs]
+        expected = [(s, r) for s in population.seeds for r in population.learning_rates]
+        assert members == expected
+        for run in population.runs:
+            rest = {k: v for k, v in run.settings.items() if k != "learning_rate"}
+            assert rest == population.settings
+
+
+def test_the_slowest_population_is_begun_first():
+    plan = plan_study(load_study("inf8225-logistic"))
+    assert longest_first(plan.populations)[0].name == "optimizer=adam,batch_size=1"
+
+
+def test_more_workers_are_never_predicted_to_be_slower():
+    plan = plan_study(load_study("inf8225-logistic"))
+    times = [plan.predicted_s(workers) for workers in (1, 2, 4, 8, 100)]
+    assert times == sorted(times, reverse=True)
+    assert times[0] == pytest.approx(sum(p.predicted_s for p in plan.populations))
+
+
+def test_a_grid_without_other_keys_is_one_population():
+    study = small_study(grid={"learning_rate": [0.1, 0.01]}, selection={})
+    assert [p.name for p in plan_study(study).populations] == ["all"]

@@ -1,0 +1,118 @@
+"""Study files: what is wrong with them is said with the key and the fix, all at once."""
+
+import pytest
+from small import SMALL, small_study
+
+from retroprop.errors import UserError
+from retroprop.studies.schema import Study, catalog, catalog_names, load_study
+
+
+def test_the_logistic_study_is_the_grid_of_the_assignment():
+    study = load_study("inf8225-logistic")
+    assert study.grid.varied() == {
+        "optimizer": ["sgd", "adam"],
+        "learning_rate": [0.1, 0.01, 0.001],
+        "batch_size": [1, 20, 200, 1000],
+    }
+    assert (study.epochs, study.seeds, study.training.gradient) == (5, [0, 1, 2], "sum")
+
+
+def test_every_study_of_the_catalog_is_valid_and_named_as_its_file():
+    assert [study.name for study in catalog().values()] == catalog_names()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("grid.learning_rate=[-1]", "grid.learning_rate.0 must be greater than 0, and got -1"),
+        ("grid.learning_rate=[]", "grid.learning_rate is an empty list; give at least one value"),
+        ("grid.batch_size=[60000]", "batch_size 60000 is larger than the 54000 training examples"),
+        ("grid.batch_size=[0]", "grid.batch_size.0 must be greater than or equal to 1, and got 0"),
+        ("grid.batch_size=[2.5]", "grid.batch_size.0 must be a valid integer, and got 2.5"),
+        ('grid.optimizer=["adma"]', "unknown optimizer 'adma'. Did you mean 'adam'?"),
+        ("grid.learning_rate=[0.1, 0.1]", "grid.learning_rate lists a value twice"),
+        ("grid.learning_rate=[inf]", "grid.learning_rate.0 must be a finite number, and got inf"),
+        ("grid.learning_rate=[nan]", "grid.learning_rate.0 must be"),
+        ("grid.momentum=[0.9]", "unknown key grid.momentum. Known: batch_size"),
+        ("grid.learning_rat=[0.1]", "unknown key grid.learning_rat. Did you mean 'learning_rate'?"),
+        ("dataset=fashion-mnits", "unknown dataset 'fashion-mnits'. Did you mean 'fashion-mnist'"),
+        ("model.kind=softmax", "unknown model kind 'softmax'. Did you mean 'softmax-regression'?"),
+        ("epoch=3", "unknown key epoch. Did you mean 'epochs'?"),
+        ("epochs=0", "epochs must be greater than or equal to 1, and got 0"),
+        ("epochs=2.5", "epochs must be a valid integer, and got 2.5"),
+        ("epochs=many", "epochs must be a valid integer, and got 'many'"),
+        ("seeds=[]", "seeds is an empty list"),
+        ("seeds=[1, 1]", "a seed is listed twice"),
+        ("split.validation=1.5", "split.validation must be less than 1, and got 1.5"),
+        ("training.gradient=total", "training.gradient must be 'mean' or 'sum', and got 'total'"),
+        ('selection.best_per=["optimiser"]', "unknown grid key in selection.best_per"),
+        ('report.figures=["loss-curve"]', "unknown figure 'loss-curve'. Did you mean 'loss-cur"),
+        ("title.en=", "--set"),
+        ("name=Bad Name", "name must be"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_fix(change, sentence):
+    with pytest.raises(UserError) as raised:
+        load_study("inf8225-logistic", changes=[change])
+    if sentence != "--set":
+        assert sentence in str(raised.value)
+    assert "pydantic" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_all_problems_are_reported_at_once(tmp_path):
+    with pytest.raises(UserError) as raised:
+        load_study("inf8225-logistic", changes=["epochs=0", "seeds=[]", "colour=red"])
+    message = str(raised.value)
+    assert "has 3 problems" in message
+    for word in ("epochs", "seeds", "colour"):
+        assert word in message
+
+
+def test_an_empty_grid_is_refused():
+    with pytest.raises(ValueError, match="the grid is empty"):
+        Study.model_validate(SMALL | {"grid": {}, "selection": {}})
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("inf8225-logistik", "Did you mean 'inf8225-logistic'?"),
+        ("nothing.toml", "there is no study file nothing.toml"),
+        ("folder/", "cannot be read"),
+    ],
+)
+def test_an_unknown_study_is_named_with_the_nearest(name, sentence, tmp_path, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=sentence.replace("?", r"\?")):
+        load_study(name)
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b"name = 1\nname = 2"])
+def test_a_file_that_is_not_toml_is_refused_in_a_sentence(tmp_path, content):
+    file = tmp_path / "broken.toml"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=r"is not valid TOML|cannot be read"):
+        load_study(str(file))
+
+
+@pytest.mark.parametrize("change", ["epochs", "=3", "a..b=1", "epochs.x=1"])
+def test_a_change_that_is_not_key_value_is_refused_in_a_sentence(change):
+    with pytest.raises(UserError, match="--set"):
+        load_study("inf8225-logistic", changes=[change])
+
+
+def test_a_single_value_of_the_grid_needs_no_brackets():
+    study = load_study("inf8225-logistic", changes=["grid.batch_size=20", "grid.optimizer=sgd"])
+    assert study.grid.batch_size == [20]
+    assert study.grid.optimizer == ["sgd"]
+
+
+def test_the_fingerprint_follows_what_the_numbers_depend_on_and_nothing_else():
+    study = small_study()
+    assert study.fingerprint == small_study().fingerprint
+    assert study.fingerprint == small_study(title={"en": "Other", "fr": "Autre"}).fingerprint
+    assert study.fingerprint != small_study(epochs=4).fingerprint
+    assert study.fingerprint != small_study(split={"validation": 0.2, "seed": 2}).fingerprint
+    assert study.fingerprint != small_study(training={"batch_size": 50}).fingerprint
