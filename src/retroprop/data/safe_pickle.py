@@ -233,7 +233,11 @@ def _describe(function: Any, arguments: Any) -> Any:
         if not _ELEMENT.fullmatch(code):
             raise _Refused(f"it has an array with elements of type {code[:20]!r}")
         return _Dtype(np.dtype(code))
-    if function.name == _ENCODE and _is_tuple(arguments, 2) and arguments[1] in ("latin1", b"latin1"):
+    if (
+        function.name == _ENCODE
+        and _is_tuple(arguments, 2)
+        and arguments[1] in ("latin1", b"latin1")
+    ):
         return str(arguments[0]).encode("latin-1")
     raise _Refused(f"it calls {function.name}")
 
