@@ -96,7 +96,7 @@ def find(name: str) -> DatasetInfo:
 
 def sha256_of(array: np.ndarray) -> str:
     """Return the hex SHA-256 of an array's bytes in C order."""
-    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def check_arrays(info: DatasetInfo, arrays: Mapping[str, np.ndarray]) -> None:

@@ -147,7 +147,7 @@ def _decode_binary_batch(files: Files, name: str, rows: int) -> tuple[np.ndarray
 
 def _python_limits(rows: int) -> dict[str, int]:
     # Beside the pixels a batch holds labels and file names, some 40 bytes per image.
-    return {batch: rows * (_IMAGE_BYTES + 128) + _MIB for batch in (*_TRAIN, _TEST)}
+    return dict.fromkeys((*_TRAIN, _TEST), rows * (_IMAGE_BYTES + 128) + _MIB)
 
 
 def _decode_python(files: Files, rows: int) -> Arrays:
