@@ -78,7 +78,12 @@ _RECONSTRUCT = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._r
 _NDARRAY = "numpy.ndarray"
 _DTYPE = "numpy.dtype"
 _ENCODE = "_codecs.encode"  # how Python 3 writes bytes in the old protocols
-_ALLOWED = (*_RECONSTRUCT, _NDARRAY, _DTYPE, _ENCODE)
+_FROM_BUFFER = (  # how NumPy describes an array in protocol 5
+    "numpy.core.numeric._frombuffer",
+    "numpy._core.numeric._frombuffer",
+)
+_EMPTY_BYTES = ("__builtin__.bytes", "builtins.bytes")  # b"" in the old protocols
+_ALLOWED = (*_RECONSTRUCT, *_FROM_BUFFER, *_EMPTY_BYTES, _NDARRAY, _DTYPE, _ENCODE)
 
 _ELEMENT = re.compile(r"[|<>=]?(b1|[iu][1248]|f[248]|c8|c16)")
 
@@ -86,7 +91,7 @@ _ELEMENT = re.compile(r"[|<>=]?(b1|[iu][1248]|f[248]|c8|c16)")
 _LITERALS = frozenset((
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
     "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8",
-    "SHORT_BINBYTES", "BINBYTES", "BINBYTES8",
+    "SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8",
 ))  # fmt: skip
 _PYTHON2_TEXT = frozenset(("STRING", "BINSTRING", "SHORT_BINSTRING"))
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
@@ -210,7 +215,8 @@ class _Machine:
             unfinished.dtype = unfinished.dtype.newbyteorder(order)
             self.stack.append(unfinished)
         elif isinstance(unfinished, _Array) and _is_tuple(state, 5):
-            array = _array_from_state(*state)
+            _, shape, element, is_fortran, raw = state  # first comes a version number
+            array = _make_array(shape, element, raw, is_fortran=bool(is_fortran))
             self.stack.append(array)
             # The announced array may have been remembered; later references mean the finished one.
             for key, value in self.memo.items():
@@ -243,13 +249,17 @@ def _describe(function: Any, arguments: Any) -> Any:
         and arguments[1] in ("latin1", b"latin1")
     ):
         return str(arguments[0]).encode("latin-1")
+    if function.name in _EMPTY_BYTES and arguments == ():
+        return b""
+    if function.name in _FROM_BUFFER and _is_tuple(arguments, 4):
+        raw, element, shape, order = arguments
+        return _make_array(shape, element, raw, is_fortran=_text(order) == "F")
     raise _Refused(f"it calls {function.name}")
 
 
-def _array_from_state(
-    version: Any, shape: Any, element: Any, is_fortran: Any, raw: Any
-) -> np.ndarray:
-    if not isinstance(element, _Dtype) or not isinstance(raw, bytes) or type(shape) is not tuple:
+def _make_array(shape: Any, element: Any, raw: Any, *, is_fortran: bool) -> np.ndarray:
+    plain = isinstance(element, _Dtype) and isinstance(raw, bytes | bytearray)
+    if not plain or type(shape) is not tuple:
         raise _Refused("it has an array that is not made of plain numbers")
     if not all(type(size) is int and size >= 0 for size in shape) or len(shape) > 8:
         raise _Refused("it has an array with an impossible shape")
