@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
@@ -242,7 +243,7 @@ class Records:
         except ArgumentError as error:
             raise UserError(_no_address(_shown(parsed))) from error
         if file is not None:
-            sa.event.listen(engine, "connect", _tune_sqlite)
+            event.listen(engine, "connect", _tune_sqlite)
         records = cls(parsed, engine)
         records._check_or_create()
         return records
@@ -321,7 +322,8 @@ class Records:
                     environment=dict(environment),
                 )
             )
-            return int(result.inserted_primary_key[0])
+            (session_id,) = result.inserted_primary_key or (0,)
+            return int(session_id)
 
     def update_session(self, session_id: int, wall_s: float) -> None:
         """Record how long a session has worked so far, in seconds."""

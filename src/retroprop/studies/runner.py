@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -235,7 +234,7 @@ class _Process:
     """A worker process, its end of the pipe, and the job it has."""
 
     process: Any
-    pipe: Connection
+    pipe: Any  # the parent's end, a multiprocessing Connection
     job: messages.TrainJob | messages.TestJob | None = None
 
 

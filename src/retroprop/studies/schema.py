@@ -37,7 +37,7 @@ VALUES = (
 FIGURES = ("loss-curves", "accuracy-curves")
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-LearningRate = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 BatchSize = Annotated[int, Field(ge=1)]
 InitialScale = Annotated[float, Field(ge=0, le=1e3, allow_inf_nan=False)]
 
@@ -313,7 +313,7 @@ def _explain(source: str, error: ValidationError) -> str:
         elif problem["type"] == "missing":
             lines.append(f"{key} is missing; add it to the file")
         elif problem["type"] == "value_error":
-            lines.append(f"{key}: {problem['ctx']['error']}")
+            lines.append(f"{key}: {problem.get('ctx', {}).get('error')}")
         elif problem["type"] == "too_short":
             lines.append(f"{key} is an empty list; give at least one value")
         else:
