@@ -13,7 +13,7 @@ from retroprop.byhand.losses import (
     softmax,
     softmax_cross_entropy_gradient,
 )
-from retroprop.byhand.online import BLOCK, sgd_one_by_one
+from retroprop.byhand.online import BLOCK, train_one_by_one
 from retroprop.byhand.optimizers import SGD, Adam
 from retroprop.byhand.softmax_regression import SoftmaxRegression, initial_weights
 
@@ -113,23 +113,30 @@ def test_each_member_follows_its_own_learning_rate():
 
 @pytest.mark.parametrize("examples", [1, BLOCK - 1, BLOCK, 2 * BLOCK + 3])
 @pytest.mark.parametrize("groups", [(), (2,)])
-def test_blocks_of_single_example_steps_equal_the_plain_loop(examples, groups):
+@pytest.mark.parametrize("kind", [SGD, Adam])
+def test_blocks_of_single_example_steps_equal_the_plain_loop(examples, groups, kind):
     generator = torch.Generator().manual_seed(2)
     W = torch.randn(*groups, 3, FEATURES, CLASSES, generator=generator, dtype=torch.float64)
     x = torch.rand(*groups, examples, FEATURES, generator=generator, dtype=torch.float64)
+    x[..., :2] = 0  # pixels that are always black, where both moments stay 0
     labels = torch.randint(0, CLASSES, (*groups, examples), generator=generator)
     y = one_hot(labels, CLASSES, torch.float64)
     rates = torch.tensor([0.5, 0.1, 0.01], dtype=torch.float64).view(3, 1, 1)
 
     plain = SoftmaxRegression(W)
-    optimizer = SGD(plain.W, rates)
+    optimizer = kind(plain.W, rates)
     for t in range(examples):
         targets = y[..., t : t + 1, :].unsqueeze(-3)
         optimizer.step(plain.W, plain.gradient(x[..., t : t + 1, :], targets))
 
     blocked = SoftmaxRegression(W)
-    sgd_one_by_one(blocked.W, x, y, rates)
+    same = kind(blocked.W, rates)
+    half = examples // 2  # the second call continues where the first one ended
+    train_one_by_one(blocked.W, x[..., :half, :], y[..., :half, :], same)
+    train_one_by_one(blocked.W, x[..., half:, :], y[..., half:, :], same)
     assert relative_error(blocked.W, plain.W) < 1e-12
+    for name, state in optimizer.state().items():
+        torch.testing.assert_close(same.state()[name], state, rtol=1e-12, atol=1e-15)
 
 
 def test_initial_weights_of_a_seed_do_not_depend_on_the_other_seeds():

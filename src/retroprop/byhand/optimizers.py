@@ -85,7 +85,8 @@ class Adam:
         # preserve_format keeps the memory layout of W: all passes below run over memory in order
         self.m = torch.zeros_like(W, memory_format=torch.preserve_format)
         self.v = torch.zeros_like(self.m, memory_format=torch.preserve_format)
-        self._scratch = torch.empty_like(self.m, memory_format=torch.preserve_format)
+        #: memory of the shape of W, whose content means nothing between steps
+        self.scratch = torch.empty_like(self.m, memory_format=torch.preserve_format)
 
     def step(self, W: Tensor, dW: Tensor) -> None:
         """One step of algorithm 1."""
@@ -93,7 +94,7 @@ class Adam:
         self.m.lerp_(dW, 1 - self.beta_1)
         self.v.mul_(self.beta_2).addcmul_(dW, dW, value=1 - self.beta_2)
         c = math.sqrt(1 - self.beta_2**self.t)
-        scratch = torch.rsqrt(self.v, out=self._scratch).reciprocal_()  # √v
+        scratch = torch.rsqrt(self.v, out=self.scratch).reciprocal_()  # √v
         torch.div(self.m, scratch.add_(c * self.epsilon), out=scratch)
         W.addcmul_(scratch, self.learning_rate, value=-c / (1 - self.beta_1**self.t))
 

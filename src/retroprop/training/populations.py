@@ -18,8 +18,8 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from retroprop.byhand.losses import cross_entropy_and_hits, one_hot
-from retroprop.byhand.online import BLOCK, sgd_one_by_one
-from retroprop.byhand.optimizers import OPTIMIZERS, SGD
+from retroprop.byhand.online import BLOCK, train_one_by_one
+from retroprop.byhand.optimizers import OPTIMIZERS
 from retroprop.byhand.softmax_regression import Reduction, SoftmaxRegression, initial_weights
 from retroprop.data.minibatches import epoch_order
 
@@ -131,9 +131,9 @@ class Population:
 
     def _train_chunk(self, x: Tensor, y: Tensor, on_step: Callable[[int], None]) -> None:
         W, batch_size = self.model.W, self.settings.batch_size
-        if batch_size == 1 and isinstance(self.optimizer, SGD):
+        if batch_size == 1:
             for x_block, y_block in zip(x.split(BLOCK, -2), y.split(BLOCK, -2), strict=True):
-                sgd_one_by_one(W, x_block, y_block, self.optimizer.learning_rate)
+                train_one_by_one(W, x_block, y_block, self.optimizer)
                 on_step(x_block.shape[-2])
             return
         y = y.unsqueeze(1)  # (seeds, 1, chunk, classes): the same for all learning rates of a seed
