@@ -91,6 +91,12 @@ def test_arrays_of_records_are_refused():
         read_pickle(pickle.dumps(records), name="records")
 
 
+@pytest.mark.parametrize("unfinished", [np.ndarray, [np.dtype], {"a": (np.dtype("u1"),)}])
+def test_a_description_that_never_becomes_an_array_is_refused(unfinished):
+    with pytest.raises(UserError, match="it is incomplete"):
+        read_pickle(pickle.dumps(unfinished), name="part")
+
+
 def test_an_array_with_fewer_bytes_than_its_shape_needs_is_refused():
     honest = pickle.dumps(np.arange(200, dtype=np.uint8), 2)
     assert honest.count(b"K\xc8") == 1  # the one number 200: its shape
