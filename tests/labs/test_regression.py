@@ -132,7 +132,7 @@ def test_a_logger_that_is_asked_for_nothing_says_so():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"val_percentage": 0}, "fraction between 0 and 1"),
+        ({"val_percentage": 0.0}, "fraction between 0 and 1"),
         ({"val_percentage": 1.5}, "fraction between 0 and 1"),
         ({"batch_size": 0}, "from 1 to 54000"),
         ({"batch_size": 60_000}, "from 1 to 54000"),

@@ -53,9 +53,11 @@ def train_one_by_one(
         targets: One-hot labels.
         optimizer: The optimizer of W; its learning rate has the shape (members, 1, 1).
     """
-    block = sgd_one_by_one if isinstance(optimizer, SGD) else adam_one_by_one
     for x_block, y_block in zip(x.split(BLOCK, -2), targets.split(BLOCK, -2), strict=True):
-        block(W, x_block, y_block, optimizer)
+        if isinstance(optimizer, SGD):
+            sgd_one_by_one(W, x_block, y_block, optimizer)
+        else:
+            adam_one_by_one(W, x_block, y_block, optimizer)
 
 
 def sgd_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: SGD) -> None:

@@ -79,8 +79,8 @@ class PopulationSettings:
 class Evaluation:
     """Mean cross-entropy (nats) and accuracy (fraction) of every member over a whole set."""
 
-    loss: Float[Tensor, "seeds rates"]
-    accuracy: Float[Tensor, "seeds rates"]
+    loss: Float[Tensor, "*population"]
+    accuracy: Float[Tensor, "*population"]
 
 
 class Population:

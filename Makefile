@@ -1,0 +1,51 @@
+# Everything one needs, from a fresh clone. Every target sets up the environment first, once.
+#
+#   make demo    train the 72 models of the logistic-regression study and write its report
+#   make test    run the tests
+#   make check   lint, types, tests and doctests, as CI does
+#   make bench   run the benchmarks and print their ratios
+#   make clean   remove the environment; records, checkpoints and reports are kept
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types bench clean
+
+help:
+	@sed -n 's/^#   make/make/p' Makefile
+
+# The stamp makes a second run fast: pip is asked again only when what to install has changed.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "retroprop needs Python 3.11 or newer; name one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "Setting up $(VENV) (once, a minute or two)…"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[dev,bench,postgres]'
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/retroprop run inf8225-logistic
+	@$(BIN)/retroprop report inf8225-logistic
+	@echo "The report lies in $(CURDIR)/reports/inf8225-logistic-en.html (and .pdf)"
+
+test: $(READY)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY)
+	@$(BIN)/basedpyright
+
+check: lint types test
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks
+
+clean:
+	@rm -rf $(VENV) .pytest_cache .ruff_cache

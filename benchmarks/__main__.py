@@ -1,0 +1,10 @@
+"""Run every benchmark, one after the other, each in a process of its own."""
+
+import subprocess
+import sys
+
+SCRIPTS = ("study", "notebook_style", "peers", "growth")
+
+for script in SCRIPTS:
+    print(f"\n== benchmarks/{script}.py", flush=True)
+    subprocess.run([sys.executable, "-m", f"benchmarks.{script}"], check=True)
