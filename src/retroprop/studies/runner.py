@@ -143,7 +143,7 @@ def _find_or_add(plan: Plan, records: Records, *, fresh: bool) -> str:
         id=study_run_id,
         study=study.name,
         fingerprint=study.fingerprint,
-        config=study.model_dump(mode="json"),
+        config=study.model_dump(mode="json", exclude_none=True),
         data_checksum=CATALOG[study.dataset].checksum,
         runs=plan.runs,
     )
