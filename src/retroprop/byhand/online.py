@@ -74,7 +74,7 @@ def sgd_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: SGD) -> Non
         steps.unbind(-3),
         strict=True,
     ):
-        made = (product @ columns).view(z.shape)  # rows of later steps are still 0
+        made = (product @ columns).view_as(z)  # rows of later steps are still 0
         torch.mul(softmax(z - made).sub_(y), rates, out=step)
     rows = _rows(W)
     rows -= columns.mT @ x
@@ -82,36 +82,36 @@ def sgd_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: SGD) -> Non
 
 def adam_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: Adam) -> None:
     """One block of Adam steps; the arguments are those of `train_one_by_one`."""
-    rates, beta_1, beta_2 = optimizer.learning_rate, optimizer.beta_1, optimizer.beta_2
-    W /= rates  # now U
+    beta_1, beta_2, epsilon = optimizer.beta_1, optimizer.beta_2, optimizer.epsilon
+    W /= optimizer.learning_rate  # now U
     # all of shape (*groups, members, classes, features), contiguous
     U, M, V, scratch = (t.mT for t in (W, optimizer.m, optimizer.v, optimizer.scratch))
     columns = _rows(W).mT  # the memory of U, (*groups, features, members·classes)
-    x_t = x.unsqueeze(-2).unbind(-3)  # each (*groups, 1, features)
-    as_row = x[..., None, None, :]
+    rates = optimizer.learning_rate.squeeze(-1).expand(U.shape[:-1]).contiguous()
+    as_rows = x[..., None, None, :]
     i = 0
-    for i, (one, row, row_squared, y) in enumerate(
+    for i, (x_t, row, row_squared, y) in enumerate(
         zip(
-            x_t,
-            as_row.unbind(-4),
-            as_row.square().unbind(-4),
-            targets.unsqueeze(-2).unbind(-3),
+            x.unsqueeze(-2).unbind(-3),  # each (*groups, 1, features)
+            as_rows.unbind(-4),  # each (*groups, 1, 1, features)
+            as_rows.square().unbind(-4),
+            targets.unsqueeze(-2).unbind(-3),  # each (*groups, 1, classes)
             strict=True,
         ),
         start=1,
     ):
-        z = (one @ columns).view(U.shape[:-1]) * rates.squeeze(-1)
-        delta = softmax(z).sub_(y).unsqueeze(-1)  # (*groups, members, classes, 1)
         t = optimizer.t + i
         c, decay = math.sqrt(1 - beta_2**t), beta_2 ** (i / 2)  # √v̂ = decay · √V / c
+        z = (x_t @ columns).view_as(rates) * rates
+        delta = softmax(z).sub_(y).unsqueeze(-1)  # (*groups, members, classes, 1)
         M.addcmul_(delta, row, value=(1 - beta_1) * beta_1**-i)
         V.addcmul_(delta.square(), row_squared, value=(1 - beta_2) * beta_2**-i)
-        root = torch.rsqrt(V, out=scratch).reciprocal_().add_(c * optimizer.epsilon / decay)
+        root = torch.rsqrt(V, out=scratch).reciprocal_().add_(c * epsilon / decay)
         U.addcdiv_(M, root, value=-(beta_1**i) / (1 - beta_1**t) * c / decay)
     optimizer.t += i
     optimizer.m *= beta_1**i
     optimizer.v *= beta_2**i
-    W *= rates
+    W *= optimizer.learning_rate
 
 
 def _rows(W: Tensor) -> Tensor:

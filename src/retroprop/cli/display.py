@@ -22,7 +22,7 @@ from retroprop.studies.records import EpochRecord, RunRecord
 class _Cell:
     """One cell of the grid: its newest epoch by run, over the seeds."""
 
-    label: str
+    values: list[str]
     population: str
     newest: dict[int, EpochRecord] = field(default_factory=dict)
     diverged: set[int] = field(default_factory=set)
@@ -30,7 +30,7 @@ class _Cell:
 
 @dataclass
 class _Progress:
-    """How far a population is, in visited examples, and how fast it went in this session."""
+    """How far a population is, in examples visited per seed, and how fast it goes."""
 
     total: int
     done: int = 0
@@ -59,8 +59,7 @@ class StudyDisplay:
         study = plan.study
         info = CATALOG[study.dataset]
         self.epochs, self.workers = study.epochs, workers
-        per_population = training_size(info.n_train, study.split.validation)
-        per_population *= study.epochs * len(study.seeds)
+        per_population = training_size(info.n_train, study.split.validation) * study.epochs
         self.populations = {
             p.name: _Progress(total=per_population, predicted_s=p.predicted_s)
             for p in plan.populations
@@ -69,11 +68,13 @@ class StudyDisplay:
         self.cell_of_run: dict[int, _Cell] = {}
         self.epochs_of: dict[str, int] = {}
         for run in runs:
-            label = "  ".join(
+            values = [
                 f"{value:g}" if isinstance(value, float) else str(value)
                 for value in run.cell.values()
+            ]
+            cell = self.cells.setdefault(
+                " ".join(values), _Cell(values=values, population=run.population)
             )
-            cell = self.cells.setdefault(label, _Cell(label=label, population=run.population))
             self.cell_of_run[run.id] = cell
             if run.epochs:
                 cell.newest[run.id] = run.epochs[-1]
@@ -82,7 +83,7 @@ class StudyDisplay:
                 cell.diverged.add(run.id)
         for progress in self.populations.values():
             progress.done_before = progress.done
-        self.keys = "  ".join(study.grid.varied())
+        self.keys = [key.replace("_", "\n") for key in study.grid.varied()]
         self.console.print(
             f"{len(runs)} models in {len(plan.populations)} populations on {workers} "
             f"worker process{'es' if workers > 1 else ''}; Ctrl-C stops and keeps what is done.",
@@ -127,9 +128,10 @@ class StudyDisplay:
         self._advance()
         if not self.console.is_terminal:
             best = max((u.best_validation_accuracy or 0.0) for u in report.updates)
+            left = f", {text}" if (text := self._left()) else ""
             self.console.print(
                 f"{report.population}: epoch {epoch}/{self.epochs}, best validation accuracy so "
-                f"far {best:.1%}{self._left()}",
+                f"far {best:.1%}{left}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -166,15 +168,16 @@ class StudyDisplay:
             return ""
         left = [p.predicted_s * (p.total - p.done) / p.total for p in self.populations.values()]
         seconds = self.rate * max(max(left), sum(left) / self.workers)
-        return f", {_duration(seconds)} left" if seconds >= 1 else ""
+        return f"{_duration(seconds)} left" if seconds >= 1 else ""
 
     def _render(self) -> Group:
         table = Table(box=None, header_style="bold", pad_edge=False)
-        table.add_column(self.keys)
-        for name in ("epoch", "train loss", "valid. loss", "train acc.", "valid. acc.", "left"):
-            table.add_column(name, justify="right")
+        for key in self.keys:
+            table.add_column(key, justify="right", vertical="bottom")
+        for name in ("epoch", "train\nloss", "valid.\nloss", "train\nacc.", "valid.\nacc.", "left"):
+            table.add_column(name, justify="right", vertical="bottom")
         cells = list(self.cells.values())
-        room = max(3, self.console.height - 5)
+        room = max(3, self.console.height - 6)
         if len(cells) > room:  # show what is being trained, and count the rest
             active = [c for c in cells if 0 < self._epoch_of(c) < self.epochs or c.newest]
             active.sort(key=lambda cell: self._epoch_of(cell) >= self.epochs)
@@ -191,14 +194,14 @@ class StudyDisplay:
     def _row(self, cell: _Cell) -> list[Text]:
         epoch = self._epoch_of(cell)
         if epoch < 0:
-            return [Text(cell.label, style="dim"), Text("waits", style="dim")]
+            return [Text(value, style="dim") for value in (*cell.values, "waits")]
         remaining = self.populations[cell.population].remaining_s()
         left = "done" if epoch >= self.epochs else _duration(remaining) if remaining else ""
         if cell.diverged:
             left = f"diverged {len(cell.diverged)}/{len(cell.newest)}"
         records = list(cell.newest.values())
         values = [
-            cell.label,
+            *cell.values,
             f"{epoch}/{self.epochs}",
             _mean([r.train_loss for r in records], "{:.3f}"),
             _mean([r.validation_loss for r in records], "{:.3f}"),
