@@ -26,10 +26,12 @@ FORBIDDEN = {  # room -> the rooms of which it knows nothing
     "training": {"studies"} | READERS | TOP,
     "studies": READERS | TOP,
     **dict.fromkeys(READERS, {"training", "byhand", "models"} | TOP),
-    **dict.fromkeys(TOP, set()),
+    **dict.fromkeys(TOP, frozenset()),
     "errors": ROOMS,
     "randomness": ROOMS,
 }
+# "retroprop.cli.studies:run", "retroprop.studies.worker": imported by their names
+_MODULE_NAME = re.compile(r"retroprop(\.\w+)+(:\w+)?")
 NO_ROOMS = {"__init__", "__main__", "py.typed"}
 
 
@@ -46,10 +48,8 @@ def imported_rooms(tree: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[st
             base = [*package[: len(package) - node.level + 1]] if node.level else []
             start = ".".join([*base, *([node.module] if node.module else [])])
             names = [f"{start}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            # "retroprop.cli.studies:run", "retroprop.studies.worker": imported by their names
-            if re.fullmatch(r"retroprop(\.\w+)+(:\w+)?", node.value):
-                names = [node.value.split(":")[0]]
+        elif isinstance(node, ast.Constant) and _MODULE_NAME.fullmatch(str(node.value)):
+            names = [str(node.value).split(":")[0]]
         for name in names:
             parts = name.split(".")
             if parts[0] == "retroprop" and len(parts) > 1 and parts[1] in ROOMS:
@@ -134,15 +134,14 @@ def addresses(text: str) -> Iterator[tuple[str, int]]:
     tree = ast.parse(text)
     for_people = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            for_people.add(id(node.value))  # a docstring, of a module or of an attribute
-        elif isinstance(node, ast.keyword) and node.arg in ("licence_note", "citation"):
-            for_people.update(map(id, ast.walk(node.value)))
-        elif isinstance(node, ast.Assign) and all(
-            isinstance(target, ast.Name) and target.id.endswith(("_NOTE", "_CITATION"))
-            for target in node.targets
-        ):
-            for_people.update(map(id, ast.walk(node.value)))
+        match node:
+            case ast.Expr(value=ast.Constant() as docstring):  # of a module or of an attribute
+                for_people.add(id(docstring))
+            case ast.keyword(arg="licence_note" | "citation", value=value):
+                for_people.update(map(id, ast.walk(value)))
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                if name.endswith(("_NOTE", "_CITATION")):
+                    for_people.update(map(id, ast.walk(value)))
     for node in ast.walk(tree):
         if id(node) in for_people or not isinstance(node, ast.Constant):
             continue

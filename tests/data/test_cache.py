@@ -1,4 +1,4 @@
-"""The cache: filled once, checked, replaced whole or not at all; `load`, `fetch`, `verify` on it."""
+"""The cache is filled once, checked, and replaced whole or not at all."""
 
 import errno
 import multiprocessing

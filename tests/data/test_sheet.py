@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from retroprop.data import CATALOG, Dataset, find, load
-from retroprop.data.sheet import draw_sample_sheet
+from retroprop.data.sheet import _TEXT_WIDTH, draw_sample_sheet
 from retroprop.errors import UserError
 
 BUNDLED = [name for name, info in CATALOG.items() if info.bundled]
@@ -65,10 +65,10 @@ def contains(sheet, image):
 
 def test_more_images_per_class_make_the_sheet_wider_and_no_taller(tmp_path):
     dataset = load("cifar10-sample")
-    few = drawn(draw_sample_sheet(dataset, tmp_path / "few.png", per_class=2))
+    few = drawn(draw_sample_sheet(dataset, tmp_path / "few.png", per_class=4))
     many = drawn(draw_sample_sheet(dataset, tmp_path / "many.png", per_class=12))
     assert many.shape[0] == few.shape[0]
-    assert many.shape[1] - few.shape[1] == 10 * (2 * 32 + 6)
+    assert many.shape[1] - few.shape[1] == 8 * (2 * 32 + 6)
 
 
 def test_the_default_is_ten_images_per_class(tmp_path):
@@ -80,20 +80,48 @@ def test_the_default_is_ten_images_per_class(tmp_path):
 
 def test_french_names_differ_from_english_ones_and_leave_the_images_as_they_are(tmp_path):
     dataset = load("cifar10-sample")
-    english = drawn(draw_sample_sheet(dataset, tmp_path / "en.png", per_class=2))
-    french = drawn(draw_sample_sheet(dataset, tmp_path / "fr.png", per_class=2, lang="fr"))
-    images = MARGIN + 2 * (2 * 32 + 6)
+    english = drawn(draw_sample_sheet(dataset, tmp_path / "en.png", per_class=3))
+    french = drawn(draw_sample_sheet(dataset, tmp_path / "fr.png", per_class=3, lang="fr"))
+    images = MARGIN + 3 * (2 * 32 + 6)
     assert english.shape == french.shape
     assert (english[:, :-images] != french[:, :-images]).any()
     assert (english[:, -images:] == french[:, -images:]).all()
+
+
+def test_every_letter_of_the_french_sheet_is_in_its_font(tmp_path, monkeypatch):
+    """A letter that the font lacks is drawn as the same box as U+FFFF, which no font has."""
+    font = ImageFont.load_default(17)
+    box = bytes(font.getmask("\uffff"))
+    letters = set().union(*(info.title for info in CATALOG.values()))
+    for info in CATALOG.values():
+        letters.update(*info.class_names("fr"), *info.class_names("en"))
+    written = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            ImageDraw.ImageDraw, "text", lambda _, place, text, **__: written.append(text)
+        )
+        for lang in ("en", "fr"):
+            dataset = load("fashion-mnist")
+            draw_sample_sheet(dataset, tmp_path / "s.png", per_class=1, lang=lang)
+    assert "6 000 images" in written
+    assert "6,000 images" in written
+    assert [c for c in sorted(letters.union(*written)) if bytes(font.getmask(c)) == box] == []
+
+
+def test_a_narrow_sheet_shows_its_whole_title(tmp_path):
+    sheet = drawn(draw_sample_sheet(load("cifar10-sample"), tmp_path / "s.png", per_class=1))
+    title = (sheet[:50] != 255).any(axis=(0, 2))
+    assert title.any()
+    assert not title[-MARGIN:].any()
 
 
 @pytest.mark.parametrize("lang", ["en", "fr"])
 @pytest.mark.parametrize("name", BUNDLED)
 def test_no_name_runs_into_the_images(name, lang, tmp_path):
     sheet = drawn(draw_sample_sheet(load(name), tmp_path / "s.png", per_class=1, lang=lang))
-    first_image = sheet.shape[1] - MARGIN - 2 * find(name).image_shape[0]
+    first_image = _TEXT_WIDTH
     assert (sheet[80:, first_image - 6 : first_image] == 255).all()
+    assert (sheet[80:, first_image] != 255).any()
 
 
 def test_a_class_without_examples_keeps_its_row(tmp_path):
