@@ -5,6 +5,7 @@ wrong ends in one sentence on standard error: exit code 2 for something the pers
 after Ctrl-C.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ import cyclopts
 from rich.console import Console
 
 from retroprop import __version__
+from retroprop.cli.help_texts import DATA, STUDIES
 from retroprop.errors import Interrupted, UserError
 
 app = cyclopts.App(
@@ -28,28 +30,39 @@ app = cyclopts.App(
 _studies = cyclopts.Group("Studies", sort_key=1)
 _data = cyclopts.Group("Data", sort_key=2)
 
-for _name, _function in {
-    "run": "run",
+for _name, _module in {
+    "run": "studies",
+    "report": "report",
     "studies": "studies",
-    "runs": "runs",
-    "show": "show",
-    "compare": "compare",
+    "runs": "studies",
+    "show": "studies",
+    "compare": "studies",
 }.items():
-    app.command(f"retroprop.cli.studies:{_function}", name=_name, group=_studies)
-app.command("retroprop.cli.report:report", name="report", group=_studies)
+    app.command(
+        f"retroprop.cli.{_module}:{_name}",
+        name=_name,
+        group=_studies,
+        help=STUDIES[_name],
+    )
 
 data_app = cyclopts.App(
     name="data", help="List, fetch, verify and look at the data sets.", group=_data
 )
-data_app.command("retroprop.cli.data:list_datasets", name="list")
-data_app.command("retroprop.cli.data:fetch", name="fetch")
-data_app.command("retroprop.cli.data:verify", name="verify")
-data_app.command("retroprop.cli.data:show", name="show")
+for _name, _function in {
+    "list": "list_datasets",
+    "fetch": "fetch",
+    "verify": "verify",
+    "show": "show",
+}.items():
+    data_app.command(f"retroprop.cli.data:{_function}", name=_name, help=DATA[_name])
 app.command(data_app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0, or 2 with one sentence, or 130 after Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal without × or ✓ shows "?" in their place
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         app(arguments, exit_on_error=False, print_error=False)

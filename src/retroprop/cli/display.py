@@ -88,6 +88,7 @@ class StudyDisplay:
             f"{len(runs)} models in {len(plan.populations)} populations on {workers} "
             f"worker process{'es' if workers > 1 else ''}; Ctrl-C stops and keeps what is done.",
             highlight=False,
+            soft_wrap=True,
         )
         self.bar = Progress(
             TextColumn("[bold]{task.description}"),
@@ -168,7 +169,7 @@ class StudyDisplay:
             return ""
         left = [p.predicted_s * (p.total - p.done) / p.total for p in self.populations.values()]
         seconds = self.rate * max(max(left), sum(left) / self.workers)
-        return f"{_duration(seconds)} left" if seconds >= 1 else ""
+        return f"{duration(seconds)} left" if seconds >= 1 else ""
 
     def _render(self) -> Group:
         table = Table(box=None, header_style="bold", pad_edge=False)
@@ -196,7 +197,7 @@ class StudyDisplay:
         if epoch < 0:
             return [Text(value, style="dim") for value in (*cell.values, "waits")]
         remaining = self.populations[cell.population].remaining_s()
-        left = "done" if epoch >= self.epochs else _duration(remaining) if remaining else ""
+        left = "done" if epoch >= self.epochs else duration(remaining) if remaining else ""
         if cell.diverged:
             left = f"diverged {len(cell.diverged)}/{len(cell.newest)}"
         records = list(cell.newest.values())
@@ -218,7 +219,7 @@ def _mean(values: Sequence[float | None], form: str) -> str:
     return form.format(statistics.fmean(known)) if known else "–"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Seconds for people: 42 s, 3 min 20 s, 2 h 05 min."""
     whole = max(1, round(seconds))
     if whole < 60:

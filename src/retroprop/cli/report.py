@@ -12,6 +12,7 @@ from retroprop.studies.records import DEFAULT_DATABASE, Records
 
 def report(
     study: str,
+    /,
     *,
     lang: Literal["en", "fr"] = "en",
     format: Annotated[str, Parameter(name=["--format", "-f"])] = "html,pdf",
@@ -19,13 +20,6 @@ def report(
     db: str = DEFAULT_DATABASE,
 ) -> None:
     """Write the report of a study: tables, curves and the setting of every number.
-
-    Nothing is trained here: every number comes from the records, so a report takes seconds, and a
-    study that is still running gives the report of what it has so far.
-
-    Examples:
-        retroprop report inf8225-logistic
-        retroprop report inf8225-logistic --lang fr --format pdf
 
     Args:
         study: A study's name, for its latest run, or the id of one study run.

@@ -1,35 +1,23 @@
 """`retroprop run | studies | runs | show | compare`."""
 
+import math
 import shlex
 import statistics
 import sys
 from typing import Annotated, Any
 
-import cyclopts
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from retroprop.cli.display import StudyDisplay
+from retroprop.cli.display import StudyDisplay, duration
+from retroprop.cli.parameters import Flag, WholeNumber
 from retroprop.errors import Interrupted, UserError, did_you_mean
 from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import catalog, load_study
 
 console = Console(highlight=False)
 
-
-def _whole_number(_: Any, tokens: Any) -> int:
-    """Refuse 2.5 rather than take it for 2."""
-    text = tokens[0].value
-    try:
-        return int(text)
-    except ValueError:
-        raise cyclopts.ValidationError(
-            exception_message=f"expected a whole number and got {text!r}"
-        ) from None
-
-
-WholeNumber = Annotated[int, Parameter(converter=_whole_number)]
 Database = Annotated[
     str, Parameter(name="--db", help="The records: a SQLite file or any SQLAlchemy URL.")
 ]
@@ -37,23 +25,16 @@ Database = Annotated[
 
 def run(
     study: str,
+    /,
     *,
     changes: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
     workers: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     epochs: Annotated[WholeNumber | None, Parameter(negative=())] = None,
-    fresh: Annotated[bool, Parameter(negative=())] = False,
-    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    fresh: Flag = False,
+    dry_run: Flag = False,
     db: Database = DEFAULT_DATABASE,
 ) -> None:
     """Train every model of a study, and record it.
-
-    What is recorded already is not trained again: after Ctrl-C, a crash or a power cut, the same
-    command continues, and the numbers are those of an uninterrupted run.
-
-    Examples:
-        retroprop run inf8225-logistic
-        retroprop run inf8225-logistic --set seeds=[0] --set grid.batch_size=[20,200]
-        retroprop run my-study.toml --workers 4 --db results.db
 
     Parameters
     ----------
@@ -96,23 +77,24 @@ def run(
 
 def studies() -> None:
     """List the studies that ship with retroprop."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("study", "title", "data", "models", "epochs", "varies"):
-        table.add_column(name, justify="right" if name in ("models", "epochs") else "left")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, overflow="fold", style="bold")
     for name, study in catalog().items():
         varied = study.grid.varied()
-        cells = 1
-        for values in varied.values():
-            cells *= len(values)
-        models = str(cells * len(study.seeds))
+        models = math.prod(map(len, varied.values())) * len(study.seeds)
+        table.add_row(name, study.title.en)
         table.add_row(
-            name, study.title.en, study.dataset, models, str(study.epochs), ", ".join(varied)
+            "",
+            f"{study.dataset}, {models} models, {study.epochs} epochs; varies {', '.join(varied)}",
+            style="not bold",
         )
     console.print(table)
-    console.print("\nRun one:  retroprop run NAME    Its own copy:  retroprop run FILE.toml")
+    console.print(
+        "\nTrain one:     retroprop run NAME\nOr your own:   retroprop run FILE.toml", markup=False
+    )
 
 
-def runs(study: str | None = None, *, db: Database = DEFAULT_DATABASE) -> None:
+def runs(study: str | None = None, /, *, db: Database = DEFAULT_DATABASE) -> None:
     """List what is recorded: all study runs, or the models of one.
 
     Parameters
@@ -129,7 +111,7 @@ def runs(study: str | None = None, *, db: Database = DEFAULT_DATABASE) -> None:
         _print_models(records, records.study_run(study))
 
 
-def show(run: WholeNumber, *, db: Database = DEFAULT_DATABASE) -> None:
+def show(run: WholeNumber, /, *, db: Database = DEFAULT_DATABASE) -> None:
     """Show everything that is recorded of one model.
 
     Parameters
@@ -181,13 +163,6 @@ def compare(
 ) -> None:
     """Compare models side by side, or the values of one setting over a whole study.
 
-    Models of one seed start from the same weights and see the same minibatches, so comparing by a
-    setting pairs the models that differ in nothing else.
-
-    Examples:
-        retroprop compare 12 48
-        retroprop compare inf8225-logistic --by optimizer
-
     Parameters
     ----------
     what
@@ -218,31 +193,35 @@ def _print_plan(plan: Any, workers: int) -> None:
     from retroprop.studies.plan import longest_first
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("population", "models", "learning rates", "seeds", "one core, about"):
-        table.add_column(name, justify="left" if name == "population" else "right")
+    table.add_column("population", no_wrap=True, overflow="fold")
+    for name in ("models", "learning rates", "seeds", "on one core"):
+        table.add_column(name, justify="right")
     for population in longest_first(plan.populations):
         table.add_row(
             population.name,
             str(len(population.runs)),
             ", ".join(f"{rate:g}" for rate in population.learning_rates),
             ", ".join(map(str, population.seeds)),
-            f"{population.predicted_s:.0f} s",
+            f"about {duration(population.predicted_s)}",
         )
     console.print(table)
     console.print(
-        f"{len(plan.runs)} models, {plan.study.epochs} epochs: about "
-        f"{plan.predicted_s(workers):.0f} s on {workers} worker(s) of the machine this guess was "
-        "made on. Nothing was trained."
+        f"\n{_count(len(plan.runs), 'model')}, {_count(plan.study.epochs, 'epoch')}: about "
+        f"{duration(plan.predicted_s(workers))} on {_count(workers, 'worker')}, a rough guess that "
+        "does not know this machine. Nothing was trained.",
+        soft_wrap=True,
     )
 
 
 def _print_result(result: StudyRunRecord, records: Records, db: str) -> None:
     runs = records.runs(result.id, with_epochs=False)
     diverged = sum(run.status == "diverged" for run in runs)
-    trained = f"{len(runs)} models are trained"
+    trained = f"{_count(len(runs), 'model')} trained"
     if diverged:
         trained += f" ({diverged} diverged)"
-    console.print(f"\n[bold]{result.id}[/]: {trained}, in {result.wall_s:.1f} s of work.")
+    console.print(
+        f"\n[bold]{result.id}[/]: {trained}, in {result.wall_s:.1f} s of work.", soft_wrap=True
+    )
     by_cell: dict[str, list[RunRecord]] = {}
     for run in runs:
         if run.test_accuracy is not None:
@@ -251,17 +230,25 @@ def _print_result(result: StudyRunRecord, records: Records, db: str) -> None:
         console.print(
             f"  best by validation: {cell}: validation "
             f"{_spread([r.best_validation_accuracy for r in members])}, test "
-            f"{_spread([r.test_accuracy for r in members])} ({len(members)} seeds)"
+            f"{_spread([r.test_accuracy for r in members])} ({_count(len(members), 'seed')})",
+            soft_wrap=True,
         )
     option = "" if db == DEFAULT_DATABASE else f" --db {shlex.quote(db)}"
-    console.print(f"Report:  retroprop report {result.study}{option}")
+    console.print(f"Models:  retroprop runs {result.study}{option}", soft_wrap=True)
+    console.print(f"Report:  retroprop report {result.study}{option}", soft_wrap=True)
 
 
 def _print_study_runs(records: Records) -> None:
+    study_runs = records.study_runs()
+    if not study_runs:
+        console.print(f"{records.location} holds no study run yet: retroprop run NAME makes one.")
+        return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("study run", "status", "models", "best validation", "seconds", "begun (UTC)"):
+    table.add_column("study run", no_wrap=True, overflow="fold")
+    for name in ("status", "models", "seconds", "begun (UTC)", "best validation"):
         table.add_column(name, justify="right" if name in ("models", "seconds") else "left")
-    for record in records.study_runs():
+    table.columns[4].no_wrap = True
+    for record in study_runs:
         members = records.runs(record.id, with_epochs=False)
         done = sum(run.status in ("finished", "diverged") for run in members)
         scored = [r for r in members if r.best_validation_accuracy is not None]
@@ -270,9 +257,9 @@ def _print_study_runs(records: Records) -> None:
             record.id,
             record.status,
             f"{done}/{len(members)}",
-            f"{best.best_validation_accuracy:.2%}  {_cell(best)}" if best else "–",
             f"{record.wall_s:.1f}",
             record.created_at.replace("T", " ")[:16],
+            f"{best.best_validation_accuracy:.2%}" if best else "–",
         )
     console.print(table)
 
@@ -345,6 +332,10 @@ def _compare_by(members: list[RunRecord], key: str) -> None:
             )
     console.print(table)
     console.print("Best validation accuracy; each pair shares its seed and all other settings.")
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
 def _cell(run: RunRecord) -> str:

@@ -1,5 +1,6 @@
 """A labelled sheet of samples: one row per class, so that people see what the images are."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 _SCALE = 2  # screen pixels per image pixel, at 28 pixels a side
 _GAP = 6
-_TEXT_WIDTH = 190
+_TEXT_WIDTH = 150
 _INK, _PAPER = "#1a1a1a", "#ffffff"
 
 
@@ -41,20 +42,25 @@ def draw_sample_sheet(
     height, width = (side * _SCALE for side in info.image_shape[:2])
     names = info.class_names(lang)
     title_height = 58
+    title_font = ImageFont.load_default(24)
     size = (
-        _TEXT_WIDTH + per_class * (width + _GAP) + _GAP,
+        max(
+            _TEXT_WIDTH + per_class * (width + _GAP) + _GAP,
+            math.ceil(title_font.getlength(info.title)) + 4 * _GAP,
+        ),
         title_height + len(names) * (height + _GAP) + _GAP,
     )
     sheet = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(sheet)
     counts = np.bincount(dataset.train_labels, minlength=len(names))
-    draw.text((_GAP * 2, 12), info.title, fill=_INK, font=ImageFont.load_default(24))
+    draw.text((_GAP * 2, 12), info.title, fill=_INK, font=title_font)
     for row, name in enumerate(names):
         top = title_height + row * (height + _GAP)
         draw.text(
             (_GAP * 2, top + height / 2 - 18), name, fill=_INK, font=ImageFont.load_default(17)
         )
-        count = f"{counts[row]:,}".replace(",", "\u202f" if lang == "fr" else ",")
+        # Pillow's font has no narrow no-break space.
+        count = f"{counts[row]:,} images".replace(",", " " if lang == "fr" else ",")
         draw.text(
             (_GAP * 2, top + height / 2 + 4), count, fill="#666666", font=ImageFont.load_default(13)
         )

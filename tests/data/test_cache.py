@@ -1,0 +1,357 @@
+"""The cache is filled once, checked, and replaced whole or not at all."""
+
+import errno
+import multiprocessing
+import socket
+import threading
+
+import numpy as np
+import pytest
+
+from retroprop import data
+from retroprop.data import cache, sources
+from retroprop.data.catalog import ARRAY_NAMES, find
+from retroprop.errors import UserError
+
+SAMPLE = "cifar10-sample"
+BUNDLED = [name for name, info in data.CATALOG.items() if info.bundled]
+
+
+@pytest.fixture(autouse=True)
+def fresh_cache(tmp_path, monkeypatch):
+    """An empty cache folder of the test's own."""
+    folder = tmp_path / "fresh"
+    monkeypatch.setenv("RETROPROP_CACHE", str(folder))
+    return folder / "data"
+
+
+def forbid_decoding(monkeypatch):
+    def refuse(*_args, **_keywords):
+        raise AssertionError("the data were decoded again")
+
+    monkeypatch.setattr(data, "_decode", refuse)
+    monkeypatch.setattr(data, "_read_bundled", refuse)
+
+
+def fill_with_zeros(folder, name):
+    """Put arrays of the right type and shape, and the wrong values, into the cache."""
+    info = find(name)
+    (folder / name).mkdir(parents=True)
+    for array in ARRAY_NAMES:
+        np.save(folder / name / f"{array}.npy", np.zeros(info.shape(array), np.uint8))
+
+
+def contents(folder):
+    """Every file below a folder with its bytes, locks aside."""
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith(".lock")
+    }
+
+
+def folders(folder):
+    return sorted(path.name for path in folder.iterdir() if path.is_dir())
+
+
+# --- filling and opening --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_first_load_fills_the_cache_and_the_second_one_decodes_nothing(
+    name, fresh_cache, monkeypatch
+):
+    first = data.load(name)
+    assert sorted(path.name for path in (fresh_cache / name).iterdir()) == sorted(
+        f"{array}.npy" for array in ARRAY_NAMES
+    )
+    assert folders(fresh_cache) == [name]
+    forbid_decoding(monkeypatch)
+    second = data.load(name)
+    for array in ARRAY_NAMES:
+        assert getattr(second, array).shape == find(name).shape(array)
+        np.testing.assert_array_equal(getattr(first, array), getattr(second, array))
+
+
+def test_arrays_are_memory_mapped_and_read_only_from_the_first_load_on():
+    for dataset in (data.load(SAMPLE), data.load(SAMPLE)):
+        for name in ARRAY_NAMES:
+            array = getattr(dataset, name)
+            assert isinstance(array, np.memmap)
+            with pytest.raises(ValueError, match="read-only"):
+                array[0] = 0
+
+
+def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("RETROPROP_CACHE", str(tmp_path / "elsewhere"))
+    data.load(SAMPLE)
+    assert (tmp_path / "elsewhere" / "data" / SAMPLE / "train_images.npy").is_file()
+    assert not (tmp_path / "fresh").exists()
+
+
+def test_without_the_variable_the_cache_is_in_the_users_cache_folder(monkeypatch):
+    monkeypatch.delenv("RETROPROP_CACHE")
+    folder = cache.cache_folder()
+    assert folder.name == "data"
+    assert "retroprop" in folder.parts[:-1]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_fetching_bundled_data_needs_no_network(name, monkeypatch):
+    forbid_connections(monkeypatch)
+    assert [(a.source, a.error) for a in data.fetch(name)] == [
+        ("cache", "it is not there yet"),
+        ("package", None),
+    ]
+    assert [a.source for a in data.fetch(name)] == ["cache"]
+
+
+def forbid_connections(monkeypatch):
+    def refuse(*_args, **_keywords):
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(sources.subprocess, "run", refuse)
+
+
+def test_loading_cifar10_without_its_data_says_how_to_fetch_it_and_opens_no_connection(
+    monkeypatch, fresh_cache
+):
+    forbid_connections(monkeypatch)
+    with pytest.raises(UserError, match=r"170 MB.*run retroprop data fetch cifar10 once"):
+        data.load("cifar10")
+    assert not fresh_cache.exists()
+
+
+def test_loading_cifar10_from_a_folder_opens_no_connection(monkeypatch, tmp_path):
+    forbid_connections(monkeypatch)
+    with pytest.raises(UserError, match="not asked, because the network is off"):
+        data.load("cifar10", folder=tmp_path / "nothing-here")
+
+
+@pytest.mark.parametrize("use", [data.load, data.fetch, data.verify])
+def test_an_unknown_name_is_answered_with_the_nearest_one(use):
+    with pytest.raises(UserError, match=r"unknown data set 'fashon-mnist'.*'fashion-mnist'"):
+        use("fashon-mnist")
+
+
+# --- damage ---------------------------------------------------------------------------------------
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def remove(path):
+    path.unlink()
+
+
+def wrong_shape(path):
+    np.save(path, np.zeros((3, 3), np.uint8))
+
+
+def wrong_type(path):
+    array = np.load(path)
+    np.save(path, array.astype(np.int16))
+
+
+def pickled(path):
+    np.save(path, np.array([print, "hello"], dtype=object), allow_pickle=True)
+
+
+DAMAGES = [truncate, empty, remove, wrong_shape, wrong_type, pickled]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("array", ["train_images", "test_labels"])
+def test_a_damaged_file_of_bundled_data_is_made_anew_by_load(damage, array, fresh_cache):
+    good = data.load(SAMPLE)
+    path = fresh_cache / SAMPLE / f"{array}.npy"
+    expected = np.array(getattr(good, array))
+    del good
+    damage(path)
+    again = data.load(SAMPLE)
+    assert isinstance(getattr(again, array), np.memmap)
+    np.testing.assert_array_equal(getattr(again, array), expected)
+    assert all(check.ok for check in data.verify(SAMPLE))
+    assert folders(fresh_cache) == [SAMPLE]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_of_cifar10_is_answered_with_how_to_fetch_it_anew(damage, fresh_cache):
+    fill_with_zeros(fresh_cache, "cifar10")
+    damage(fresh_cache / "cifar10" / "train_labels.npy")
+    with pytest.raises(UserError) as caught:
+        data.load("cifar10")
+    assert "train_labels.npy in the cache is damaged" in str(caught.value)
+    assert "run retroprop data fetch cifar10 to make it anew" in str(caught.value)
+
+
+def test_fetch_replaces_data_that_have_the_shape_but_not_the_bytes(fresh_cache):
+    fill_with_zeros(fresh_cache, SAMPLE)
+    attempts = data.fetch(SAMPLE)
+    assert attempts[0].error is not None
+    assert "should have the SHA-256" in attempts[0].error
+    assert attempts[1:] == [sources.SourceAttempt(source="package", error=None)]
+    assert all(check.ok for check in data.verify(SAMPLE))
+    assert folders(fresh_cache) == [SAMPLE]
+
+
+def test_verify_reports_a_flipped_bit_in_the_cache(fresh_cache):
+    data.load(SAMPLE)
+    path = fresh_cache / SAMPLE / "test_images.npy"
+    content = bytearray(path.read_bytes())
+    content[-12345] ^= 1
+    path.write_bytes(content)
+    assert [(c.where, c.array) for c in data.verify(SAMPLE) if not c.ok] == [
+        ("cache", "test_images")
+    ]
+
+
+def test_verify_hashes_the_package_and_the_cache():
+    assert {check.where for check in data.verify(SAMPLE)} == {"package"}
+    data.load(SAMPLE)
+    checks = data.verify(SAMPLE)
+    assert {(c.where, c.array) for c in checks} == {
+        (where, array) for where in ("package", "cache") for array in ARRAY_NAMES
+    }
+    assert all(check.ok for check in checks)
+
+
+def test_verify_of_data_that_are_not_here_says_how_to_fetch_them():
+    with pytest.raises(UserError, match="run retroprop data fetch cifar10 first"):
+        data.verify("cifar10")
+
+
+def test_wrong_bytes_are_refused_and_the_cache_stays_as_it_was(fresh_cache):
+    info = find(SAMPLE)
+    data.load(SAMPLE)
+    before = contents(fresh_cache)
+    arrays = {name: np.array(getattr(data.load(SAMPLE), name)) for name in ARRAY_NAMES}
+    arrays["train_images"][7, 7, 7, 0] ^= 1
+    with cache.locked(info), pytest.raises(UserError, match="should have the SHA-256"):
+        cache.store(info, arrays)
+    assert contents(fresh_cache) == before
+    assert folders(fresh_cache) == [SAMPLE]
+
+
+# --- a cache that cannot be written ---------------------------------------------------------------
+
+
+def block(fresh_cache):
+    """Put a file where the cache folder should be: root may write to any folder."""
+    fresh_cache.parent.write_text("no folder")
+
+
+def test_bundled_data_load_into_memory_with_one_warning_when_the_cache_cannot_be_written(
+    fresh_cache,
+):
+    block(fresh_cache)
+    with pytest.warns(RuntimeWarning, match=r"cannot be written.*RETROPROP_CACHE") as caught:
+        dataset = data.load(SAMPLE)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__  # it points at the caller
+    assert dataset.train_images.shape == find(SAMPLE).shape("train_images")
+    assert not isinstance(dataset.train_images, np.memmap)
+
+
+def test_fetch_into_a_cache_that_cannot_be_written_is_explained(fresh_cache):
+    block(fresh_cache)
+    with pytest.raises(UserError, match=r"cannot be written.*RETROPROP_CACHE"):
+        data.fetch(SAMPLE)
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """The disk is full from the second array on."""
+    save = np.save
+    saved = []
+
+    def refuse(path, array, **keywords):
+        saved.append(path)
+        if len(saved) > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(path, array, **keywords)
+
+    monkeypatch.setattr(np, "save", refuse)
+    return saved
+
+
+def test_bundled_data_load_into_memory_with_one_warning_when_the_disk_is_full(
+    fresh_cache, full_disk
+):
+    with pytest.warns(RuntimeWarning, match=r"the disk of the cache folder .* is full") as caught:
+        dataset = data.load(SAMPLE)
+    assert len(caught) == 1
+    assert len(full_disk) == 2
+    assert dataset.test_labels.shape == (500,)
+    assert contents(fresh_cache) == {}
+    assert folders(fresh_cache) == []
+
+
+def test_fetch_onto_a_full_disk_is_explained_and_the_cache_stays_as_it_was(fresh_cache, full_disk):
+    (fresh_cache / SAMPLE).mkdir(parents=True)
+    (fresh_cache / SAMPLE / "train_images.npy").write_bytes(b"damaged before")
+    before = contents(fresh_cache)
+    with pytest.raises(UserError, match=r"is full; free some space"):
+        data.fetch(SAMPLE)
+    assert len(full_disk) == 2
+    assert contents(fresh_cache) == before
+    assert folders(fresh_cache) == [SAMPLE]
+
+
+# --- two at once ----------------------------------------------------------------------------------
+
+
+def _fetch_at(barrier, results):
+    barrier.wait(60)
+    try:
+        results.put([attempt.source for attempt in data.fetch(SAMPLE)])
+    except BaseException as error:
+        results.put(repr(error))
+
+
+def test_two_processes_that_fetch_at_once_both_succeed(fresh_cache):
+    spawn = multiprocessing.get_context("spawn")
+    barrier, results = spawn.Barrier(2), spawn.Queue()
+    both = [spawn.Process(target=_fetch_at, args=(barrier, results)) for _ in range(2)]
+    for process in both:
+        process.start()
+    outcomes = sorted([results.get(timeout=120) for _ in both], key=len)
+    for process in both:
+        process.join(60)
+        assert process.exitcode == 0
+    assert outcomes == [["cache"], ["cache", "package"]]  # the second one found it there
+    assert all(check.ok for check in data.verify(SAMPLE))
+    assert folders(fresh_cache) == [SAMPLE]
+
+
+def test_a_process_that_holds_the_place_for_too_long_is_explained(monkeypatch):
+    monkeypatch.setattr(cache, "_LOCK_TIMEOUT_S", 0.1)
+    info = find(SAMPLE)
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with cache.locked(info):
+            held.set()
+            done.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert held.wait(10)
+        with pytest.raises(UserError, match=f"another process has been writing {SAMPLE}"):
+            data.fetch(SAMPLE)
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_a_load_that_decodes_is_noticed_by_these_tests(monkeypatch):
+    forbid_decoding(monkeypatch)
+    with pytest.raises(AssertionError, match="decoded again"):
+        data.load(SAMPLE)

@@ -1,0 +1,184 @@
+"""The rooms of the design: who may import whom, and who may open a connection."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import retroprop
+
+SOURCE = Path(retroprop.__file__).parent
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+ROOMS = {
+    "data", "calculus", "byhand", "models", "bayes", "training", "studies", "figures", "report",
+    "labs", "grading", "web", "cli",
+}  # fmt: skip
+TOP = {"labs", "grading", "cli"}
+READERS = {"figures", "report", "web"}  # they read records, and never train
+
+FORBIDDEN = {  # room -> the rooms of which it knows nothing
+    **dict.fromkeys(
+        ("data", "calculus", "byhand", "models", "bayes"), {"training", "studies"} | READERS | TOP
+    ),
+    "training": {"studies"} | READERS | TOP,
+    "studies": READERS | TOP,
+    **dict.fromkeys(READERS, {"training", "byhand", "models"} | TOP),
+    **dict.fromkeys(TOP, frozenset()),
+    "errors": ROOMS,
+    "randomness": ROOMS,
+}
+# "retroprop.cli.studies:run", "retroprop.studies.worker": imported by their names
+_MODULE_NAME = re.compile(r"retroprop(\.\w+)+(:\w+)?")
+NO_ROOMS = {"__init__", "__main__", "py.typed"}
+
+
+def imported_rooms(tree: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[str, int]]:
+    """Every room that a module imports, wherever the import stands, with its line.
+
+    `package` is where a relative import starts: ("retroprop", "data") for retroprop/data/x.py.
+    """
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = [*package[: len(package) - node.level + 1]] if node.level else []
+            start = ".".join([*base, *([node.module] if node.module else [])])
+            names = [f"{start}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Constant) and _MODULE_NAME.fullmatch(str(node.value)):
+            names = [str(node.value).split(":")[0]]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "retroprop" and len(parts) > 1 and parts[1] in ROOMS:
+                yield parts[1], node.lineno
+
+
+def wrong_imports(path: Path, text: str) -> list[str]:
+    """One sentence for every import that the design forbids to the module at this path."""
+    place = path.relative_to(SOURCE)
+    room = place.parts[0].removesuffix(".py")
+    package = ("retroprop", *place.parts[:-1])
+    return [
+        f"{place}:{line}: {room} must know nothing of {other}"
+        for other, line in imported_rooms(ast.parse(text), package)
+        if other in FORBIDDEN[room]
+    ]
+
+
+def test_every_module_is_in_a_room_that_the_rule_knows():
+    rooms = {path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in MODULES}
+    assert rooms - NO_ROOMS <= set(FORBIDDEN), "add the new room to DESIGN.md and to this test"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if path.stem not in NO_ROOMS or path.parent != SOURCE],
+    ids=lambda path: path.relative_to(SOURCE).as_posix(),
+)
+def test_imports_point_one_way(path):
+    assert wrong_imports(path, path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "planted"),
+    [
+        ("byhand/losses.py", "from retroprop.training import populations"),
+        ("data/cache.py", "import retroprop.studies.records"),
+        ("data/cache.py", "from retroprop import cli"),
+        ("data/cache.py", "from ..studies import records"),
+        ("data/cache.py", "from .. import report"),
+        ("training/populations.py", "def later():\n    from retroprop.studies.plan import Plan"),
+        ("studies/plan.py", "if False:\n    import retroprop.figures.curves as curves"),
+        ("studies/plan.py", "importlib.import_module('retroprop.report.html')"),
+        ("figures/curves.py", "from retroprop.byhand import losses"),
+        ("report/html.py", "from retroprop.training.populations import Population"),
+        ("errors.py", "from retroprop.data import load"),
+    ],
+)
+def test_the_rule_finds_a_planted_wrong_import(place, planted):
+    (sentence,) = wrong_imports(SOURCE / place, planted)
+    assert sentence.startswith(place)
+
+
+@pytest.mark.parametrize(
+    ("place", "allowed"),
+    [
+        ("training/populations.py", "from retroprop.byhand.losses import softmax"),
+        ("report/html.py", "from retroprop.studies.records import Records"),
+        ("data/cache.py", "from . import catalog\nfrom ..errors import UserError"),
+        ("data/cache.py", "word = 'studies'"),
+        ("cli/studies.py", "from retroprop.studies.runner import run_study"),
+    ],
+)
+def test_the_rule_lets_the_allowed_imports_pass(place, allowed):
+    assert wrong_imports(SOURCE / place, allowed) == []
+
+
+# --- connections ----------------------------------------------------------------------------------
+
+MAY_CONNECT = {"data/sources.py"}
+IDENTIFIERS = {  # strings that look like addresses and are names: nothing opens them
+    "http://www.w3.org/",  # namespaces of SVG, MathML and XHTML
+}
+LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])([:/]|$)")
+
+
+def addresses(text: str) -> Iterator[tuple[str, int]]:
+    """Every non-loopback http(s) address in the strings of a module, docstrings left out.
+
+    In the catalog, licence notes and citations are for people: they are left out too.
+    """
+    tree = ast.parse(text)
+    for_people = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(value=ast.Constant() as docstring):  # of a module or of an attribute
+                for_people.add(id(docstring))
+            case ast.keyword(arg="licence_note" | "citation", value=value):
+                for_people.update(map(id, ast.walk(value)))
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                if name.endswith(("_NOTE", "_CITATION")):
+                    for_people.update(map(id, ast.walk(value)))
+    for node in ast.walk(tree):
+        if id(node) in for_people or not isinstance(node, ast.Constant):
+            continue
+        if isinstance(node.value, str):
+            for found in re.finditer(r"https?://[^\s'\"<>]*", node.value):
+                address = found.group()
+                if not LOOPBACK.match(address) and not address.startswith(tuple(IDENTIFIERS)):
+                    yield address, node.lineno
+
+
+def test_only_the_sources_of_the_data_name_an_address():
+    found = {
+        f"{place}:{line}: {address}"
+        for path in MODULES
+        if (place := path.relative_to(SOURCE).as_posix()) not in MAY_CONNECT
+        for address, line in addresses(path.read_text(encoding="utf-8"))
+    }
+    assert found == set()
+
+
+def test_the_sources_of_the_data_do_name_one():
+    (place,) = MAY_CONNECT
+    assert list(addresses((SOURCE / place).read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("x = 'https://example.org/data.gz'", 1),
+        ("get(f'http://example.org/{name}')", 1),
+        ("x = '<script src=\"https://example.org/a.js\">'", 1),
+        ("'''https://example.org in a docstring'''", 0),
+        ("x = Info(licence_note='https://example.org')", 0),
+        ("x = 'http://127.0.0.1:8000/'", 0),
+        ("x = 'http://localhost.example.org/'", 1),
+        ("x = 'http://www.w3.org/2000/svg'", 0),
+    ],
+)
+def test_the_search_for_addresses_finds_those_that_code_would_open(text, count):
+    assert len(list(addresses(text))) == count
