@@ -309,7 +309,7 @@ def sqlite_records(path):
         (["--set", "grid.optimizer=['adma']"], "Did you mean 'adam'?"),
         (["--set", "grid.optimiser=['adam']"], "Did you mean 'optimizer'?"),
         (["--set", "dataset=minst"], "Did you mean 'mnist'?"),
-        (["--set", "epochs"], "is not key=value; write for example --set seeds=[0]"),
+        (["--set", "epochs"], "is not key=value; write for example --set seeds=0"),
         (["--set", "=3"], "is not key=value"),
         (["--set", "epochs.a=3"], "'epochs' is not a table of the study file"),
     ],

@@ -109,6 +109,14 @@ def test_a_single_value_of_the_grid_needs_no_brackets():
     assert study.grid.optimizer == ["sgd"]
 
 
+def test_a_list_needs_no_brackets_which_some_shells_expand():
+    changes = ["seeds=3,4", "grid.learning_rate=0.1, 0.01", "grid.optimizer=adam,sgd"]
+    study = load_study("inf8225-logistic", changes=changes)
+    assert study.seeds == [3, 4]
+    assert study.grid.learning_rate == [0.1, 0.01]
+    assert study.grid.optimizer == ["adam", "sgd"]
+
+
 def test_the_fingerprint_follows_what_the_numbers_depend_on_and_nothing_else():
     study = small_study()
     assert study.fingerprint == small_study().fingerprint

@@ -216,8 +216,8 @@ def load_study(
 
     Args:
         name_or_file: A name of the catalog (inf8225-logistic) or the path of a .toml file.
-        changes: Settings such as "grid.learning_rate=[0.1, 0.01]" or "seeds=[0]"; the value is
-            TOML, and a bare word is text.
+        changes: Settings such as "grid.learning_rate=0.1,0.01" or "seeds=0"; the value is TOML, a
+            bare word is text, and a list needs no brackets.
         epochs: Number of epochs in place of the study's own.
 
     Raises:
@@ -278,21 +278,32 @@ def _apply(document: dict[str, Any], change: str) -> None:
     path = key.strip().split(".")
     if not separator or not all(path):
         raise UserError(
-            f"--set {change!r} is not key=value; write for example --set seeds=[0] or "
-            "--set grid.batch_size=[20,200]."
+            f"--set {change!r} is not key=value; write for example --set seeds=0 or "
+            "--set grid.batch_size=20,200."
         )
-    try:
-        parsed = tomllib.loads(f"value = {value.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value.strip()
     table = document
     for part in path[:-1]:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
             raise UserError(f"--set {change!r}: {part!r} is not a table of the study file.")
-    if path[0] == "grid" and not isinstance(parsed, list):
-        parsed = [parsed]
-    table[path[-1]] = parsed
+    table[path[-1]] = _value(value, is_list=path[0] == "grid" or path == ["seeds"])
+
+
+def _value(text: str, *, is_list: bool) -> Any:
+    """A TOML value; a bare word is text, and a list needs no brackets where one is due.
+
+    >>> _value("0.1", is_list=False), _value("adam", is_list=False)
+    (0.1, 'adam')
+    >>> _value("20,200", is_list=True), _value("[20, 200]", is_list=True)
+    ([20, 200], [20, 200])
+    """
+    text = text.strip()
+    if is_list and not text.startswith("["):
+        return [_value(item, is_list=False) for item in text.split(",")]
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _one_of(word: str, known: Iterable[str], what: str) -> str:
