@@ -31,8 +31,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from retroprop.byhand.linear import linear
-from retroprop.byhand.losses import softmax
 from retroprop.byhand.optimizers import SGD, Adam
 
 BLOCK = 50
@@ -62,50 +60,59 @@ def train_one_by_one(
 
 def sgd_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: SGD) -> None:
     """One block of SGD steps; the arguments are those of `train_one_by_one`."""
+    rows, x, targets = _side_by_side(W, x, targets)
+    groups, block, classes = len(x), x.shape[-2], W.shape[-1]
+    members = W.shape[-3]
     rates = optimizer.learning_rate.view(-1, 1)
-    z_0 = linear(x, W).movedim(-3, -2)  # (*groups, block, members, classes)
-    products = x @ x.mT  # (*groups, block, block)
-    steps = torch.zeros_like(z_0, memory_format=torch.contiguous_format)  # η δ of the steps made
-    columns = steps.flatten(-2)  # the same memory, (*groups, block, members·classes)
-    for product, z, y, step in zip(
-        products.unsqueeze(-2).unbind(-3),
-        z_0.unbind(-3),
-        targets.unsqueeze(-2).unbind(-3),
-        steps.unbind(-3),
+    products = x @ x.mT  # (groups, block, block)
+    z_0 = (rows @ x.mT).mT.view(groups, block, members, classes)
+    steps = x.new_zeros(groups, block, members * classes)  # η δ of the steps made
+    made = x.new_empty(groups, 1, members * classes)
+    z = x.new_empty(groups, members, classes)
+    for product, z_t, y, step in zip(
+        products.unsqueeze(-2).unbind(1),  # each (groups, 1, block)
+        z_0.unbind(1),
+        targets.unbind(1),
+        steps.view(z_0.shape).unbind(1),
         strict=True,
     ):
-        made = (product @ columns).view_as(z)  # rows of later steps are still 0
-        torch.mul(softmax(z - made).sub_(y), rates, out=step)
-    rows = _rows(W)
-    rows -= columns.mT @ x
+        torch.bmm(product, steps, out=made)  # rows of later steps are still 0
+        torch.sub(z_t, made.view_as(z), out=z)
+        torch.mul(_softmax_in_place(z).sub_(y), rates, out=step)
+    rows -= steps.mT @ x
 
 
 def adam_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: Adam) -> None:
     """One block of Adam steps; the arguments are those of `train_one_by_one`."""
     beta_1, beta_2, epsilon = optimizer.beta_1, optimizer.beta_2, optimizer.epsilon
     W /= optimizer.learning_rate  # now U
-    # all of shape (*groups, members, classes, features), contiguous
-    U, M, V, scratch = (t.mT for t in (W, optimizer.m, optimizer.v, optimizer.scratch))
-    columns = _rows(W).mT  # the memory of U, (*groups, features, members·classes)
-    rates = optimizer.learning_rate.squeeze(-1).expand(U.shape[:-1]).contiguous()
-    as_rows = x[..., None, None, :]
+    rows, x, targets = _side_by_side(W, x, targets)
+    # all of shape (groups, members, classes, features), contiguous
+    shape = (len(x), W.shape[-3], W.shape[-1], W.shape[-2])
+    U, M, V, scratch = (t.mT.view(shape) for t in (W, optimizer.m, optimizer.v, optimizer.scratch))
+    rates = optimizer.learning_rate.squeeze(-1).expand(shape[:-1]).contiguous()
+    z = x.new_empty(len(x), 1, rows.shape[-2])
+    delta = z.view(shape[:-1])
+    column, column_squared = delta.unsqueeze(-1), x.new_empty(*shape[:-1], 1)
+    x_rows = x[:, :, None, None]  # (groups, block, 1, 1, features)
     i = 0
     for i, (x_t, row, row_squared, y) in enumerate(
         zip(
-            x.unsqueeze(-2).unbind(-3),  # each (*groups, 1, features)
-            as_rows.unbind(-4),  # each (*groups, 1, 1, features)
-            as_rows.square().unbind(-4),
-            targets.unsqueeze(-2).unbind(-3),  # each (*groups, 1, classes)
+            x.unsqueeze(-2).unbind(1),  # each (groups, 1, features)
+            x_rows.unbind(1),
+            x_rows.square().unbind(1),
+            targets.unbind(1),
             strict=True,
         ),
         start=1,
     ):
         t = optimizer.t + i
         c, decay = math.sqrt(1 - beta_2**t), beta_2 ** (i / 2)  # √v̂ = decay · √V / c
-        z = (x_t @ columns).view_as(rates) * rates
-        delta = softmax(z).sub_(y).unsqueeze(-1)  # (*groups, members, classes, 1)
-        M.addcmul_(delta, row, value=(1 - beta_1) * beta_1**-i)
-        V.addcmul_(delta.square(), row_squared, value=(1 - beta_2) * beta_2**-i)
+        torch.bmm(x_t, rows.mT, out=z)
+        _softmax_in_place(delta.mul_(rates)).sub_(y)  # z and delta are the same memory
+        torch.mul(column, column, out=column_squared)
+        M.addcmul_(column, row, value=(1 - beta_1) * beta_1**-i)
+        V.addcmul_(column_squared, row_squared, value=(1 - beta_2) * beta_2**-i)
         root = torch.rsqrt(V, out=scratch).reciprocal_().add_(c * epsilon / decay)
         U.addcdiv_(M, root, value=-(beta_1**i) / (1 - beta_1**t) * c / decay)
     optimizer.t += i
@@ -114,6 +121,24 @@ def adam_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: Adam) -> N
     W *= optimizer.learning_rate
 
 
-def _rows(W: Tensor) -> Tensor:
-    """The memory of W as (*groups, members·classes, features)."""
-    return W.mT.view(*W.shape[:-3], W.shape[-3] * W.shape[-1], W.shape[-2])
+def _side_by_side(W: Tensor, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """One group axis in place of any number, and the members of a group as rows of one matrix.
+
+    Returns:
+        The memory of W as (groups, members·classes, features), x as (groups, block, features) and
+        the targets as (groups, block, 1, classes).
+    """
+    members, features, classes = W.shape[-3:]
+    rows = W.mT.view(-1, members * classes, features)
+    groups, examples = len(rows), x.shape[-2]
+    return (
+        rows,
+        x.reshape(groups, examples, features),
+        targets.reshape(groups, examples, 1, classes),
+    )
+
+
+def _softmax_in_place(z: Tensor) -> Tensor:
+    """`losses.softmax` over the last axis, without new memory: it is called at every step."""
+    z.sub_(z.amax(-1, keepdim=True)).exp_()
+    return z.div_(z.sum(-1, keepdim=True))
