@@ -129,7 +129,7 @@ def notebook_epoch_s(optimizer: str, batch_size: int) -> float:
     evaluate(train, model)
     accuracy = evaluate(validation, model)
     seconds = time.perf_counter() - started
-    if accuracy < 0.4:
+    if accuracy < 0.2:  # six steps of a batch of 1000 leave it at about 0.35; chance is 0.1
         raise SystemExit(
             f"the notebook's model learned nothing ({accuracy:.1%}): a wrong benchmark"
         )

@@ -185,6 +185,9 @@ def test_reading_commands_do_not_create_a_database(tmp_path):
     with pytest.raises(UserError, match="run a study first"):
         Records.open(tmp_path / "none.db", create=False)
     assert not (tmp_path / "none.db").exists()
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(UserError, match="holds no records yet"):
+        Records.open(tmp_path / "empty.db", create=False)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def test_every_study_of_the_catalog_is_valid_and_named_as_its_file():
         ('report.figures=["loss-curve"]', "unknown figure 'loss-curve'. Did you mean 'loss-cur"),
         ("title.en=", "--set"),
         ("name=Bad Name", "name must be"),
+        ("grid={}", "the grid is empty"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_fix(change, sentence):

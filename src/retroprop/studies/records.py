@@ -245,7 +245,7 @@ class Records:
         if file is not None:
             event.listen(engine, "connect", _tune_sqlite)
         records = cls(parsed, engine)
-        records._check_or_create()
+        records._check_or_create(create=create)
         return records
 
     @property
@@ -498,7 +498,7 @@ class Records:
 
     # -- the edge -----------------------------------------------------------------------------
 
-    def _check_or_create(self) -> None:
+    def _check_or_create(self, *, create: bool) -> None:
         with self._explained(), self.engine.begin() as connection:
             if _sqlite_file(self.url) is not None:
                 damage = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
@@ -510,6 +510,11 @@ class Records:
                     raise UserError(
                         f"{self.location} is a database of another program (it has no table "
                         f"{_meta.name}); name another one with --db."
+                    )
+                if not create:
+                    raise UserError(
+                        f"{self.location} holds no records yet: run a study first (retroprop run "
+                        "inf8225-logistic) or name the database with --db."
                     )
                 _tables.create_all(connection)
                 connection.execute(
