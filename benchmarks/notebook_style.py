@@ -129,7 +129,7 @@ def notebook_epoch_s(optimizer: str, batch_size: int) -> float:
     evaluate(train, model)
     accuracy = evaluate(validation, model)
     seconds = time.perf_counter() - started
-    if accuracy < 0.2:  # six steps of a batch of 1000 leave it at about 0.35; chance is 0.1
+    if batch_size <= 200 and accuracy < 0.4:  # chance is 0.1; 6 steps of 1,000 may not suffice
         raise SystemExit(
             f"the notebook's model learned nothing ({accuracy:.1%}): a wrong benchmark"
         )
@@ -140,6 +140,7 @@ def main() -> None:
     parser = arguments_of(__doc__)
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
+    torch.manual_seed(0)
     ratios, ours_s, theirs_s = [], [], []
     for number in range(rounds):
         with torch.no_grad():

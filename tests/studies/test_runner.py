@@ -104,6 +104,18 @@ def test_ctrl_c_stops_with_a_sentence_and_resuming_gives_the_same_numbers(tmp_pa
     assert finish_and_compare(tmp_path, expected_long) == 1
 
 
+def test_ctrl_c_in_a_terminal_while_workers_start_is_quiet_too(tmp_path):
+    """A terminal sends Ctrl-C to the workers as well, here while they import torch."""
+    process = start_long_study(tmp_path, stdout=subprocess.PIPE, start_new_session=True)
+    assert "models in" in process.stdout.readline()
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert said.startswith("Stopped; every finished epoch is kept")
+    assert "Traceback" not in said
+
+
 def test_a_killed_worker_is_explained_and_resuming_gives_the_same_numbers(tmp_path, expected_long):
     records = Records.open(tmp_path / "r.db")
     seen = []
@@ -222,16 +234,16 @@ def is_worker(process):
     return any("spawn_main" in word for word in process.cmdline())
 
 
-def start_long_study(folder):
+def start_long_study(folder, **options):
     """The command line in a process of its own, as a person runs it."""
     file = folder / "study.toml"
     file.write_text(as_toml(small_study(epochs=LONG)), encoding="utf-8")
     return subprocess.Popen(
         [sys.executable, "-m", "retroprop", "run", "study.toml", "--workers", "2", "--db", "r.db"],
         cwd=folder,
-        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        **({"stdout": subprocess.DEVNULL} | options),
     )
 
 

@@ -251,7 +251,11 @@ class _Workers:
     def __enter__(self) -> "_Workers":
         context = get_context("spawn")
         self.stop = context.RawValue("b", 0)
-        self._catch_signals()
+        with self._catching_signals():
+            self._start(context)
+        return self
+
+    def _start(self, context: Any) -> None:
         for _ in range(self.count):
             ours, theirs = context.Pipe()
             process = context.Process(
@@ -269,7 +273,6 @@ class _Workers:
             process.start()
             theirs.close()
             self.processes.append(_Process(process, ours))
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop.value = 1
@@ -339,17 +342,26 @@ class _Workers:
             "is kept: run the same command again to continue."
         )
 
-    def _catch_signals(self) -> None:
-        """Let Ctrl-C and SIGTERM stop all workers at their next step."""
+    @contextlib.contextmanager
+    def _catching_signals(self) -> Iterator[None]:
+        """Let Ctrl-C and SIGTERM stop all workers at their next step, from the end of the block on.
+
+        Processes that are started in the block ignore Ctrl-C, which a terminal sends to them too.
+        """
         self._handlers: dict[int, Any] = {}
         if threading.current_thread() is not threading.main_thread():
+            yield
             return
 
         def stop(number: int, frame: object) -> None:
             self.stop.value = 1
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, stop)
+        self._handlers[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, stop)
+        self._handlers[signal.SIGTERM] = signal.signal(signal.SIGTERM, stop)
 
 
 def _start_worker(*arguments: Any) -> None:

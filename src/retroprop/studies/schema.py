@@ -286,7 +286,9 @@ def _apply(document: dict[str, Any], change: str) -> None:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
             raise UserError(f"--set {change!r}: {part!r} is not a table of the study file.")
-    table[path[-1]] = _value(value, is_list=path[0] == "grid" and len(path) > 1 or path == ["seeds"])
+    table[path[-1]] = _value(
+        value, is_list=(path[0] == "grid" and len(path) > 1) or path == ["seeds"]
+    )
 
 
 def _value(text: str, *, is_list: bool) -> Any:
