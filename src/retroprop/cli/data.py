@@ -82,7 +82,9 @@ def fetch(
                 tasks[what] = bar.add_task(what, total=total or None)
             bar.update(tasks[what], completed=done, total=total or None)
 
-        attempts = data.fetch(name, folder=folder, network=not offline, progress=progress)
+        attempts = data.fetch(
+            name, folder=folder and folder.expanduser(), network=not offline, progress=progress
+        )
     for attempt in attempts:
         outcome = "found" if attempt.error is None else attempt.error
         console.print(f"{attempt.source}: {outcome}", soft_wrap=True, markup=False)

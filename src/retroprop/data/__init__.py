@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["CATALOG", "Dataset", "DatasetInfo", "fetch", "find", "load", "verify"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # arrays have no single truth value
 class Dataset:
     """A data set as read-only arrays of uint8.
 

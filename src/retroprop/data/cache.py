@@ -29,7 +29,7 @@ _LOCK_TIMEOUT_S = 600
 def cache_folder() -> Path:
     """Where decoded data sets are kept: $RETROPROP_CACHE/data, or the user's cache folder."""
     own = os.environ.get("RETROPROP_CACHE")
-    base = Path(own) if own else Path(platformdirs.user_cache_dir("retroprop"))
+    base = Path(own).expanduser() if own else Path(platformdirs.user_cache_dir("retroprop"))
     return base / "data"
 
 
@@ -67,6 +67,8 @@ def store(info: DatasetInfo, arrays: Mapping[str, np.ndarray]) -> None:
     """
     check_arrays(info, arrays)
     folder = cache_folder()
+    for left_over in folder.glob(f".{info.name}.*/"):  # of a killed process: we hold the lock
+        shutil.rmtree(left_over, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{info.name}.", dir=folder))
     try:
         for name in ARRAY_NAMES:
@@ -115,13 +117,18 @@ def cannot_write(error: OSError) -> str:
 
 def _replace(new: Path, place: Path) -> None:
     """Move a folder to its place; one that was there is moved aside first, then removed."""
-    if place.exists():
-        aside = Path(tempfile.mkdtemp(prefix=f".{place.name}.old.", dir=place.parent))
-        os.replace(place, aside / place.name)
+    if not place.exists():
         os.replace(new, place)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}.old.", dir=place.parent))
+    os.replace(place, aside / place.name)
+    try:
+        os.replace(new, place)
+    except OSError:
+        os.replace(aside / place.name, place)  # as it was
+        raise
+    finally:
         shutil.rmtree(aside, ignore_errors=True)
-    else:
-        os.replace(new, place)
 
 
 def _damaged(info: DatasetInfo, path: Path, reason: str) -> str:

@@ -56,13 +56,20 @@ def decode_folder(folder: Path, *, rows: int = 10_000) -> tuple[Arrays, str]:
     """
     if folder.is_file():
         return decode_archive(folder, rows=rows), str(folder)
+    failures: list[str] = []
     for layout in _LAYOUTS:
         archive = folder / layout.archive
-        if archive.is_file():
-            return decode_archive(archive, rows=rows), str(archive)
+        copies = [(archive, _read_archive)] if archive.is_file() else []
         for unpacked in (folder / layout.folder, folder):
             if (unpacked / layout.first_file).is_file():
-                return _decode(layout, unpacked, _read_folder, rows), str(unpacked)
+                copies.append((unpacked, _read_folder))
+        for copy, read in copies:
+            try:
+                return _decode(layout, copy, read, rows), str(copy)
+            except UserError as error:  # a broken copy must not hide a good one beside it
+                failures.append(str(error))
+    if failures:
+        raise UserError("; ".join(failures))
     wanted = ", ".join(f"{layout.archive} or {layout.folder}/" for layout in _LAYOUTS)
     arrived = "it holds none of them" if folder.is_dir() else "there is no such folder"
     raise UserError(
@@ -225,13 +232,13 @@ _LAYOUTS = (
 # --- reading files and archives -------------------------------------------------------------------
 
 
-def _read_folder(folder: Path, limits: dict[str, int]) -> Files:
-    _refuse_missing(name for name in limits if not (folder / name).is_file())
+def _read_folder(path: Path, limits: dict[str, int]) -> Files:
+    _refuse_missing(name for name in limits if not (path / name).is_file())
     files: Files = {}
     for name, limit in limits.items():
         try:
-            _check_size(name, (folder / name).stat().st_size, limit)
-            files[name] = (folder / name).read_bytes()
+            _check_size(name, (path / name).stat().st_size, limit)
+            files[name] = (path / name).read_bytes()
         except OSError as error:
             raise UserError(
                 f"{name} cannot be read ({error.strerror or error}); check its permissions"

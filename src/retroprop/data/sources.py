@@ -84,7 +84,7 @@ def obtain_cifar10(
                 raise UserError("not asked, because the network is off")
             arrays = source.read(progress or _silent)
             check_arrays(info, arrays)
-        except UserError as error:
+        except (UserError, OSError) as error:
             attempts.append(SourceAttempt(source=source.name, error=str(error)))
         else:
             attempts.append(SourceAttempt(source=source.name, error=None))
