@@ -155,8 +155,12 @@ def test_a_lost_state_starts_its_population_again_and_says_so(tmp_path, expected
 def test_a_finished_study_is_not_trained_again_and_fresh_gives_the_same_numbers(tmp_path, expected):
     records = Records.open(tmp_path / "r.db")
     first = run_study(small_study(), records)
-    again = run_study(small_study(), records)
+    listening = Listening()
+    again = run_study(small_study(), records, display=listening)
     assert again == first
+    assert listening.notes == [
+        f"{first.id} is finished already: nothing to train (--fresh trains it again)."
+    ]
     fresh = run_study(small_study(), records, fresh=True)
     assert fresh.id != first.id
     assert numbers(records, fresh.id) == numbers(records, first.id) == expected

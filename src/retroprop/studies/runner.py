@@ -108,7 +108,11 @@ def run_study(
     with _only_one(checkpoints / study_run_id):
         remaining = _remaining_jobs(plan, records.runs(study_run_id), checkpoints, study_run_id)
         n_workers = max(1, min(n_workers, len(remaining)))
-        if records.study_run(study_run_id).status != "finished" or remaining:
+        if records.study_run(study_run_id).status == "finished" and not remaining:
+            display.note(
+                f"{study_run_id} is finished already: nothing to train (--fresh trains it again)."
+            )
+        else:
             session = _Session(records, study_run_id, n_workers)
             display.start(plan, records.runs(study_run_id), n_workers)
             try:

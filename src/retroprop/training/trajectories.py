@@ -14,8 +14,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from retroprop.byhand.softmax_regression import SoftmaxRegression
 from retroprop.training.checkpoints import load_tensors, save_tensors
-from retroprop.training.populations import Evaluation, Examples, Population, PopulationSettings
+from retroprop.training.populations import (
+    Evaluation,
+    Examples,
+    Population,
+    PopulationSettings,
+    evaluate,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +73,8 @@ class Trajectory:
         trained = time.perf_counter()
         result = EpochResult(
             epoch=epoch,
-            train=self.population.evaluate(self.train),
-            validation=self.population.evaluate(self.validation),
+            train=self._evaluate(self.train),
+            validation=self._evaluate(self.validation),
             train_s=trained - started if epoch > 0 else 0.0,
             evaluate_s=0.0,
         )
@@ -107,6 +114,16 @@ class Trajectory:
             for j, rate in enumerate(self.settings.learning_rates)
         }
         save_tensors(path, members, about=about)
+
+    def _evaluate(self, examples: Examples) -> Evaluation:
+        if self.epoch >= 0:
+            return self.population.evaluate(examples)
+        # untrained: all learning rates of a seed have the same weights
+        result = evaluate(SoftmaxRegression(self.population.model.W[:, :1]), examples)
+        shape = self.population.shape
+        return Evaluation(
+            loss=result.loss.expand(shape).clone(), accuracy=result.accuracy.expand(shape).clone()
+        )
 
     def _own_tensors(self) -> dict[str, Tensor]:
         return {
