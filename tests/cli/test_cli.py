@@ -453,7 +453,9 @@ def test_run_of_a_finished_study_trains_nothing_and_says_the_same(call, trained,
     (study_run,) = records.study_runs()
     code, out, err = call("run", "one.toml")
     assert (code, err) == (0, "")
-    assert out.strip() in trained[1]
+    first, rest = out.split("\n", 1)
+    assert first.startswith(f"{study_run.id} is finished already: nothing to train")
+    assert rest.strip() in trained[1]
     assert records.study_runs() == [study_run]
 
 
