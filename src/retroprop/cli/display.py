@@ -38,6 +38,11 @@ class _Progress:
     since: float | None = None
     done_before: int = 0
 
+    def begin(self) -> None:
+        """Start the clock, at the first news of this session."""
+        if self.since is None:
+            self.since = time.monotonic()
+
     def remaining_s(self) -> float | None:
         """Seconds to go at the measured speed; None before there is a measure."""
         if self.since is None or self.done <= self.done_before:
@@ -53,6 +58,7 @@ class StudyDisplay:
         """Show on this console."""
         self.console = console
         self.live: Live | None = None
+        self.rate: float | None = None  # measured over predicted seconds, the last known
 
     def start(self, plan: Plan, runs: Sequence[RunRecord], workers: int) -> None:
         """Lay out one line per cell, with what is recorded already."""
@@ -66,12 +72,8 @@ class StudyDisplay:
         }
         self.cells: dict[str, _Cell] = {}
         self.cell_of_run: dict[int, _Cell] = {}
-        self.epochs_of: dict[str, int] = {}
         for run in runs:
-            values = [
-                f"{value:g}" if isinstance(value, float) else str(value)
-                for value in run.cell.values()
-            ]
+            values = [setting(value) for value in run.cell.values()]
             cell = self.cells.setdefault(
                 " ".join(values), _Cell(values=values, population=run.population)
             )
@@ -109,8 +111,7 @@ class StudyDisplay:
     def step(self, population: str, examples: int) -> None:
         """Advance the bar."""
         progress = self.populations[population]
-        if progress.since is None:
-            progress.since = time.monotonic()
+        progress.begin()
         progress.done = min(progress.total, progress.done + examples)
         self._advance()
 
@@ -122,9 +123,7 @@ class StudyDisplay:
             if update.diverged_epoch is not None:
                 cell.diverged.add(update.run_id)
         epoch = report.updates[0].epoch.epoch
-        progress = self.populations[report.population]
-        if progress.since is None:
-            progress.since = time.monotonic()
+        self.populations[report.population].begin()
         self._count(report.population, epoch)
         self._advance()
         if not self.console.is_terminal:
@@ -165,7 +164,7 @@ class StudyDisplay:
         ]
         if rates:
             self.rate = statistics.fmean(rates)
-        elif not hasattr(self, "rate"):
+        elif self.rate is None:
             return ""
         left = [p.predicted_s * (p.total - p.done) / p.total for p in self.populations.values()]
         seconds = self.rate * max(max(left), sum(left) / self.workers)
@@ -180,7 +179,7 @@ class StudyDisplay:
         cells = list(self.cells.values())
         room = max(3, self.console.height - 6)
         if len(cells) > room:  # show what is being trained, and count the rest
-            active = [c for c in cells if 0 < self._epoch_of(c) < self.epochs or c.newest]
+            active = [cell for cell in cells if cell.newest]
             active.sort(key=lambda cell: self._epoch_of(cell) >= self.epochs)
             cells = (active or cells)[:room]
         for cell in cells:
@@ -217,6 +216,11 @@ def _mean(values: Sequence[float | None], form: str) -> str:
     """The mean over the seeds that did not diverge."""
     known = [value for value in values if value is not None]
     return form.format(statistics.fmean(known)) if known else "–"
+
+
+def setting(value: object) -> str:
+    """The value of a setting for people: 0.001 and not 1e-03, adam."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def duration(seconds: float) -> str:

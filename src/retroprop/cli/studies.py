@@ -2,7 +2,6 @@
 
 import math
 import shlex
-import statistics
 import sys
 from typing import Annotated, Any
 
@@ -10,11 +9,12 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from retroprop.cli.display import StudyDisplay, duration
+from retroprop.cli.display import StudyDisplay, duration, setting
 from retroprop.cli.parameters import Flag, WholeNumber
 from retroprop.errors import Interrupted, UserError, did_you_mean
 from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import catalog, load_study
+from retroprop.studies.summary import mean_and_deviation
 
 console = Console(highlight=False)
 
@@ -274,7 +274,7 @@ def _print_models(records: Records, study_run: StudyRunRecord) -> None:
     for name in ("status", "best validation", "test"):
         table.add_column(name)
     for run in members:
-        varied = [_value(value) for value in run.cell.values()]
+        varied = [setting(value) for value in run.cell.values()]
         table.add_row(str(run.id), *varied, str(run.seed), run.status, _best(run), _test(run))
     console.print(table)
 
@@ -288,7 +288,7 @@ def _compare_runs(members: list[RunRecord]) -> None:
     for key in keys:
         values = [run.settings.get(key) for run in members]
         if any(value != values[0] for value in values):
-            table.add_row(key, *(_value(value) for value in values))
+            table.add_row(key, *(setting(value) for value in values))
     table.add_row("seed", *(str(run.seed) for run in members))
     table.add_row("status", *(run.status for run in members))
     table.add_row("best validation", *(_best(run) for run in members))
@@ -321,13 +321,13 @@ def _compare_by(members: list[RunRecord], key: str) -> None:
             ]
             if not differences:
                 continue
-            spread = statistics.stdev(differences) if len(differences) > 1 else 0.0
+            mean, deviation = mean_and_deviation(differences)
             table.add_row(
-                _value(value),
-                _value(other),
+                setting(value),
+                setting(other),
                 str(len(differences)),
-                f"{100 * statistics.fmean(differences):+.2f} points",
-                f"{100 * spread:.2f}",
+                f"{100 * mean:+.2f} points",
+                f"{100 * (deviation or 0.0):.2f}",
                 f"{sum(d > 0 for d in differences)}/{len(differences)}",
             )
     console.print(table)
@@ -339,11 +339,7 @@ def _count(number: int, thing: str) -> str:
 
 
 def _cell(run: RunRecord) -> str:
-    return ", ".join(f"{key} {_value(value)}" for key, value in run.cell.items())
-
-
-def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return ", ".join(f"{key} {setting(value)}" for key, value in run.cell.items())
 
 
 def _number(value: float | None, form: str) -> str:
@@ -363,6 +359,6 @@ def _test(run: RunRecord) -> str:
 
 
 def _spread(values: list[float | None]) -> str:
-    known = [100 * value for value in values if value is not None]
-    deviation = f" ± {statistics.stdev(known):.2f}" if len(known) > 1 else ""
-    return f"{statistics.fmean(known):.2f}{deviation} %"
+    mean, deviation = mean_and_deviation([value for value in values if value is not None])
+    spread = "" if deviation is None else f" ± {100 * deviation:.2f}"
+    return f"{100 * mean:.2f}{spread} %"

@@ -71,17 +71,16 @@ class Trajectory:
         if epoch > 0:
             self.population.train_epoch(self.train, epoch, on_step=on_step)
         trained = time.perf_counter()
-        result = EpochResult(
-            epoch=epoch,
-            train=self._evaluate(self.train),
-            validation=self._evaluate(self.validation),
-            train_s=trained - started if epoch > 0 else 0.0,
-            evaluate_s=0.0,
-        )
-        self._keep_best(result)
+        train, validation = self._evaluate(self.train), self._evaluate(self.validation)
+        self._keep_best(epoch, train, validation)
         self.epoch = epoch
-        evaluate_s = time.perf_counter() - trained
-        return EpochResult(**{**vars(result), "evaluate_s": evaluate_s})
+        return EpochResult(
+            epoch=epoch,
+            train=train,
+            validation=validation,
+            train_s=trained - started if epoch > 0 else 0.0,
+            evaluate_s=time.perf_counter() - trained,
+        )
 
     def save(self, path: Path, *, about: str) -> None:
         """Write everything that continuing needs."""
@@ -136,17 +135,17 @@ class Trajectory:
             "diverged_epoch": self.diverged_epoch,
         }
 
-    def _keep_best(self, result: EpochResult) -> None:
+    def _keep_best(self, epoch: int, train: Evaluation, validation: Evaluation) -> None:
         W = self.population.model.W
         finite = torch.isfinite(W).flatten(2).all(-1)
-        finite &= torch.isfinite(result.train.loss) & torch.isfinite(result.validation.loss)
-        self.diverged_epoch[~finite & (self.diverged_epoch < 0)] = result.epoch
+        finite &= torch.isfinite(train.loss) & torch.isfinite(validation.loss)
+        self.diverged_epoch[~finite & (self.diverged_epoch < 0)] = epoch
         alive = self.diverged_epoch < 0
-        better = alive & (result.validation.accuracy > self.best_accuracy)
+        better = alive & (validation.accuracy > self.best_accuracy)
         self.best_W[better] = W[better]
-        self.best_epoch[better] = result.epoch
-        self.best_accuracy[better] = result.validation.accuracy[better]
-        self.best_loss[better] = result.validation.loss[better]
+        self.best_epoch[better] = epoch
+        self.best_accuracy[better] = validation.accuracy[better]
+        self.best_loss[better] = validation.loss[better]
 
 
 def member_name(seed: int, learning_rate: float) -> str:
