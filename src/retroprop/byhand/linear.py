@@ -1,7 +1,9 @@
-"""The linear map z = x̃ W with its bias inside, forward and backward, for one model or a population.
+"""The linear map, forward and backward, for one model or a population.
 
-    x̃ = [x, 1]           bias by the augmented input: the last row of W is the bias
-    z = x̃ W               dW = x̃ᵀ dz
+    z = x W + b           dW = xᵀ dz        db = Σ_batch dz        dx = dz Wᵀ
+    z = x̃ W, x̃ = [x, 1]   bias by the augmented input: the last row of W is the bias
+
+The functions know no bias: give them x̃. The layer `Linear` has one.
 
 Weights carry leading population axes, W (*population, features, classes). The inputs carry the
 first of them, or none: members that differ only in the last population axes read the same inputs.
@@ -19,6 +21,8 @@ the plain `x̃ @ W`.
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from retroprop.byhand.layer import Gradients, Saved
 
 
 def augment(x: Float[Tensor, "*lead features"]) -> Float[Tensor, "*lead features_and_one"]:
@@ -67,6 +71,56 @@ def linear_weight_gradient(
     rows = dz.mT.flatten(-2 - shared, -2) if shared else dz.mT  # (*groups, members·classes, batch)
     dW = _product(rows, x)  # (*groups, members·classes, features)
     return dW.view(*dz.shape[:-2], dz.shape[-1], x.shape[-1]).mT
+
+
+def linear_input_gradient(
+    dz: Float[Tensor, "*population batch classes"],
+    W: Float[Tensor, "*population features classes"],
+    shared: int = 0,
+) -> Float[Tensor, "*groups batch features"]:
+    """dx = dz Wᵀ, summed over the members that share their inputs.
+
+    Args:
+        dz: Gradient of the loss with respect to the output of `linear`.
+        W: Its weights.
+        shared: How many of the last population axes the inputs lack.
+    """
+    if not shared:
+        return _product(dz, W.mT)
+    rows = dz.mT.flatten(-2 - shared, -2)  # (*groups, members·classes, batch)
+    return _product(rows.mT, W.mT.flatten(-2 - shared, -2))
+
+
+class Linear:
+    """z = x W + b, with parameters W (*population, in, out) and b (*population, out).
+
+    W is stored transposed, as the functions of this module like it best. Source: Goodfellow et al.,
+    Deep Learning (2016), 6.5.6.
+    """
+
+    def __init__(
+        self,
+        W: Float[Tensor, "*population features outputs"],
+        b: Float[Tensor, "*population outputs"],
+    ) -> None:
+        """Take copies of the initial parameters."""
+        self.W = W.mT.clone(memory_format=torch.contiguous_format).mT
+        self.b = b.clone()
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """W and b."""
+        return {"W": self.W, "b": self.b}
+
+    def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
+        """z = x W + b."""
+        return linear(x, self.W) + self.b.unsqueeze(-2), x
+
+    def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
+        """dW = xᵀ dz, db = Σ_batch dz, dx = dz Wᵀ."""
+        shared = self.W.ndim - saved.ndim
+        gradients = {"W": linear_weight_gradient(saved, dy), "b": dy.sum(-2)}
+        return linear_input_gradient(dy, self.W, shared), gradients
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:

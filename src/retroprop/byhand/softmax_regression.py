@@ -32,7 +32,7 @@ class SoftmaxRegression:
     def logits(
         self, x: Float[Tensor, "*groups batch features_and_one"]
     ) -> Float[Tensor, "*population batch classes"]:
-        """Z = x̃ W, for augmented inputs x̃."""
+        """z = x̃ W, for augmented inputs x̃."""
         return linear(x, self.W)
 
     def probabilities(

@@ -1,0 +1,112 @@
+"""Activation functions, applied to every element: y = φ(x), dx = φ′(x) dy.
+
+    ReLU      y = max(0, x)                    φ′ = 1[x > 0]                  (0 at 0)
+    sigmoid   y = 1 / (1 + exp(−x))            φ′ = y (1 − y)
+    tanh      y = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)      φ′ = 1 − y²
+    GELU      y = x Φ(x)                       φ′ = Φ(x) + x φ_N(x)
+    softmax   y_k = exp(x_k) / Σ_c exp(x_c)    dx = y ⊙ (dy − ⟨dy, y⟩)
+
+Φ and φ_N are the distribution function and the density of the standard normal law. All but softmax
+are their own layers on any shape; softmax couples the last axis. The first three derivatives are
+written with the output, so the input need not be kept.
+
+Sources: Nair & Hinton (2010) for ReLU; Rumelhart et al. (1986) for the sigmoid; LeCun et al.,
+Efficient backprop (1998) for tanh; Hendrycks & Gimpel, Gaussian error linear units (2016), the
+exact form with the error function; Goodfellow et al., Deep Learning (2016), 6.2.2.3 for softmax.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from retroprop.byhand.layer import Gradients, Saved
+from retroprop.byhand.losses import softmax
+
+
+class Activation:
+    """A layer without parameters that acts on each element."""
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """None."""
+        return {}
+
+
+class ReLU(Activation):
+    """y = max(0, x); dx = 1[x > 0] dy, and 1[x > 0] is 1[y > 0]."""
+
+    def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
+        """y = max(0, x)."""
+        y = x.clamp(min=0)
+        return y, y
+
+    def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
+        """dx = 1[y > 0] dy: the sign of y is 0 or 1, because y ≥ 0."""
+        return dy * saved.sign(), {}
+
+
+class Sigmoid(Activation):
+    """y = σ(x) = 1 / (1 + exp(−x)); dx = y (1 − y) dy."""
+
+    def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
+        """y = σ(x), stable for any x."""
+        y = torch.sigmoid(x)
+        return y, y
+
+    def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
+        """dx = y (1 − y) dy."""
+        return dy * saved * (1 - saved), {}
+
+
+class Tanh(Activation):
+    """y = tanh(x); dx = (1 − y²) dy."""
+
+    def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
+        """y = tanh(x)."""
+        y = torch.tanh(x)
+        return y, y
+
+    def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
+        """dx = (1 − y²) dy."""
+        return dy * (1 - saved.square()), {}
+
+
+class GELU(Activation):
+    """y = x Φ(x), with Φ(x) = (1 + erf(x / √2)) / 2; dx = (Φ(x) + x φ_N(x)) dy."""
+
+    def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
+        """y = x Φ(x); keeps x and Φ(x)."""
+        Phi = torch.erf(x * math.sqrt(0.5)).add_(1).mul_(0.5)
+        return x * Phi, (x, Phi)
+
+    def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
+        """dx = (Φ(x) + x exp(−x²/2) / √(2π)) dy."""
+        x, Phi = saved
+        density = x.square().mul_(-0.5).exp_().mul_(1 / math.sqrt(2 * math.pi))
+        return density.mul_(x).add_(Phi).mul_(dy), {}
+
+
+class Softmax(Activation):
+    """Probabilities over the last axis; dx = y ⊙ (dy − Σ_k dy_k y_k).
+
+    The Jacobian is diag(y) − y yᵀ, symmetric, so J dy needs no matrix.
+    """
+
+    def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
+        """y = softmax(x)."""
+        y = softmax(x)
+        return y, y
+
+    def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
+        """dx = y ⊙ (dy − ⟨dy, y⟩)."""
+        inner = (dy * saved).sum(-1, keepdim=True)
+        return saved * (dy - inner), {}
+
+
+ACTIVATIONS: dict[str, type[ReLU] | type[Sigmoid] | type[Tanh] | type[GELU]] = {
+    "relu": ReLU,
+    "sigmoid": Sigmoid,
+    "tanh": Tanh,
+    "gelu": GELU,
+}
