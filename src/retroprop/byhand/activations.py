@@ -43,7 +43,7 @@ class ReLU(Activation):
 
     def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
         """dx = 1[y > 0] dy: the sign of y is 0 or 1, because y ≥ 0."""
-        return dy * saved.sign(), {}
+        return dy.mul_(saved.sign()), {}
 
 
 class Sigmoid(Activation):
@@ -56,7 +56,7 @@ class Sigmoid(Activation):
 
     def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
         """dx = y (1 − y) dy."""
-        return dy * saved * (1 - saved), {}
+        return dy.mul_(saved).mul_(1 - saved), {}
 
 
 class Tanh(Activation):
@@ -69,7 +69,7 @@ class Tanh(Activation):
 
     def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
         """dx = (1 − y²) dy."""
-        return dy * (1 - saved.square()), {}
+        return dy.addcmul_(dy, saved.square(), value=-1), {}
 
 
 class GELU(Activation):

@@ -63,7 +63,7 @@ def sgd_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: SGD) -> Non
     rows, x, targets = _side_by_side(W, x, targets)
     groups, block, classes = len(x), x.shape[-2], W.shape[-1]
     members = W.shape[-3]
-    rates = optimizer.learning_rate.view(-1, 1)
+    rates = _rates(optimizer, W).view(-1, 1)
     products = x @ x.mT  # (groups, block, block)
     z_0 = (rows @ x.mT).mT.view(groups, block, members, classes)
     steps = x.new_zeros(groups, block, members * classes)  # η δ of the steps made
@@ -85,12 +85,13 @@ def sgd_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: SGD) -> Non
 def adam_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: Adam) -> None:
     """One block of Adam steps; the arguments are those of `train_one_by_one`."""
     beta_1, beta_2, epsilon = optimizer.beta_1, optimizer.beta_2, optimizer.epsilon
-    W /= optimizer.learning_rate  # now U
+    learning_rate = _rates(optimizer, W)
+    W /= learning_rate  # now U
     rows, x, targets = _side_by_side(W, x, targets)
     # all of shape (groups, members, classes, features), contiguous
     shape = (len(x), W.shape[-3], W.shape[-1], W.shape[-2])
     U, M, V, scratch = (t.mT.view(shape) for t in (W, optimizer.m, optimizer.v, optimizer.scratch))
-    rates = optimizer.learning_rate.squeeze(-1).expand(shape[:-1]).contiguous()
+    rates = learning_rate.squeeze(-1).expand(shape[:-1]).contiguous()
     z = x.new_empty(len(x), 1, rows.shape[-2])
     delta = z.view(shape[:-1])
     column, column_squared = delta.unsqueeze(-1), x.new_empty(*shape[:-1], 1)
@@ -118,7 +119,7 @@ def adam_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: Adam) -> N
     optimizer.t += i
     optimizer.m *= beta_1**i
     optimizer.v *= beta_2**i
-    W *= optimizer.learning_rate
+    W *= learning_rate
 
 
 def _side_by_side(W: Tensor, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -136,6 +137,12 @@ def _side_by_side(W: Tensor, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor
         x.reshape(groups, examples, features),
         targets.reshape(groups, examples, 1, classes),
     )
+
+
+def _rates(optimizer: SGD | Adam, W: Tensor) -> Tensor:
+    """The learning rates as (members, 1, 1), whether they were given as a number or as a tensor."""
+    rates = torch.as_tensor(optimizer.learning_rate, dtype=W.dtype)
+    return rates if rates.ndim else rates.expand(W.shape[-3], 1, 1)
 
 
 def _softmax_in_place(z: Tensor) -> Tensor:
