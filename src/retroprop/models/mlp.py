@@ -80,7 +80,8 @@ class MLP(nn.Module):
         hidden = [Linear(*pair) for pair in itertools.pairwise(sizes)]
         return nn.ModuleList(hidden), Linear(sizes[-1], num_classes)
 
-    def _initialize_linear_layer(self, module: Linear) -> None:
+    def _initialize_linear_layer(self, module: nn.Module) -> None:
         """Zero bias, and weights from N(0, 2 / (in + out))."""
+        assert isinstance(module, Linear)
         nn.init.zeros_(module.bias)
         nn.init.xavier_normal_(module.weight)
