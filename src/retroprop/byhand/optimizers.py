@@ -191,7 +191,7 @@ class AdamW(Adam):
         weight_decay: float = 0.01,
         **options: Any,
     ) -> None:
-        """Prepare to update `W` with η = `learning_rate`, λ = `weight_decay`, and Adam's options."""
+        """Prepare to update `W`, with λ = `weight_decay` and the options of Adam."""
         super().__init__(W, learning_rate, **options)
         self.weight_decay = weight_decay
 

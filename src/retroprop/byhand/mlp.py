@@ -1,0 +1,248 @@
+"""The multilayer perceptron by hand, of any depth and width, for one model or a population.
+
+    h⁰ = x              a^l = h^{l−1} W^l + b^l          h^l = φ(a^l)          z = a^{L+1}
+
+    dz = p − y  (softmax output, cross-entropy)   or   z − t  (linear output, squared error)
+    dW^l = h^{l−1}ᵀ da^l        db^l = Σ_batch da^l        dh^{l−1} = da^l W^lᵀ
+    da^{l−1} = φ′(a^{l−1}) ⊙ dh^{l−1}
+
+Sources: INF8225, TP1, part 3, which writes θ^l for our [W^l; b^l]ᵀ; Goodfellow et al., Deep
+Learning (2016), algorithms 6.3 and 6.4.
+
+All parameters lie in one block of memory, θ, W transposed, so the gradient of every layer is
+written where the optimizer reads it, and a step of an optimizer passes once over θ. Each product
+computes all members of the population; in the first layer, members that read the same inputs are
+the rows of one tall matrix.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from retroprop.byhand.activations import ACTIVATIONS
+from retroprop.byhand.block import one_block, sizes_between, views
+from retroprop.byhand.layer import Gradients, Saved
+from retroprop.byhand.losses import softmax_cross_entropy_gradient, squared_error_gradient
+from retroprop.byhand.softmax_regression import Reduction
+from retroprop.errors import did_you_mean
+from retroprop.randomness import generator
+
+Output = Literal["softmax", "linear"]
+InitialScale = float | Literal["auto"]
+Sign = Literal["both", "positive", "negative"]
+
+
+class MLP:
+    """Linear layers with an activation between them.
+
+    Attributes:
+        theta: All parameters in one block, (values,); `parameters` are views of it.
+        activation: Its name in `ACTIVATIONS`.
+        output: "softmax" for cross-entropy on logits, "linear" for the squared error.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Float[Tensor, "..."]],
+        *,
+        activation: str = "relu",
+        output: Output = "softmax",
+        products: torch.dtype | None = None,
+    ) -> None:
+        """Take copies of the initial parameters.
+
+        Args:
+            parameters: "hidden_layers.0.W", "hidden_layers.0.b", …, "output_layer.W",
+                "output_layer.b", with W (*population, in, out) and b (*population, out).
+            activation: A name of `ACTIVATIONS`.
+            output: What the last layer means, which fixes the loss.
+            products: Number type of the matrix products (torch.bfloat16), when not that of the
+                parameters; sums over many steps, so the parameters themselves, keep theirs.
+
+        Raises:
+            ValueError: If the activation is unknown.
+        """
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"unknown activation {activation!r}. {did_you_mean(activation, ACTIVATIONS)}"
+            )
+        self.activation, self.output = activation, output
+        self._phi = ACTIVATIONS[activation]()
+        stored = {name: t.mT if name.endswith("W") else t for name, t in parameters.items()}
+        self.shapes = {name: tuple(tensor.shape) for name, tensor in stored.items()}
+        self.theta, named = one_block(stored)
+        self.parameters = {name: t.mT if name.endswith("W") else t for name, t in named.items()}
+        self.population = self.shapes["output_layer.b"][:-1]
+        self._members = math.prod(self.population)
+        self._gradient = torch.empty_like(self.theta)
+        self._low = None if products in (None, self.theta.dtype) else self.theta.to(products)
+        self._low_gradient = None if self._low is None else torch.empty_like(self._low)
+        used = self.theta if self._low is None else self._low
+        self._layers = self._pairs(used)
+        self._dlayers = self._pairs(self._gradient if self._low is None else self._low_gradient)
+
+    # -- forward and backward -----------------------------------------------------------------
+
+    def forward(
+        self, x: Float[Tensor, "*groups batch features"], *, training: bool = True
+    ) -> tuple[Float[Tensor, "*population batch outputs"], Saved]:
+        """Logits or linear outputs z, and the inputs of every layer.
+
+        Args:
+            x: Inputs; as in `linear`, without the last population axes when members share them.
+            training: Makes no difference here.
+        """
+        if self._low is not None:
+            self._low.copy_(self.theta)
+            x = x.to(self._low.dtype)
+        (W, b), *others = self._layers
+        h = self._first(x, W, b)
+        saved = []
+        for W, b in others:
+            h, kept = self._phi.forward(h)
+            saved.append((h, kept))
+            h = torch.addmm(b, h, W) if h.ndim == 2 else torch.baddbmm(b.unsqueeze(1), h, W)
+        return h.view(*self.population, *h.shape[-2:]), (x, saved)
+
+    def backward(
+        self, dy: Float[Tensor, "*population batch outputs"], saved: Saved
+    ) -> tuple[Tensor, Gradients]:
+        """dL/dx and the gradient of every parameter, as copies."""
+        x = saved[0]
+        da = self._backward(dy, saved)  # of the first layer
+        W = self._layers[0][0].view(*self.population, *self._layers[0][0].shape[-2:])
+        dx = da.view(*self.population, *da.shape[-2:]) @ W.mT
+        for axis in reversed(range(x.ndim - 2, len(self.population))):
+            dx = dx.sum(axis)
+        copy = views(self._gradient.clone(), self.shapes)
+        return dx, {name: t.mT if name.endswith("W") else t for name, t in copy.items()}
+
+    def gradient(
+        self,
+        x: Float[Tensor, "*groups batch features"],
+        targets: Float[Tensor, "*#population batch outputs"],
+        *,
+        reduction: Reduction = "mean",
+    ) -> Float[Tensor, "values"]:
+        """dL/dθ of a minibatch, laid out as θ, in memory that the next call writes again.
+
+        Args:
+            x: Inputs; as in `forward`.
+            targets: One-hot labels.
+            reduction: "mean" over the minibatch, or "sum".
+        """
+        z, saved = self.forward(x)
+        if self.output == "softmax":
+            dz = softmax_cross_entropy_gradient(z, targets.to(z.dtype))
+        else:
+            dz = squared_error_gradient(z, targets.to(z.dtype))
+        if reduction == "mean":
+            dz /= x.shape[-2]
+        self._backward(dz, saved)
+        return self._gradient
+
+    # -- helpers ------------------------------------------------------------------------------
+
+    def _pairs(self, block: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """(W, b) of each layer in a block like θ, with one population axis, or none for one."""
+        lead = () if self._members == 1 else (self._members,)
+        tensors = [
+            t.view(*lead, *t.shape[len(self.population) :])
+            for t in views(block, self.shapes).values()
+        ]
+        return [(W.mT, b) for W, b in zip(tensors[::2], tensors[1::2], strict=True)]
+
+    def _first(self, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
+        """a¹ for each member, (batch, units) or (members, batch, units)."""
+        if self._members == 1:
+            return torch.addmm(b, x.view(x.shape[-2:]), W)
+        groups = math.prod(x.shape[:-2])
+        side_by_side = W.mT.reshape(groups, -1, W.shape[-2])  # (groups, members·units, features)
+        a = torch.baddbmm(
+            b.view(groups, 1, -1), x.reshape(groups, *x.shape[-2:]), side_by_side.mT
+        )  # (groups, batch, members·units)
+        return (
+            a.view(groups, x.shape[-2], -1, W.shape[-1])
+            .transpose(1, 2)
+            .reshape(self._members, x.shape[-2], W.shape[-1])
+        )
+
+    def _backward(self, dz: Tensor, saved: Saved) -> Tensor:
+        """Write dL/dθ into the gradient's block; returns da of the first layer."""
+        x, inputs = saved
+        da = dz.reshape(-1, *dz.shape[-2:]) if self._members > 1 else dz.view(dz.shape[-2:])
+        product = torch.bmm if da.ndim == 3 else torch.mm
+        last = zip(self._layers[1:], self._dlayers[1:], inputs, strict=True)
+        for (W, _), (dW, db), (h, kept) in reversed(list(last)):
+            product(da.mT, h, out=dW.mT)
+            torch.sum(da, -2, out=db)
+            da, _ = self._phi.backward(product(da, W.mT), kept)
+        self._first_gradient(x, da)
+        if self._low_gradient is not None:
+            self._gradient.copy_(self._low_gradient)
+        return da
+
+    def _first_gradient(self, x: Tensor, da: Tensor) -> None:
+        dW, db = self._dlayers[0]
+        torch.sum(da, -2, out=db)
+        if da.ndim == 2:
+            torch.mm(da.mT, x.view(x.shape[-2:]), out=dW.mT)
+            return
+        groups, units = math.prod(x.shape[:-2]), da.shape[-1]
+        side_by_side = (
+            da.view(groups, -1, x.shape[-2], units)
+            .transpose(1, 2)
+            .reshape(groups, x.shape[-2], -1)  # (groups, batch, members·units)
+        )
+        torch.bmm(
+            side_by_side.mT,
+            x.reshape(groups, *x.shape[-2:]),
+            out=dW.mT.view(groups, -1, x.shape[-1]),
+        )
+
+
+def initial_parameters(
+    features: int,
+    hidden: Sequence[int],
+    outputs: int,
+    *,
+    seeds: Sequence[int],
+    activation: str = "relu",
+    scale: InitialScale = "auto",
+    sign: Sign = "both",
+    dtype: torch.dtype = torch.float32,
+) -> dict[str, Float[Tensor, "seeds ..."]]:
+    """Weights from N(0, σ²) and biases of zero, one draw per seed, for the constructor of `MLP`.
+
+    The same numbers in float32 and float64 up to rounding: they are drawn in float64.
+
+    Args:
+        features: Numbers per input.
+        hidden: Units of each hidden layer.
+        outputs: Numbers per output.
+        seeds: One member each.
+        activation: Its kind fixes σ when `scale` is "auto".
+        scale: σ, or "auto": √(2 / inputs) before ReLU and GELU (He et al., Delving deep into
+            rectifiers, 2015), √(1 / inputs) otherwise (LeCun et al., Efficient backprop, 1998).
+        sign: "positive" and "negative" take the absolute value of each weight, or its opposite.
+        dtype: Number type of the result.
+    """
+    streams = [generator("weights", seed) for seed in seeds]
+    gain = 2.0 if activation in ("relu", "gelu") else 1.0
+    named = {}
+    sizes = sizes_between(features, tuple(hidden), outputs)
+    for layer, (n_in, n_out) in enumerate(sizes):
+        last = layer == len(sizes) - 1
+        sigma = math.sqrt((1.0 if last else gain) / n_in) if scale == "auto" else float(scale)
+        draws = [torch.randn(n_in, n_out, generator=g, dtype=torch.float64) for g in streams]
+        W = torch.stack(draws) * sigma
+        if sign != "both":
+            W = W.abs() if sign == "positive" else -W.abs()
+        name = "output_layer" if last else f"hidden_layers.{layer}"
+        named[f"{name}.W"] = W.to(dtype)
+        named[f"{name}.b"] = torch.zeros(len(seeds), n_out, dtype=dtype)
+    return named
