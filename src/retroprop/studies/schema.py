@@ -50,9 +50,12 @@ MODEL_KINDS = tuple(OF_KIND)
 VALUES = (
     "best_validation_accuracy",
     "best_validation_loss",
+    "best_epoch",
     "test_accuracy",
+    "test_loss",
+    "train_s",
 )
-FIGURES = ("loss-curves", "accuracy-curves")
+FIGURES = ("loss-curves", "accuracy-curves", "curves-by-setting", "effect-of-setting", "speed")
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -209,10 +212,10 @@ class Selection(_Strict):
 
 
 class Table(_Strict):
-    """A table of the report: one value over two varied keys, one table per `split_by`."""
+    """A table of the report: one value over one or two varied keys, one table per `split_by`."""
 
     rows: str
-    columns: str
+    columns: str | None = None
     split_by: str | None = None
     value: str = "best_validation_accuracy"
 
@@ -269,7 +272,9 @@ class Study(_Strict):
         known = list(Grid.model_fields)
         wanted = [("selection.best_per", key) for key in self.selection.best_per]
         for table in self.report.tables:
-            wanted += [("report.tables.rows", table.rows), ("report.tables.columns", table.columns)]
+            wanted.append(("report.tables.rows", table.rows))
+            if table.columns is not None:
+                wanted.append(("report.tables.columns", table.columns))
             if table.split_by is not None:
                 wanted.append(("report.tables.split_by", table.split_by))
         for where, key in wanted:
@@ -467,7 +472,8 @@ def _explain(source: str, error: ValidationError) -> str:
         elif problem["type"] == "missing":
             lines.append(f"{key} is missing; add it to the file")
         elif problem["type"] == "value_error":
-            lines.append(f"{key}: {problem.get('ctx', {}).get('error')}")
+            place = f"{key}: " if problem["loc"] else ""
+            lines.append(f"{place}{problem.get('ctx', {}).get('error')}")
         elif problem["type"] == "too_short":
             lines.append(f"{key} is an empty list; give at least one value")
         else:
