@@ -177,6 +177,9 @@ class NetworkLearner(_ByHand):
         self.parameters = self.model.parameters
         rates = torch.tensor(settings.learning_rates, dtype=settings.dtype)
         self.rates = rates.expand(self.model.population)
+        one = len(settings.learning_rates) == 1
+        # for descent: η as a number, or one for each member, before two axes of a minibatch
+        self._descent_rate = settings.learning_rates[0] if one else self.rates[..., None, None]
         self.optimizer = OPTIMIZERS[settings.optimizer](self.model.theta, self._rate())
         self._shortcut = (
             settings.batch_size <= _SMALL
@@ -199,13 +202,17 @@ class NetworkLearner(_ByHand):
                 self.model,
                 x,
                 y,
-                self.rates if len(self.settings.learning_rates) > 1 else self._rate(),
+                self._descent_rate,
                 batch_size=self.settings.batch_size,
                 reduction=self.settings.gradient,
             )
             return
-        dtheta = self.model.gradient(x, y.unsqueeze(1), reduction=self.settings.gradient)
-        self.optimizer.step(self.model.theta, dtheta)
+        y, reduction = y.unsqueeze(1), self.settings.gradient
+        if isinstance(self.optimizer, SGD):
+            self.model.descend(x, y, self._descent_rate, reduction=reduction)
+        else:
+            dtheta = self.model.gradient(x, y, reduction=reduction)
+            self.optimizer.step(self.model.theta, dtheta)
 
     def _rate(self) -> LearningRate:
         """One number where all members have the same rate, else one for each value of θ."""
