@@ -2,8 +2,8 @@
 
 Both sides start from the same weights and read the same minibatches of 128 real images, already in
 memory as float32. Autograd: torch.nn.Linear and ReLU, torch.nn.functional.cross_entropy, backward,
-and torch.optim with its defaults. By hand: `MLP.descend`, or `MLP.gradient` and our Adam. The two are timed in
-turn, some steps each, with a ratio in every round; after the rounds both losses must agree.
+and torch.optim with its defaults. By hand: `MLP.descend`, or `MLP.gradient` and our Adam. The two
+are timed in turn, some steps each, with a ratio in every round; then both losses must agree.
 
 The machine's rate of matrix products is measured in the same rounds, as (256 × 784) @ (784 × 1024)
 and two squares; "of the rate" is what the products of a step would take at the best of these rates,
