@@ -1,4 +1,4 @@
-"""ResNet-18 for small images by hand: a 3 × 3 stem, four stages of two basic blocks, a linear layer.
+"""ResNet-18 for small images by hand: a 3 × 3 stem, four stages of two blocks, a linear layer.
 
     block      h = ReLU(BN₁(W₁ ∗ x))        y = ReLU(BN₂(W₂ ∗ h) + s(x))
 
