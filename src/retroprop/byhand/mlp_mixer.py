@@ -36,8 +36,8 @@ EPSILON = 1e-6
 """ε of the layer normalizations, as in the authors' code."""
 
 
-VALUES_IN_CACHE = 2**18
-"""How many numbers the widest layer of an MLP may make at a time (1 MiB in float32)."""
+VALUES_IN_CACHE = 2**19
+"""How many numbers the widest layer of an MLP may make at a time (2 MiB in float32)."""
 
 
 class PatchEmbedding:
