@@ -93,6 +93,7 @@ def test_a_hostile_pickle_is_refused_and_does_not_run(gzipped):
 
 
 NAN = np.where(np.arange(784) == 3, np.nan, FRACTIONS)
+BETWEEN = (ONE_HOT + np.roll(ONE_HOT, 1, axis=1)) / 2  # each row sums to 1
 TWO_ONES = ONE_HOT + np.eye(10, dtype=np.float32)[3]
 
 
@@ -112,6 +113,7 @@ TWO_ONES = ONE_HOT + np.eye(10, dtype=np.float32)[3]
         (((X, ONE_HOT[:, :9]), (X, Y)), r"one-hot of shape \(n, 10\)"),
         (((X, Y.astype(float)), (X, Y)), "type float64"),
         (((X, TWO_ONES), (X, Y)), "each row one 1 and nine 0"),
+        (((X, BETWEEN), (X, Y)), "each row one 1 and nine 0"),
         (((X, ONE_HOT * 0), (X, Y)), "each row one 1 and nine 0"),
         (((X.astype(float), Y), (X, Y)), "between 0 and 1 .* divide them by 255"),
         (((-FRACTIONS, Y), (X, Y)), "between 0 and 1"),

@@ -101,12 +101,13 @@ def test_updates_equal_torch_optim(sgd):
     theta = [torch.nn.Parameter(p.clone()) for p in model.params]
     make = torch.optim.SGD if sgd else torch.optim.Adam
     twin = make(theta, lr=0.01)
-    for _ in range(20):
+    for lr in [0.01] * 10 + [0.003] * 10:
+        twin.param_groups[0]["lr"] = lr
         grads = model.backward(y, model.forward(x))
         for p, g in zip(theta, grads, strict=True):
             p.grad = g.clone()
         twin.step()
-        (model.sgd_update if sgd else model.adam_update)(0.01, grads)
+        (model.sgd_update if sgd else model.adam_update)(lr, grads)
     for ours, theirs in zip(model.params, theta, strict=True):
         torch.testing.assert_close(ours, theirs.data, rtol=1e-12, atol=1e-13)
     assert model.t == (0 if sgd else 20)
