@@ -37,6 +37,21 @@ def anchors_of(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def misread_formulas(text: str) -> list[str]:
+    r"""Inline formulas in which GitHub sees Markdown before it sees mathematics.
+
+    It turns "\," and "\{" into "," and "{", takes an underscore after a bracket and any star for
+    emphasis, < for HTML and | for a cell of a table, and wants no letter right outside the dollars.
+    Blocks of ```math are safe from all that.
+    """
+    prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "code", text, flags=re.MULTILINE | re.DOTALL)
+    formulas = re.findall(r"(\w?)\$([^$\n]+)\$(\w?)", prose)
+    misread = re.compile(r"\\[^\w\s]|(?<![A-Za-z0-9])_|[*<>|]|^\s|\s$")
+    wrong = [formula for a, formula, b in formulas if a or b or misread.search(formula)]
+    odd = [line for line in prose.splitlines() if line.count("$") % 2]
+    return wrong + odd
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_python_of_a_page_runs_and_prints_what_it_says(page):
     failed, said = run(example_of(page.read_text(encoding="utf-8"), page.name))
@@ -67,6 +82,12 @@ def test_every_file_that_a_page_names_is_there(page):
         assert (root / path).exists() or (root / "src" / "retroprop" / path).exists(), path
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_markdown_leaves_the_formulas_of_a_page_alone(page):
+    wrong = misread_formulas(page.read_text(encoding="utf-8"))
+    assert wrong == []
+
+
 def test_the_index_names_every_page():
     index = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert [page.name for page in PAGES if f"({page.name}" not in index] == ["README.md"]
@@ -80,3 +101,11 @@ def test_a_wrong_output_and_a_wrong_anchor_are_found():
     assert failed == 1
     assert "line 3" in said
     assert anchors_of(page) == {"a-title-and-more"}
+
+
+@pytest.mark.parametrize(
+    "formula", [r"$a\,b$", r"$\{a$", "$a^{(1)}_i$", "$a*b$", "$a<b$", "$a|b$", "$a$s", "$a $", "$a"]
+)
+def test_a_formula_that_markdown_misreads_is_found(formula):
+    assert misread_formulas(f"Let $x_i$ be (and $W^2$) what {formula} is.")
+    assert misread_formulas("Let $x_i$ be (and $W^2$), $a_{ij}^{(1)}$, `$a$s`.") == []

@@ -14,7 +14,7 @@ Source: TP « Introduction à l'apprentissage profond » (Lyon, 2019), parts 3 a
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 from jaxtyping import Float
@@ -66,9 +66,8 @@ class DeepNetwork(Network):
         Raises:
             UserError: If a name is unknown or the batch size is below 1.
         """
-        for name, known in ((activation, ACTIVATIONS), (optimizer, OPTIMIZERS)):
-            if name not in known:
-                raise UserError(f"unknown name {name!r}. {did_you_mean(name, known)}")
+        _known("activation", activation, ACTIVATIONS)
+        _known("optimizer", optimizer, OPTIMIZERS)
         at_least_one("batch_size", batch_size)
         self.w = [layer.detach().clone().requires_grad_(True) for layer in w]
         self.dtype = self.w[0].dtype
@@ -138,6 +137,12 @@ def _gradient_of(w: Tensor) -> Tensor:
     """What `backward` left in `w.grad`."""
     assert w.grad is not None
     return w.grad
+
+
+def _known(kind: str, name: str, known: Collection[str]) -> None:
+    """Refuse a name that is not known, with a suggestion."""
+    if name not in known:
+        raise UserError(f"unknown {kind} {name!r}. {did_you_mean(name, known)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -23,7 +23,7 @@ from retroprop.labs.lyon_tp.data import CLASSES, PIXELS, load_data, presentation
 from retroprop.randomness import generator
 
 _CHUNK = 1000
-"""Presentations between two reports of progress."""
+"""Presentations between two reports of progress, and images that are tested at once."""
 
 _SHOWN = 5000
 """Training images on which the command line shows how far the training is."""
@@ -101,7 +101,7 @@ class Network(ABC):
         """The performance on images (n, 784) with one-hot labels (n, 10), in [0, 1]."""
         right = 0.0
         x, t = torch.as_tensor(images), torch.as_tensor(labels)
-        for some_x, some_t in zip(x.split(_SHOWN), t.split(_SHOWN), strict=True):
+        for some_x, some_t in zip(x.split(_CHUNK), t.split(_CHUNK), strict=True):
             right += accuracy(self.activity(some_x.to(self.dtype)), some_t) * len(some_x)
         return right / len(x)
 
