@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from retroprop.byhand.block_steps import train_network_in_blocks
 from retroprop.byhand.mlp import MLP
-from retroprop.byhand.online_network import train_network_one_by_one
 from retroprop.byhand.shallow_network import ShallowNetwork as ByHand
 from retroprop.labs.lyon_tp.data import CLASSES, PIXELS
 from retroprop.labs.lyon_tp.network import (
@@ -91,7 +91,7 @@ class ShallowNetwork(Network):
             activation="sigmoid",
             output="linear",
         )
-        train_network_one_by_one(network, x, t, eta)
+        train_network_in_blocks(network, x, t, eta)
         for W, layer in ((W1, "hidden_layers.0"), (W2, "output_layer")):
             W[:-1] = network.parameters[f"{layer}.W"]
             W[-1] = network.parameters[f"{layer}.b"]
