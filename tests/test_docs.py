@@ -93,6 +93,25 @@ def test_the_index_names_every_page():
     assert [page.name for page in PAGES if f"({page.name}" not in index] == ["README.md"]
 
 
+def test_the_index_names_every_row_of_the_table_of_proofs_and_no_other():
+    from retroprop.parity.table import TABLE
+
+    index = (FOLDER / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`--layer ([\w-]+)`", index))
+    rows = {row.name for row in TABLE}
+    assert named - rows == set()
+    assert {row.name for row in TABLE if row.kind != "training"} - named == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_proof_that_a_page_names_is_a_row_of_the_table(page):
+    from retroprop.parity.table import find_row
+
+    text = page.read_text(encoding="utf-8").replace("--layer NAME", "")
+    for name in re.findall(r"--layer ([\w-]+)", text):
+        assert find_row(name)
+
+
 def test_a_wrong_output_and_a_wrong_anchor_are_found():
     page = (
         "# A *Title*, and more\n```python\n>>> 1 + 1\n3\n\n```\ntext\n```python\n>>> 2\n2\n\n```\n"
