@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Paragraph:
-    """Sentences, and optionally a command line under them."""
+    """Sentences, optionally with a title in front and a command line under them."""
 
     text: str
+    title: str = ""
     command: str = ""
     kind: str = "paragraph"
 

@@ -32,9 +32,12 @@ OPTIMIZER_NAMES = ("sgd", "adam")
 VALUES = (
     "best_validation_accuracy",
     "best_validation_loss",
+    "best_epoch",
     "test_accuracy",
+    "test_loss",
+    "train_s",
 )
-FIGURES = ("loss-curves", "accuracy-curves")
+FIGURES = ("loss-curves", "accuracy-curves", "curves-by-setting", "effect-of-setting", "speed")
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -126,10 +129,10 @@ class Selection(_Strict):
 
 
 class Table(_Strict):
-    """A table of the report: one value over two varied keys, one table per `split_by`."""
+    """A table of the report: one value over one or two varied keys, one table per `split_by`."""
 
     rows: str
-    columns: str
+    columns: str | None = None
     split_by: str | None = None
     value: str = "best_validation_accuracy"
 
@@ -186,7 +189,9 @@ class Study(_Strict):
         known = list(Grid.model_fields)
         wanted = [("selection.best_per", key) for key in self.selection.best_per]
         for table in self.report.tables:
-            wanted += [("report.tables.rows", table.rows), ("report.tables.columns", table.columns)]
+            wanted.append(("report.tables.rows", table.rows))
+            if table.columns is not None:
+                wanted.append(("report.tables.columns", table.columns))
             if table.split_by is not None:
                 wanted.append(("report.tables.split_by", table.split_by))
         for where, key in wanted:
