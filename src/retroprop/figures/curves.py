@@ -8,6 +8,7 @@ When it would take more than two thirds of the height, the axis shows the traine
 at epoch 0 points to where it is, and its value is written above the panel.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -113,8 +114,8 @@ def loss_and_accuracy_curves(
         metrics: The panels, in order.
         parts: Which sets are drawn.
         stacked: Put the panels above each other: narrow enough for a telephone.
-        name_parts: Label every line with its name and part; otherwise a name stands at its first
-            part's line alone, and the caption must say what dashes mean.
+        name_parts: Label every line with its name (if there are several) and part; otherwise a
+            name stands at its first part's line alone, and the caption must say what dashes mean.
         loss_label: The title of the loss panel, in English, with the unit.
         steps_per_epoch: Draw a second axis above, in steps, when all models make as many.
         notes: Labels of what has no line, with the reason ("0.1: diverged").
@@ -130,15 +131,17 @@ def loss_and_accuracy_curves(
         translate=translate,
         decimal_comma=decimal_comma,
     )
-    height = 3.3 if steps_per_epoch is None else 3.6
+    above = 0.0 if steps_per_epoch is None else 0.3
     figure = (
-        new_figure(PAPER_WIDTH_IN, height * n)
+        new_figure(PAPER_WIDTH_IN, 3.3 * n + above)
         if stacked
-        else new_figure(PAPER_WIDTH_IN * n, height)
+        else new_figure(PAPER_WIDTH_IN * n, 3.3 + above)
     )
     grid = figure.subplots(n, 1, squeeze=False) if stacked else figure.subplots(1, n, squeeze=False)
     for axes, metric in zip(grid.flat, metrics, strict=True):
         _panel(axes, models, metric, look, name_parts=name_parts)
+        if stacked:  # one axis of steps serves all panels below it
+            look = dataclasses.replace(look, steps_per_epoch=None)
     return figure
 
 
@@ -191,7 +194,9 @@ def _panel(
         if name_parts or part == look.parts[0]:
             drawn.append(
                 EndLabel(
-                    text=f"{name}, {translate(part)}" if name_parts else name,
+                    text=_label(name, part, translate, alone=len(models) == 1)
+                    if name_parts
+                    else name,
                     colour=style.light,
                     x=shown.epochs[-1],
                     y=scale * shown.mean[-1],
@@ -207,6 +212,10 @@ def _panel(
         _steps_axis(axes, look.steps_per_epoch, translate)
     drawn += [EndLabel(text=note, colour=INK) for note in look.notes]
     label_ends(axes, drawn)
+
+
+def _label(name: str, part: Part, translate: Translate, *, alone: bool) -> str:
+    return translate(part) if alone else f"{name}, {translate(part)}"
 
 
 def _spans_decades(lines: Sequence[Curve]) -> bool:

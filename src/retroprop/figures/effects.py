@@ -9,6 +9,7 @@ whose cell diverged is a cross on the axis: it has no mean.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from retroprop.figures.style import (
@@ -121,18 +122,8 @@ def effect_of_setting(
         )
         ends.append(EndLabel(text=name, colour=style.light, x=xs[-1], y=means[-1]))
         if len(lines) == 1:
-            for x, mean, high in zip(xs, means, highs, strict=True):
-                text = f"{mean:.1f}".replace(".", ",") if decimal_comma else f"{mean:.1f}"
-                axes.annotate(
-                    text,
-                    xy=(x, high),
-                    xytext=(0, 5),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=8.5,
-                    color=INK,
-                )
-    axes.margins(y=0.12)
+            _write_values(axes, xs, means, lows, highs, decimal_comma)
+    axes.margins(y=0.16)
     low, high = axes.get_xlim()
     if scale == "log":
         # Crosses have to fit too; limits are set before the labels measure where lines end.
@@ -160,6 +151,31 @@ def effect_of_setting(
     if len(lines) > 1:
         label_ends(axes, ends)
     return figure
+
+
+def _write_values(
+    axes: Axes,
+    xs: Sequence[float],
+    means: Sequence[float],
+    lows: Sequence[float],
+    highs: Sequence[float],
+    decimal_comma: bool,
+) -> None:
+    """Write each mean above its bar, or below where the line comes down to it from above."""
+    for at, (x, mean) in enumerate(zip(xs, means, strict=True)):
+        neighbours = [*means[max(at - 1, 0) : at], *means[at + 1 : at + 2]]
+        below = bool(neighbours) and mean < sum(neighbours) / len(neighbours)
+        text = f"{mean:.1f}"
+        axes.annotate(
+            text.replace(".", ",") if decimal_comma else text,
+            xy=(x, lows[at] if below else highs[at]),
+            xytext=(0, -5 if below else 5),
+            textcoords="offset points",
+            ha="center",
+            va="top" if below else "bottom",
+            fontsize=8.5,
+            color=INK,
+        )
 
 
 def describe_effect(

@@ -11,6 +11,7 @@ Figures are made with matplotlib's objects, never with pyplot's global state.
 import io
 import math
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -29,6 +30,7 @@ from matplotlib.ticker import (
 )
 
 INK = "#1b1b1b"  # text and axes; becomes the page's own text colour
+LABEL_WIDTH = 20  # characters of a label beside a line, before it is broken
 PAPER_WIDTH_IN = 4.7  # narrow enough to be read on a telephone without zooming
 
 
@@ -152,11 +154,13 @@ def label_ends(axes: Axes, labels: Sequence[EndLabel], *, gap: float = 0.075) ->
         0.0 if label.x is None else float(to_share.transform((label.x, label.y))[1])
         for label in labels
     ]
-    heights = spread_labels(ends, gap=gap, low=0.0, high=1.0)
-    for label, height in zip(labels, heights, strict=True):
+    texts = [textwrap.fill(label.text, LABEL_WIDTH) for label in labels]
+    lines = max((text.count("\n") + 1 for text in texts), default=1)
+    heights = spread_labels(ends, gap=gap * lines, low=0.0, high=1.0)
+    for label, text, height in zip(labels, texts, heights, strict=True):
         leads = label.leader and label.x is not None
         axes.annotate(
-            label.text,
+            text,
             xy=(0.0, 0.0) if label.x is None else (label.x, label.y),
             xytext=(1.045, height),
             textcoords="axes fraction",

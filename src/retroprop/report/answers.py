@@ -16,6 +16,7 @@ from retroprop.report.derivations import pairs, speed_sentences
 from retroprop.report.document import Block, Paragraph, Section
 from retroprop.report.story import Story
 from retroprop.report.variations import Variation, bases, fixed, variations
+from retroprop.report.words import SETTING_VALUES
 from retroprop.studies.summary import (
     CellSummary,
     PairedDifference,
@@ -91,7 +92,7 @@ def _ranking(story: Story, variation: Variation, ranked: Sequence[tuple[Any, Cel
     if not others:
         text = say("only {best} has a mean, {accuracy}.")
         return text.format(
-            best=story.setting(key, best), accuracy=story.numbers.percent(top.mean, top.deviation)
+            best=_shown(story, key, best), accuracy=story.numbers.percent(top.mean, top.deviation)
         )
     next_best, second = others[0]
     worst, last = others[-1]
@@ -111,13 +112,13 @@ def _ranking(story: Story, variation: Variation, ranked: Sequence[tuple[Any, Cel
     else:
         text = "the better value is {best}, with {accuracy}: {near} above {next}."
     return say(text).format(
-        best=story.setting(key, best),
-        values=story.listed([story.setting(key, value) for value in equal]),
+        best=_shown(story, key, best),
+        values=story.listed([_shown(story, key, value) for value in equal]),
         accuracy=story.numbers.percent(top.mean, top.deviation),
         near=story.points(top.mean - (second.mean or 0.0)),
-        next=story.setting(key, next_best),
+        next=_shown(story, key, next_best),
         far=story.points(top.mean - (last.mean or 0.0)),
-        worst=story.setting(key, worst),
+        worst=_shown(story, key, worst),
     )
 
 
@@ -132,9 +133,9 @@ def _tests(story: Story, key: str, ranked: Sequence[tuple[Any, CellSummary]]) ->
     if near.n == 1:
         return [say("One seed: no spread, so the differences may be chance.")]
     names = {
-        "best": story.setting(key, best),
-        "next": story.setting(key, next_best),
-        "worst": story.setting(key, worst),
+        "best": _shown(story, key, best),
+        "next": _shown(story, key, next_best),
+        "worst": _shown(story, key, worst),
         "seeds": story.seeds(near.n),
         "interval": _interval(story, near),
     }
@@ -209,7 +210,7 @@ def _losses(story: Story, variation: Variation) -> list[str]:
     sentences = []
     diverged = [
         say("{name} ({k} of {n} seeds)").format(
-            name=story.setting(key, value), k=cell.diverged, n=cell.n
+            name=_shown(story, key, value), k=cell.diverged, n=cell.n
         )
         for value, cell in variation.cells
         if cell.diverged
@@ -219,7 +220,7 @@ def _losses(story: Story, variation: Variation) -> list[str]:
             say("Diverged, so without a mean: {values}.").format(values=story.listed(diverged))
         )
     unfinished = [
-        story.setting(key, value)
+        _shown(story, key, value)
         for value, cell in variation.cells
         if not cell.complete and not cell.diverged
     ]
@@ -316,6 +317,15 @@ def _turned(story: Story, loss: Curve) -> list[str]:
             last=story.numbers.decimal(loss.mean[-1], 3),
         )
     ]
+
+
+def _shown(story: Story, key: str, value: Any) -> str:
+    """A value inside a sentence: words of the language in quotation marks, names and numbers not.
+
+    "“by hand” is above “automatic differentiation”", but "Adam is above SGD".
+    """
+    text = story.setting(key, value)
+    return story.say("“{word}”").format(word=text) if (key, value) in SETTING_VALUES else text
 
 
 def _title(name: str) -> str:

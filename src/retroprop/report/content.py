@@ -13,7 +13,7 @@ from retroprop.report.answers import answers_section
 from retroprop.report.appendix import models_section, setting_section, time_section
 from retroprop.report.derivations import speed_section
 from retroprop.report.document import Document, Notice
-from retroprop.report.influence import influence_section
+from retroprop.report.influence import influence_sections
 from retroprop.report.models import trained_section
 from retroprop.report.results import curves_section, tables_section, test_section
 from retroprop.report.story import Story
@@ -41,7 +41,7 @@ def compose(
         answers_section(story),
         tables_section(story),
         curves_section(story),
-        influence_section(story),
+        *influence_sections(story),
         speed_section(story),
         test_section(story),
         time_section(story),

@@ -176,7 +176,7 @@ def _seconds(story: Story, axis: str, per_panel: dict[str, list[Pair]], settings
         )
         described.append(say("{name}: {cell}").format(name=title, cell=words) if title else words)
     caption = say("Training seconds per epoch, by hand and by autograd")
-    return picture("speed", _with(story, caption, settings), " ".join(described), figure)
+    return picture("speed", _with(story, caption, settings), " ".join(described), figure, half=True)
 
 
 def _ratios(story: Story, axis: str, per_panel: dict[str, list[Pair]], settings: str) -> Picture:
@@ -201,7 +201,7 @@ def _ratios(story: Story, axis: str, per_panel: dict[str, list[Pair]], settings:
         "Training time by autograd divided by the time by hand; above the dashed line, the "
         "derivation by hand is faster"
     )
-    return picture("speed-ratio", _with(story, caption, settings), description, figure)
+    return picture("speed-ratio", _with(story, caption, settings), description, figure, half=True)
 
 
 def _place(story: Story, axis: str) -> str:

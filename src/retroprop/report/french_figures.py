@@ -4,17 +4,26 @@ FIGURES = {
     "The influence of each setting": "L’influence de chaque réglage",
     (
         "Each picture changes one setting and keeps the others at those of the best "
-        "cell. Curves are means over the seeds, with bands from the lowest to the "
-        "highest seed; points are means of the best validation accuracy, with bars from "
-        "the lowest to the highest seed. A value whose cell diverged has no line and "
-        "no point."
+        "cell. Points are means over the seeds of the best validation accuracy, bars "
+        "reach from the lowest to the highest seed. A value whose cell diverged has a "
+        "cross instead."
     ): (
         "Chaque figure change un réglage et garde les autres à ceux de la meilleure "
-        "cellule. Les courbes sont des moyennes sur les graines, avec des bandes de la "
-        "graine la plus basse à la plus haute\u00a0; les points sont des moyennes de la "
-        "meilleure exactitude en validation, avec des barres de la graine la plus basse "
-        "à la plus haute. Une valeur dont la cellule a divergé n’a ni ligne ni point."
+        "cellule. Les points sont des moyennes, sur les graines, de la meilleure "
+        "exactitude en validation, les barres vont de la graine la plus basse à la plus "
+        "haute. Une valeur dont la cellule a divergé a une croix à la place."
     ),
+    (
+        "Each picture changes one setting and keeps the others at those of the best "
+        "cell. Lines are means over the seeds, bands reach from the lowest to the "
+        "highest seed. A value whose cell diverged has no line."
+    ): (
+        "Chaque figure change un réglage et garde les autres à ceux de la meilleure "
+        "cellule. Les lignes sont des moyennes sur les graines, les bandes vont de la "
+        "graine la plus basse à la plus haute. Une valeur dont la cellule a divergé n’a "
+        "pas de ligne."
+    ),
+    "Curves for each value of a setting": "Courbes pour chaque valeur d’un réglage",
     "best validation accuracy (%)": "meilleure exactitude en validation (%)",
     "step": "pas",
     "not finished": "pas terminé",

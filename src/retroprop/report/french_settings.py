@@ -11,7 +11,8 @@ SETTINGS = {
     "by hand": "à la main",
     "convolutional network": "réseau à convolutions",
     "derivation": "dérivation",
-    "derived by hand": "dérivé à la main",
+    "derivation by hand": "dérivation à la main",
+    "“{word}”": "«\u00a0{word}\u00a0»",
     "gradient: {value}": "gradient\u00a0: {value}",
     "hidden layers": "couches cachées",
     "1 hidden layer": "1 couche cachée",
@@ -19,8 +20,8 @@ SETTINGS = {
     "initial weights of sign: {value}": "poids initiaux de signe\u00a0: {value}",
     "initial weights of standard deviation {value}": "poids initiaux d’écart-type {value}",
     "initial weights scaled by fan-in": "poids initiaux à l’échelle du nombre d’entrées",
-    "initial weights: sign": "poids initiaux\u00a0: signe",
-    "initial weights: standard deviation": "poids initiaux\u00a0: écart-type",
+    "sign of the initial weights": "signe des poids initiaux",
+    "standard deviation of the initial weights": "écart-type des poids initiaux",
     "kernel size": "taille du noyau",
     "learning rate {value}": "taux d’apprentissage {value}",
     "linear": "linéaire",
@@ -58,7 +59,8 @@ SETTINGS = {
         "{name} (nats pour softmax, erreur quadratique pour les sorties linéaires)"
     ),
     "loss (nats or squared error)": "perte (nats ou erreur quadratique)",
-    "loss (squared error ½ Σ (t − y)²)": "perte (erreur quadratique ½ Σ (t − y)²)",
+    "loss ½ Σ (t − y)²": "perte ½ Σ (t − y)²",
+    "best cell": "meilleure cellule",
     (
         "Lower is faster. Models trained as one program share its seconds evenly; "
         "evaluation is not included."

@@ -16,30 +16,40 @@ from retroprop.studies.summary import CellSummary
 MOST_WITH_TRAIN = 3  # with more values, the train curves would hide those of validation
 
 
-def influence_section(story: Story) -> Section | None:
+def influence_sections(story: Story) -> list[Section]:
     """The pictures "effect-of-setting" and "curves-by-setting" that the [report] asks for."""
     say = story.say
     figures = (story.record.config.get("report") or {}).get("figures") or []
-    pictures: list[Block] = []
+    effects: list[Block] = []
+    curves: list[Block] = []
     for key in story.varied:
         shown = [v for v in variations(story, key) if _complete(v) > 1]
         if "effect-of-setting" in figures and shown:
-            pictures.append(_effect(story, key, shown))
+            effects.append(_effect(story, key, shown))
         if "curves-by-setting" in figures:
-            pictures += [_curves(story, v, number) for number, v in enumerate(shown, start=1)]
-    if not pictures:
-        return None
-    text = say(
-        "Each picture changes one setting and keeps the others at those of the best cell. Curves "
-        "are means over the seeds, with bands from the lowest to the highest seed; points are "
-        "means of the best validation accuracy, with bars from the lowest to the highest seed. A "
-        "value whose cell diverged has no line and no point."
-    )
-    return Section(
-        name="influence",
-        heading=say("The influence of each setting"),
-        blocks=[Paragraph(text=text), *pictures],
-    )
+            curves += [_curves(story, v, number) for number, v in enumerate(shown, start=1)]
+    sections = []
+    if effects:
+        text = say(
+            "Each picture changes one setting and keeps the others at those of the best cell. "
+            "Points are means over the seeds of the best validation accuracy, bars reach from the "
+            "lowest to the highest seed. A value whose cell diverged has a cross instead."
+        )
+        heading = say("The influence of each setting")
+        sections.append(
+            Section(name="influence", heading=heading, blocks=[Paragraph(text=text), *effects])
+        )
+    if curves:
+        text = say(
+            "Each picture changes one setting and keeps the others at those of the best cell. "
+            "Lines are means over the seeds, bands reach from the lowest to the highest seed. A "
+            "value whose cell diverged has no line."
+        )
+        heading = say("Curves for each value of a setting")
+        sections.append(
+            Section(name="values", heading=heading, blocks=[Paragraph(text=text), *curves])
+        )
+    return sections
 
 
 def _complete(variation: Variation) -> int:
@@ -74,7 +84,7 @@ def _effect(story: Story, key: str, shown: Sequence[Variation]) -> Picture:
     else:
         text = say("{name}: best validation accuracy")
     caption = text.format(name=_title(story, key), settings=say("; ").join(settings))
-    return picture(f"effect-{_slug(key)}", caption, description, figure)
+    return picture(f"effect-{_slug(key)}", caption, description, figure, half=True)
 
 
 def _point(story: Story, key: str, value: Any, variation: Variation) -> Point:
@@ -142,7 +152,7 @@ def _curves(story: Story, variation: Variation, number: int) -> Picture:
         caption += " " + say("Losses of different kinds are not compared.")
     if notes:
         caption += " " + say("Without a line: {notes}.").format(notes=say("; ").join(notes))
-    return picture(f"curves-{_slug(key)}-{number}", caption, " ".join(described), figure)
+    return picture(f"curves-{_slug(key)}-{number}", caption, " ".join(described), figure, half=True)
 
 
 def _spread(cells: Sequence[tuple[Any, CellSummary]]) -> list[tuple[Any, CellSummary]]:

@@ -6,9 +6,16 @@ from retroprop.figures.style import for_page, to_svg
 from retroprop.report.document import Picture
 
 
-def picture(name: str, caption: str, description: str, figure: Figure) -> Picture:
+def picture(
+    name: str, caption: str, description: str, figure: Figure, *, half: bool = False
+) -> Picture:
     """A picture with its words; `name` must be its own within the report."""
     svg = to_svg(figure, name=name, title=caption, description=description)
     return Picture(
-        name=name, caption=caption, description=description, svg=svg, page_svg=for_page(svg)
+        name=name,
+        caption=caption,
+        description=description,
+        svg=svg,
+        page_svg=for_page(svg),
+        half=half,
     )

@@ -196,7 +196,7 @@ def curves_section(story: Story) -> Section | None:
 
 def _picture(story: Story, metric: Metric) -> Picture:
     say, numbers = story.say, story.numbers
-    models = {story.name(cell): cell.runs for cell in story.best}
+    models = {story.group(cell.cell) or say("best cell"): cell.runs for cell in story.best}
     runs = [run for cell in story.best for run in cell.runs]
     figure = loss_and_accuracy_curves(
         models,
@@ -221,6 +221,8 @@ def _picture(story: Story, metric: Metric) -> Picture:
     )
     if story.best_per:
         caption = f"{caption} ({details})"
+    elif story.best[0].cell:
+        caption = f"{caption} ({story.describe(story.best[0].cell)})"
     return picture(f"{metric}-curves", caption, description, figure)
 
 

@@ -16,8 +16,8 @@ SETTING_NAMES = {
     "optimizer": say_later("optimizer"),
     "learning_rate": say_later("learning rate"),
     "batch_size": say_later("batch size"),
-    "initial_scale": say_later("initial weights: standard deviation"),
-    "initial_sign": say_later("initial weights: sign"),
+    "initial_scale": say_later("standard deviation of the initial weights"),
+    "initial_sign": say_later("sign of the initial weights"),
     "depth": say_later("hidden layers"),
     "width": say_later("units per hidden layer"),
     "activation": say_later("activation function"),
@@ -72,7 +72,7 @@ SPECIAL_PHRASES = {
     ("initial_sign", "both"): say_later("initial weights of both signs"),
     ("initial_sign", "positive"): say_later("positive initial weights"),
     ("initial_sign", "negative"): say_later("negative initial weights"),
-    ("derivation", "by-hand"): say_later("derived by hand"),
+    ("derivation", "by-hand"): say_later("derivation by hand"),
     ("derivation", "autograd"): say_later("automatic differentiation"),
 }
 VALUE_NAMES = {
@@ -90,7 +90,7 @@ LOSS_NAMES: dict[Loss, str] = {
 }
 LOSS_AXES: dict[Loss, str] = {
     "nats": say_later("loss (nats)"),
-    "squared": say_later("loss (squared error ½ Σ (t − y)²)"),
+    "squared": say_later("loss ½ Σ (t − y)²"),
     "mixed": say_later("loss (nats or squared error)"),
 }
 
