@@ -49,7 +49,8 @@ def training_seconds(
     seconds = [y for _, y in points]
     for axes, (title, lines) in zip(rows, panels.items(), strict=True):
         y_label = translate("training seconds per epoch")
-        y_label = f"{title}: {y_label}" if title else y_label
+        if title:
+            y_label = translate("{name}: {cell}").format(name=title, cell=y_label)
         dress(axes, x_label=x_label if axes is rows[-1] else "", y_label=y_label)
         axes.set_yscale("log")
         axes.set_ylim(min(seconds) / 1.4, max(seconds) * 1.4)

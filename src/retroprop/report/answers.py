@@ -30,6 +30,10 @@ SMALL_GAP = 0.01  # less than a point between train and validation is not called
 def answers_section(story: Story) -> Section | None:
     """The paragraphs; None when no cell is complete and nothing can be said."""
     say = story.say
+    heading = say("What the study shows")
+    if story.unfinished:
+        text = say("The answers are written once the study is finished.")
+        return Section(name="answers", heading=heading, blocks=[Paragraph(text=text)])
     blocks: list[Block] = []
     for key in story.varied:
         for variation in variations(story, key):
@@ -55,9 +59,7 @@ def answers_section(story: Story) -> Section | None:
         "same accuracies, so a test between it and another describes this study; it proves "
         "nothing beyond it."
     )
-    return Section(
-        name="answers", heading=say("What the study shows"), blocks=[Paragraph(text=text), *blocks]
-    )
+    return Section(name="answers", heading=heading, blocks=[Paragraph(text=text), *blocks])
 
 
 def influence(story: Story, variation: Variation) -> str:
@@ -68,7 +70,7 @@ def influence(story: Story, variation: Variation) -> str:
         return ""
     ranked = sorted(complete, key=lambda item: -(item[1].mean or 0.0))
     sentences = [_ranking(story, variation, ranked)]
-    if len(ranked) > 1 and not story.unfinished:
+    if len(ranked) > 1:
         sentences += _tests(story, variation.key, ranked)
     sentences += _trend(story, variation.key, complete)
     sentences += _losses(story, variation)
@@ -128,7 +130,7 @@ def _tests(story: Story, key: str, ranked: Sequence[tuple[Any, CellSummary]]) ->
     (best, top), (next_best, second), *_ = ranked
     worst, last = ranked[-1]
     near, far = paired_difference(top, second), paired_difference(top, last)
-    if near is None or far is None:
+    if near is None or far is None or second.mean == top.mean:
         return []
     if near.n == 1:
         return [say("One seed: no spread, so the differences may be chance.")]
@@ -205,9 +207,8 @@ def _trend(story: Story, key: str, complete: Sequence[tuple[Any, CellSummary]]) 
 
 
 def _losses(story: Story, variation: Variation) -> list[str]:
-    """Which values diverged, and which are not finished."""
+    """Which values diverged."""
     say, key = story.say, variation.key
-    sentences = []
     diverged = [
         say("{name} ({k} of {n} seeds)").format(
             name=_shown(story, key, value), k=cell.diverged, n=cell.n
@@ -215,18 +216,9 @@ def _losses(story: Story, variation: Variation) -> list[str]:
         for value, cell in variation.cells
         if cell.diverged
     ]
-    if diverged:
-        sentences.append(
-            say("Diverged, so without a mean: {values}.").format(values=story.listed(diverged))
-        )
-    unfinished = [
-        _shown(story, key, value)
-        for value, cell in variation.cells
-        if not cell.complete and not cell.diverged
-    ]
-    if unfinished:
-        sentences.append(say("Not finished yet: {values}.").format(values=story.listed(unfinished)))
-    return sentences
+    if not diverged:
+        return []
+    return [say("Diverged, so without a mean: {values}.").format(values=story.listed(diverged))]
 
 
 def _progress(story: Story, base: CellSummary) -> list[str]:

@@ -90,7 +90,9 @@ ANSWERS = {
         "Sans moyenne, à cause d’une divergence\u00a0: {values}."
     ),
     "{name} ({k} of {n} seeds)": "{name} ({k} graines sur {n})",
-    "Not finished yet: {values}.": "Pas encore terminé\u00a0: {values}.",
+    "The answers are written once the study is finished.": (
+        "Les réponses seront écrites quand l’étude sera terminée."
+    ),
     "Epochs and overfitting": "Époques et surapprentissage",
     "Epochs and overfitting, {group}": "Époques et surapprentissage, {group}",
     " ({n} steps)": " ({n} pas)",

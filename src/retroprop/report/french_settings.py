@@ -13,11 +13,13 @@ SETTINGS = {
     "derivation": "dérivation",
     "derivation by hand": "dérivation à la main",
     "“{word}”": "«\u00a0{word}\u00a0»",
-    "gradient: {value}": "gradient\u00a0: {value}",
+    "averaged gradient": "gradient moyenné",
+    "summed gradient": "gradient sommé",
+    "softmax outputs": "sorties softmax",
+    "linear outputs": "sorties linéaires",
     "hidden layers": "couches cachées",
     "1 hidden layer": "1 couche cachée",
     "initial weights of both signs": "poids initiaux des deux signes",
-    "initial weights of sign: {value}": "poids initiaux de signe\u00a0: {value}",
     "initial weights of standard deviation {value}": "poids initiaux d’écart-type {value}",
     "initial weights scaled by fan-in": "poids initiaux à l’échelle du nombre d’entrées",
     "sign of the initial weights": "signe des poids initiaux",
@@ -37,7 +39,6 @@ SETTINGS = {
     "positive only": "positifs seulement",
     "network with one hidden layer": "réseau à une couche cachée",
     "output and loss": "sortie et perte",
-    "output: {value}": "sortie\u00a0: {value}",
     "perceptron": "perceptron",
     "precision": "précision",
     "sigmoid": "sigmoïde",
@@ -62,10 +63,10 @@ SETTINGS = {
     "loss ½ Σ (t − y)²": "perte ½ Σ (t − y)²",
     "best cell": "meilleure cellule",
     (
-        "Lower is faster. Models trained as one program share its seconds evenly; "
+        "Lower is better. Models trained as one program share its seconds evenly; "
         "evaluation is not included."
     ): (
-        "Moins, c’est plus rapide. Les modèles entraînés comme un seul programme s’en "
+        "Moins, c’est mieux. Les modèles entraînés comme un seul programme s’en "
         "partagent les secondes à parts égales\u00a0; l’évaluation n’est pas comprise."
     ),
 }

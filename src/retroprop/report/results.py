@@ -141,7 +141,7 @@ def _table_notes(
     if value == "train_s":
         notes.append(
             say(
-                "Lower is faster. Models trained as one program share its seconds evenly; "
+                "Lower is better. Models trained as one program share its seconds evenly; "
                 "evaluation is not included."
             )
         )

@@ -192,7 +192,7 @@ class Story:
     def points(self, difference: float, margin: float | None = None) -> str:
         """A difference of two accuracies in percentage points."""
         number = self.numbers.share(difference, margin)
-        singular = self.language == "fr" and 100 * difference < 2
+        singular = self.language == "fr" and round(100 * difference, 2) < 2
         return self.say("{n} point" if singular else "{n} points").format(n=number)
 
     def listed(self, items: Sequence[str]) -> str:
