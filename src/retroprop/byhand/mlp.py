@@ -79,11 +79,13 @@ class MLP:
         self.population = self.shapes["output_layer.b"][:-1]
         self._members = math.prod(self.population)
         self._gradient = torch.empty_like(self.theta)
+        # copies of θ and dL/dθ in the number type of the products, where it is another one
         self._low = None if products in (None, self.theta.dtype) else self.theta.to(products)
         self._low_gradient = None if self._low is None else torch.empty_like(self._low)
-        used = self.theta if self._low is None else self._low
-        self._layers = self._pairs(used)
-        self._dlayers = self._pairs(self._gradient if self._low is None else self._low_gradient)
+        self._layers = self._pairs(self.theta if self._low is None else self._low)
+        self._dlayers = self._pairs(
+            self._gradient if self._low_gradient is None else self._low_gradient
+        )
 
     # -- forward and backward -----------------------------------------------------------------
 

@@ -8,7 +8,7 @@ With the same numbers, all five make the steps of `torch.optim` (`retroprop veri
 
 import math
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch import Tensor
 LearningRate = float | Tensor
 
 
+@runtime_checkable
 class Optimizer(Protocol):
     """What a training loop needs of an optimizer."""
 

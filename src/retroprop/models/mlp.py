@@ -28,7 +28,7 @@ class Linear(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(…, in) → (…, out)."""
-        return input @ self.weight.T + self.bias
+        return nn.functional.linear(input, self.weight, self.bias)
 
 
 class MLP(nn.Module):

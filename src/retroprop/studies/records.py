@@ -141,6 +141,12 @@ class RunRecord:
     checkpoint: str | None = None
     epochs: tuple[EpochRecord, ...] = ()
 
+    @property
+    def train_s_per_epoch(self) -> float | None:
+        """Mean seconds of training per epoch; None when no epoch was trained."""
+        seconds = [epoch.train_s for epoch in self.epochs if epoch.epoch > 0]
+        return sum(seconds) / len(seconds) if seconds else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class SessionRecord:

@@ -8,7 +8,7 @@ of one takes blocks of examples where its model has an exact shortcut.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -65,6 +65,7 @@ class PopulationSettings:
         return PRECISIONS[self.precision]
 
 
+@runtime_checkable
 class Learner(Protocol):
     """A population of models that can compute and learn.
 
@@ -89,6 +90,10 @@ class Learner(Protocol):
         """Make one step, or one per example of a block; x (seeds, batch, …), y one-hot."""
         ...
 
+    def export(self) -> None:
+        """Bring `parameters` up to date, where they are a copy."""
+        ...
+
     def state(self) -> dict[str, Tensor]:
         """What the optimizer remembers."""
         ...
@@ -102,6 +107,9 @@ class _ByHand:
     """What the by-hand learners share: one optimizer of one tensor."""
 
     optimizer: Optimizer
+
+    def export(self) -> None:
+        """Nothing to do: `parameters` are what is trained."""
 
     def state(self) -> dict[str, Tensor]:
         """What the optimizer remembers."""

@@ -54,9 +54,11 @@ class Examples:
 
     def inputs(
         self, indices: Int[Tensor, "*lead chunk"], dtype: torch.dtype, layout: Layout = "augmented"
-    ) -> Float[Tensor, "*lead chunk ..."]:
-        """Some examples in [0, 1], as rows x̃ = [pixels / 255, 1], as rows without the 1, or as
-        images (channels, height, width), with the channels last in memory.
+    ) -> Float[Tensor, "..."]:
+        """Some examples, pixels in [0, 1], in one of three layouts.
+
+        "augmented" are rows [pixels, 1], "rows" have no 1, and "images" are (channels, height,
+        width) with the channels last in memory.
         """
         rows = self.images.index_select(0, indices.flatten())
         if layout == "augmented":
@@ -128,6 +130,7 @@ class Population:
             for x_batch, y_batch in zip(x.split(per_call, 1), y.split(per_call, 1), strict=True):
                 learner.learn(x_batch, y_batch)
                 on_step(x_batch.shape[1])
+        learner.export()
 
     def evaluate(self, examples: Examples) -> Evaluation:
         """Loss and accuracy of every member over the whole set."""
