@@ -5,7 +5,8 @@ For a function y = f(tensors) and a random dy, the gradient of ⟨y, dy⟩ with 
 - by hand is what the pullback returns for dy,
 - by autograd is `torch.autograd.grad` of the twin: every element must agree;
 - by central differences is ⟨f(θ + h e) − f(θ − h e), dy⟩ / 2h of the *by-hand* forward, for single
-  elements e (a random subset of large tensors) and for one random direction per tensor.
+  elements e (a random subset of large tensors) and for one random direction per tensor; in the
+  large networks, for random directions through all their tensors at once.
 
 So a wrong backward differs from both others, and a wrong forward from its twin. The error of a
 tensor is max |a − b| / max |b|. Where the exact gradient is 0 (the bias of a token-mixing layer,
@@ -14,7 +15,7 @@ taken below 1e-6 of the largest gradient of the problem: 1e-9 of that is close t
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,7 @@ from retroprop.parity.rows import (
     Problem,
     Row,
     ScheduleRow,
+    Tensors,
     TrainingRow,
     drawing,
 )
@@ -49,12 +51,12 @@ class Comparison:
 
     Attributes:
         tensor: "y", "dx", "dW", …
-        against_twin: Relative error against the twin.
+        against_twin: Relative error against the twin; None where it is not compared with it.
         against_differences: Relative error against central differences; None where there are none.
     """
 
     tensor: str
-    against_twin: float
+    against_twin: float | None
     against_differences: float | None = None
 
 
@@ -69,7 +71,7 @@ class CaseResult:
     @property
     def against_twin(self) -> float:
         """The worst relative error against the twin."""
-        return worst(c.against_twin for c in self.comparisons)
+        return worst([e for c in self.comparisons if (e := c.against_twin) is not None])
 
     @property
     def against_differences(self) -> float | None:
@@ -129,7 +131,7 @@ def check_case(row: Row, one: Case) -> CaseResult:
     """Compare a row in one case."""
     match row:
         case FunctionRow():
-            comparisons = tuple(compare_function(row, one))
+            comparisons = compare_function(row, one)
         case OptimizerRow():
             comparisons = (compare_optimizer(row, one),)
         case ScheduleRow():
@@ -159,7 +161,7 @@ def relative_error(a: Tensor, b: Tensor, scale: float = 0.0) -> float:
     return float((a - b).abs().max() / max(1e-30, scale, float(b.abs().max())))
 
 
-def worst(errors: "Iterator[float] | Sequence[float]") -> float:
+def worst(errors: Iterable[float]) -> float:
     """The largest error, where NaN is larger than any number.
 
     >>> worst([1.0, math.nan, 2.0])
@@ -171,8 +173,40 @@ def worst(errors: "Iterator[float] | Sequence[float]") -> float:
 # --- functions ------------------------------------------------------------------------------------
 
 
-def compare_function(row: FunctionRow, one: Case) -> Iterator[Comparison]:
-    """The output, then every gradient.
+@dataclass(frozen=True)
+class Evaluation:
+    """One function at one point, both ways.
+
+    Attributes:
+        problem: The function.
+        dy: The random gradient of its output.
+        y, gradients: By hand.
+        expected, exact: The output and the gradients by the twin.
+        changed: Inputs that the by-hand forward overwrote.
+    """
+
+    problem: Problem
+    dy: Tensor
+    y: Tensor
+    gradients: Tensors
+    expected: Tensor
+    exact: Tensors
+    changed: tuple[str, ...]
+
+
+def compare_function(row: FunctionRow, one: Case) -> tuple[Comparison, ...]:
+    """The output, then every gradient."""
+    found = evaluate(row, one)
+    against_twin = errors_against_twin(found)
+    against_differences = errors_against_differences(row, one, found)
+    return tuple(
+        Comparison(name, against_twin.get(name), against_differences.get(name))
+        for name in against_twin | against_differences
+    )
+
+
+def evaluate(row: FunctionRow, one: Case) -> Evaluation:
+    """Run both derivations.
 
     Raises:
         UserError: If the twin refuses the case, such as a kernel larger than the image.
@@ -185,70 +219,100 @@ def compare_function(row: FunctionRow, one: Case) -> Iterator[Comparison]:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"{row.name} cannot take {one}: {reason}") from error
     dy = drawing("dy", row.name, str(one))(*expected.shape)
-    exact = dict(zip(leaves, torch.autograd.grad(expected, list(leaves.values()), dy), strict=True))
+    exact = torch.autograd.grad(expected, list(leaves.values()), dy)
     given = {name: t.clone() for name, t in problem.tensors.items()}
     y, pullback = problem.by_hand(given)
-    yield Comparison("y", relative_error(y, expected.detach()))
+    y = y.clone()  # a network may hand out memory that its backward uses again
     gradients = pullback(dy.clone())
-    for name, tensor in problem.tensors.items():
-        if not torch.equal(given[name], tensor):
-            yield Comparison(f"{name}, which must not change", math.inf)
-    if set(gradients) != set(exact):
-        odd = ", ".join(sorted(set(gradients) ^ set(exact)))
-        yield Comparison(f"names of the gradients: {odd}", math.inf)
-        return
-    largest = max(float(gradient.abs().max()) for gradient in (*exact.values(), dy))
+    return Evaluation(
+        problem=problem,
+        dy=dy,
+        y=y,
+        gradients=gradients,
+        expected=expected.detach(),
+        exact=dict(zip(leaves, exact, strict=True)),
+        changed=tuple(n for n, t in problem.tensors.items() if not torch.equal(given[n], t)),
+    )
+
+
+def errors_against_twin(found: Evaluation) -> dict[str, float]:
+    """The relative error of the output and of every gradient, element by element."""
+    errors = {"y": relative_error(found.y, found.expected)}
+    errors |= {f"{name}, which must not change": math.inf for name in found.changed}
+    floor = _floor(found)
+    for name in found.exact | found.gradients:
+        if name in found.exact and name in found.gradients:
+            errors[f"d{name}"] = relative_error(found.gradients[name], found.exact[name], floor)
+        else:
+            missing = "is missing" if name in found.exact else "is of nothing"
+            errors[f"d{name}, which {missing}"] = math.inf
+    return errors
+
+
+def errors_against_differences(row: FunctionRow, one: Case, found: Evaluation) -> dict[str, float]:
+    """The relative error of every gradient, over some elements and one direction of its tensor.
+
+    Where the row says so, only some directions through all tensors at once are tried.
+    """
+    if not row.elements:
+        return {}
+    floor = _floor(found)
+    draw = drawing("directions", row.name, str(one))
+    gradients = {
+        name: gradient
+        for name, gradient in found.gradients.items()
+        if name in found.exact and gradient.shape == found.exact[name].shape
+    }
+    if row.joint:
+        errors = []
+        for _ in range(row.elements):
+            directions = {name: draw(*gradient.shape) for name, gradient in gradients.items()}
+            errors.append(_along(found, gradients, directions, floor))
+        return {f"{row.elements} directions through all": worst(errors)}
+    errors_of = {}
     for name, gradient in gradients.items():
-        against_twin = relative_error(gradient, exact[name], 1e-6 * largest)
-        same_shape = gradient.shape == exact[name].shape
-        yield Comparison(
-            f"d{name}",
-            against_twin,
-            None
-            if not row.elements or not same_shape
-            else _against_differences(row, one, problem, name, gradient, dy, 1e-6 * largest),
-        )
+        order = draw(gradient.numel()).argsort() if gradient.numel() > row.elements else None
+        chosen = range(gradient.numel()) if order is None else order[: row.elements].tolist()
+        # single elements are judged by the tensor's largest, as against the twin
+        scale = max(1e-30, floor, float(gradient.abs().max()))
+        errors = [_along(found, gradients, {name: draw(*gradient.shape)}, floor)]
+        for element in chosen:
+            direction = torch.zeros_like(gradient, memory_format=torch.contiguous_format)
+            direction.view(-1)[element] = 1
+            errors.append(_along(found, gradients, {name: direction}, scale))
+        errors_of[f"d{name}"] = worst(errors)
+    return errors_of
 
 
-def _against_differences(
-    row: FunctionRow,
-    one: Case,
-    problem: Problem,
-    name: str,
-    gradient: Tensor,
-    dy: Tensor,
-    scale: float,
-) -> float:
-    """The worst error over single elements and one random direction of one tensor."""
-    draw = drawing("directions", row.name, str(one), name)
-    scale = max(1e-30, scale, float(gradient.abs().max()))
-    errors = []
-    order = draw(gradient.numel()).argsort() if gradient.numel() > row.elements else None
-    chosen = range(gradient.numel()) if order is None else order[: row.elements].tolist()
-    for element in chosen:
-        direction = torch.zeros_like(gradient).flatten()
-        direction[element] = 1
-        errors.append(_along(problem, name, direction.view(gradient.shape), gradient, dy) / scale)
-    direction = draw(*gradient.shape)
-    # ⟨gradient, direction⟩ has the standard deviation ‖gradient‖
-    norm = max(scale, float(gradient.norm()))
-    errors.append(_along(problem, name, direction, gradient, dy) / norm)
-    return worst(errors)
+def _floor(found: Evaluation) -> float:
+    """What max |b| is never taken below."""
+    return 1e-6 * max(float(t.abs().max()) for t in (*found.exact.values(), found.dy))
 
 
-def _along(problem: Problem, name: str, direction: Tensor, gradient: Tensor, dy: Tensor) -> float:
-    """|⟨f(θ + h e) − f(θ − h e), dy⟩ / 2h − ⟨gradient, e⟩|, the better of two h."""
-    tensor = problem.tensors[name]
-    slope = float((gradient * direction).sum())
-    size = float(tensor.abs().max()) or 1.0
+def _along(found: Evaluation, gradients: Tensors, directions: Tensors, scale: float) -> float:
+    """|⟨f(θ + h e) − f(θ − h e), dy⟩ / 2h − ⟨gradient, e⟩| over |e|-weighted size of the gradient.
+
+    ⟨gradient, e⟩ of a random direction e is about as large as the gradient's norm, and that of a
+    single element is compared with `scale`. Of the steps `STEPS` the better one counts.
+    """
+    tensors = found.problem.tensors
+    slope = sum(float((gradients[name] * e).sum()) for name, e in directions.items())
+    norm = math.sqrt(
+        sum(float((gradients[name] * e).square().sum()) for name, e in directions.items())
+    )
+    size = max(float(tensors[name].abs().max()) for name in directions) or 1.0
     errors = []
     for relative in STEPS:
-        step = relative * size * direction
-        up, _ = problem.by_hand(problem.tensors | {name: tensor + step})
-        down, _ = problem.by_hand(problem.tensors | {name: tensor - step})
-        quotient = float(((up - down) * dy).sum()) / (2 * relative * size)
-        errors.append(abs(quotient - slope))
-        if errors[-1] <= 0.1 * DIFFERENCES_TOLERANCE * float(gradient.abs().max()):
+        h = relative * size
+        up, _ = found.problem.by_hand(
+            tensors | {name: tensors[name] + h * e for name, e in directions.items()}
+        )
+        down, _ = found.problem.by_hand(
+            tensors | {name: tensors[name] - h * e for name, e in directions.items()}
+        )
+        quotient = float(((up - down) * found.dy).sum()) / (2 * h)
+        errors.append(abs(quotient - slope) / max(1e-30, scale, norm))
+        if errors[-1] <= 0.1 * DIFFERENCES_TOLERANCE:
             break
     return min(errors)
 

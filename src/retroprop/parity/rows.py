@@ -105,6 +105,8 @@ class FunctionRow:
         tolerance: Largest relative error against autograd that passes.
         elements: Elements of each tensor that central differences visit (all, if it has fewer);
             with 0 there are no central differences.
+        joint: Whether central differences go through all tensors at once, in that many directions:
+            in networks of sixty tensors, one by one takes minutes.
     """
 
     kind: Kind
@@ -116,6 +118,7 @@ class FunctionRow:
     problem: Callable[[Case], Problem]
     tolerance: float = 1e-9
     elements: int = 24
+    joint: bool = False
 
 
 class Draw(Protocol):
