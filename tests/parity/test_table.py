@@ -1,5 +1,6 @@
 """Every row of the table holds, and everything public by hand has a row."""
 
+import dataclasses
 import importlib
 import inspect
 import pkgutil
@@ -10,10 +11,8 @@ import pytest
 import retroprop.byhand
 from retroprop.errors import UserError
 from retroprop.parity.checks import check_case, check_row
-from retroprop.parity.rows import KINDS
+from retroprop.parity.rows import KINDS, FunctionRow
 from retroprop.parity.table import HELPERS, TABLE, find_row, rows_of
-
-SLOW = {"training"}
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
@@ -58,7 +57,8 @@ def test_every_public_class_and_function_has_a_row_or_a_reason():
 def test_a_row_that_is_taken_out_is_missed(row):
     rest = [other for other in TABLE if other is not row]
     only_here = set(row.covers) - {thing for other in rest for thing in other.covers}
-    missed = without_a_row(PUBLIC, rest, HELPERS)
+    known = {name: value for name, value in PUBLIC.items() if value in only_here | set(HELPERS)}
+    missed = without_a_row(known, rest, HELPERS)
     assert len(missed) == len(only_here)
     if row.kind != "training":  # trainings repeat what other rows cover
         assert missed
@@ -84,7 +84,7 @@ def code_of(thing):
         names -= {"step", "gradient"}  # other ways of doing the same; tests/byhand compares them
     if "gradient" in names:
         names -= {"step"}
-    return {vars(thing)[name].__code__ for name in names}
+    return {vars(thing)[name].__code__ for name in names or {"__init__"}}
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
@@ -98,6 +98,10 @@ def test_checking_a_row_runs_everything_that_the_row_says_it_covers(row):
             seen.add(frame.f_code)
 
     small = min(row.cases, key=lambda one: (len(one.population) == 0, sum(one.shape)))
+    if row.kind == "training":
+        small = dataclasses.replace(small, options={"steps": 2})
+    if isinstance(row, FunctionRow):
+        row = dataclasses.replace(row, elements=0)
     before = sys.getprofile()
     sys.setprofile(note)
     try:

@@ -38,9 +38,10 @@ DIFFERENCES_TOLERANCE = 1e-6
 """Central differences with h = 1e-6 are exact up to h² = 1e-12 and to rounding over h, 1e-10 times
 the ratio of the output to the gradient: 1e-6 leaves room for outputs a thousand times larger."""
 
-STEPS = (1e-6, 1e-7)
+STEPS = (1e-6, 1e-7, 1e-8)
 """h, relative to the tensor. Where a maximum changes hands between θ − h and θ + h the quotient is
-wrong; the shorter step then decides. A wrong gradient is wrong at every h."""
+wrong, and among a million ReLUs one does; a shorter step then decides. A wrong gradient is wrong at
+every h."""
 
 OPTIMIZER_STEPS = 50
 
@@ -263,23 +264,27 @@ def errors_against_differences(row: FunctionRow, one: Case, found: Evaluation) -
         for name, gradient in found.gradients.items()
         if name in found.exact and gradient.shape == found.exact[name].shape
     }
+    sizes = {
+        name: float(found.problem.tensors[name].square().mean().sqrt()) or 1.0 for name in gradients
+    }
     if row.joint:
         errors = []
         for _ in range(row.elements):
-            directions = {name: draw(*gradient.shape) for name, gradient in gradients.items()}
-            errors.append(_along(found, gradients, directions, floor))
+            along = {name: sizes[name] * draw(*g.shape) for name, g in gradients.items()}
+            errors.append(_along(found, gradients, along, floor * max(sizes.values())))
         return {f"{row.elements} directions through all": worst(errors)}
     errors_of = {}
     for name, gradient in gradients.items():
         order = draw(gradient.numel()).argsort() if gradient.numel() > row.elements else None
         chosen = range(gradient.numel()) if order is None else order[: row.elements].tolist()
         # single elements are judged by the tensor's largest, as against the twin
-        scale = max(1e-30, floor, float(gradient.abs().max()))
-        errors = [_along(found, gradients, {name: draw(*gradient.shape)}, floor)]
+        largest = max(1e-30, floor, float(gradient.abs().max()))
+        along = {name: sizes[name] * draw(*gradient.shape)}
+        errors = [_along(found, gradients, along, floor * sizes[name])]
         for element in chosen:
             direction = torch.zeros_like(gradient, memory_format=torch.contiguous_format)
-            direction.view(-1)[element] = 1
-            errors.append(_along(found, gradients, {name: direction}, scale))
+            direction.view(-1)[element] = sizes[name]
+            errors.append(_along(found, gradients, {name: direction}, largest * sizes[name]))
         errors_of[f"d{name}"] = worst(errors)
     return errors_of
 
@@ -289,29 +294,23 @@ def _floor(found: Evaluation) -> float:
     return 1e-6 * max(float(t.abs().max()) for t in (*found.exact.values(), found.dy))
 
 
-def _along(found: Evaluation, gradients: Tensors, directions: Tensors, scale: float) -> float:
-    """|⟨f(θ + h e) − f(θ − h e), dy⟩ / 2h − ⟨gradient, e⟩| over |e|-weighted size of the gradient.
+def _along(found: Evaluation, gradients: Tensors, along: Tensors, scale: float) -> float:
+    """|⟨f(θ + h e) − f(θ − h e), dy⟩ / 2h − ⟨gradient, e⟩| relative to how large the latter may be.
 
-    ⟨gradient, e⟩ of a random direction e is about as large as the gradient's norm, and that of a
-    single element is compared with `scale`. Of the steps `STEPS` the better one counts.
+    A sum over a random direction e = `along` is about as large as the root of the sum of squares,
+    and a single element is compared with `scale`. Of the steps in `STEPS` the best one counts.
     """
     tensors = found.problem.tensors
-    slope = sum(float((gradients[name] * e).sum()) for name, e in directions.items())
-    norm = math.sqrt(
-        sum(float((gradients[name] * e).square().sum()) for name, e in directions.items())
-    )
-    size = max(float(tensors[name].abs().max()) for name in directions) or 1.0
+    terms = [gradients[name] * e for name, e in along.items()]
+    slope = sum(float(term.sum()) for term in terms)
+    size = max(1e-30, scale, math.sqrt(sum(float(term.square().sum()) for term in terms)))
     errors = []
-    for relative in STEPS:
-        h = relative * size
-        up, _ = found.problem.by_hand(
-            tensors | {name: tensors[name] + h * e for name, e in directions.items()}
-        )
-        down, _ = found.problem.by_hand(
-            tensors | {name: tensors[name] - h * e for name, e in directions.items()}
-        )
+    for h in STEPS:
+        up, _ = found.problem.by_hand(tensors | {n: tensors[n] + h * e for n, e in along.items()})
+        up = up.clone()  # the next forward may use its memory again
+        down, _ = found.problem.by_hand(tensors | {n: tensors[n] - h * e for n, e in along.items()})
         quotient = float(((up - down) * found.dy).sum()) / (2 * h)
-        errors.append(abs(quotient - slope) / max(1e-30, scale, norm))
+        errors.append(abs(quotient - slope) / size)
         if errors[-1] <= 0.1 * DIFFERENCES_TOLERANCE:
             break
     return min(errors)

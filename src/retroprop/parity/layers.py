@@ -141,6 +141,7 @@ STRUCTURE_ROWS = [
         by_hand=_chain,
         twin=_chain_twin,
         cases=over_populations([case(1, 3), case(5, 2)]),
+        elements=8,
         covers=(Sequential,),
     ),
     layer_row(
@@ -155,6 +156,7 @@ STRUCTURE_ROWS = [
             *over_populations([case(1, 3), case(5, 2)], sharing=False),
             *over_populations([case(5, 2, shortcut=1)]),
         ),
+        elements=8,
         covers=(Residual,),
     ),
 ]

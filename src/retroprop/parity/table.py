@@ -10,18 +10,24 @@ from typing import Any
 from retroprop.byhand import (
     activations,
     block,
+    cnn,
+    convolution,
     layer,
     losses,
     mlp,
+    mlp_mixer,
     online,
     online_network,
     optimizers,
+    pooling,
+    resnet18,
     softmax_regression,
 )
 from retroprop.errors import UserError, did_you_mean
+from retroprop.parity.image_layers import CONVOLUTION_ROWS, NORMALIZATION_ROWS, TOKEN_ROWS
 from retroprop.parity.layers import ACTIVATION_ROWS, STRUCTURE_ROWS
 from retroprop.parity.losses import LOSS_ROWS
-from retroprop.parity.networks import NETWORK_ROWS
+from retroprop.parity.networks import BLOCK_ROWS, NETWORK_ROWS
 from retroprop.parity.optimizers import OPTIMIZER_ROWS
 from retroprop.parity.rows import KINDS, Row
 from retroprop.parity.schedules import SCHEDULE_ROWS
@@ -30,6 +36,10 @@ from retroprop.parity.training import TRAINING_ROWS
 TABLE: tuple[Row, ...] = (
     *ACTIVATION_ROWS,
     *STRUCTURE_ROWS,
+    *CONVOLUTION_ROWS,
+    *NORMALIZATION_ROWS,
+    *TOKEN_ROWS,
+    *BLOCK_ROWS,
     *LOSS_ROWS,
     *OPTIMIZER_ROWS,
     *SCHEDULE_ROWS,
@@ -51,6 +61,14 @@ HELPERS: dict[Any, str] = {
     online.sgd_one_by_one: "the steps of SGD in another order; tests/byhand",
     online.adam_one_by_one: "the steps of Adam in another order; tests/byhand",
     online_network.train_network_one_by_one: "the steps of SGD in another order; tests/byhand",
+    convolution.Geometry: "arithmetic of sizes: a doctest, and every row of Conv2d uses it",
+    pooling.Pooling: "a base class without a computation",
+    layer.Buffered: "a protocol: state that no gradient reaches",
+    layer.below: "names of parameters: a doctest",
+    mlp_mixer.check_tiling: "refuses wrong sizes: a doctest",
+    cnn.cnn_parameters: "random numbers: there is no gradient; tests/byhand",
+    resnet18.resnet18_parameters: "random numbers: there is no gradient; tests/byhand",
+    mlp_mixer.mlp_mixer_parameters: "random numbers: there is no gradient; tests/byhand",
     optimizers.Optimizer: "a protocol: what every row of kind optimizer keeps",
 }
 """Public names of `byhand` without a row of their own, each with the reason."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from retroprop.byhand.cnn import CNN
 from retroprop.byhand.layer import Flatten, Gradients, Layer, Sequential
 from retroprop.byhand.losses import (
     one_hot,
@@ -23,18 +24,22 @@ from retroprop.byhand.losses import (
     squared_error_gradient,
 )
 from retroprop.byhand.mlp import MLP
+from retroprop.byhand.mlp_mixer import MLPMixer
 from retroprop.byhand.optimizers import OnePerParameter
 from retroprop.byhand.perceptron import Perceptron
+from retroprop.byhand.resnet18 import ResNet18
 from retroprop.byhand.schedules import warmup_cosine
 from retroprop.byhand.shallow_network import ShallowNetwork
 from retroprop.byhand.softmax_regression import SoftmaxRegression
 from retroprop.data import load
+from retroprop.models import cnn as twin_cnn
 from retroprop.models import mlp as twin_mlp
+from retroprop.models import mlpmixer as twin_mixer
+from retroprop.models import resnet18 as twin_resnet
 from retroprop.parity.names import from_state_dict
 from retroprop.parity.rows import Case, Tensors, TrainingRow, case
 
 CLASSES = 10
-WARMUP_STEPS = 10
 
 
 class Trainable(Protocol):
@@ -90,7 +95,7 @@ def train_both(recipe: Recipe, one: Case) -> tuple[Tensor, Tensor]:
     losses, twin_losses = [], []
     for step in range(steps):
         if recipe.scheduled:
-            scale = warmup_cosine(step, warmup_steps=WARMUP_STEPS, total_steps=steps)
+            scale = warmup_cosine(step, warmup_steps=steps // 10, total_steps=steps)
             for optimizer in ours.of.values():
                 optimizer.learning_rate = scale * recipe.learning_rate
             theirs.param_groups[0]["lr"] = scale * recipe.learning_rate
@@ -196,6 +201,13 @@ def _row(name: str, batch: int, recipe: Recipe) -> TrainingRow:
     )
 
 
+_CNN: dict[str, tuple[int, ...]] = {
+    "n_channels": (4, 6),
+    "kernel_sizes": (3, 3),
+    "strides": (1, 1),
+    "paddings": (0, 1),
+}
+
 TRAINING_ROWS = [
     _row(
         "SoftmaxRegression-training",
@@ -247,6 +259,44 @@ TRAINING_ROWS = [
             by_hand=lambda state: _Layered(_flat(MLP(from_state_dict(state)))),
             optimizer="adam",
             learning_rate=0.001,
+            scheduled=True,
+        ),
+    ),
+    _row(
+        "CNN-training",
+        8,
+        Recipe(
+            dataset="fashion-mnist",
+            twin=lambda: twin_cnn.CNN(1, CLASSES, **_CNN, dense_hiddens=(16,)),
+            by_hand=lambda state: _Layered(
+                CNN(from_state_dict(state), strides=_CNN["strides"], paddings=_CNN["paddings"])
+            ),
+            optimizer="adamw",
+            learning_rate=0.003,
+        ),
+    ),
+    _row(
+        "ResNet18-training",
+        8,
+        Recipe(
+            dataset="cifar10-sample",
+            twin=lambda: twin_resnet.ResNet18(widths=(3, 4, 5, 6)),
+            by_hand=lambda state: _Layered(ResNet18(from_state_dict(state))),
+            optimizer="momentum",
+            learning_rate=0.02,
+            scheduled=True,
+            resize=16,
+        ),
+    ),
+    _row(
+        "MLPMixer-training",
+        8,
+        Recipe(
+            dataset="cifar10-sample",
+            twin=lambda: twin_mixer.MLPMixer(CLASSES, 32, 8, 16, 2),
+            by_hand=lambda state: _Layered(MLPMixer(from_state_dict(state))),
+            optimizer="adamw",
+            learning_rate=0.003,
             scheduled=True,
         ),
     ),
