@@ -31,6 +31,12 @@ from retroprop.byhand.softmax_regression import Reduction
 from retroprop.errors import did_you_mean
 from retroprop.randomness import generator
 
+COLUMNS = 64
+"""From this batch size on, the first layer of a population has its examples as columns.
+
+Measured for 16 members of 100 units: 13 % faster at 128 examples, 60 % slower at 8.
+"""
+
 Output = Literal["softmax", "linear"]
 InitialScale = float | Literal["auto"]
 Sign = Literal["both", "positive", "negative"]
@@ -162,27 +168,31 @@ class MLP:
         """a¹ for each member, (batch, units) or (members, batch, units)."""
         if self._members == 1:
             return torch.addmm(b, x.view(x.shape[-2:]), W)
-        groups = math.prod(x.shape[:-2])
+        groups, batch = math.prod(x.shape[:-2]), x.shape[-2]
         side_by_side = W.mT.reshape(groups, -1, W.shape[-2])  # (groups, members·units, features)
-        a = torch.baddbmm(
-            b.view(groups, 1, -1), x.reshape(groups, *x.shape[-2:]), side_by_side.mT
-        )  # (groups, batch, members·units)
-        return (
-            a.view(groups, x.shape[-2], -1, W.shape[-1])
-            .transpose(1, 2)
-            .reshape(self._members, x.shape[-2], W.shape[-1])
-        )
+        x = x.reshape(groups, batch, -1)
+        if batch >= COLUMNS:
+            columns = x.mT.contiguous()  # (groups, features, batch)
+            a = torch.baddbmm(b.view(groups, -1, 1), side_by_side, columns)
+            return a.view(self._members, W.shape[-1], batch).mT
+        a = torch.baddbmm(b.view(groups, 1, -1), x, side_by_side.mT)
+        a = a.view(groups, batch, -1, W.shape[-1]).transpose(
+            1, 2
+        )  # (groups, sharing, batch, units)
+        return a.reshape(self._members, batch, -1)
 
     def _backward(self, dz: Tensor, saved: Saved) -> Tensor:
         """Write dL/dθ into the gradient's block; returns da of the first layer."""
         x, inputs = saved
         da = dz.reshape(-1, *dz.shape[-2:]) if self._members > 1 else dz.view(dz.shape[-2:])
         product = torch.bmm if da.ndim == 3 else torch.mm
+        columns = da.ndim == 3 and da.shape[1] >= COLUMNS  # how the first layer's units lie
         last = zip(self._layers[1:], self._dlayers[1:], inputs, strict=True)
         for (W, _), (dW, db), (h, kept) in reversed(list(last)):
             product(da.mT, h, out=dW.mT)
             torch.sum(da, -2, out=db)
-            da, _ = self._phi.backward(product(da, W.mT), kept)
+            dh = product(W, da.mT).mT if columns and h is inputs[0][0] else product(da, W.mT)
+            da, _ = self._phi.backward(dh, kept)
         self._first_gradient(x, da)
         if self._low_gradient is not None:
             self._gradient.copy_(self._low_gradient)
@@ -194,17 +204,14 @@ class MLP:
         if da.ndim == 2:
             torch.mm(da.mT, x.view(x.shape[-2:]), out=dW.mT)
             return
-        groups, units = math.prod(x.shape[:-2]), da.shape[-1]
-        side_by_side = (
-            da.view(groups, -1, x.shape[-2], units)
-            .transpose(1, 2)
-            .reshape(groups, x.shape[-2], -1)  # (groups, batch, members·units)
-        )
-        torch.bmm(
-            side_by_side.mT,
-            x.reshape(groups, *x.shape[-2:]),
-            out=dW.mT.view(groups, -1, x.shape[-1]),
-        )
+        groups, batch = math.prod(x.shape[:-2]), x.shape[-2]
+        if batch >= COLUMNS:
+            side_by_side = da.mT.reshape(groups, -1, batch)  # (groups, members·units, batch)
+        else:
+            da = da.view(groups, -1, batch, da.shape[-1]).transpose(1, 2)
+            side_by_side = da.reshape(groups, batch, -1).mT
+        x = x.reshape(groups, batch, -1)
+        torch.bmm(side_by_side, x, out=dW.mT.view(groups, -1, x.shape[-1]))
 
 
 def initial_parameters(

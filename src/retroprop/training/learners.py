@@ -14,12 +14,15 @@ import torch
 from torch import Tensor
 
 from retroprop.byhand.block import spread_over
+from retroprop.byhand.block_steps import block_size, train_network_in_blocks
 from retroprop.byhand.mlp import MLP, initial_parameters
 from retroprop.byhand.online import BLOCK, train_one_by_one
-from retroprop.byhand.online_network import train_network_one_by_one
 from retroprop.byhand.optimizers import OPTIMIZERS, SGD, LearningRate, Optimizer
 from retroprop.byhand.perceptron import Perceptron
 from retroprop.byhand.softmax_regression import Reduction, SoftmaxRegression, initial_weights
+
+_SMALL = 25
+"""Up to this batch size, blocks of steps of gradient descent are faster than one by one."""
 
 Layout = Literal["augmented", "rows", "images"]
 """Inputs as x̃ = [x, 1], as rows of pixels, or as images (channels, height, width)."""
@@ -176,12 +179,14 @@ class NetworkLearner(_ByHand):
         self.rates = rates.expand(self.model.population)
         self.optimizer = OPTIMIZERS[settings.optimizer](self.model.theta, self._rate())
         self._shortcut = (
-            settings.batch_size == 1
+            settings.batch_size <= _SMALL
             and isinstance(self.optimizer, SGD)
             and settings.depth > 0
             and settings.precision != "bfloat16"
         )
-        self.examples_per_call = BLOCK if self._shortcut else settings.batch_size
+        self.examples_per_call = (
+            block_size(settings.batch_size) if self._shortcut else settings.batch_size
+        )
 
     def outputs(self, x: Tensor) -> Tensor:
         """Logits or linear outputs."""
@@ -190,7 +195,14 @@ class NetworkLearner(_ByHand):
     def learn(self, x: Tensor, y: Tensor) -> None:
         """One minibatch, or one block of single examples."""
         if self._shortcut:
-            train_network_one_by_one(self.model, x, y, self.rates)
+            train_network_in_blocks(
+                self.model,
+                x,
+                y,
+                self.rates if len(self.settings.learning_rates) > 1 else self._rate(),
+                batch_size=self.settings.batch_size,
+                reduction=self.settings.gradient,
+            )
             return
         dtheta = self.model.gradient(x, y.unsqueeze(1), reduction=self.settings.gradient)
         self.optimizer.step(self.model.theta, dtheta)
