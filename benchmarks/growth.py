@@ -27,7 +27,8 @@ def measure(members: int, optimizer: str, batch_size: int) -> dict[str, float]:
     import torch
 
     from retroprop.studies.worker import prepare_thread
-    from retroprop.training.populations import Population, PopulationSettings
+    from retroprop.training.learners import PopulationSettings
+    from retroprop.training.populations import Population
 
     prepare_thread()
     seeds, rates = SHAPES[members]
@@ -42,7 +43,7 @@ def measure(members: int, optimizer: str, batch_size: int) -> dict[str, float]:
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     with torch.inference_mode():
-        population = Population(settings, examples.n_features, examples.n_classes)
+        population = Population(settings, examples.image_shape, examples.n_classes)
         for epoch in range(1, 6 if members <= 24 else 2):
             started = time.perf_counter()
             population.train_epoch(examples, epoch)

@@ -32,7 +32,8 @@ from benchmarks.harness import (
 )
 from retroprop.data.minibatches import epoch_order
 from retroprop.studies.worker import prepare_thread
-from retroprop.training.populations import Examples, Population, PopulationSettings
+from retroprop.training.learners import PopulationSettings
+from retroprop.training.populations import Examples, Population
 
 
 def ours_s(examples: Examples) -> float:
@@ -48,7 +49,7 @@ def ours_s(examples: Examples) -> float:
                     seeds=SEEDS,
                     gradient="sum",
                 )
-                population = Population(settings, examples.n_features, examples.n_classes)
+                population = Population(settings, examples.image_shape, examples.n_classes)
                 started = time.perf_counter()
                 population.train_epoch(examples, 1)
                 total += time.perf_counter() - started

@@ -29,7 +29,7 @@ def test_every_study_of_the_catalog_is_valid_and_named_as_its_file():
         ("grid.batch_size=[60000]", "batch_size 60000 is larger than the 54000 training examples"),
         ("grid.batch_size=[0]", "grid.batch_size.0 must be greater than or equal to 1, and got 0"),
         ("grid.batch_size=[2.5]", "grid.batch_size.0 must be a valid integer, and got 2.5"),
-        ('grid.optimizer=["adma"]', "unknown optimizer 'adma'. Did you mean 'adam'?"),
+        ('grid.optimizer=["adma"]', "unknown optimizer 'adma'. Did you mean 'adam' or 'adamw'?"),
         ("grid.learning_rate=[0.1, 0.1]", "grid.learning_rate lists a value twice"),
         ("grid.learning_rate=[inf]", "grid.learning_rate.0 must be a finite number, and got inf"),
         ("grid.learning_rate=[nan]", "grid.learning_rate.0 must be"),

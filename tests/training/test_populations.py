@@ -2,29 +2,15 @@
 
 import pytest
 import torch
+from four_classes import SHAPE, make_examples
 
 from retroprop.data.minibatches import epoch_order
 from retroprop.errors import UserError
-from retroprop.training.populations import (
-    Evaluation,
-    Examples,
-    Population,
-    PopulationSettings,
-    evaluate,
-)
+from retroprop.training.learners import PopulationSettings
+from retroprop.training.populations import Evaluation, Population
 from retroprop.training.trajectories import Trajectory
 
 RATES, SEEDS = (0.3, 0.03, 0.003), (0, 5)
-
-
-def make_examples(n=230, seed=0):
-    """Four classes of noisy images that a linear model can learn in part."""
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.randint(0, 4, (n,), generator=generator)
-    images = torch.randint(0, 90, (n, 36), generator=generator)
-    images[torch.arange(n), labels] += 150
-    images[:, 30:] = 0  # pixels that are always black, as in the real images
-    return Examples(images=images.to(torch.uint8), labels=labels, n_classes=4)
 
 
 def settings(**changes):
@@ -53,7 +39,7 @@ def test_a_population_equals_separate_runs(optimizer, batch_size, gradient, prec
     for i, seed in enumerate(SEEDS):
         for j, rate in enumerate(RATES):
             alone = trained(settings(**common, seeds=(seed,), learning_rates=(rate,)))
-            W, expected = together.model.W[i, j], alone.model.W[0, 0]
+            W, expected = together.parameters["W"][i, j], alone.parameters["W"][0, 0]
             assert float((W - expected).norm() / expected.norm()) < tolerance
 
 
@@ -65,8 +51,8 @@ def test_training_equals_autograd_on_the_same_minibatches(optimizer, batch_size)
     chosen = settings(
         optimizer=optimizer, batch_size=batch_size, seeds=(seed,), learning_rates=(rate,)
     )
-    population = Population(chosen, examples.n_features, examples.n_classes)
-    W = population.model.W[0, 0].clone().requires_grad_()
+    population = Population(chosen, examples.image_shape, examples.n_classes)
+    W = population.parameters["W"][0, 0].clone().requires_grad_()
     torch_optimizer = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer]([W], lr=rate)
     x = torch.cat((examples.images.double() / 255, torch.ones(len(examples), 1)), 1)
     for indices in epoch_order(len(examples), seed=seed, epoch=1).split(batch_size):
@@ -75,7 +61,7 @@ def test_training_equals_autograd_on_the_same_minibatches(optimizer, batch_size)
         loss.backward()
         torch_optimizer.step()
     population.train_epoch(examples, 1)
-    difference = (population.model.W[0, 0] - W.detach()).norm() / W.detach().norm()
+    difference = (population.parameters["W"][0, 0] - W.detach()).norm() / W.detach().norm()
     assert float(difference) < 1e-12
 
 
@@ -83,16 +69,18 @@ def test_a_member_that_diverges_is_marked_and_never_touches_the_others(tmp_path)
     examples = make_examples()
     calm = Trajectory(settings(learning_rates=(0.1, 0.01)), examples, examples)
     wild = Trajectory(settings(learning_rates=(0.1, 0.01)), examples, examples)
-    wild.population.model.W[0, 1, 3, 2] = torch.inf
+    wild.population.parameters["W"][0, 1, 3, 2] = torch.inf
     for _ in range(3):
         calm.advance()
         wild.advance()
     assert wild.diverged_epoch.tolist() == [[-1, 0], [-1, -1]]
     assert wild.best_epoch[0, 1] == -1
     others = torch.tensor([[True, False], [True, True]])
-    assert torch.equal(wild.population.model.W[others], calm.population.model.W[others])
+    assert torch.equal(
+        wild.population.parameters["W"][others], calm.population.parameters["W"][others]
+    )
     assert torch.equal(wild.best_accuracy[others], calm.best_accuracy[others])
-    assert not wild.population.model.W[0, 1].isfinite().all()
+    assert not wild.population.parameters["W"][0, 1].isfinite().all()
 
 
 def test_a_huge_learning_rate_diverges_and_is_noticed_in_its_epoch():
@@ -121,9 +109,10 @@ def test_resuming_matches_an_uninterrupted_run_bit_for_bit(tmp_path, optimizer):
     for _ in range(2):
         result = second.advance()
     assert result.epoch == expected.epoch == 4
-    assert torch.equal(second.population.model.W, whole.population.model.W)
+    assert torch.equal(second.population.parameters["W"], whole.population.parameters["W"])
     assert torch.equal(result.validation.loss, expected.validation.loss)
-    for name in ("best_W", "best_epoch", "best_accuracy", "best_loss", "diverged_epoch"):
+    assert torch.equal(second.best["W"], whole.best["W"])
+    for name in ("best_epoch", "best_accuracy", "best_loss", "diverged_epoch"):
         assert torch.equal(getattr(second, name), getattr(whole, name)), name
 
 
@@ -139,7 +128,9 @@ def test_the_best_parameters_are_a_copy_of_the_epoch_with_the_best_validation_ac
     assert torch.equal(trajectory.best_epoch, history.max(0).indices)
     assert (trajectory.best_epoch < 5).any()  # a later epoch was worse: a reference would show it
     for i in range(len(SEEDS)):
-        again = evaluate(model_of(trajectory.best_W[i, 0]), validation)
+        best = {"W": trajectory.best["W"][i : i + 1, :1]}
+        alone = settings(optimizer="sgd", learning_rates=(5.0,), seeds=SEEDS[i : i + 1])
+        again = Population(alone, SHAPE, 4, best).evaluate(validation)
         assert float(again.accuracy) == float(trajectory.best_accuracy[i, 0])
 
 
@@ -150,14 +141,14 @@ def test_evaluation_equals_torch_on_the_whole_set():
     x = torch.cat((examples.images.double() / 255, torch.ones(len(examples), 1)), 1)
     for i in range(len(SEEDS)):
         for j in range(len(RATES)):
-            z = x @ population.model.W[i, j]
+            z = x @ population.parameters["W"][i, j]
             loss = torch.nn.functional.cross_entropy(z, examples.labels)
             torch.testing.assert_close(result.loss[i, j], loss, rtol=1e-12, atol=0)
             assert result.accuracy[i, j] == (z.argmax(1) == examples.labels).double().mean()
 
 
 def test_untrained_models_of_one_seed_are_the_same_at_every_learning_rate():
-    W = Population(settings(), 36, 4).model.W
+    W = Population(settings(), SHAPE, 4).parameters["W"]
     assert torch.equal(W[:, 0], W[:, 2])
     assert not torch.equal(W[0], W[1])
 
@@ -182,7 +173,7 @@ def test_stopping_between_steps_leaves_the_examples_that_were_visited_counted():
         if len(visited) == 3:
             raise StopHere
 
-    population = Population(settings(), 36, 4)
+    population = Population(settings(), SHAPE, 4)
     with pytest.raises(StopHere):
         population.train_epoch(make_examples(), 1, on_step=on_step)
     assert visited == [20, 20, 20]
@@ -217,14 +208,8 @@ def test_a_truncated_checkpoint_is_refused_and_a_missing_one_named(tmp_path):
 
 def trained(chosen, examples=None):
     examples = examples or make_examples()
-    population = Population(chosen, examples.n_features, examples.n_classes)
+    population = Population(chosen, examples.image_shape, examples.n_classes)
     for epoch in (1, 2):
         population.train_epoch(examples, epoch)
     assert isinstance(population.evaluate(examples), Evaluation)
     return population
-
-
-def model_of(W):
-    from retroprop.byhand.softmax_regression import SoftmaxRegression
-
-    return SoftmaxRegression(W)

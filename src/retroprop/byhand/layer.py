@@ -55,6 +55,16 @@ class Layer(Protocol):
         ...
 
 
+@runtime_checkable
+class Buffered(Protocol):
+    """A layer with state that no gradient reaches, such as running means."""
+
+    @property
+    def buffers(self) -> dict[str, Tensor]:
+        """The state by name; training updates it in place."""
+        ...
+
+
 class Sequential:
     """Layers one after the other, by name; the parameters are named "layer.parameter"."""
 
@@ -69,6 +79,16 @@ class Sequential:
             f"{name}.{key}": value
             for name, layer in self.layers.items()
             for key, value in layer.parameters.items()
+        }
+
+    @property
+    def buffers(self) -> dict[str, Tensor]:
+        """The buffers of all layers that have some, "layer.buffer"."""
+        return {
+            f"{name}.{key}": value
+            for name, layer in self.layers.items()
+            if isinstance(layer, Buffered)
+            for key, value in layer.buffers.items()
         }
 
     def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
@@ -149,3 +169,14 @@ class Flatten:
     def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
         """dx = dy, in the shape of x."""
         return dy.reshape(saved), {}
+
+
+def below(parameters: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The parameters of the layer called `name`, by the names that the layer itself uses.
+
+    >>> from torch import tensor
+    >>> below({"conv1.W": tensor([1.0]), "bn1.beta": tensor([0.0])}, "conv1")
+    {'W': tensor([1.])}
+    """
+    prefix = f"{name}."
+    return {k.removeprefix(prefix): v for k, v in parameters.items() if k.startswith(prefix)}

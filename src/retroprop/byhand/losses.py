@@ -145,3 +145,20 @@ def clamped_cross_entropy_gradient(
     """dp = −t / p where the clamp does nothing, and 0 where it holds p fixed."""
     inside = (p >= epsilon) & (p <= 1 - epsilon)
     return torch.where(inside, -targets / p, torch.zeros_like(p))
+
+
+def squared_error_and_hits(
+    z: Float[Tensor, "*population batch classes"], labels: Int[Tensor, "batch"]
+) -> tuple[Float[Tensor, "*population"], Int[Tensor, "*population"]]:
+    """Summed squared error against one-hot labels, and the number of hits.
+
+    L = Σ_b ½ Σ_k (z_bk − t_bk)², and with one-hot t that is ½ Σ_k z_bk² − z_b,y + ½. A hit is an
+    example whose largest output is the label's.
+
+    Args:
+        z: Linear outputs.
+        labels: Class indices in [0, classes).
+    """
+    of_label = z.gather(-1, labels.unsqueeze(-1).expand(*z.shape[:-1], 1)).squeeze(-1)
+    loss = z.square().sum(-1).mul_(0.5).sub_(of_label).add_(0.5)
+    return loss.sum(-1, dtype=torch.float64), (z.argmax(-1) == labels).sum(-1)

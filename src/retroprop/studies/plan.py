@@ -9,6 +9,7 @@ study gives the same numbers bit for bit wherever it is run.
 """
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -66,12 +67,11 @@ class Plan:
 def plan_study(study: Study) -> Plan:
     """Group the cells of a study into populations."""
     varied = study.grid.varied()
-    defaults = study.training.model_dump()
     groups: dict[str, list[NewRun]] = {}
     positions = itertools.count()
     for values in itertools.product(*varied.values()):
         cell = dict(zip(varied, values, strict=True))
-        settings = defaults | cell
+        settings = study.settings(cell)
         population = _population_name(settings, varied)
         for seed in study.seeds:
             run = NewRun(
@@ -117,15 +117,32 @@ def _planned(study: Study, name: str, runs: list[NewRun]) -> PlannedPopulation:
 def _predict(study: Study, settings: Mapping[str, Any], seeds: int, rates: int) -> float:
     info = CATALOG[study.dataset]
     n_train = training_size(info.n_train, study.split.validation)
-    pixels = 1
-    for side in info.image_shape:
-        pixels *= side
-    weights = (pixels + 1) * len(info.classes) * seeds * rates
+    pixels = math.prod(info.image_shape)
+    members = seeds * rates
+    weights, products, layers = _size(settings, pixels, len(info.classes))
     steps = n_train / settings["batch_size"]
-    passes = 1.0 if settings["optimizer"] == "adam" else 0.2 if settings["batch_size"] > 1 else 0.0
-    per_step = _SECONDS_PER_STEP + weights * passes * _SECONDS_PER_ADAM_VALUE
-    train_s = steps * per_step + n_train * (
-        4 * weights * _SECONDS_PER_FLOP + seeds * pixels * _SECONDS_PER_PIXEL
+    adaptive = settings["optimizer"] in ("adam", "adamw", "adagrad")
+    online = settings["batch_size"] == 1 and not adaptive  # in blocks, hardly visiting the weights
+    passes = 1.0 if adaptive else 0.0 if online else 0.2
+    calls = members if settings["derivation"] == "autograd" else 1
+    per_step = calls * layers * _SECONDS_PER_STEP + members * weights * passes * (
+        _SECONDS_PER_ADAM_VALUE
     )
-    evaluate_s = info.n_train * (2 * weights * _SECONDS_PER_FLOP + pixels * _SECONDS_PER_PIXEL)
+    train_s = steps * per_step + n_train * (
+        6 * members * products * _SECONDS_PER_FLOP + seeds * pixels * _SECONDS_PER_PIXEL
+    )
+    evaluate_s = info.n_train * (
+        2 * members * products * _SECONDS_PER_FLOP + pixels * _SECONDS_PER_PIXEL
+    )
     return study.epochs * train_s + (study.epochs + 1) * evaluate_s
+
+
+def _size(settings: Mapping[str, Any], pixels: int, classes: int) -> tuple[int, int, int]:
+    """Weights of one model, multiplications for one example, and layers, roughly."""
+    if settings["kind"] in ("softmax-regression", "perceptron"):
+        return pixels * classes, pixels * classes, 1
+    if settings["kind"] == "cnn":
+        return 300_000, 2_500_000, 20
+    sizes = (pixels, *(settings["width"],) * settings["depth"], classes)
+    weights = sum(a * b for a, b in itertools.pairwise(sizes))
+    return weights, weights, len(sizes)

@@ -7,6 +7,7 @@ not varied stands in `[training]` or has its default.
 
 import hashlib
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Sequence
 from importlib import resources
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -27,8 +29,24 @@ from retroprop.data.splits import training_size
 from retroprop.errors import UserError, did_you_mean
 
 DATASETS = tuple(CATALOG)
-MODEL_KINDS = ("softmax-regression",)
-OPTIMIZER_NAMES = ("sgd", "adam")
+OPTIMIZER_NAMES = ("sgd", "momentum", "adagrad", "adam", "adamw")
+ACTIVATION_NAMES = ("relu", "sigmoid", "tanh", "gelu")
+
+# What a kind of model can be given, beside what every model has.
+OF_EVERY_KIND = ("optimizer", "learning_rate", "batch_size", "initial_scale", "derivation")
+OF_KIND = {
+    "softmax-regression": ("initial_sign",),
+    "perceptron": ("initial_sign",),
+    "shallow": ("initial_sign", "width"),
+    "mlp": ("initial_sign", "depth", "width", "activation", "output"),
+    "cnn": ("kernel_size", "activation"),
+}
+# What a kind of model always has.
+FIXED = {
+    "perceptron": {"output": "linear"},
+    "shallow": {"depth": 1, "activation": "sigmoid", "output": "linear"},
+}
+MODEL_KINDS = tuple(OF_KIND)
 VALUES = (
     "best_validation_accuracy",
     "best_validation_loss",
@@ -42,7 +60,37 @@ FIGURES = ("loss-curves", "accuracy-curves", "curves-by-setting", "effect-of-set
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 BatchSize = Annotated[int, Field(ge=1)]
-InitialScale = Annotated[float, Field(ge=0, le=1e3, allow_inf_nan=False)]
+Sign = Literal["both", "positive", "negative"]
+Depth = Annotated[int, Field(ge=0, le=1000)]
+Width = Annotated[int, Field(ge=1, le=100_000)]
+KernelSize = Annotated[int, Field(ge=1, le=64)]
+Output = Literal["softmax", "linear"]
+Derivation = Literal["by-hand", "autograd"]
+Precision = Literal["float32", "float64", "bfloat16"]
+
+
+def _check_scale(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value == "auto" or (is_number and 0 <= value <= 1e3):
+        return value
+    raise ValueError(f'expected a number from 0 to 1000, or "auto" (by fan-in), and got {value!r}')
+
+
+def _check_rates(value: Any) -> Any:
+    for name, rate in value.items() if isinstance(value, dict) else [(None, value)]:
+        if name is not None:
+            _one_of(name, OPTIMIZER_NAMES, "optimizer")
+        is_number = isinstance(rate, int | float) and not isinstance(rate, bool)
+        if not is_number or not 0 < rate < math.inf:
+            raise ValueError(
+                "expected a number greater than 0, or a table with one for each optimizer such as "
+                f"{{ sgd = 0.1, adam = 0.001 }}, and got {value!r}"
+            )
+    return value
+
+
+InitialScale = Annotated[Any, AfterValidator(_check_scale)]
+LearningRates = Annotated[Any, AfterValidator(_check_rates)]
 
 
 class _Strict(BaseModel):
@@ -67,7 +115,7 @@ class Model(_Strict):
     """The kind of model and how its gradient is obtained."""
 
     kind: str = "softmax-regression"
-    derivation: Literal["by-hand"] = "by-hand"
+    derivation: Derivation = "by-hand"
 
     @field_validator("kind")
     @classmethod
@@ -76,19 +124,40 @@ class Model(_Strict):
 
 
 class Training(_Strict):
-    """The hyperparameters that are not varied."""
+    """The hyperparameters that are not varied.
+
+    `learning_rate` is a number, or a table with one for each optimizer. `initial_scale` is the
+    standard deviation of the initial weights, or "auto" (by fan-in: He before ReLU and GELU, LeCun
+    otherwise), which is also what networks have when it is left out; linear models then have 0.01.
+    """
 
     optimizer: str = "sgd"
-    learning_rate: LearningRate = 0.01
+    learning_rate: LearningRates = 0.01
     batch_size: BatchSize = 100
-    initial_scale: InitialScale = 0.01
+    initial_scale: InitialScale = None
+    initial_sign: Sign = "both"
+    depth: Depth = 1
+    width: Width = 100
+    activation: str = "relu"
+    output: Output = "softmax"
+    kernel_size: KernelSize = 3
     gradient: Literal["mean", "sum"] = "mean"
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Precision = "float32"
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _short_precision(cls, name: Any) -> Any:
+        return {"bf16": "bfloat16", "fp32": "float32", "fp64": "float64"}.get(name, name)
 
     @field_validator("optimizer")
     @classmethod
     def _known_optimizer(cls, name: str) -> str:
         return _one_of(name, OPTIMIZER_NAMES, "optimizer")
+
+    @field_validator("activation")
+    @classmethod
+    def _known_activation(cls, name: str) -> str:
+        return _one_of(name, ACTIVATION_NAMES, "activation")
 
 
 class Grid(_Strict):
@@ -98,12 +167,26 @@ class Grid(_Strict):
     learning_rate: list[LearningRate] | None = Field(default=None, min_length=1)
     batch_size: list[BatchSize] | None = Field(default=None, min_length=1)
     initial_scale: list[InitialScale] | None = Field(default=None, min_length=1)
+    initial_sign: list[Sign] | None = Field(default=None, min_length=1)
+    depth: list[Depth] | None = Field(default=None, min_length=1)
+    width: list[Width] | None = Field(default=None, min_length=1)
+    activation: list[str] | None = Field(default=None, min_length=1)
+    output: list[Output] | None = Field(default=None, min_length=1)
+    kernel_size: list[KernelSize] | None = Field(default=None, min_length=1)
+    derivation: list[Derivation] | None = Field(default=None, min_length=1)
 
     @field_validator("optimizer")
     @classmethod
     def _known_optimizers(cls, names: list[str] | None) -> list[str] | None:
         for name in names or ():
             _one_of(name, OPTIMIZER_NAMES, "optimizer")
+        return names
+
+    @field_validator("activation")
+    @classmethod
+    def _known_activations(cls, names: list[str] | None) -> list[str] | None:
+        for name in names or ():
+            _one_of(name, ACTIVATION_NAMES, "activation")
         return names
 
     @model_validator(mode="after")
@@ -196,6 +279,7 @@ class Study(_Strict):
                 wanted.append(("report.tables.split_by", table.split_by))
         for where, key in wanted:
             _one_of(key, known, f"grid key in {where}")
+        self._check_kind()
         info = CATALOG[self.dataset]
         n_train = training_size(info.n_train, self.split.validation)
         for size in self.grid.batch_size or [self.training.batch_size]:
@@ -205,6 +289,50 @@ class Study(_Strict):
                     f"{self.dataset}; use at most {n_train}"
                 )
         return self
+
+    def _check_kind(self) -> None:
+        """Every setting must apply to the kind of model, and every combination must exist."""
+        kind, training = self.model.kind, self.training
+        known = OF_EVERY_KIND + OF_KIND[kind]
+        given = training.model_fields_set - {"gradient", "precision"}
+        for place, keys in (("grid", self.grid.varied()), ("training", given)):
+            for key in keys:
+                if key not in known:
+                    raise ValueError(
+                        f"{place}.{key} does not apply to a {kind}; it has {', '.join(known)}"
+                    )
+        rates = training.learning_rate
+        if isinstance(rates, dict) and self.grid.learning_rate is None:
+            missing = set(self.grid.optimizer or [training.optimizer]) - set(rates)
+            if missing:
+                raise ValueError(
+                    f"training.learning_rate has no value for {', '.join(sorted(missing))}; add one"
+                )
+        if training.precision == "bfloat16" and (
+            kind not in ("mlp", "shallow")
+            or "autograd" in (self.grid.derivation or [self.model.derivation])
+        ):
+            raise ValueError(
+                "precision bfloat16 is for networks of kind mlp or shallow, derived by hand; use "
+                "float32 here"
+            )
+        if kind == "cnn":
+            for size in self.grid.kernel_size or [training.kernel_size]:
+                _check_kernel(size, CATALOG[self.dataset].image_shape)
+
+    def settings(self, cell: dict[str, Any]) -> dict[str, Any]:
+        """Everything that fixes the training of a cell of the grid, by name."""
+        training = self.training.model_dump()
+        every = training | {"derivation": self.model.derivation} | FIXED.get(self.model.kind, {})
+        chosen = every | cell
+        if isinstance(chosen["learning_rate"], dict):
+            chosen["learning_rate"] = chosen["learning_rate"][chosen["optimizer"]]
+        if chosen["initial_scale"] is None:
+            linear = self.model.kind in ("softmax-regression", "perceptron")
+            chosen["initial_scale"] = 0.01 if linear else "auto"
+        kept = {*OF_EVERY_KIND, *OF_KIND[self.model.kind], *FIXED.get(self.model.kind, {})}
+        kept |= {"gradient", "precision"}
+        return {"kind": self.model.kind} | {k: v for k, v in chosen.items() if k in kept}
 
     @property
     def fingerprint(self) -> str:
@@ -319,6 +447,19 @@ def _one_of(word: str, known: Iterable[str], what: str) -> str:
     return word
 
 
+def _check_kernel(size: int, image_shape: tuple[int, ...]) -> None:
+    """Three convolutions with two halvings between them must leave at least one pixel."""
+    side = min(image_shape[:2])
+    left = side
+    for layer in range(3):
+        left = (left if layer == 0 else left // 2) - size + 1
+        if left < 1:
+            raise ValueError(
+                f"kernel_size {size} leaves nothing of a {side} × {side} image after "
+                f"{layer + 1} convolutions; use a smaller one"
+            )
+
+
 def _explain(source: str, error: ValidationError) -> str:
     """All problems of a study file, one line each, in our words rather than the library's."""
     lines = []
@@ -331,7 +472,8 @@ def _explain(source: str, error: ValidationError) -> str:
         elif problem["type"] == "missing":
             lines.append(f"{key} is missing; add it to the file")
         elif problem["type"] == "value_error":
-            lines.append(f"{key}: {problem.get('ctx', {}).get('error')}")
+            place = f"{key}: " if problem["loc"] else ""
+            lines.append(f"{place}{problem.get('ctx', {}).get('error')}")
         elif problem["type"] == "too_short":
             lines.append(f"{key} is an empty list; give at least one value")
         else:

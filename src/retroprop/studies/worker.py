@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 
-from retroprop.byhand.softmax_regression import SoftmaxRegression
 from retroprop.data import load
 from retroprop.data.splits import train_validation_split
 from retroprop.errors import Interrupted, UserError
@@ -36,12 +35,9 @@ from retroprop.studies.plan import PlannedPopulation
 from retroprop.studies.records import EpochRecord, Records, RunUpdate
 from retroprop.studies.schema import Study
 from retroprop.training.checkpoints import load_tensors
-from retroprop.training.populations import (
-    PopulationSettings,
-    evaluate,
-    examples_from,
-)
-from retroprop.training.trajectories import EpochResult, Trajectory, member_name
+from retroprop.training.learners import PopulationSettings
+from retroprop.training.populations import Population, examples_from
+from retroprop.training.trajectories import EpochResult, Trajectory, member_parameters
 
 
 def main(
@@ -111,10 +107,13 @@ class Worker:
 
     def do(self, job: TrainJob | TestJob) -> None:
         """Do one job."""
-        with torch.inference_mode():
-            if isinstance(job, TrainJob):
+        if isinstance(job, TrainJob):
+            by_hand = job.population.settings["derivation"] == "by-hand"
+            # tensors of inference mode save a little time, and cannot be derived automatically
+            with torch.inference_mode() if by_hand else torch.no_grad():
                 self._train(job)
-            else:
+        else:
+            with torch.no_grad():
                 self._test(job)
 
     def _train(self, job: TrainJob) -> None:
@@ -162,8 +161,14 @@ class Worker:
         for run in job.runs:
             path = self.checkpoints / job.study_run_id / run.population / "best.safetensors"
             members = load_tensors(path, about=f"{job.study_run_id} {run.population}")
-            W = members[member_name(run.seed, run.settings["learning_rate"])]
-            result = evaluate(SoftmaxRegression(W), test)
+            settings = PopulationSettings(
+                seeds=(run.seed,),
+                learning_rates=(run.settings["learning_rate"],),
+                **{key: v for key, v in run.settings.items() if key != "learning_rate"},
+            )
+            parameters = member_parameters(members, run.seed, run.settings["learning_rate"])
+            model = Population(settings, test.image_shape, test.n_classes, parameters)
+            result = model.evaluate(test)
             self.records.set_test(run.id, accuracy=float(result.accuracy), loss=float(result.loss))
 
 

@@ -7,22 +7,16 @@ loaded again continues with the same numbers, bit for bit.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from retroprop.byhand.softmax_regression import SoftmaxRegression
 from retroprop.training.checkpoints import load_tensors, save_tensors
-from retroprop.training.populations import (
-    Evaluation,
-    Examples,
-    Population,
-    PopulationSettings,
-    evaluate,
-)
+from retroprop.training.learners import PopulationSettings
+from retroprop.training.populations import Evaluation, Examples, Population
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +35,7 @@ class Trajectory:
 
     Attributes:
         epoch: The last finished epoch; -1 before the untrained models were evaluated.
-        best_W: (seeds, rates, features + 1, classes), the parameters of each member's best epoch.
+        best: By name, each (seeds, rates, …), the parameters of each member's best epoch.
         best_epoch, best_accuracy, best_loss: (seeds, rates), on the validation set.
         diverged_epoch: (seeds, rates), the epoch after which a member's numbers were no longer
             finite, or -1.
@@ -50,10 +44,10 @@ class Trajectory:
     def __init__(self, settings: PopulationSettings, train: Examples, validation: Examples) -> None:
         """Prepare the untrained population."""
         self.settings, self.train, self.validation = settings, train, validation
-        self.population = Population(settings, train.n_features, train.n_classes)
+        self.population = Population(settings, train.image_shape, train.n_classes)
         shape = self.population.shape
         self.epoch = -1
-        self.best_W = torch.zeros_like(self.population.model.W)
+        self.best = {name: torch.zeros_like(t) for name, t in self.population.parameters.items()}
         self.best_epoch = torch.full(shape, -1)
         self.best_accuracy = torch.full(shape, -1.0, dtype=torch.float64)
         self.best_loss = torch.full(shape, torch.inf, dtype=torch.float64)
@@ -84,7 +78,7 @@ class Trajectory:
 
     def save(self, path: Path, *, about: str) -> None:
         """Write everything that continuing needs."""
-        tensors = {f"optimizer.{k}": v for k, v in self.population.optimizer.state().items()}
+        tensors = {f"optimizer.{k}": v for k, v in self.population.learner.state().items()}
         save_tensors(path, {**self._own_tensors(), **tensors}, about=about)
 
     def load(self, path: Path, *, about: str) -> None:
@@ -103,32 +97,28 @@ class Trajectory:
         own = self._own_tensors()
         for name, tensor in tensors.items():
             own[name].copy_(tensor)
-        self.population.optimizer.load_state(optimizer)
+        self.population.learner.load_state(optimizer)
 
     def save_best(self, path: Path, *, about: str) -> None:
-        """Write the best parameters of each member, by the name that `member_name` gives."""
+        """Write the best parameters of each member, as `member_parameters` reads them."""
         members = {
-            member_name(seed, rate): self.best_W[i, j]
+            f"{member_name(seed, rate)}/{name}": tensor[i, j]
             for i, seed in enumerate(self.settings.seeds)
             for j, rate in enumerate(self.settings.learning_rates)
+            for name, tensor in self.best.items()
         }
         save_tensors(path, members, about=about)
 
     def _evaluate(self, examples: Examples) -> Evaluation:
         if self.epoch >= 0:
             return self.population.evaluate(examples)
-        # untrained: all learning rates of a seed have the same weights
-        result = evaluate(SoftmaxRegression(self.population.model.W[:, :1]), examples)
-        shape = self.population.shape
-        return Evaluation(
-            loss=result.loss.expand(shape).clone(), accuracy=result.accuracy.expand(shape).clone()
-        )
+        return self.population.evaluate_untrained(examples)
 
     def _own_tensors(self) -> dict[str, Tensor]:
         return {
             "epoch": torch.tensor(self.epoch),
-            "W": self.population.model.W,
-            "best_W": self.best_W,
+            **{f"parameter.{name}": t for name, t in self.population.parameters.items()},
+            **{f"best.{name}": t for name, t in self.best.items()},
             "best_epoch": self.best_epoch,
             "best_accuracy": self.best_accuracy,
             "best_loss": self.best_loss,
@@ -136,13 +126,15 @@ class Trajectory:
         }
 
     def _keep_best(self, epoch: int, train: Evaluation, validation: Evaluation) -> None:
-        W = self.population.model.W
-        finite = torch.isfinite(W).flatten(2).all(-1)
-        finite &= torch.isfinite(train.loss) & torch.isfinite(validation.loss)
+        parameters = self.population.parameters
+        finite = torch.isfinite(train.loss) & torch.isfinite(validation.loss)
+        for tensor in parameters.values():
+            finite &= torch.isfinite(tensor).flatten(2).all(-1)
         self.diverged_epoch[~finite & (self.diverged_epoch < 0)] = epoch
         alive = self.diverged_epoch < 0
         better = alive & (validation.accuracy > self.best_accuracy)
-        self.best_W[better] = W[better]
+        for name, tensor in parameters.items():
+            self.best[name][better] = tensor[better]
         self.best_epoch[better] = epoch
         self.best_accuracy[better] = validation.accuracy[better]
         self.best_loss[better] = validation.loss[better]
@@ -155,3 +147,18 @@ def member_name(seed: int, learning_rate: float) -> str:
     'seed=0,learning_rate=0.1'
     """
     return f"seed={seed},learning_rate={learning_rate!r}"
+
+
+def member_parameters(
+    tensors: Mapping[str, Tensor], seed: int, learning_rate: float
+) -> dict[str, Tensor]:
+    """The parameters of one member, by name, among those that `Trajectory.save_best` wrote.
+
+    Each has the two population axes of its member, of size 1.
+    """
+    prefix = f"{member_name(seed, learning_rate)}/"
+    return {
+        name.removeprefix(prefix): tensor[None, None]
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

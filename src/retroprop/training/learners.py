@@ -1,0 +1,284 @@
+"""What a population trains: a kind of model with its optimizer, for seeds × learning rates.
+
+A `Learner` holds the parameters of all members, (seeds, rates, …), and knows how to compute their
+outputs and how to learn from one minibatch. There is one for each family of by-hand models, and one
+in `autograd` that trains the same models by automatic differentiation. A learner with a batch size
+of one takes blocks of examples where its model has an exact shortcut.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from retroprop.byhand.block import spread_over
+from retroprop.byhand.block_steps import block_size, train_network_in_blocks
+from retroprop.byhand.mlp import MLP, initial_parameters
+from retroprop.byhand.online import BLOCK, train_one_by_one
+from retroprop.byhand.optimizers import OPTIMIZERS, SGD, LearningRate, Optimizer
+from retroprop.byhand.perceptron import Perceptron
+from retroprop.byhand.softmax_regression import Reduction, SoftmaxRegression, initial_weights
+
+_SMALL = 25
+"""Up to this batch size, blocks of steps of gradient descent are faster than one by one."""
+
+Layout = Literal["augmented", "rows", "images"]
+"""Inputs as x̃ = [x, 1], as rows of pixels, or as images (channels, height, width)."""
+
+Loss = Literal["cross-entropy", "squared-error"]
+
+PRECISIONS = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bfloat16": torch.float32,  # of the parameters; the products are in bfloat16
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PopulationSettings:
+    """What fixes a population. Its members are seeds × learning rates.
+
+    `gradient` says whether the gradient of a minibatch is the mean or the sum over its examples.
+    `initial_scale` is the standard deviation of the initial weights, or "auto" (by fan-in); with
+    `initial_sign` they are made all positive or all negative. `depth` and `width` are the number
+    of hidden layers and the units in each; they, `activation` and `output` are for networks.
+    """
+
+    optimizer: str
+    batch_size: int
+    learning_rates: tuple[float, ...]
+    seeds: tuple[int, ...]
+    kind: str = "softmax-regression"
+    derivation: Literal["by-hand", "autograd"] = "by-hand"
+    gradient: Reduction = "mean"
+    initial_scale: float | Literal["auto"] = 0.01
+    initial_sign: Literal["both", "positive", "negative"] = "both"
+    precision: str = "float32"
+    depth: int = 1
+    width: int = 100
+    activation: str = "relu"
+    output: Literal["softmax", "linear"] = "softmax"
+    kernel_size: int = 3
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number type of the parameters."""
+        return PRECISIONS[self.precision]
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A population of models that can compute and learn.
+
+    Attributes:
+        layout: How the inputs come.
+        loss: What the outputs are measured by.
+        parameters: By name, each (seeds, rates, …).
+        examples_per_call: How many examples `learn` takes at most: a minibatch, or a block of
+            single examples.
+    """
+
+    layout: Layout
+    loss: Loss
+    parameters: dict[str, Tensor]
+    examples_per_call: int
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """(seeds, rates, batch, classes) for inputs of `layout`, shared or one set per seed."""
+        ...
+
+    def learn(self, x: Tensor, y: Tensor) -> None:
+        """Make one step, or one per example of a block; x (seeds, batch, …), y one-hot."""
+        ...
+
+    def export(self) -> None:
+        """Bring `parameters` up to date, where they are a copy."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """What the optimizer remembers."""
+        ...
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state` gave."""
+        ...
+
+
+class _ByHand:
+    """What the by-hand learners share: one optimizer of one tensor."""
+
+    optimizer: Optimizer
+
+    def export(self) -> None:
+        """Nothing to do: `parameters` are what is trained."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What the optimizer remembers."""
+        return self.optimizer.state()
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state` gave."""
+        self.optimizer.load_state(state)
+
+
+class LinearLearner(_ByHand):
+    """Softmax regression and the perceptron: one matrix W (seeds, rates, features + 1, classes)."""
+
+    layout: Layout = "augmented"
+
+    def __init__(self, settings: PopulationSettings, parameters: Mapping[str, Tensor]) -> None:
+        """Take the initial parameters of all members."""
+        self.settings = settings
+        perceptron = settings.kind == "perceptron"
+        self.loss: Loss = "squared-error" if perceptron else "cross-entropy"
+        self.model = (Perceptron if perceptron else SoftmaxRegression)(parameters["W"])
+        self.parameters = {"W": self.model.W}
+        rates = torch.tensor(settings.learning_rates, dtype=settings.dtype).view(-1, 1, 1)
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.W, rates)
+        known = ("sgd",) if perceptron else ("sgd", "adam")
+        self._shortcut = settings.batch_size == 1 and settings.optimizer in known
+        self.examples_per_call = BLOCK if self._shortcut else settings.batch_size
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """Logits, or the perceptron's outputs."""
+        if isinstance(self.model, Perceptron):
+            return self.model.outputs(x)
+        return self.model.logits(x)
+
+    def learn(self, x: Tensor, y: Tensor) -> None:
+        """One minibatch, or one block of single examples."""
+        if not self._shortcut:
+            y = y.unsqueeze(1)  # the same for all learning rates of a seed
+            dW = self.model.gradient(x, y, reduction=self.settings.gradient)
+            self.optimizer.step(self.model.W, dW)
+        elif isinstance(self.model, Perceptron):
+            self.model.train_one_by_one(x, y, self.optimizer.learning_rate)
+        else:
+            train_one_by_one(self.model.W, x, y, self.optimizer)  # pyright: ignore[reportArgumentType] - known optimizers only
+
+
+class NetworkLearner(_ByHand):
+    """Multilayer perceptrons by hand; all their parameters are one block of memory."""
+
+    layout: Layout = "rows"
+
+    def __init__(self, settings: PopulationSettings, parameters: Mapping[str, Tensor]) -> None:
+        """Take the initial parameters of all members."""
+        self.settings = settings
+        self.loss: Loss = "cross-entropy" if settings.output == "softmax" else "squared-error"
+        self.model = MLP(
+            parameters,
+            activation=settings.activation,
+            output=settings.output,
+            products=torch.bfloat16 if settings.precision == "bfloat16" else None,
+        )
+        self.parameters = self.model.parameters
+        rates = torch.tensor(settings.learning_rates, dtype=settings.dtype)
+        self.rates = rates.expand(self.model.population)
+        one = len(settings.learning_rates) == 1
+        # for descent: η as a number, or one for each member, before two axes of a minibatch
+        self._descent_rate = settings.learning_rates[0] if one else self.rates[..., None, None]
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.theta, self._rate())
+        self._shortcut = (
+            settings.batch_size <= _SMALL
+            and isinstance(self.optimizer, SGD)
+            and settings.depth > 0
+            and settings.precision != "bfloat16"
+        )
+        self.examples_per_call = (
+            block_size(settings.batch_size) if self._shortcut else settings.batch_size
+        )
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """Logits or linear outputs."""
+        return self.model.forward(x, training=False)[0].to(self.settings.dtype)
+
+    def learn(self, x: Tensor, y: Tensor) -> None:
+        """One minibatch, or one block of single examples."""
+        if self._shortcut:
+            train_network_in_blocks(
+                self.model,
+                x,
+                y,
+                self._descent_rate,
+                batch_size=self.settings.batch_size,
+                reduction=self.settings.gradient,
+            )
+            return
+        y, reduction = y.unsqueeze(1), self.settings.gradient
+        if isinstance(self.optimizer, SGD):
+            self.model.descend(x, y, self._descent_rate, reduction=reduction)
+        else:
+            dtheta = self.model.gradient(x, y, reduction=reduction)
+            self.optimizer.step(self.model.theta, dtheta)
+
+    def _rate(self) -> LearningRate:
+        """One number where all members have the same rate, else one for each value of θ."""
+        if len(self.settings.learning_rates) == 1:
+            return self.settings.learning_rates[0]
+        return spread_over(self.model.theta, self.model.shapes, self.rates)
+
+
+def make_learner(
+    settings: PopulationSettings,
+    image_shape: tuple[int, int, int],
+    n_classes: int,
+    parameters: Mapping[str, Tensor] | None = None,
+) -> Learner:
+    """The learner of a population, from given parameters or from those that its seeds draw.
+
+    Args:
+        settings: What fixes the population.
+        image_shape: (height, width, channels) of the images.
+        n_classes: How many classes there are.
+        parameters: By name, each (seeds, rates, …).
+    """
+    if parameters is None:
+        drawn = initial(settings, image_shape, n_classes)
+        rates = len(settings.learning_rates)
+        parameters = {
+            name: t.unsqueeze(1).expand(-1, rates, *(-1,) * (t.ndim - 1))
+            for name, t in drawn.items()
+        }
+    if settings.derivation == "autograd":
+        from retroprop.training.autograd import AutogradLearner
+
+        return AutogradLearner(settings, parameters, image_shape, n_classes)
+    learner: Any = LEARNERS[settings.kind]
+    return learner(settings, parameters)
+
+
+def initial(
+    settings: PopulationSettings, image_shape: tuple[int, int, int], n_classes: int
+) -> dict[str, Tensor]:
+    """The initial parameters by name, each (seeds, …): they depend on the seed alone."""
+    height, width, channels = image_shape
+    features = height * width * channels
+    if settings.kind in ("softmax-regression", "perceptron"):
+        scale = 0.01 if settings.initial_scale == "auto" else settings.initial_scale
+        W = initial_weights(
+            features, n_classes, seeds=settings.seeds, scale=scale, dtype=settings.dtype
+        )
+        if settings.initial_sign != "both":
+            W = W.abs() if settings.initial_sign == "positive" else -W.abs()
+        return {"W": W}
+    return initial_parameters(
+        features,
+        (settings.width,) * settings.depth,
+        n_classes,
+        seeds=settings.seeds,
+        activation=settings.activation,
+        scale=settings.initial_scale,
+        sign=settings.initial_sign,
+        dtype=settings.dtype,
+    )
+
+
+LEARNERS: dict[str, type[LinearLearner] | type[NetworkLearner]] = {
+    "softmax-regression": LinearLearner,
+    "perceptron": LinearLearner,
+    "shallow": NetworkLearner,
+    "mlp": NetworkLearner,
+}

@@ -1,0 +1,147 @@
+"""Populations of every kind: equal to separate runs, to autograd, to themselves when resumed."""
+
+import pytest
+import torch
+from four_classes import SHAPE, make_examples
+
+from retroprop.training.checkpoints import load_tensors
+from retroprop.training.learners import LEARNERS, PopulationSettings
+from retroprop.training.populations import Population
+from retroprop.training.trajectories import Trajectory, member_parameters
+
+RATES, SEEDS = (0.02, 0.005), (0, 5)  # larger ones make a chaotic map of rounding errors
+NETWORKS = {
+    "softmax-regression": {},
+    "perceptron": {"initial_sign": "negative"},
+    "shallow": {"width": 7, "depth": 1, "activation": "sigmoid", "output": "linear"},
+    "mlp": {"width": 6, "depth": 3, "activation": "tanh"},
+}
+KINDS = [
+    *NETWORKS.items(),
+    ("mlp", {"width": 5, "depth": 2, "activation": "relu", "output": "linear"}),
+    ("mlp", {"width": 5, "depth": 1, "activation": "gelu", "initial_scale": 0.3}),
+]
+each_kind = pytest.mark.parametrize(("kind", "shape"), KINDS)
+
+
+def settings(kind, shape, **changes):
+    values = {
+        "kind": kind,
+        "optimizer": "sgd",
+        "batch_size": 20,
+        "learning_rates": RATES,
+        "seeds": SEEDS,
+        "precision": "float64",
+        "initial_scale": "auto",
+    }
+    return PopulationSettings(**(values | shape | changes))
+
+
+def trained(chosen, examples, epochs=2):
+    population = Population(chosen, SHAPE, 4)
+    for epoch in range(1, epochs + 1):
+        with torch.no_grad():
+            population.train_epoch(examples, epoch)
+    return population
+
+
+def test_every_kind_of_model_is_tested_here():
+    assert set(NETWORKS) == set(LEARNERS)
+
+
+@each_kind
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adagrad", "adam", "adamw"])
+@pytest.mark.parametrize("batch_size", [1, 20, 64])
+def test_a_population_equals_separate_runs(kind, shape, optimizer, batch_size):
+    examples = make_examples(70)
+    common = {"optimizer": optimizer, "batch_size": batch_size}
+    together = trained(settings(kind, shape, **common), examples)
+    for i, seed in enumerate(SEEDS):
+        for j, rate in enumerate(RATES):
+            one = settings(kind, shape, **common, seeds=(seed,), learning_rates=(rate,))
+            alone = trained(one, examples)
+            for name, tensor in alone.parameters.items():
+                torch.testing.assert_close(
+                    together.parameters[name][i, j], tensor[0, 0], rtol=1e-9, atol=1e-11
+                )
+
+
+@each_kind
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adagrad", "adam", "adamw"])
+@pytest.mark.parametrize(("batch_size", "gradient"), [(1, "mean"), (20, "sum"), (64, "mean")])
+def test_by_hand_and_by_autograd_have_the_same_curves(kind, shape, optimizer, batch_size, gradient):
+    examples = make_examples(70)
+    common = {"optimizer": optimizer, "batch_size": batch_size, "gradient": gradient}
+    rates = (0.01, 0.002)
+    by_hand = Trajectory(settings(kind, shape, **common, learning_rates=rates), examples, examples)
+    by_autograd = Trajectory(
+        settings(kind, shape, **common, learning_rates=rates, derivation="autograd"),
+        examples,
+        examples,
+    )
+    for _ in range(3):
+        ours, theirs = by_hand.advance(), by_autograd.advance()
+        torch.testing.assert_close(ours.train.loss, theirs.train.loss, rtol=1e-10, atol=0)
+        assert torch.equal(ours.train.accuracy, theirs.train.accuracy)
+    assert (ours.train.loss.std() > 0).all()  # the members differ, so they were trained
+
+
+@each_kind
+@pytest.mark.parametrize("derivation", ["by-hand", "autograd"])
+@pytest.mark.parametrize("optimizer", ["momentum", "adamw"])
+def test_resuming_matches_an_uninterrupted_run(tmp_path, kind, shape, derivation, optimizer):
+    examples = make_examples()
+    chosen = settings(kind, shape, optimizer=optimizer, derivation=derivation)
+    whole, first = (Trajectory(chosen, examples, examples) for _ in range(2))
+    for _ in range(4):
+        expected = whole.advance()
+    for _ in range(2):
+        first.advance()
+    first.save(tmp_path / "state.safetensors", about="a test")
+    second = Trajectory(chosen, examples, examples)
+    second.load(tmp_path / "state.safetensors", about="a test")
+    for _ in range(2):
+        result = second.advance()
+    assert torch.equal(result.validation.loss, expected.validation.loss)
+    for name, tensor in whole.population.parameters.items():
+        assert torch.equal(second.population.parameters[name], tensor)
+        assert torch.equal(second.best[name], whole.best[name])
+
+
+@each_kind
+def test_the_best_parameters_of_a_member_are_read_back_as_a_model(tmp_path, kind, shape):
+    examples, path = make_examples(), tmp_path / "best.safetensors"
+    trajectory = Trajectory(settings(kind, shape), examples, examples)
+    for _ in range(3):
+        trajectory.advance()
+    trajectory.save_best(path, about="a test")
+    tensors = load_tensors(path, about="a test")
+    parameters = member_parameters(tensors, SEEDS[1], RATES[0])
+    one = settings(kind, shape, seeds=SEEDS[1:], learning_rates=RATES[:1])
+    result = Population(one, SHAPE, 4, parameters).evaluate(examples)
+    assert float(result.accuracy) == float(trajectory.best_accuracy[1, 0])
+    torch.testing.assert_close(result.loss[0, 0], trajectory.best_loss[1, 0])
+
+
+def test_products_in_bfloat16_stay_near_those_in_float32():
+    examples = make_examples(400)
+    shape = {"width": 32, "depth": 2}
+    results = {
+        precision: trained(settings("mlp", shape, precision=precision), examples, 4)
+        .evaluate(examples)
+        .loss
+        for precision in ("float32", "bfloat16")
+    }
+    assert not torch.equal(results["float32"], results["bfloat16"])
+    torch.testing.assert_close(results["bfloat16"], results["float32"], rtol=0.03, atol=0.01)
+
+
+def test_initial_weights_have_the_asked_sign_and_scale():
+    for sign, low, high in (("positive", 0, 9), ("negative", -9, 0)):
+        for kind in ("perceptron", "mlp"):
+            chosen = settings(kind, {}, initial_sign=sign, initial_scale=0.5)
+            tensors = Population(chosen, SHAPE, 4).parameters
+            W = next(tensor for name, tensor in tensors.items() if name.endswith("W"))
+            assert (low <= W).all()
+            assert (high >= W).all()
+            assert 0.3 < W.square().mean().sqrt() < 0.7
