@@ -25,7 +25,6 @@ from torch import Tensor
 from retroprop.byhand.layer import Gradients, Saved
 from retroprop.errors import UserError
 
-
 VALUES_IN_CACHE = 2**16
 """How many numbers of one tensor are treated at a time (0.25 MiB in float32).
 
