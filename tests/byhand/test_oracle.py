@@ -40,7 +40,7 @@ class Wrong(Linear):
         ("W", "^dW: error"),
         ("b", "^db: error"),
         ("shape", "^dx: shape"),
-        ("missing", ""),
+        ("missing", None),
         ("the input was changed", "the input was changed"),
     ],
 )

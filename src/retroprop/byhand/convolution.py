@@ -247,7 +247,7 @@ def _patches_gradients(
         of_patches, rows = patches.shape, rows.flatten(0, 2)
         dmatrix.addmm_(rows.mT, patches.reshape(-1, matrix.shape[1]))
         dpatches = (rows @ matrix).view(of_patches)
-        dimages[some] = fold_patches(dpatches, *images.shape[1:3], geometry)
+        dimages[some] = fold_patches(dpatches, images.shape[1], images.shape[2], geometry)
 
 
 def _convolve_tiles(images: Tensor, kernels: Tensor, z: Tensor, geometry: Geometry) -> None:

@@ -72,7 +72,7 @@ def transform_images(
 
 
 def image_gradient(
-    dV: Float[Tensor, "16 tiles channels"], shape: tuple[int, int, int, int]
+    dV: Float[Tensor, "16 tiles channels"], shape: Sequence[int]
 ) -> Float[Tensor, "images padded_height padded_width channels"]:
     """Dx: the sum of dd = B dV Bᵀ over the tiles that see a pixel.
 
