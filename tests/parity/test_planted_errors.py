@@ -501,19 +501,19 @@ def test_a_wrong_step_is_found(row, mutation):
 class NesterovMomentum(optimizers.Momentum):
     def step(self, W, dW):
         self.u.mul_(self.momentum).add_(dW)
-        self._descend(W, dW + self.momentum * self.u)
+        W.sub_(self.learning_rate * (dW + self.momentum * self.u))
 
 
 class MomentumWithoutDecay(optimizers.Momentum):
     def step(self, W, dW):
         self.u.add_(dW)
-        self._descend(W, self.u)
+        W.sub_(self.learning_rate * self.u)
 
 
 class AveragedMomentum(optimizers.Momentum):
     def step(self, W, dW):
         self.u.lerp_(dW, 1 - self.momentum)
-        self._descend(W, self.u)
+        W.sub_(self.learning_rate * self.u)
 
 
 class AdagradOfTheLastStep(optimizers.Adagrad):
@@ -525,14 +525,14 @@ class AdagradOfTheLastStep(optimizers.Adagrad):
 class AdagradEpsilonInside(optimizers.Adagrad):
     def step(self, W, dW):
         self.s.addcmul_(dW, dW)
-        self._descend_quotient(W, dW, (self.s + self.epsilon).sqrt())
+        W.sub_(self.learning_rate * dW / (self.s + self.epsilon).sqrt())
 
 
 class AdamWithoutCorrection(optimizers.Adam):
     def step(self, W, dW):
         self.m.lerp_(dW, 1 - self.beta_1)
         self.v.mul_(self.beta_2).addcmul_(dW, dW, value=1 - self.beta_2)
-        self._descend_quotient(W, self.m, self.v.sqrt() + self.epsilon)
+        W.sub_(self.learning_rate * self.m / (self.v.sqrt() + self.epsilon))
 
 
 class AdamEpsilonUncorrected(optimizers.Adam):
@@ -541,9 +541,8 @@ class AdamEpsilonUncorrected(optimizers.Adam):
         self.m.lerp_(dW, 1 - self.beta_1)
         self.v.mul_(self.beta_2).addcmul_(dW, dW, value=1 - self.beta_2)
         c = math.sqrt(1 - self.beta_2**self.t)
-        self._descend_quotient(
-            W, self.m, self.v.sqrt() + self.epsilon, c / (1 - self.beta_1**self.t)
-        )
+        scale = c / (1 - self.beta_1**self.t)
+        W.sub_(self.learning_rate * scale * self.m / (self.v.sqrt() + self.epsilon))
 
 
 class AdamOneStepLate(optimizers.Adam):

@@ -23,7 +23,7 @@ console = Console(highlight=False)
 LARGEST = 1_000_000
 """Numbers in an input that somebody asks for: float64 on one core must answer in a minute."""
 
-MAY_BE_ZERO = {"layers", "mean", "padding", "shortcut", "training", "warmup_steps"}
+MAY_BE_ZERO = {"bias", "layers", "mean", "padding", "shortcut", "training", "warmup_steps"}
 
 Option = Annotated[WholeNumber | None, Parameter(negative=())]
 Word = Annotated[str | None, Parameter(negative=())]
@@ -73,19 +73,16 @@ def verify(
     flags = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
     given = {name: str(value) for name, value in flags.items() if value is not None}
     given |= dict(map(_assignment, changes or ()))
+    of_one_row = bool(given) or any(word is not None for word in (shape, population, shared))
     if layer is None:
-        if shape or population or shared is not None or given:
+        if of_one_row:
             raise UserError("a shape or an option belongs to one row; name it: --layer conv2d.")
         _verify_table(TABLE if kind is None else rows_of(kind))
         return
     if kind is not None:
         raise UserError("--layer names one row already; leave --kind out.")
     row = find_row(layer)
-    if shape or population or shared is not None or given:
-        cases = [_case(row, shape, population, shared or 0, given)]
-    else:
-        cases = None
-    _verify_row(row, cases)
+    _verify_row(row, [_case(row, shape, population, shared or 0, given)] if of_one_row else None)
 
 
 # -- the whole table --------------------------------------------------------------------------

@@ -149,6 +149,8 @@ def _masks() -> torch.Generator:
 
 
 def _dropout_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
+    if not 0 <= o["probability"] < 1:
+        raise ValueError("a probability of dropout is at least 0 and below 1")
     if not o["training"]:
         return x
     u = torch.rand(x.shape, generator=_masks(), dtype=x.dtype)
