@@ -31,7 +31,7 @@ from retroprop.parity.checks import (
     evaluate,
     worst,
 )
-from retroprop.parity.rows import FunctionRow, OptimizerRow, ScheduleRow
+from retroprop.parity.rows import FunctionRow, OptimizerRow, ScheduleRow, TrainingRow
 from retroprop.parity.table import TABLE, find_row
 
 FUNCTIONS = [row for row in TABLE if isinstance(row, FunctionRow)]
@@ -636,3 +636,42 @@ def test_a_schedule_with_another_formula_is_found(wrong):
     row = find_row("warmup_cosine")
     other = dataclasses.replace(row, by_hand=lambda s, n, o: wrong(row.by_hand, s, n, o))
     assert not check_row(other).passed
+
+
+# --- trainings ------------------------------------------------------------------------------------
+
+TRAININGS = [row for row in TABLE if isinstance(row, TrainingRow)]
+
+
+def with_a_longer_step(right):
+    """Every learning rate is larger by a millionth."""
+
+    def step(self, parameters, gradients):
+        rates = {name: optimizer.learning_rate for name, optimizer in self.of.items()}
+        for optimizer in self.of.values():
+            optimizer.learning_rate *= 1 + 1e-6
+        right(self, parameters, gradients)
+        for name, optimizer in self.of.items():
+            optimizer.learning_rate = rates[name]
+
+    return step
+
+
+def with_one_sign_flipped(right):
+    """The gradient of the last parameter."""
+
+    def step(self, parameters, gradients):
+        last = list(parameters)[-1]
+        right(self, parameters, {**gradients, last: -gradients[last]})
+
+    return step
+
+
+@pytest.mark.parametrize("wrong", [with_a_longer_step, with_one_sign_flipped])
+@pytest.mark.parametrize("row", TRAININGS, ids=lambda row: row.name)
+def test_a_training_that_goes_wrong_is_found(row, wrong, monkeypatch):
+    few = dataclasses.replace(row.cases[0], options={"steps": 12})
+    assert check_case(row, few).passed
+    owner = optimizers.OnePerParameter
+    monkeypatch.setattr(owner, "step", wrong(owner.step))
+    assert not check_case(row, few).passed

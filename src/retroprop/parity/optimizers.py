@@ -18,7 +18,7 @@ WEIGHTS = [
 ]
 
 
-def _settings(*settings: dict[str, float]) -> tuple[Any, ...]:
+def _settings(*settings: dict[str, Any]) -> tuple[Any, ...]:
     """The default hyperparameters on all of `WEIGHTS`, each other setting on two shapes."""
     others = [(*shape, setting) for shape in (((5, 3), ()), ((3, 2), (2,))) for setting in settings]
     return (

@@ -207,7 +207,7 @@ def _row(name: str, batch: int, recipe: Recipe) -> TrainingRow:
     )
 
 
-_CNN: dict[str, tuple[int, ...]] = {
+_CNN: dict[str, Any] = {
     "n_channels": (4, 6),
     "kernel_sizes": (3, 3),
     "strides": (1, 1),
