@@ -12,6 +12,7 @@ So a wrong backward differs from both others, and a wrong forward from its twin.
 tensor is max |a − b| / max |b|. Where the exact gradient is 0 (the bias of a token-mixing layer,
 which the next layer normalization takes away) only rounding is left to compare, so max |b| is not
 taken below 1e-6 of the largest gradient of the problem: 1e-9 of that is close to rounding itself.
+For central differences, whose rounding is divided by h, it is not taken below 1e-3 of it.
 """
 
 import math
@@ -254,7 +255,7 @@ def errors_against_differences(row: FunctionRow, one: Case, found: Evaluation) -
     """
     if not row.elements:
         return {}
-    floor = _floor(found)
+    floor = 1e3 * _floor(found)  # the quotient's rounding is 1e-10 of the largest gradient
     draw = drawing("directions", row.name, str(one))
     gradients = {
         name: gradient
