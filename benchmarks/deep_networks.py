@@ -33,8 +33,12 @@ from retroprop.studies.worker import prepare_thread
 Step = Callable[[], tuple[float, dict[str, torch.Tensor]]]
 """One training step; returns the mean loss and the gradients."""
 
-LARGEST_DIFFERENCE = 1e-3
-"""Of the gradients of one parameter, relative to the largest, in float32."""
+LARGEST_DIFFERENCE = 1e-2
+"""‖our gradient − theirs‖ / ‖theirs‖ of any parameter, in float32.
+
+ReLU passes a gradient or not, and rounding decides where x is nearly 0: over 17 of them torch's own
+two memory formats differ by 5e-3.
+"""
 
 
 def by_hand(network: Layer, images: torch.Tensor, labels: torch.Tensor) -> Step:
@@ -81,15 +85,15 @@ def byhand_tensors(
 
 
 def check_equal(ours: Step, theirs: Step) -> float:
-    """The largest relative difference of any gradient; stops when there is a real one."""
+    """The largest difference of any gradient, as vectors; stops when there is a real one."""
     (loss, gradients), (their_loss, their_gradients) = ours(), theirs()
     if abs(loss - their_loss) > 1e-4 * abs(their_loss):
         raise SystemExit(f"our loss {loss} is not theirs, {their_loss}: a wrong benchmark")
-    largest = max(float(g.abs().max()) for g in their_gradients.values())
+    largest = max(float(g.norm()) for g in their_gradients.values())
     worst = 0.0
     for name, expected in their_gradients.items():
-        scale = max(float(expected.abs().max()), 1e-4 * largest)  # some are 0 but for rounding
-        worst = max(worst, float((gradients[name] - expected).abs().max()) / scale)
+        scale = max(float(expected.norm()), 1e-4 * largest)  # some are 0 but for rounding
+        worst = max(worst, float((gradients[name] - expected).norm()) / scale)
         if worst > LARGEST_DIFFERENCE:
             raise SystemExit(f"the gradients of {name} differ by {worst:.1e}: a wrong benchmark")
     return worst
@@ -104,7 +108,7 @@ def seconds(step: Step) -> float:
 def compare(name: str, sides: dict[str, Step], rounds: int) -> dict[str, list[float] | float]:
     """Seconds per step of each side, taking turns, and the ratios to ours."""
     difference = check_equal(sides["ours"], sides["autograd"])
-    say(f"{name}: gradients differ by at most {difference:.1e} of the largest")
+    say(f"{name}: gradients differ by at most {difference:.1e} of their norm")
     times = {side: [] for side in sides}
     for number in range(rounds):
         order = list(sides) if number % 2 == 0 else list(reversed(sides))

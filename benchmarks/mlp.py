@@ -2,8 +2,8 @@
 
 Both sides start from the same weights and read the same minibatches of 128 real images, already in
 memory as float32. Autograd: torch.nn.Linear and ReLU, torch.nn.functional.cross_entropy, backward,
-and torch.optim with its defaults. By hand: `MLP.gradient` and our optimizer. The two are timed in
-turn, some steps each, with a ratio in every round; after the rounds both losses must agree.
+and torch.optim with its defaults. By hand: `MLP.descend`, or `MLP.gradient` and our Adam. The two
+are timed in turn, some steps each, with a ratio in every round; then both losses must agree.
 
 The machine's rate of matrix products is measured in the same rounds, as (256 × 784) @ (784 × 1024)
 and two squares; "of the rate" is what the products of a step would take at the best of these rates,
@@ -34,6 +34,7 @@ class Pair:
     """One network twice, and the minibatches that both read."""
 
     def __init__(self, hidden: tuple[int, ...], optimizer: str, x: Tensor, labels: Tensor) -> None:
+        self.optimizer = optimizer
         self.batches = list(zip(x.split(BATCH), labels.split(BATCH), strict=True))
         self.targets = [one_hot(y, 10) for _, y in self.batches]
         parameters = {n: t[0] for n, t in initial_parameters(784, hidden, 10, seeds=[0]).items()}
@@ -54,7 +55,10 @@ class Pair:
     def step_by_hand(self, t: int) -> None:
         (x, _), targets = self.batches[t % len(self.batches)], self.targets[t % len(self.batches)]
         with torch.inference_mode():
-            self.ours.step(self.by_hand.theta, self.by_hand.gradient(x, targets))
+            if self.optimizer == "sgd":
+                self.by_hand.descend(x, targets, RATES["sgd"])
+            else:
+                self.ours.step(self.by_hand.theta, self.by_hand.gradient(x, targets))
 
     def step_by_autograd(self, t: int) -> None:
         x, y = self.batches[t % len(self.batches)]

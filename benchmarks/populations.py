@@ -1,7 +1,7 @@
 """A population of 16 networks (width 100, depth 3) against 16 separate runs, SGD, one thread.
 
 Both sides are by hand and make the same steps on the same real images, in memory as float32. At
-small batches there are two ways to train: the plain loop (`MLP.gradient`, a step), and the exact
+small batches there are two ways to train: the plain loop (`MLP.descend`), and the exact
 blocks of `block_steps`. The population takes the faster one, and separate runs are timed both ways.
 
 Also the Lyon perceptron: seconds for one epoch of 60,000 steps of batch 1, for 8 values of η.
@@ -17,7 +17,6 @@ from retroprop.byhand.block_steps import train_network_in_blocks
 from retroprop.byhand.linear import augment
 from retroprop.byhand.losses import one_hot
 from retroprop.byhand.mlp import MLP, initial_parameters
-from retroprop.byhand.optimizers import SGD
 from retroprop.byhand.perceptron import Perceptron
 from retroprop.data import load
 from retroprop.studies.worker import prepare_thread
@@ -28,10 +27,9 @@ ASKED = {128: 1.2, 8: 2.5, 1: 8.0}
 
 def plain_s(network: MLP, x: torch.Tensor, y: torch.Tensor, batch: int) -> float:
     """Seconds of training on all of x, step by step."""
-    optimizer = SGD(network.theta, RATE)
     started = time.perf_counter()
     for x_batch, y_batch in zip(x.split(batch), y.split(batch), strict=True):
-        optimizer.step(network.theta, network.gradient(x_batch, y_batch))
+        network.descend(x_batch, y_batch, RATE)
     return time.perf_counter() - started
 
 

@@ -92,6 +92,21 @@ def test_the_parameters_are_views_of_one_block():
     assert sum(tensor.numel() for tensor in network.parameters.values()) == len(network.theta)
 
 
+@pytest.mark.parametrize("batch", [1, 6, COLUMNS])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(("population", "groups"), POPULATIONS)
+def test_descending_is_a_step_along_the_gradient(population, groups, reduction, batch):
+    x, targets = random_examples((), batch)
+    x = x.expand(*groups, *x.shape)
+    plain, direct = (MLP(random_parameters(population, (7, 4))) for _ in range(2))
+    eta = torch.rand(population, generator=torch.Generator().manual_seed(1)).double()
+    each = spread_over(plain.theta, plain.shapes, eta)
+    for _ in range(3):
+        plain.theta.sub_(each * plain.gradient(x, targets, reduction=reduction))
+        direct.descend(x, targets, eta[..., None, None], reduction=reduction)
+    assert relative_error(direct.theta, plain.theta) < 1e-12
+
+
 def test_a_mean_gradient_is_the_sum_divided_by_the_batch():
     network = MLP(random_parameters((), (7,)))
     x, targets = random_examples((), 5)

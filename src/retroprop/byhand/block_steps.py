@@ -99,12 +99,12 @@ def _train_block(
         n = a_t.shape[1]
         a = torch.baddbmm(a_t, product, steps, alpha=-1)  # (groups, n, sharing·units)
         a = a.view(groups, n, -1, units).transpose(1, 2).reshape(members, n, units)
-        h, kept = phi.forward(a)
+        h, kept = phi.forward_(a)
         inputs = [(h, kept)]
         for layer, (W, b) in enumerate(later):
             h = torch.baddbmm(b, h, W.mT)
             if layer < last:
-                h, kept = phi.forward(h)
+                h, kept = phi.forward_(h)
                 inputs.append((h, kept))
         t = t.unsqueeze(1).expand(-1, members // groups, -1, -1).reshape(members, n, -1)
         dz = loss_gradient(h, t).mul_(eta)
@@ -118,7 +118,7 @@ def _train_block(
             else:
                 W.baddbmm_(dz.mT, h, alpha=-1)
                 b.sub_(dz.sum(1, keepdim=True))
-            dz, _ = phi.backward(dh, kept)
+            dz = phi.backward_(dh, kept)
         step.view(groups, n, -1, units).transpose(1, 2).copy_(dz.view(groups, -1, n, units))
     rows -= torch.bmm(steps.mT, x)
     b_1.view(groups, -1).sub_(steps.sum(1))

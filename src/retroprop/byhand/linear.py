@@ -114,7 +114,9 @@ class Linear:
 
     def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
         """z = x W + b."""
-        return linear(x, self.W) + self.b.unsqueeze(-2), x
+        if x.ndim == self.W.ndim == 2:
+            return torch.addmm(self.b, x, self.W), x
+        return linear(x, self.W).add_(self.b.unsqueeze(-2)), x
 
     def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
         """dW = xᵀ dz, db = Σ_batch dz, dx = dz Wᵀ."""

@@ -36,6 +36,10 @@ EPSILON = 1e-6
 """ε of the layer normalizations, as in the authors' code."""
 
 
+VALUES_IN_CACHE = 2**19
+"""How many numbers the widest layer of an MLP may make at a time (2 MiB in float32)."""
+
+
 class PatchEmbedding:
     """A convolution whose stride is its kernel: each patch of the image becomes a token.
 
@@ -94,14 +98,17 @@ class ChannelMixing:
             drop_rate: Probability of dropout.
             generator: Where the masks are drawn from.
         """
-        self.mlp = Sequential(
+        inputs, hidden = parameters["fc1.W"].shape[-2:]
+        self.mlp = InPieces(
             {
                 "fc1": Linear(**below(parameters, "fc1")),
                 "phi": _activation(activation),
                 "drop1": _dropout(drop_rate, generator),
                 "fc2": Linear(**below(parameters, "fc2")),
                 "drop2": _dropout(drop_rate, generator),
-            }
+            },
+            axis=-2,
+            widening=hidden / inputs,
         )
 
     @property
@@ -144,14 +151,17 @@ class TokenMixing:
             drop_rate: Probability of dropout.
             generator: Where the masks are drawn from.
         """
-        self.mlp = Sequential(
+        inputs, hidden = parameters["fc1.W"].shape[-2:]
+        self.mlp = InPieces(
             {
                 "fc1": LeftLinear(**below(parameters, "fc1")),
                 "phi": _activation(activation),
                 "drop1": _dropout(drop_rate, generator),
                 "fc2": LeftLinear(**below(parameters, "fc2")),
                 "drop2": _dropout(drop_rate, generator),
-            }
+            },
+            axis=-3,
+            widening=hidden / inputs,
         )
 
     @property
@@ -170,6 +180,53 @@ class TokenMixing:
     ) -> tuple[Float[Tensor, "*population batch patches dim"], Gradients]:
         """The chain rule through both layers."""
         return self.mlp.backward(dy, saved)
+
+
+class InPieces(Sequential):
+    """A chain from examples to as many numbers each, applied to a few examples at a time.
+
+    What lies between the layers then stays in the processor's cache, instead of going to memory and
+    back for each of them. The gradients of the parameters add up over the pieces.
+    """
+
+    def __init__(self, layers: Mapping[str, Layer], *, axis: int, widening: float) -> None:
+        """Chain the layers.
+
+        Args:
+            layers: By name; the output has the shape of the input.
+            axis: That of the examples.
+            widening: How many numbers the widest layer makes of one.
+        """
+        super().__init__(layers)
+        self.axis, self.widening = axis, widening
+
+    def forward(
+        self, x: Float[Tensor, "*shape"], *, training: bool = True
+    ) -> tuple[Float[Tensor, "*shape"], Saved]:
+        """Piece by piece, y = f_n(… f_1(x))."""
+        y, saved = torch.empty_like(x), []
+        for piece, of_y in zip(self._pieces(x), self._pieces(y), strict=True):
+            of_piece, kept = super().forward(piece, training=training)
+            of_y.copy_(of_piece)
+            saved.append(kept)
+        return y, saved
+
+    def backward(
+        self, dy: Float[Tensor, "*shape"], saved: Saved
+    ) -> tuple[Float[Tensor, "*shape"], Gradients]:
+        """Piece by piece, the chain rule."""
+        dx, gradients = torch.empty_like(dy), {}
+        for piece, of_dx, kept in zip(self._pieces(dy), self._pieces(dx), saved, strict=True):
+            of_piece, of_parameters = super().backward(piece, kept)
+            of_dx.copy_(of_piece)
+            for name, gradient in of_parameters.items():
+                gradients[name] = gradients[name].add_(gradient) if name in gradients else gradient
+        return dx, gradients
+
+    def _pieces(self, x: Tensor) -> tuple[Tensor, ...]:
+        of_example = self.widening * x.numel() / max(1, x.shape[self.axis])
+        step = max(1, int(VALUES_IN_CACHE / of_example)) if x.device.type == "cpu" else x.shape[self.axis]
+        return x.split(step, self.axis)
 
 
 class LeftLinear:
@@ -252,9 +309,9 @@ class MixerBlock:
     ) -> tuple[Float[Tensor, "*population batch patches dim"], Saved]:
         """Two residual connections."""
         t, of_tokens = self.tokens.forward(x, training=training)
-        x = x + t
+        x = t.add_(x)
         c, of_channels = self.channels.forward(x, training=training)
-        return x + c, (of_tokens, of_channels)
+        return c.add_(x), (of_tokens, of_channels)
 
     def backward(
         self, dy: Float[Tensor, "*population batch patches dim"], saved: Saved

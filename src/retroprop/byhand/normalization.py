@@ -16,6 +16,7 @@ Sources: Ioffe & Szegedy, Batch normalization (2015), section 3; Ba et al., Laye
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float
@@ -23,6 +24,23 @@ from torch import Tensor
 
 from retroprop.byhand.layer import Gradients, Saved
 from retroprop.errors import UserError
+
+
+VALUES_IN_CACHE = 2**16
+"""How many numbers of one tensor are treated at a time (0.25 MiB in float32).
+
+Each step then finds what the step before it left in the processor's cache.
+"""
+
+
+def pieces(axis: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Cut tensors, of one length along `axis`, into pieces that fit into the cache together."""
+    length = tensors[0].shape[axis]
+    largest = max(tensor.numel() for tensor in tensors)
+    step = max(1, VALUES_IN_CACHE * length // max(1, largest))
+    if tensors[0].device.type != "cpu":
+        step = max(1, length)
+    return zip(*(tensor.split(step, axis) for tensor in tensors), strict=True)
 
 
 class BatchNorm2d:
@@ -172,12 +190,17 @@ class LayerNorm:
             training: Makes no difference here.
         """
         rows = self._rows(x)  # (groups, 1, examples, features)
-        centred = rows - rows.mean(-1, keepdim=True)
-        scale = centred.square().mean(-1, keepdim=True).add_(self.epsilon).rsqrt_()
-        x_hat = centred.mul_(scale)
         gamma, beta = self._of_members(rows, self.gamma), self._of_members(rows, self.beta)
-        y = torch.addcmul(beta, x_hat, gamma)  # (groups, members, examples, features)
-        return y.view(*self.gamma.shape[:-1], *self._batch(x), x.shape[-1]), (x_hat, scale, x.shape)
+        x_hat, scale = torch.empty_like(rows), rows.new_empty((*rows.shape[:-1], 1))
+        y = rows.new_empty((rows.shape[0], gamma.shape[1], *rows.shape[2:]))
+        for of_rows, of_x_hat, of_scale, of_y in pieces(-2, rows, x_hat, scale, y):
+            torch.sub(of_rows, of_rows.mean(-1, keepdim=True), out=of_x_hat)
+            variance = of_x_hat.square().mean(-1, keepdim=True)
+            torch.rsqrt(variance.add_(self.epsilon), out=of_scale)  # 1 / √(σ² + ε)
+            of_x_hat.mul_(of_scale)
+            torch.addcmul(beta, of_x_hat, gamma, out=of_y)
+        shape = (*self.gamma.shape[:-1], *self._batch(x), x.shape[-1])
+        return y.view(shape), (x_hat, scale, x.shape)
 
     def backward(
         self, dy: Float[Tensor, "*out features"], saved: Saved
@@ -185,13 +208,20 @@ class LayerNorm:
         """dβ = Σ dy, dγ = Σ dy x̂, dx as above with dx̂ = γ dy."""
         x_hat, scale, shape = saved
         drows = dy.reshape(x_hat.shape[0], -1, *x_hat.shape[-2:])
+        gamma = self._of_members(x_hat, self.gamma)
+        dgamma, dbeta = torch.zeros_like(gamma), torch.zeros_like(gamma)
+        dx = torch.empty_like(x_hat)
+        for of_dy, of_x_hat, of_scale, of_dx in pieces(-2, drows, x_hat, scale, dx):
+            dbeta += of_dy.sum(-2, keepdim=True)
+            dgamma += (of_dy * of_x_hat).sum(-2, keepdim=True)
+            dx_hat = (of_dy * gamma).sum(1, keepdim=True) if gamma.shape[1] > 1 else of_dy * gamma
+            inner = (dx_hat * of_x_hat).mean(-1, keepdim=True)
+            dx_hat.sub_(dx_hat.mean(-1, keepdim=True)).addcmul_(of_x_hat, inner, value=-1)
+            torch.mul(dx_hat, of_scale, out=of_dx)
         gradients = {
-            "gamma": (drows * x_hat).sum(-2).view(self.gamma.shape),
-            "beta": drows.sum(-2).view(self.beta.shape),
+            "gamma": dgamma.view(self.gamma.shape),
+            "beta": dbeta.view(self.beta.shape),
         }
-        dx_hat = (drows * self._of_members(x_hat, self.gamma)).sum(1, keepdim=True)
-        inner = (dx_hat * x_hat).mean(-1, keepdim=True)
-        dx = (dx_hat - dx_hat.mean(-1, keepdim=True) - x_hat * inner).mul_(scale)
         return dx.view(shape), gradients
 
     def _rows(self, x: Tensor) -> Tensor:

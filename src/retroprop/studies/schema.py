@@ -33,12 +33,12 @@ OPTIMIZER_NAMES = ("sgd", "momentum", "adagrad", "adam", "adamw")
 ACTIVATION_NAMES = ("relu", "sigmoid", "tanh", "gelu")
 
 # What a kind of model can be given, beside what every model has.
-OF_EVERY_KIND = ("optimizer", "learning_rate", "batch_size", "initial_scale", "derivation")
+OF_EVERY_KIND = ("optimizer", "learning_rate", "batch_size", "derivation")
 OF_KIND = {
-    "softmax-regression": ("initial_sign",),
-    "perceptron": ("initial_sign",),
-    "shallow": ("initial_sign", "width"),
-    "mlp": ("initial_sign", "depth", "width", "activation", "output"),
+    "softmax-regression": ("initial_scale", "initial_sign"),
+    "perceptron": ("initial_scale", "initial_sign"),
+    "shallow": ("initial_scale", "initial_sign", "width"),
+    "mlp": ("initial_scale", "initial_sign", "depth", "width", "activation", "output"),
     "cnn": ("kernel_size", "activation"),
 }
 # What a kind of model always has.
