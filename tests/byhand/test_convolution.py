@@ -18,6 +18,9 @@ GEOMETRIES = [
     (2, 2, 10, 7, 3, (2, 3), (3, 2), (0, 2), (2, 1)),
     (2, 4, 6, 6, 8, (1, 1), 2, 0, 1),
     (2, 3, 5, 6, 7, (5, 6), 1, 0, 1),  # the kernel is the image
+    (2, 3, 8, 6, 4, (3, 3), 1, 0, 1),
+    (3, 2, 4, 7, 3, (3, 3), 1, (2, 1), 1),
+    (2, 2, 3, 3, 3, (3, 3), 1, 0, 1),
     (1, 2, 3, 3, 2, (5, 5), 1, 2, 1),  # and larger than it
     (2, 3, 8, 8, 6, (4, 4), 4, 0, 1),  # patches that touch
     (2, 3, 8, 8, 6, (2, 2), 3, 0, 1),  # and pixels that none sees
@@ -30,7 +33,7 @@ def reference(**geometry):
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("case", GEOMETRIES)
-def test_convolution_equals_autograd(case, bias):
+def test_convolution_equals_autograd(case, bias, way):
     batch, channels, height, width, out, kernel, *rest = case
     geometry = dict(zip(("stride", "padding", "dilation"), rest, strict=True))
     layer = Conv2d(draw(out, channels, *kernel), draw(out) if bias else None, **geometry)
@@ -39,14 +42,21 @@ def test_convolution_equals_autograd(case, bias):
 
 @pytest.mark.parametrize(("groups", "population"), POPULATIONS)
 @pytest.mark.parametrize("stride", [1, 2])
-def test_convolution_of_a_population_equals_autograd(groups, population, stride):
+def test_convolution_of_a_population_equals_autograd(groups, population, stride, way):
     layer = Conv2d(draw(*population, 4, 3, 3, 3), draw(*population, 4), stride=stride, padding=1)
     x = draw(*groups, 2, 3, 5, 6)
     check(layer, reference(stride=stride, padding=1), x, groups=groups, population=population)
 
 
+@pytest.fixture(params=[16, 0], ids=["patches", "tiles"])
+def way(request, monkeypatch):
+    """Few channels go by patches; a lower limit sends every 3 × 3 kernel of stride 1 by tiles."""
+    monkeypatch.setattr("retroprop.byhand.convolution.FEWEST_CHANNELS", request.param)
+
+
 @pytest.mark.parametrize("values", [1, 300, 10**6])
-def test_pieces_change_no_result(values, monkeypatch):
+def test_pieces_change_no_result(values, way, monkeypatch):
+    monkeypatch.setattr("retroprop.byhand.convolution.TILES_TOGETHER", values)
     monkeypatch.setattr("retroprop.byhand.convolution.PATCHES_IN_CACHE", values)
     layer = Conv2d(draw(2, 4, 3, 3, 3), draw(2, 4), padding=1)
     check(layer, reference(padding=1), draw(5, 3, 4, 4), population=(2,))

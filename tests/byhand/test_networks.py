@@ -183,9 +183,12 @@ def test_mlp_mixer_equals_autograd(groups, population, patch):
     check(network, mixer_reference(patch, 2), x, groups=groups, population=population)
 
 
+@pytest.mark.parametrize("values", [1, 200, 10**6])
 @pytest.mark.parametrize("population", [(), (1,), (2, 3)])
 @pytest.mark.parametrize("batch", [1, 4])
-def test_mixing_equals_autograd(population, batch):
+def test_mixing_equals_autograd_in_pieces_of_any_size(population, batch, values, monkeypatch):
+    monkeypatch.setattr("retroprop.byhand.mlp_mixer.VALUES_IN_CACHE", values)
+
     def parameters(width):
         return {
             "fc1.W": draw(*population, width, 7),

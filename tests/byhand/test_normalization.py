@@ -49,6 +49,37 @@ def test_batch_norm_of_a_population_equals_autograd(groups, population, training
     )
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("groups", "population"), POPULATIONS)
+def test_rectified_batch_norm_is_batch_norm_and_relu(groups, population, training):
+    layer = batch_norm(*population)
+    layer.rectified = True
+    plain = batch_norm_reference(training=training)
+    check(
+        layer,
+        lambda x, p: plain(x, p).relu(),
+        draw(*groups, 4, 3, 2, 3),
+        groups=groups,
+        population=population,
+        training=training,
+    )
+
+
+@pytest.mark.parametrize("values", [1, 10, 100])
+@pytest.mark.parametrize("training", [True, False])
+def test_pieces_change_no_normalization(values, training, monkeypatch):
+    monkeypatch.setattr("retroprop.byhand.normalization.VALUES_IN_CACHE", values)
+    check(
+        batch_norm(2),
+        batch_norm_reference(training=training),
+        3 * draw(5, 3, 3, 2) + 5,
+        population=(2,),
+        training=training,
+    )
+    layer = LayerNorm(draw(2, 5, seed=1), draw(2, 5, seed=2))
+    check(layer, layer_norm_reference, draw(7, 5), population=(2,))
+
+
 @pytest.mark.parametrize(("groups", "population"), POPULATIONS)
 def test_running_estimates_are_those_of_torch(groups, population):
     layer = batch_norm(*population)

@@ -15,10 +15,11 @@ Sources: Goodfellow et al., Deep Learning (2016), 9.1 and 9.5; Chellapilla et al
 convolutional neural networks for document processing (2006), for the patches; Dumoulin & Visin, A
 guide to convolution arithmetic for deep learning (2016), for the sizes.
 
-Ours differs in two things, for speed. Images are channels-last in memory, whatever the shape says:
+Ours differs in three things, for speed. Images are channels-last in memory, whatever the shape:
 a row of a patch is then one run of memory, and no product needs a transposed copy. And a few images
 are treated at a time, so that their patches, up to kernel_height · kernel_width times the images,
-never leave the processor's cache.
+never leave the processor's cache. And the common 3 × 3
+convolution of stride 1 takes Winograd's way, with 16 multiplications for 36: see `winograd`.
 """
 
 import math
@@ -29,11 +30,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from retroprop.byhand import winograd
 from retroprop.byhand.layer import Gradients, Saved
 from retroprop.errors import UserError
 
 PATCHES_IN_CACHE = 2**17
 """How many values the patches treated at a time may have (0.5 MiB of a 1 MiB cache in float32)."""
+
+TILES_TOGETHER = 256
+"""How many tiles of 2 × 2 pixels the products of Winograd's way have at least, if there are."""
+
+FEWEST_CHANNELS = 16
+"""Of the input and the output, from which on Winograd's way is the faster one."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +90,9 @@ def extract_patches(
     """
     images, height, width, channels = x.shape
     size = geometry.output_size(height, width)
-    padded = _pad(x, geometry.padding)
+    (p1, p2), (s1, s2), (d1, d2) = geometry.padding, geometry.stride, geometry.dilation
+    padded = _pad_to(x, (p1, p2), height + 2 * p1, width + 2 * p2)
     of_image, of_row, of_column, of_channel = padded.stride()
-    (s1, s2), (d1, d2) = geometry.stride, geometry.dilation
     return padded.as_strided(
         (images, *size, *geometry.kernel, channels),
         (of_image, s1 * of_row, s2 * of_column, d1 * of_row, d2 * of_column, of_channel),
@@ -171,70 +179,145 @@ class Conv2d:
                 f"expected images of {self.W.shape[-3]} channels, as the kernels have, and got "
                 f"shape {tuple(x.shape)}; the axes are (…, channels, height, width)."
             )
-        images, matrix = self._folded(x)
+        images = self._groups(x)
         groups, batch, height, width, _ = images.shape
-        members, outputs = matrix.shape[1] // self.W.shape[-4], self.W.shape[-4]
+        kernels = _as_images(self.W).reshape(groups, -1, *self.W.shape[-2:], self.W.shape[-3])
         size = self.geometry.output_size(height, width)
-        z = x.new_empty((groups, members, batch, size[0] * size[1], outputs))
-        for group, some in self._pieces(images):
-            patches = self._patch_matrix(images[group, some])
-            product = patches @ matrix[group].mT  # (pixels, members · out)
-            of_members = product.view(-1, size[0] * size[1], members, outputs)
-            z[group, :, some] = of_members.movedim(2, 0)
+        z = x.new_empty(
+            (groups, kernels.shape[1] // self.W.shape[-4], batch, *size, self.W.shape[-4])
+        )
+        convolve = _convolve_tiles if self._by_tiles else _convolve_patches
+        for of_images, of_kernels, of_z in zip(images, kernels, z, strict=True):
+            convolve(of_images, of_kernels, of_z, self.geometry)
         if self.b is not None:
-            z += self.b.view(groups, members, 1, 1, outputs)
-        population = self.W.shape[:-4]
-        return z.view(*population, batch, *size, outputs).movedim(-1, -3), x
+            z += self.b.view(*z.shape[:2], 1, 1, 1, -1)
+        return z.view(*self.W.shape[:-4], *z.shape[2:]).movedim(-1, -3), x
 
     def backward(
         self, dy: Float[Tensor, "*population batch out out_height out_width"], saved: Saved
     ) -> tuple[Float[Tensor, "*groups batch channels height width"], Gradients]:
         """dW = P(x)ᵀ dz, db = Σ dz, dx = Pᵀ(dz Wᵀ); members that share x add up in dx."""
-        x = saved
-        images, matrix = self._folded(x)
-        groups, batch, height, width, channels = images.shape
-        outputs = self.W.shape[-4]
-        dz = _as_images(dy).reshape(groups, -1, batch, *dy.shape[-2:], outputs)
-        dimages, dmatrix = torch.empty_like(images), torch.zeros_like(matrix)
-        for group, some in self._pieces(images):
-            patches = self._patch_matrix(images[group, some])
-            rows = dz[group, :, some].movedim(0, -2).reshape(patches.shape[0], -1)
-            dmatrix[group].addmm_(rows.mT, patches)
-            dpatches = (rows @ matrix[group]).view(
-                -1, *dy.shape[-2:], *self.geometry.kernel, channels
-            )
-            dimages[group, some] = fold_patches(dpatches, height, width, self.geometry)
-        gradients = {"W": dmatrix.view(self.W.movedim(-3, -1).shape).movedim(-1, -3)}
+        images = self._groups(saved)
+        groups, batch = images.shape[:2]
+        kernels = _as_images(self.W).reshape(groups, -1, *self.W.shape[-2:], self.W.shape[-3])
+        dz = _as_images(dy).reshape(groups, -1, batch, *dy.shape[-2:], dy.shape[-3])
+        dimages, dkernels = torch.empty_like(images), torch.empty_like(kernels)
+        gradients_of = _tiles_gradients if self._by_tiles else _patches_gradients
+        for tensors in zip(images, kernels, dz, dimages, dkernels, strict=True):
+            gradients_of(*tensors, self.geometry)
+        gradients = {"W": dkernels.view(self.W.movedim(-3, -1).shape).movedim(-1, -3)}
         if self.b is not None:
             gradients["b"] = dz.sum((2, 3, 4)).view(self.b.shape)
-        dx = dimages.view(*x.shape[:-3], height, width, channels).movedim(-1, -3)
-        return dx, gradients
+        return dimages.view(saved.movedim(-3, -1).shape).movedim(-1, -3), gradients
 
-    def _folded(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (groups, batch, height, width, channels) and kernels (groups, members·out, …).
-
-        A group is what reads the same images.
-        """
-        groups = math.prod(x.shape[:-4])
+    def _groups(self, x: Tensor) -> Tensor:
+        """(groups, batch, height, width, channels); a group is what reads the same images."""
         images = _as_images(x)
-        images = images.reshape(groups, *images.shape[-4:])
-        kernel = self.W.shape[-3] * self.W.shape[-2] * self.W.shape[-1]
-        return images, _as_images(self.W).reshape(groups, -1, kernel)
+        return images.reshape(math.prod(x.shape[:-4]), *images.shape[-4:])
 
-    def _patch_matrix(self, images: Tensor) -> Tensor:
-        """(pixels, kernel_height · kernel_width · channels)."""
-        patches = extract_patches(images, self.geometry)
-        return patches.reshape(patches.shape[:3].numel(), -1)
+    @property
+    def _by_tiles(self) -> bool:
+        """Whether Winograd's way applies, and the products are wide enough to gain from it."""
+        fits = self.geometry.kernel == (3, 3) and self.geometry.stride == (1, 1)
+        wide = min(self.W.shape[-4], self.W.shape[-3]) >= FEWEST_CHANNELS
+        return fits and wide and self.geometry.dilation == (1, 1)
 
-    def _pieces(self, images: Tensor) -> Iterator[tuple[int, slice]]:
-        """Which images to treat together: (group, images of the batch)."""
-        groups, batch, height, width, channels = images.shape
-        pixels = math.prod(self.geometry.output_size(height, width))
-        of_image = pixels * math.prod(self.geometry.kernel) * channels
-        step = max(1, PATCHES_IN_CACHE // of_image) if images.device.type == "cpu" else batch
-        for group in range(groups):
-            for first in range(0, batch, step):
-                yield group, slice(first, first + step)
+
+def _convolve_patches(images: Tensor, kernels: Tensor, z: Tensor, geometry: Geometry) -> None:
+    """Write z (members, batch, …, out) = P(x) W for images (batch, height, width, channels)."""
+    matrix = kernels.flatten(1)  # (members · out, kernel_height · kernel_width · channels)
+    for some in _pieces(images, kernels, geometry):
+        patches = extract_patches(images[some], geometry).reshape(-1, matrix.shape[1])
+        _write_members(patches @ matrix.mT, z[:, some])
+
+
+def _patches_gradients(
+    images: Tensor,
+    kernels: Tensor,
+    dz: Tensor,
+    dimages: Tensor,
+    dkernels: Tensor,
+    geometry: Geometry,
+) -> None:
+    """Write dW = P(x)ᵀ dz and dx = Pᵀ(dz Wᵀ)."""
+    matrix, dmatrix = kernels.flatten(1), dkernels.flatten(1).zero_()
+    for some in _pieces(images, kernels, geometry):
+        rows = _side_by_side(dz[:, some])  # (images, out_height, out_width, members · out)
+        patches = extract_patches(images[some], geometry)
+        of_patches, rows = patches.shape, rows.flatten(0, 2)
+        dmatrix.addmm_(rows.mT, patches.reshape(-1, matrix.shape[1]))
+        dpatches = (rows @ matrix).view(of_patches)
+        dimages[some] = fold_patches(dpatches, images.shape[1], images.shape[2], geometry)
+
+
+def _convolve_tiles(images: Tensor, kernels: Tensor, z: Tensor, geometry: Geometry) -> None:
+    """Write z (members, batch, …, out) by Winograd's way."""
+    U = winograd.transform_kernels(kernels)  # (16, members · out, channels)
+    height, width = z.shape[2:4]
+    even = (height + height % 2, width + width % 2)
+    for some in _tile_pieces(images, even):
+        V = winograd.transform_images(_even_images(images[some], even, geometry))
+        M = torch.bmm(V, U.mT)  # (16, tiles, members · out)
+        y = M.new_empty((z[0, some].shape[0], *even, M.shape[-1]))
+        winograd.transform_output(M, y)
+        _write_members(y[:, :height, :width], z[:, some])
+
+
+def _tiles_gradients(
+    images: Tensor,
+    kernels: Tensor,
+    dz: Tensor,
+    dimages: Tensor,
+    dkernels: Tensor,
+    geometry: Geometry,
+) -> None:
+    """Write dW and dx by the transposes of Winograd's way."""
+    U = winograd.transform_kernels(kernels)
+    dU = torch.zeros_like(U)
+    (p1, p2), (height, width) = geometry.padding, dz.shape[2:4]
+    even = (height + height % 2, width + width % 2)
+    for some in _tile_pieces(images, even):
+        rows = _side_by_side(dz[:, some])
+        padded = _even_images(images[some], even, geometry)
+        if even != (height, width):
+            rows = _pad_to(rows, (0, 0), *even)
+        dM = winograd.output_gradient(rows)
+        dU.baddbmm_(dM.mT, winograd.transform_images(padded))
+        dpadded = winograd.image_gradient(torch.bmm(dM, U), padded.shape)
+        dimages[some] = dpadded[:, p1 : p1 + images.shape[1], p2 : p2 + images.shape[2]]
+    dkernels.copy_(winograd.kernel_gradient(dU))
+
+
+def _pieces(images: Tensor, kernels: Tensor, geometry: Geometry) -> Iterator[slice]:
+    """Which images to treat together, so that their patches stay in the cache."""
+    pixels = math.prod(geometry.output_size(*images.shape[1:3]))
+    return _steps(images, PATCHES_IN_CACHE // (pixels * kernels[0].numel()))
+
+
+def _tile_pieces(images: Tensor, even: tuple[int, int]) -> Iterator[slice]:
+    """Which images to treat together, so that a product has enough rows and little else."""
+    return _steps(images, -(-TILES_TOGETHER // (even[0] * even[1] // 4)))
+
+
+def _steps(images: Tensor, step: int) -> Iterator[slice]:
+    step = max(1, step if images.device.type == "cpu" else len(images))
+    return (slice(first, first + step) for first in range(0, len(images), step))
+
+
+def _write_members(product: Tensor, z: Tensor) -> None:
+    """Write (pixels…, members · out) into (members, images, height, width, out)."""
+    members, images, height, width, out = z.shape
+    z.copy_(product.reshape(images, height, width, members, out).movedim(3, 0))
+
+
+def _side_by_side(z: Tensor) -> Tensor:
+    """(members, images, height, width, out) → (images, height, width, members · out)."""
+    return z.movedim(0, 3).flatten(3)
+
+
+def _even_images(images: Tensor, even: tuple[int, int], geometry: Geometry) -> Tensor:
+    """The images between zeros: `padding` before, and behind as many as whole tiles need."""
+    return _pad_to(images, geometry.padding, even[0] + 2, even[1] + 2)
 
 
 def _as_images(x: Tensor) -> Tensor:
@@ -242,13 +325,13 @@ def _as_images(x: Tensor) -> Tensor:
     return x.movedim(-3, -1).contiguous()
 
 
-def _pad(x: Tensor, padding: tuple[int, int]) -> Tensor:
-    """Zeros around (images, height, width, channels)."""
-    if padding == (0, 0):
+def _pad_to(x: Tensor, before: tuple[int, int], height: int, width: int) -> Tensor:
+    """Zeros around (images, height, width, channels), up to a height and a width."""
+    if x.shape[1:3] == (height, width):
         return x
-    (p1, p2), (images, height, width, channels) = padding, x.shape
-    padded = x.new_zeros((images, height + 2 * p1, width + 2 * p2, channels))
-    padded[:, p1 : p1 + height, p2 : p2 + width] = x
+    padded = x.new_zeros((x.shape[0], height, width, x.shape[3]))
+    top, left = before
+    padded[:, top : top + x.shape[1], left : left + x.shape[2]] = x
     return padded
 
 

@@ -171,8 +171,10 @@ class Flatten:
         return dy.reshape(saved), {}
 
 
-def below(parameters: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+def below(parameters: Mapping[str, Tensor], name: str) -> dict[str, Any]:
     """The parameters of the layer called `name`, by the names that the layer itself uses.
+
+    The result may be unpacked into the layer's constructor, so a wrong name is an error there.
 
     >>> from torch import tensor
     >>> below({"conv1.W": tensor([1.0]), "bn1.beta": tensor([0.0])}, "conv1")

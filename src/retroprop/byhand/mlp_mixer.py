@@ -225,7 +225,11 @@ class InPieces(Sequential):
 
     def _pieces(self, x: Tensor) -> tuple[Tensor, ...]:
         of_example = self.widening * x.numel() / max(1, x.shape[self.axis])
-        step = max(1, int(VALUES_IN_CACHE / of_example)) if x.device.type == "cpu" else x.shape[self.axis]
+        step = (
+            max(1, int(VALUES_IN_CACHE / of_example))
+            if x.device.type == "cpu"
+            else x.shape[self.axis]
+        )
         return x.split(step, self.axis)
 
 

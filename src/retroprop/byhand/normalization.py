@@ -25,7 +25,6 @@ from torch import Tensor
 from retroprop.byhand.layer import Gradients, Saved
 from retroprop.errors import UserError
 
-
 VALUES_IN_CACHE = 2**16
 """How many numbers of one tensor are treated at a time (0.25 MiB in float32).
 
@@ -60,6 +59,7 @@ class BatchNorm2d:
         *,
         epsilon: float = 1e-5,
         momentum: float = 0.1,
+        rectified: bool = False,
     ) -> None:
         """Take copies of the initial parameters; the running estimates start at 0 and 1.
 
@@ -68,9 +68,11 @@ class BatchNorm2d:
             beta: Shift.
             epsilon: Keeps the division finite.
             momentum: Weight m of the newest batch in the running estimates, in (0, 1].
+            rectified: Compute y = max(0, γ x̂ + β), the ReLU that often follows, in the same pass
+                over the memory; then backward first sets dy to 0 where y is.
         """
         self.gamma, self.beta = gamma.clone(), beta.clone()
-        self.epsilon, self.momentum = epsilon, momentum
+        self.epsilon, self.momentum, self.rectified = epsilon, momentum, rectified
         self.running_mean, self.running_variance = torch.zeros_like(gamma), torch.ones_like(gamma)
 
     @property
@@ -99,37 +101,47 @@ class BatchNorm2d:
                     "batch normalization needs more than one value per channel in training, and "
                     f"got shape {tuple(x.shape)}; use a larger batch or larger images."
                 )
-            mean = rows.mean(-2, keepdim=True)
-            centred = rows - mean
-            variance = centred.square().mean(-2, keepdim=True)
+            mean, variance = _mean_and_variance(rows)
             self._track(mean, variance * (n / (n - 1)))
         else:
             mean, variance = self._of_members(rows, self.running_mean, self.running_variance)
-            centred = rows - mean
         scale = (variance + self.epsilon).rsqrt_()  # 1 / √(σ² + ε)
-        x_hat = centred.mul_(scale)
         gamma, beta = self._of_members(rows, self.gamma, self.beta)
-        y = torch.addcmul(beta, x_hat, gamma)  # (groups, members, values, channels)
-        return self._images(y, x.shape, self.gamma.shape[:-1]), (x_hat, scale, x.shape, training)
+        slope = gamma * scale
+        y = rows.new_empty((rows.shape[0], gamma.shape[1], *rows.shape[2:]))
+        for of_rows, of_y in pieces(-2, rows, y):  # (groups, members, values, channels)
+            torch.mul(of_rows - mean, slope, out=of_y).add_(beta)
+            if self.rectified:
+                of_y.clamp_(min=0)
+        saved = (x, y if self.rectified else None, mean, scale, training)
+        return self._images(y, x.shape, self.gamma.shape[:-1]), saved
 
     def backward(
         self, dy: Float[Tensor, "*population batch channels height width"], saved: Saved
     ) -> tuple[Float[Tensor, "*groups batch channels height width"], Gradients]:
         """dβ = Σ dy, dγ = Σ dy x̂, dx as above; members that share x add up in dx."""
-        x_hat, scale, shape, training = saved
-        drows = self._rows(dy).view(x_hat.shape[0], -1, *x_hat.shape[-2:])
-        (gamma,) = self._of_members(x_hat, self.gamma)
-        dbeta = drows.sum(-2, keepdim=True)  # (groups, members, 1, channels)
-        dgamma = (drows * x_hat).sum(-2, keepdim=True)
+        x, y, mean, scale, training = saved
+        rows = self._rows(x)
+        drows = self._rows(dy).view(rows.shape[0], -1, *rows.shape[-2:])
+        (gamma,) = self._of_members(rows, self.gamma)
+        dgamma, dbeta = torch.zeros_like(gamma), torch.zeros_like(gamma)
+        for of_rows, of_dy, of_y in pieces(-2, rows, drows, drows if y is None else y):
+            if y is not None:
+                of_dy.masked_fill_(of_y <= 0, 0)
+            dbeta += of_dy.sum(-2, keepdim=True)  # (groups, members, 1, channels)
+            dgamma += (of_rows - mean).mul(of_dy).sum(-2, keepdim=True)
+        dgamma *= scale
         gradients = {
             "gamma": dgamma.view(self.gamma.shape),
             "beta": dbeta.view(self.beta.shape),
         }
-        if training:
-            n = x_hat.shape[-2]
-            drows = (drows - dbeta / n).addcmul_(x_hat, dgamma, value=-1 / n)
-        drows = drows * (gamma * scale)
-        return self._images(drows.sum(1), shape, shape[:-4]), gradients
+        dx = torch.empty_like(rows)
+        n = rows.shape[-2] if training else math.inf  # running estimates depend on no x
+        of_x_hat, slope = scale * dgamma / n, gamma * scale
+        for of_rows, of_dy, of_dx in pieces(-2, rows, drows, dx):
+            of_members = (of_dy - dbeta / n).sub_((of_rows - mean).mul(of_x_hat)).mul_(slope)
+            torch.sum(of_members, 1, keepdim=True, out=of_dx)
+        return self._images(dx, x.shape, x.shape[:-4]), gradients
 
     def _rows(self, x: Tensor) -> Tensor:
         """(groups, 1, batch · height · width, channels)."""
@@ -150,6 +162,29 @@ class BatchNorm2d:
         for running, new in ((self.running_mean, mean), (self.running_variance, variance)):
             (of_members,) = self._of_members(mean, running)
             of_members.lerp_(new.expand_as(of_members), self.momentum)
+
+
+def _mean_and_variance(
+    rows: Float[Tensor, "groups 1 values channels"],
+) -> tuple[Float[Tensor, "groups 1 1 channels"], Float[Tensor, "groups 1 1 channels"]]:
+    """Mean and mean squared deviation over the values, in one pass over the memory.
+
+    Pieces are joined by M = M_a + M_b + (μ_b − μ_a)² n_a n_b / n, with M the sum of the squared
+    deviations: deviations from the piece's own mean, so nothing cancels.
+    Source: Chan, Golub & LeVeque, Updating formulae and a pairwise algorithm for computing sample
+    variances (1979).
+    """
+    n, mean = 0, rows.new_zeros((rows.shape[0], 1, 1, rows.shape[-1]))
+    squares = torch.zeros_like(mean)
+    for (piece,) in pieces(-2, rows):
+        own_mean = piece.mean(-2, keepdim=True)
+        own_squares = (piece - own_mean).square_().sum(-2, keepdim=True)
+        own_n = piece.shape[-2]
+        difference = own_mean.sub_(mean)
+        squares += own_squares.addcmul_(difference, difference, value=n * own_n / (n + own_n))
+        n += own_n
+        mean.add_(difference, alpha=own_n / n)
+    return mean, squares / n
 
 
 class LayerNorm:

@@ -18,7 +18,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from retroprop.byhand.activations import ReLU
 from retroprop.byhand.convolution import Conv2d
 from retroprop.byhand.layer import Gradients, Layer, Saved, Sequential, below
 from retroprop.byhand.linear import Linear
@@ -40,8 +39,7 @@ class BasicBlock:
         self.branch = Sequential(
             {
                 "conv1": Conv2d(**below(parameters, "conv1"), stride=stride, padding=1),
-                "bn1": BatchNorm2d(**below(parameters, "bn1")),
-                "relu": ReLU(),
+                "bn1": BatchNorm2d(**below(parameters, "bn1"), rectified=True),
                 "conv2": Conv2d(**below(parameters, "conv2"), padding=1),
                 "bn2": BatchNorm2d(**below(parameters, "bn2")),
             }
@@ -54,7 +52,6 @@ class BasicBlock:
                     "shortcut.1": BatchNorm2d(**below(parameters, "shortcut.1")),
                 }
             )
-        self.relu = ReLU()
 
     @property
     def parameters(self) -> dict[str, Tensor]:
@@ -72,16 +69,16 @@ class BasicBlock:
         """y = ReLU(branch(x) + s(x))."""
         y, of_branch = self.branch.forward(x, training=training)
         s, of_shortcut = self.shortcut.forward(x, training=training)
-        y, of_relu = self.relu.forward(y + s)
-        return y, (of_branch, of_shortcut, of_relu)
+        y.add_(s).clamp_(min=0)  # in place: batch normalization keeps its input, not its output
+        return y, (of_branch, of_shortcut, y)
 
     def backward(
         self, dy: Float[Tensor, "*population batch out out_height out_width"], saved: Saved
     ) -> tuple[Float[Tensor, "*population batch channels height width"], Gradients]:
         """dx = J_branchᵀ da + J_sᵀ da, with da = 1[y > 0] dy."""
-        of_branch, of_shortcut, of_relu = saved
-        da, _ = self.relu.backward(dy, of_relu)
-        dx, gradients = self.branch.backward(da.clone(), of_branch)
+        of_branch, of_shortcut, y = saved
+        da = dy.masked_fill_(y <= 0, 0)
+        dx, gradients = self.branch.backward(da, of_branch)  # ends in bn2, which leaves da as it is
         ds, of_s = self.shortcut.backward(da, of_shortcut)
         return dx.add_(ds), gradients | of_s
 
@@ -89,7 +86,7 @@ class BasicBlock:
 class ResNet18(Sequential):
     """(*groups, batch, 3, height, width) → logits (*population, batch, classes).
 
-    11,173,962 parameters for 10 classes. The layers are conv1, bn1, relu, layer1.0, layer1.1, …,
+    11,173,962 parameters for 10 classes. The layers are conv1, bn1, layer1.0, layer1.1, …,
     layer4.1, pool and linear.
     """
 
@@ -102,8 +99,7 @@ class ResNet18(Sequential):
         """
         layers: dict[str, Layer] = {
             "conv1": Conv2d(**below(parameters, "conv1"), padding=1),
-            "bn1": BatchNorm2d(**below(parameters, "bn1")),
-            "relu": ReLU(),
+            "bn1": BatchNorm2d(**below(parameters, "bn1"), rectified=True),
         }
         for stage in (1, 2, 3, 4):
             for block in (0, 1):
