@@ -31,7 +31,7 @@ from retroprop.parity.checks import (
     evaluate,
     worst,
 )
-from retroprop.parity.rows import FunctionRow, OptimizerRow, ScheduleRow
+from retroprop.parity.rows import FunctionRow, OptimizerRow, ScheduleRow, TrainingRow
 from retroprop.parity.table import TABLE, find_row
 
 FUNCTIONS = [row for row in TABLE if isinstance(row, FunctionRow)]
@@ -501,19 +501,19 @@ def test_a_wrong_step_is_found(row, mutation):
 class NesterovMomentum(optimizers.Momentum):
     def step(self, W, dW):
         self.u.mul_(self.momentum).add_(dW)
-        self._descend(W, dW + self.momentum * self.u)
+        W.sub_(self.learning_rate * (dW + self.momentum * self.u))
 
 
 class MomentumWithoutDecay(optimizers.Momentum):
     def step(self, W, dW):
         self.u.add_(dW)
-        self._descend(W, self.u)
+        W.sub_(self.learning_rate * self.u)
 
 
 class AveragedMomentum(optimizers.Momentum):
     def step(self, W, dW):
         self.u.lerp_(dW, 1 - self.momentum)
-        self._descend(W, self.u)
+        W.sub_(self.learning_rate * self.u)
 
 
 class AdagradOfTheLastStep(optimizers.Adagrad):
@@ -525,14 +525,14 @@ class AdagradOfTheLastStep(optimizers.Adagrad):
 class AdagradEpsilonInside(optimizers.Adagrad):
     def step(self, W, dW):
         self.s.addcmul_(dW, dW)
-        self._descend_quotient(W, dW, (self.s + self.epsilon).sqrt())
+        W.sub_(self.learning_rate * dW / (self.s + self.epsilon).sqrt())
 
 
 class AdamWithoutCorrection(optimizers.Adam):
     def step(self, W, dW):
         self.m.lerp_(dW, 1 - self.beta_1)
         self.v.mul_(self.beta_2).addcmul_(dW, dW, value=1 - self.beta_2)
-        self._descend_quotient(W, self.m, self.v.sqrt() + self.epsilon)
+        W.sub_(self.learning_rate * self.m / (self.v.sqrt() + self.epsilon))
 
 
 class AdamEpsilonUncorrected(optimizers.Adam):
@@ -541,9 +541,8 @@ class AdamEpsilonUncorrected(optimizers.Adam):
         self.m.lerp_(dW, 1 - self.beta_1)
         self.v.mul_(self.beta_2).addcmul_(dW, dW, value=1 - self.beta_2)
         c = math.sqrt(1 - self.beta_2**self.t)
-        self._descend_quotient(
-            W, self.m, self.v.sqrt() + self.epsilon, c / (1 - self.beta_1**self.t)
-        )
+        scale = c / (1 - self.beta_1**self.t)
+        W.sub_(self.learning_rate * scale * self.m / (self.v.sqrt() + self.epsilon))
 
 
 class AdamOneStepLate(optimizers.Adam):
@@ -637,3 +636,42 @@ def test_a_schedule_with_another_formula_is_found(wrong):
     row = find_row("warmup_cosine")
     other = dataclasses.replace(row, by_hand=lambda s, n, o: wrong(row.by_hand, s, n, o))
     assert not check_row(other).passed
+
+
+# --- trainings ------------------------------------------------------------------------------------
+
+TRAININGS = [row for row in TABLE if isinstance(row, TrainingRow)]
+
+
+def with_a_longer_step(right):
+    """Every learning rate is larger by a millionth."""
+
+    def step(self, parameters, gradients):
+        rates = {name: optimizer.learning_rate for name, optimizer in self.of.items()}
+        for optimizer in self.of.values():
+            optimizer.learning_rate *= 1 + 1e-6
+        right(self, parameters, gradients)
+        for name, optimizer in self.of.items():
+            optimizer.learning_rate = rates[name]
+
+    return step
+
+
+def with_one_sign_flipped(right):
+    """The gradient of the last parameter."""
+
+    def step(self, parameters, gradients):
+        last = list(parameters)[-1]
+        right(self, parameters, {**gradients, last: -gradients[last]})
+
+    return step
+
+
+@pytest.mark.parametrize("wrong", [with_a_longer_step, with_one_sign_flipped])
+@pytest.mark.parametrize("row", TRAININGS, ids=lambda row: row.name)
+def test_a_training_that_goes_wrong_is_found(row, wrong, monkeypatch):
+    few = dataclasses.replace(row.cases[0], options={"steps": 12})
+    assert check_case(row, few).passed
+    owner = optimizers.OnePerParameter
+    monkeypatch.setattr(owner, "step", wrong(owner.step))
+    assert not check_case(row, few).passed

@@ -68,7 +68,7 @@ differences of the by-hand forward. Exit code 1 when a row fails.
 retroprop verify
 retroprop verify --kind optimizer
 retroprop verify --layer conv2d
-retroprop verify --layer conv2d --shape 2,3,7,9 --stride 2 --padding 1 --population 2,3
+retroprop verify --layer conv2d --shape 2,3,7,9 --stride 2 --population 2,3
 retroprop verify --layer mlp --shape 5,7 --set layers=4 --set activation=gelu
 ```
 """,

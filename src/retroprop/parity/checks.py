@@ -12,6 +12,7 @@ So a wrong backward differs from both others, and a wrong forward from its twin.
 tensor is max |a − b| / max |b|. Where the exact gradient is 0 (the bias of a token-mixing layer,
 which the next layer normalization takes away) only rounding is left to compare, so max |b| is not
 taken below 1e-6 of the largest gradient of the problem: 1e-9 of that is close to rounding itself.
+For central differences, whose rounding is divided by h, it is not taken below 1e-3 of it.
 """
 
 import math
@@ -42,8 +43,6 @@ STEPS = (1e-6, 1e-7, 1e-8)
 """h, relative to the tensor. Where a maximum changes hands between θ − h and θ + h the quotient is
 wrong, and among a million ReLUs one does; a shorter step then decides. A wrong gradient is wrong at
 every h."""
-
-OPTIMIZER_STEPS = 50
 
 
 @dataclass(frozen=True)
@@ -217,8 +216,7 @@ def evaluate(row: FunctionRow, one: Case) -> Evaluation:
     try:
         expected = problem.twin(leaves)
     except (RuntimeError, ValueError) as error:  # a shape that nothing of this kind can take
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{row.name} cannot take {one}: {reason}") from error
+        raise _refusal(row, one, error) from error
     dy = drawing("dy", row.name, str(one))(*expected.shape)
     exact = torch.autograd.grad(expected, list(leaves.values()), dy)
     given = {name: t.clone() for name, t in problem.tensors.items()}
@@ -257,7 +255,7 @@ def errors_against_differences(row: FunctionRow, one: Case, found: Evaluation) -
     """
     if not row.elements:
         return {}
-    floor = _floor(found)
+    floor = 1e3 * _floor(found)  # the quotient's rounding is 1e-10 of the largest gradient
     draw = drawing("directions", row.name, str(one))
     gradients = {
         name: gradient
@@ -320,25 +318,29 @@ def _along(found: Evaluation, gradients: Tensors, along: Tensors, scale: float) 
 
 
 def compare_optimizer(row: OptimizerRow, one: Case) -> Comparison:
-    """Fifty steps on the same gradients; the learning rate halves on the way.
+    """Many steps on the same gradients; the learning rate halves on the way.
 
     A tenth of the gradients is 0, as for pixels that are black in every image so far, and the error
     is that of the way made, W − W₀, so that short steps are judged as strictly as long ones.
     """
     chosen = {**row.options, **one.options}
-    rate = chosen.pop("learning_rate")
+    rate, steps = chosen.pop("learning_rate"), chosen.pop("steps")
     draw = drawing(row.name, str(one))
     start = draw(*one.population, *one.shape)
     dormant = draw(*one.population, *one.shape).abs() < 0.125
-    rates = rate * draw(*one.population, 1, 1).exp() if one.population else rate
+    alike = (1,) * len(one.shape)  # a learning rate for each member
+    rates = rate * draw(*one.population, *alike).exp() if one.population else rate
     W = start.clone()
     by_hand = row.by_hand(W, rates, chosen)
     members = start.view(-1, *one.shape).clone().unbind(0)
     member_rates = rates.flatten().tolist() if isinstance(rates, Tensor) else [rates]
-    twins = [row.twin([w], r, chosen) for w, r in zip(members, member_rates, strict=True)]
+    try:
+        twins = [row.twin([w], r, chosen) for w, r in zip(members, member_rates, strict=True)]
+    except ValueError as error:  # a hyperparameter that torch refuses
+        raise _refusal(row, one, error) from error
     errors = []
-    for step in range(OPTIMIZER_STEPS):
-        if step == OPTIMIZER_STEPS // 2:
+    for step in range(steps):
+        if step == steps // 2:
             by_hand.learning_rate = by_hand.learning_rate / 2
             for twin in twins:
                 twin.param_groups[0]["lr"] /= 2
@@ -348,8 +350,15 @@ def compare_optimizer(row: OptimizerRow, one: Case) -> Comparison:
             w.grad = gradient.clone()
             twin.step()
         expected = torch.stack(members).view(start.shape)
-        errors.append(relative_error(W - start, expected - start))
-    return Comparison(f"W over {OPTIMIZER_STEPS} steps", worst(errors))
+        # W itself is rounded, so a way shorter than a thousandth of it is not judged by its length
+        floor = 1e-3 * float(expected.abs().max())
+        errors.append(relative_error(W - start, expected - start, floor))
+    return Comparison(f"W over {steps} steps", worst(errors))
+
+
+def _refusal(row: Row, one: Case, error: Exception) -> UserError:
+    reason = str(error).strip().splitlines()[0].rstrip(".")
+    return UserError(f"{row.name} cannot take {one}: {reason}.")
 
 
 def compare_schedule(row: ScheduleRow, one: Case) -> Comparison:
@@ -358,7 +367,10 @@ def compare_schedule(row: ScheduleRow, one: Case) -> Comparison:
     (steps,) = one.shape
     weight = torch.zeros((), requires_grad=True)
     optimizer = torch.optim.SGD([weight], lr=1.0)
-    scheduler = row.twin(optimizer, steps, chosen)
+    try:
+        scheduler = row.twin(optimizer, steps, chosen)
+    except ValueError as error:
+        raise _refusal(row, one, error) from error
     expected = []
     for _ in range(steps + 1):
         expected.append(float(optimizer.param_groups[0]["lr"]))

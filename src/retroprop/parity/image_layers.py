@@ -144,11 +144,19 @@ def _batch_norm_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
     return F.batch_norm(x, mean, variance, p["gamma"], p["beta"], training=training)
 
 
+def _layer_norm_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
+    if x.shape[-1] == 1:  # torch's own rounding, magnified by 1 / √ε, is all there is to compare
+        raise ValueError("one feature has no spread, so the output is β whatever x is")
+    return F.layer_norm(x, x.shape[-1:], p["gamma"], p["beta"])
+
+
 def _masks() -> torch.Generator:
     return generator("parity", "masks")
 
 
 def _dropout_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
+    if not 0 <= o["probability"] < 1:
+        raise ValueError("a probability of dropout is at least 0 and below 1")
     if not o["training"]:
         return x
     u = torch.rand(x.shape, generator=_masks(), dtype=x.dtype)
@@ -179,7 +187,7 @@ NORMALIZATION_ROWS = [
         axes=FEATURES,
         parameters=lambda shape, o: {"gamma": (shape[-1],), "beta": (shape[-1],)},
         by_hand=lambda p, o: LayerNorm(p["gamma"], p["beta"]),
-        twin=lambda x, p, o: F.layer_norm(x, x.shape[-1:], p["gamma"], p["beta"]),
+        twin=_layer_norm_twin,
         cases=(
             *over_populations([case(1, 3), case(5, 4), case(3, 7)]),
             *over_populations([case(2, 3, 5)], sharing=False),  # tokens

@@ -344,7 +344,7 @@ CONVOLUTIONAL_ROWS = [
             case(2, 3, 16, 16, width=64, outputs=10),  # the whole network
         ),
         tolerance=TOLERANCE,
-        elements=3,
+        elements=2,
         joint=True,
         covers=(ResNet18,),
     ),

@@ -4,13 +4,21 @@ from typing import Any
 
 import torch
 
-from retroprop.byhand.optimizers import SGD, Adagrad, Adam, AdamW, Momentum
+from retroprop.byhand.optimizers import PART, SGD, Adagrad, Adam, AdamW, Momentum
 from retroprop.parity.rows import OptimizerRow, Options, case
 
-WEIGHTS = [case(1, 1), case(5, 3), case(4, 7, population=(3,)), case(3, 2, population=(2, 3))]
+STEPS = 50
+
+WEIGHTS = [
+    case(1, 1),
+    case(5, 3),
+    case(4, 7, population=(3,)),
+    case(3, 2, population=(2, 3)),
+    case(PART + 3, steps=3),  # a block of parameters that is visited part by part
+]
 
 
-def _settings(*settings: dict[str, float]) -> tuple[Any, ...]:
+def _settings(*settings: dict[str, Any]) -> tuple[Any, ...]:
     """The default hyperparameters on all of `WEIGHTS`, each other setting on two shapes."""
     others = [(*shape, setting) for shape in (((5, 3), ()), ((3, 2), (2,))) for setting in settings]
     return (
@@ -19,7 +27,7 @@ def _settings(*settings: dict[str, float]) -> tuple[Any, ...]:
     )
 
 
-_ADAM = {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+_ADAM = {"steps": STEPS, "learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
 _ADAM_SETTINGS = (
     {"learning_rate": 0.1},
     {"beta_1": 0.5, "beta_2": 0.9},
@@ -35,7 +43,7 @@ def _torch_adam(o: Options) -> dict[str, Any]:
 OPTIMIZER_ROWS = [
     OptimizerRow(
         name="SGD",
-        options={"learning_rate": 0.01},
+        options={"steps": STEPS, "learning_rate": 0.01},
         by_hand=lambda W, rate, o: SGD(W, rate, **o),
         twin=lambda W, rate, o: torch.optim.SGD(W, lr=rate),
         cases=_settings({"learning_rate": 1.0}),
@@ -43,7 +51,7 @@ OPTIMIZER_ROWS = [
     ),
     OptimizerRow(
         name="Momentum",
-        options={"learning_rate": 0.01, "momentum": 0.9},
+        options={"steps": STEPS, "learning_rate": 0.01, "momentum": 0.9},
         by_hand=lambda W, rate, o: Momentum(W, rate, **o),
         twin=lambda W, rate, o: torch.optim.SGD(W, lr=rate, momentum=o["momentum"]),
         cases=_settings({"momentum": 0.0}, {"momentum": 0.5, "learning_rate": 0.5}),
@@ -51,7 +59,7 @@ OPTIMIZER_ROWS = [
     ),
     OptimizerRow(
         name="Adagrad",
-        options={"learning_rate": 0.01, "epsilon": 1e-10},
+        options={"steps": STEPS, "learning_rate": 0.01, "epsilon": 1e-10},
         by_hand=lambda W, rate, o: Adagrad(W, rate, **o),
         twin=lambda W, rate, o: torch.optim.Adagrad(W, lr=rate, eps=o["epsilon"]),
         cases=_settings({"learning_rate": 1.0}, {"epsilon": 0.1}),

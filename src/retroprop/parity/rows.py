@@ -321,7 +321,7 @@ def each_member(
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerRow:
-    """An optimizer; a case's shape is that of the weights, two axes.
+    """An optimizer; a case's shape is that of the weights.
 
     With a population every member has its own learning rate, and is compared with a run of its own.
 
@@ -338,7 +338,7 @@ class OptimizerRow:
     by_hand: Callable[[Tensor, Any, Options], Optimizer]
     twin: Callable[[list[Tensor], float, Options], torch.optim.Optimizer]
     kind: Kind = "optimizer"
-    axes: tuple[str, ...] = ("rows", "columns")
+    axes: tuple[str, ...] = ("rows", "...")
     tolerance: float = 1e-12
 
 

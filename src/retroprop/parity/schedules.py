@@ -16,6 +16,8 @@ from retroprop.parity.rows import Options, ScheduleRow, case
 def _warmup_cosine(optimizer: Optimizer, steps: int, o: Options) -> LRScheduler:
     """A line from 1/w to 1 in w − 1 steps, one more step at 1, and half a wave to 0."""
     warmup = o["warmup_steps"]
+    if warmup >= steps:
+        raise ValueError(f"the warm-up must end before step {steps}")
     if warmup == 0:
         return CosineAnnealingLR(optimizer, T_max=steps)
     line = LinearLR(optimizer, start_factor=1 / warmup, total_iters=warmup - 1)

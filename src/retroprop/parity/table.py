@@ -5,24 +5,6 @@ equal its members one by one. A test fails when a public name of `byhand` is nei
 row nor named in `HELPERS` with the reason.
 """
 
-from typing import Any
-
-from retroprop.byhand import (
-    activations,
-    block,
-    cnn,
-    convolution,
-    layer,
-    losses,
-    mlp,
-    mlp_mixer,
-    online,
-    online_network,
-    optimizers,
-    pooling,
-    resnet18,
-    softmax_regression,
-)
 from retroprop.errors import UserError, did_you_mean
 from retroprop.parity.image_layers import CONVOLUTION_ROWS, NORMALIZATION_ROWS, TOKEN_ROWS
 from retroprop.parity.layers import ACTIVATION_ROWS, STRUCTURE_ROWS
@@ -47,29 +29,30 @@ TABLE: tuple[Row, ...] = (
     *TRAINING_ROWS,
 )
 
-HELPERS: dict[Any, str] = {
-    layer.Layer: "a protocol: what every row of kind layer keeps",
-    activations.Activation: "a base class without a computation",
-    losses.one_hot: "a constant: nothing to differentiate; tests/byhand",
-    block.views: "memory layout; every row of MLP passes through it",
-    block.one_block: "memory layout; every row of MLP passes through it",
-    block.spread_over: "memory layout; tests/byhand",
-    block.sizes_between: "arithmetic of sizes; a doctest",
-    mlp.initial_parameters: "random numbers: there is no gradient; tests/byhand",
-    softmax_regression.initial_weights: "random numbers: there is no gradient; tests/byhand",
-    online.train_one_by_one: "the steps of SGD and Adam in another order; tests/byhand",
-    online.sgd_one_by_one: "the steps of SGD in another order; tests/byhand",
-    online.adam_one_by_one: "the steps of Adam in another order; tests/byhand",
-    online_network.train_network_one_by_one: "the steps of SGD in another order; tests/byhand",
-    convolution.Geometry: "arithmetic of sizes: a doctest, and every row of Conv2d uses it",
-    pooling.Pooling: "a base class without a computation",
-    layer.Buffered: "a protocol: state that no gradient reaches",
-    layer.below: "names of parameters: a doctest",
-    mlp_mixer.check_tiling: "refuses wrong sizes: a doctest",
-    cnn.cnn_parameters: "random numbers: there is no gradient; tests/byhand",
-    resnet18.resnet18_parameters: "random numbers: there is no gradient; tests/byhand",
-    mlp_mixer.mlp_mixer_parameters: "random numbers: there is no gradient; tests/byhand",
-    optimizers.Optimizer: "a protocol: what every row of kind optimizer keeps",
+HELPERS: dict[str, str] = {
+    "layer.Layer": "a protocol: what every row of kind layer keeps",
+    "activations.Activation": "a base class without a computation",
+    "losses.one_hot": "a constant: nothing to differentiate; tests/byhand",
+    "block.views": "memory layout; every row of MLP passes through it",
+    "block.one_block": "memory layout; every row of MLP passes through it",
+    "block.spread_over": "memory layout; tests/byhand",
+    "block.sizes_between": "arithmetic of sizes; a doctest",
+    "mlp.initial_parameters": "random numbers: there is no gradient; tests/byhand",
+    "softmax_regression.initial_weights": "random numbers: there is no gradient; tests/byhand",
+    "online.train_one_by_one": "the steps of SGD and Adam in another order; tests/byhand",
+    "online.sgd_one_by_one": "the steps of SGD in another order; tests/byhand",
+    "online.adam_one_by_one": "the steps of Adam in another order; tests/byhand",
+    "block_steps.block_size": "arithmetic of sizes; tests/byhand",
+    "block_steps.train_network_in_blocks": "the steps of SGD in another order; tests/byhand",
+    "convolution.Geometry": "arithmetic of sizes: a doctest, and every row of Conv2d uses it",
+    "pooling.Pooling": "a base class without a computation",
+    "layer.Buffered": "a protocol: state that no gradient reaches",
+    "layer.below": "names of parameters: a doctest",
+    "mlp_mixer.check_tiling": "refuses wrong sizes: a doctest",
+    "cnn.cnn_parameters": "random numbers: there is no gradient; tests/byhand",
+    "resnet18.resnet18_parameters": "random numbers: there is no gradient; tests/byhand",
+    "mlp_mixer.mlp_mixer_parameters": "random numbers: there is no gradient; tests/byhand",
+    "optimizers.Optimizer": "a protocol: what every row of kind optimizer keeps",
 }
 """Public names of `byhand` without a row of their own, each with the reason."""
 

@@ -32,6 +32,7 @@ from retroprop.byhand.schedules import warmup_cosine
 from retroprop.byhand.shallow_network import ShallowNetwork
 from retroprop.byhand.softmax_regression import SoftmaxRegression
 from retroprop.data import load
+from retroprop.errors import UserError
 from retroprop.models import cnn as twin_cnn
 from retroprop.models import mlp as twin_mlp
 from retroprop.models import mlpmixer as twin_mixer
@@ -184,6 +185,11 @@ def _augmented(state: Mapping[str, Tensor], layer: str) -> Tensor:
 def _images(recipe: Recipe, count: int) -> tuple[Tensor, Tensor]:
     """The first training images, channels first and centred on 0, and their labels."""
     data = load(recipe.dataset)
+    if count > len(data.train_images):
+        raise UserError(
+            f"{recipe.dataset} has {len(data.train_images):,} training images, and these steps "
+            f"need {count:,}; take a smaller batch or fewer steps."
+        )
     images = torch.tensor(data.train_images[:count]).double() / 255 - 0.5
     images = images.permute(0, 3, 1, 2) if images.ndim == 4 else images.unsqueeze(1)
     if recipe.resize is not None:
@@ -201,7 +207,7 @@ def _row(name: str, batch: int, recipe: Recipe) -> TrainingRow:
     )
 
 
-_CNN: dict[str, tuple[int, ...]] = {
+_CNN: dict[str, Any] = {
     "n_channels": (4, 6),
     "kernel_sizes": (3, 3),
     "strides": (1, 1),
@@ -285,7 +291,7 @@ TRAINING_ROWS = [
             optimizer="momentum",
             learning_rate=0.02,
             scheduled=True,
-            resize=16,
+            resize=12,
         ),
     ),
     _row(
