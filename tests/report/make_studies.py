@@ -70,7 +70,6 @@ STUDIES = {
             "initial_sign": ["both", "positive"],
         },
         tables=[{"rows": "learning_rate", "columns": "initial_scale", "split_by": "initial_sign"}],
-        output="linear",
     ),
     "shallow": study(
         "shallow",

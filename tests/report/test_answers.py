@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from retroprop.report.answers import answers_section
@@ -229,6 +231,33 @@ def test_overfitting_is_the_gap_between_train_and_validation(told, gap, words):
     text = told("cnn", overfitting=gap)["Epochs and overfitting"]
     assert words in text
     assert ("a sign of overfitting" in text) == (gap == 0.03)
+
+
+def test_a_best_epoch_before_the_last_and_a_loss_that_rises_again_are_said(made):
+    accuracies, losses = [0.1, 0.8, 0.9, 0.85], [2.3, 0.5, 0.6, 0.7]
+    records = made("cnn", epochs=3)
+    record = records.study_run("cnn")
+    runs = tuple(
+        replace(
+            run,
+            epochs=tuple(
+                replace(epoch, validation_accuracy=accuracy, validation_loss=loss)
+                for epoch, accuracy, loss in zip(run.epochs, accuracies, losses, strict=True)
+            ),
+        )
+        for run in records.runs(record.id)
+    )
+    section = answers_section(Story(record, runs, records.location, "en"))
+    (text,) = [block.text for block in section.blocks if "Epochs" in block.title]
+    assert "80.00% on validation after epoch 1 (540 steps), its highest, 90.00%, after" in text
+    assert "after epoch 2, and 85.00% after the last, epoch 3." in text
+    assert "Its validation loss is lowest after epoch 1, 0.500, and 0.700 at the last." in text
+
+
+def test_a_curve_that_ends_at_its_best_has_not_turned(told):
+    text = told("cnn")["Epochs and overfitting"]
+    assert "its highest, 95.00%, comes at the last epoch, 8." in text
+    assert "loss is lowest" not in text
 
 
 def test_the_steps_are_those_of_one_epoch(told):

@@ -1,3 +1,4 @@
+import inspect
 import io
 import re
 from importlib.resources import files
@@ -5,6 +6,7 @@ from importlib.resources import files
 import pytest
 from pypdf import PdfReader
 
+from retroprop.byhand.cnn import POOLED, cnn_parameters
 from retroprop.errors import UserError
 from retroprop.report import models
 from retroprop.report.answers import answers_section
@@ -103,6 +105,19 @@ def test_steps_are_counted_where_every_image_makes_one(story):
     )
     assert "une époque compte 54 000 pas" in words(trained_section(story("perceptron", "fr")))
     assert "makes one step" not in words(trained_section(story("deep")))
+
+
+def test_the_convolutional_network_is_described_as_it_is_built(story):
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(cnn_parameters).parameters.items()
+    }
+    text = words(trained_section(story("cnn")))
+    channels, dense = defaults["n_channels"], defaults["dense_hiddens"]
+    assert "three convolutions of {}, {} and {} kernels".format(*channels) in text
+    assert set(dense) == {256}
+    assert len(dense) == 2
+    assert POOLED == 4
 
 
 def test_the_layers_of_a_network_are_listed_when_they_are_recorded(story, studies):

@@ -43,7 +43,7 @@ def training_seconds(
     """
     n = len(panels)
     figure = new_figure(PAPER_WIDTH_IN, 3.3 if n == 1 else 0.5 + 2.1 * n)
-    rows = figure.subplots(n, 1, squeeze=False, sharex=True, sharey=True)[:, 0]
+    rows = figure.subplots(n, 1, squeeze=False, sharex=True)[:, 0]
     points = [point for lines in panels.values() for line in lines.values() for point in line]
     widths = sorted({x for x, _ in points})
     seconds = [y for _, y in points]

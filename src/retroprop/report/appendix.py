@@ -9,20 +9,8 @@ from retroprop.report.document import Block, Cell, Paragraph, Row, Section, Tabl
 from retroprop.report.story import Story
 from retroprop.report.translations import say_later
 from retroprop.studies.records import EpochRecord, RunRecord
+from retroprop.studies.schema import OF_EVERY_KIND, OF_KIND
 
-COMMON_SETTINGS = (
-    "optimizer",
-    "learning_rate",
-    "batch_size",
-    "initial_scale",
-    "initial_sign",
-    "precision",
-)
-KIND_SETTINGS = {
-    "shallow": ("width",),
-    "mlp": ("depth", "width", "activation", "output"),
-    "cnn": ("activation", "kernel_size"),
-}
 MODEL_NAMES = {
     "softmax-regression": say_later("softmax regression"),
     "perceptron": say_later("perceptron"),
@@ -224,13 +212,15 @@ def _model(story: Story) -> str:
 def _fixed(story: Story) -> dict[str, list[Any]]:
     """The settings that the study does not vary and that its kind of model has."""
     training = story.record.config.get("training") or {}
-    return {
-        key: [value]
-        for key, value in training.items()
-        if key in (*COMMON_SETTINGS, *KIND_SETTINGS.get(story.kind, ()))
-        and key not in story.grid
-        and value is not None
-    }
+    found: dict[str, list[Any]] = {}
+    for key in (*OF_EVERY_KIND, *OF_KIND.get(story.kind, ()), "precision"):
+        if key in story.grid or key == "derivation":
+            continue
+        # What a study file leaves out is known to the models.
+        values = [training[key]] if training.get(key) is not None else story.values(key)
+        if values and None not in values:
+            found[key] = values
+    return found
 
 
 def _sessions_in_words(story: Story) -> str:
@@ -290,7 +280,7 @@ def models_section(story: Story) -> Section:
                     anchor=f"run-{run.id}",
                     cells=[
                         *(
-                            Cell(text=story.setting(key, run.cell[key]))
+                            Cell(text=story.setting(key, run.cell[key], short=True))
                             if key in run.cell
                             else missing
                             for key in keys

@@ -2,13 +2,17 @@
 
 MODELS = {
     (
-        "A convolutional network: the convolutions slide their kernels over the image, "
-        "and its last layer gives one score for each class. A softmax turns the scores "
-        "into probabilities, and the loss is the cross-entropy in nats."
+        "A convolutional network: three convolutions of 16, 32 and 48 kernels, each "
+        "followed by the activation and a max-pooling (2 × 2; after the last onto 4 × "
+        "4), then two dense layers of 256 units and one score for each class. A softmax "
+        "turns the scores into probabilities, and the loss is the cross-entropy in "
+        "nats."
     ): (
-        "Un réseau à convolutions\u00a0: les convolutions font glisser leurs noyaux sur "
-        "l’image, et la dernière couche donne un score à chaque classe. Un softmax "
-        "change les scores en probabilités, et la perte est l’entropie croisée en nats."
+        "Un réseau à convolutions\u00a0: trois convolutions de 16, 32 et 48 noyaux, chacune "
+        "suivie de l’activation et d’un max-pooling (2 × 2\u00a0; après la dernière, vers 4 "
+        "× 4), puis deux couches denses de 256 unités et un score par classe. Un "
+        "softmax change les scores en probabilités, et la perte est l’entropie croisée "
+        "en nats."
     ),
     (
         "A multilayer perceptron with L hidden layers. θ holds the weights W and the "
@@ -90,6 +94,16 @@ MODELS = {
         "par dérivation automatique (autograd), et l’étude les compare."
     ),
     "The hyperbolic tangent and its derivative:": "La tangente hyperbolique et sa dérivée\u00a0:",
+    "The activation function GELU, with Φ the normal distribution function:": (
+        "La fonction d’activation GELU, où Φ est la fonction de répartition normale\u00a0:"
+    ),
+    (
+        "phi of a equals a times capital phi of a; its derivative is capital phi of a "
+        "plus a times the derivative of capital phi of a"
+    ): (
+        "phi de a égale a fois grand phi de a\u00a0; sa dérivée est grand phi de a plus a "
+        "fois la dérivée de grand phi de a"
+    ),
     "The sigmoid and its derivative:": "La sigmoïde et sa dérivée\u00a0:",
     (
         "The loss is the squared error ½ Σ (t − y)². The error of the outputs, with the "

@@ -6,6 +6,7 @@ SETTINGS = {
     "automatic differentiation": "dérivation automatique",
     "automatic differentiation (autograd)": "dérivation automatique (autograd)",
     "batch size {value}": "taille de lot {value}",
+    "auto": "auto",
     "both signs": "des deux signes",
     "by fan-in": "selon le nombre d’entrées",
     "by hand": "à la main",

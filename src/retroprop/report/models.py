@@ -155,6 +155,13 @@ def _mlp(story: Story) -> list[Block]:
                 "phi of a times one minus phi of a"
             ),
         ),
+        "gelu": (
+            say("The activation function GELU, with Φ the normal distribution function:"),
+            say(
+                "phi of a equals a times capital phi of a; its derivative is capital phi of a plus "
+                "a times the derivative of capital phi of a"
+            ),
+        ),
         "tanh": (
             say("The hyperbolic tangent and its derivative:"),
             say(
@@ -216,9 +223,10 @@ def _cnn(story: Story) -> list[Block]:
     blocks: list[Block] = [
         Paragraph(
             text=say(
-                "A convolutional network: the convolutions slide their kernels over the image, "
-                "and its last layer gives one score for each class. A softmax turns the scores "
-                "into probabilities, and the loss is the cross-entropy in nats."
+                "A convolutional network: three convolutions of 16, 32 and 48 kernels, each "
+                "followed by the activation and a max-pooling (2 × 2; after the last onto 4 × 4), "
+                "then two dense layers of 256 units and one score for each class. A softmax turns "
+                "the scores into probabilities, and the loss is the cross-entropy in nats."
             )
             + " "
             + _derivation(story)

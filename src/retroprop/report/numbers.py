@@ -18,6 +18,7 @@ NAMES = {
     "adamw": "AdamW",
     "adagrad": "Adagrad",
     "relu": "ReLU",
+    "gelu": "GELU",
     "fashion-mnist": "Fashion-MNIST",
     "mnist": "MNIST",
     "cifar10": "CIFAR-10",

@@ -77,7 +77,8 @@ class Story:
     @property
     def grid(self) -> dict[str, list[Any]]:
         """The varied settings and their values."""
-        return dict(self.record.config.get("grid") or {})
+        grid = self.record.config.get("grid") or {}
+        return {key: values for key, values in grid.items() if values is not None}
 
     @property
     def n_done(self) -> int:

@@ -43,8 +43,9 @@ SETTING_VALUES = {
     ("derivation", "by-hand"): say_later("by hand"),
     ("derivation", "autograd"): say_later("automatic differentiation (autograd)"),
 }
-# Shorter words for the labels beside a line.
+# Shorter words for the label beside a line and for the long table of all models.
 SHORT_VALUES = {
+    ("initial_scale", "auto"): say_later("auto"),
     ("derivation", "autograd"): say_later("autograd"),
     ("output", "softmax"): say_later("softmax"),
     ("output", "linear"): say_later("linear"),
