@@ -208,7 +208,7 @@ def test_a_row_in_detail_shows_every_shape_and_every_gradient(call, name):
         (["--layer", "softmax-cross-entropy", "--shape", "4,3"], "4×3"),
         (["--layer", "adam", "--shape", "3,2", "--set", "beta_1=0.5"], "3×2, beta_1 0.5"),
         (["--layer", "adam", "--population", "3"], "1×1, population 3"),
-        (["--layer", "warmup_cosine", "--shape", "9", "--set", "warmup_steps=2"], "9, warmup"),
+        (["--layer", "warmup_cosine", "--shape", "9", "--set", "warmup_steps=0"], "9, warmup"),
         (["--layer", "mlp", "--set", "activation=gelu"], "1×4, activation gelu"),
         (["--layer", "mlp-training", "--shape", "3", "--set", "steps=4"], "3, steps 4"),
     ],

@@ -23,7 +23,7 @@ console = Console(highlight=False)
 LARGEST = 1_000_000
 """Numbers in an input that somebody asks for: float64 on one core must answer in a minute."""
 
-MAY_BE_ZERO = {"bias", "layers", "training"}
+MAY_BE_ZERO = {"bias", "layers", "training", "warmup_steps"}
 """Options that may be 0 though their default is not."""
 
 Option = Annotated[WholeNumber | None, Parameter(negative=())]
