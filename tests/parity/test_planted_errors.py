@@ -278,8 +278,11 @@ def batch_norm_in(*, mean, inner):
     """dx with and without the term of μ and that of σ²."""
 
     def backward(self, dy, saved):
-        x_hat, scale, shape, training = saved
-        drows = self._rows(dy).view(x_hat.shape[0], -1, *x_hat.shape[-2:])
+        x, y, mu, scale, training = saved
+        x_hat = (self._rows(x) - mu) * scale
+        drows = self._rows(dy).reshape(x_hat.shape[0], -1, *x_hat.shape[-2:])
+        if y is not None:
+            drows = drows * (y > 0)
         (gamma,) = self._of_members(x_hat, self.gamma)
         gradients = {
             "gamma": (drows * x_hat).sum(-2).view(self.gamma.shape),
@@ -290,9 +293,9 @@ def batch_norm_in(*, mean, inner):
             dx = dx - drows.mean(-2, keepdim=True)
         if training and inner:
             dx = dx - x_hat * (drows * x_hat).mean(-2, keepdim=True)
-        return self._images((dx * gamma * scale).sum(1), shape, shape[:-4]), gradients
+        return self._images((dx * gamma * scale).sum(1), x.shape, x.shape[:-4]), gradients
 
-    return normalization.BatchNorm2d, "backward", backward
+    return backward
 
 
 def layer_norm_in(*, mean, inner):
@@ -313,7 +316,15 @@ def layer_norm_in(*, mean, inner):
             dx = dx - x_hat * (dx_hat * x_hat).mean(-1, keepdim=True)
         return (dx * scale).view(shape), gradients
 
-    return normalization.LayerNorm, "backward", backward
+    return backward
+
+
+def batch_norm_with(**terms):
+    return normalization.BatchNorm2d, "backward", batch_norm_in(**terms)
+
+
+def layer_norm_with(**terms):
+    return normalization.LayerNorm, "backward", layer_norm_in(**terms)
 
 
 right_max_pool = pooling.MaxPool2d.backward
@@ -326,10 +337,20 @@ def adaptive_that_overwrites(self, dy, saved):
 
 
 def block_without_the_shortcut(self, dy, saved):
-    da, _ = self.relu.backward(dy, saved[2])
-    dx, gradients = self.branch.backward(da.clone(), saved[0])
-    _, of_shortcut = self.shortcut.backward(da, saved[1])
-    return dx, gradients | of_shortcut
+    of_branch, of_shortcut, y = saved
+    da = dy.masked_fill(y <= 0, 0)
+    dx, gradients = self.branch.backward(da.clone(), of_branch)
+    _, of_s = self.shortcut.backward(da, of_shortcut)
+    return dx, gradients | of_s
+
+
+def pieces_that_do_not_add_up(self, dy, saved):
+    dx, gradients = torch.empty_like(dy), {}
+    for piece, of_dx, kept in zip(self._pieces(dy), self._pieces(dx), saved, strict=True):
+        of_piece, of_parameters = layer.Sequential.backward(self, piece, kept)
+        of_dx.copy_(of_piece)
+        gradients |= of_parameters  # the last piece overwrites the others
+    return dx, gradients
 
 
 def mixer_without_the_residual(self, dy, saved):
@@ -382,11 +403,20 @@ MUTANTS = {  # row, what is wrong -> object, attribute, wrong value
     "GlobalAveragePool2d without the division": with_gradients(
         pooling.GlobalAveragePool2d, lambda dx, g: (dx * dx.shape[-1] * dx.shape[-2], g)
     ),
-    "BatchNorm2d without the term of the mean": batch_norm_in(mean=False, inner=True),
-    "BatchNorm2d without the term of the variance": batch_norm_in(mean=True, inner=False),
-    "BatchNorm2d with its statistics taken for constants": batch_norm_in(mean=False, inner=False),
-    "LayerNorm without the term of the mean": layer_norm_in(mean=False, inner=True),
-    "LayerNorm without the term of the variance": layer_norm_in(mean=True, inner=False),
+    "BatchNorm2d without the term of the mean": batch_norm_with(mean=False, inner=True),
+    "BatchNorm2d without the term of the variance": batch_norm_with(mean=True, inner=False),
+    "Winograd without the bias's gradient": with_gradients(
+        Conv2d, lambda dx, g: (dx, g | {"b": 0 * g["b"]} if "b" in g else g)
+    ),
+    "Winograd with the kernel flipped": with_gradients(
+        Conv2d, lambda dx, g: (dx, g | {"W": g["W"].flip(-1, -2)})
+    ),
+    "InPieces where pieces do not add up": (
+        mlp_mixer.InPieces, "backward", pieces_that_do_not_add_up,
+    ),
+    "BatchNorm2d with its statistics taken for constants": batch_norm_with(mean=False, inner=False),
+    "LayerNorm without the term of the mean": layer_norm_with(mean=False, inner=True),
+    "LayerNorm without the term of the variance": layer_norm_with(mean=True, inner=False),
     "Dropout without the mask": (Dropout, "backward", lambda self, dy, saved: (dy, {})),
     "PatchEmbedding without the bias's gradient": without_its_bias(
         mlp_mixer.PatchEmbedding, "proj.b"
@@ -416,6 +446,18 @@ def test_a_missing_term_in_a_layer_is_found(what, monkeypatch):
     assert check_case(row, cases_of(row)[-1]).passed
     monkeypatch.setattr(owner, attribute, wrong)
     assert not check_row(dataclasses.replace(row, elements=0)).passed
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "right"),
+    [
+        ("BatchNorm2d", normalization.BatchNorm2d, batch_norm_in(mean=True, inner=True)),
+        ("LayerNorm", normalization.LayerNorm, layer_norm_in(mean=True, inner=True)),
+    ],
+)
+def test_a_mutant_is_wrong_in_nothing_but_the_term_it_leaves_out(name, owner, right, monkeypatch):
+    monkeypatch.setattr(owner, "backward", right)
+    assert check_row(dataclasses.replace(find_row(name), elements=0)).passed
 
 
 def with_gradient(row, gradient):

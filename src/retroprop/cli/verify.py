@@ -23,7 +23,8 @@ console = Console(highlight=False)
 LARGEST = 1_000_000
 """Numbers in an input that somebody asks for: float64 on one core must answer in a minute."""
 
-MAY_BE_ZERO = {"bias", "layers", "mean", "padding", "shortcut", "training", "warmup_steps"}
+MAY_BE_ZERO = {"bias", "layers", "training", "warmup_steps"}
+"""Options that may be 0 though their default is not."""
 
 Option = Annotated[WholeNumber | None, Parameter(negative=())]
 Word = Annotated[str | None, Parameter(negative=())]
@@ -272,7 +273,7 @@ def _value(row: "Row", name: str, text: str) -> Any:
     except ValueError:
         expected = "a whole number" if isinstance(default, int) else "a number"
         raise UserError(f"{name} must be {expected}, and got {text!r}.") from None
-    least = 0 if isinstance(default, float) or name in MAY_BE_ZERO else 1
+    least = 0 if isinstance(default, float) or not default or name in MAY_BE_ZERO else 1
     if not least <= number <= LARGEST:  # and no NaN either
         raise UserError(f"{name} must be from {least} to {LARGEST:,}, and got {text}.")
     return number

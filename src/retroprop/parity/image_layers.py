@@ -4,11 +4,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from retroprop.byhand import winograd
+from retroprop.byhand.activations import GELU
 from retroprop.byhand.convolution import Conv2d, extract_patches, fold_patches
 from retroprop.byhand.dropout import Dropout
 from retroprop.byhand.layer import Layer
+from retroprop.byhand.linear import Linear
 from retroprop.byhand.mlp_mixer import (
     ChannelMixing,
+    InPieces,
     LeftLinear,
     PatchEmbedding,
     TokenMean,
@@ -54,17 +58,44 @@ CONVOLUTION_ROWS = [
         parameters=_kernels,
         by_hand=lambda p, o: Conv2d(p["W"], p.get("b"), **_geometry(o)),
         twin=lambda x, p, o: F.conv2d(x, p["W"], p.get("b"), **_geometry(o)),
-        cases=over_populations(
-            [
-                case(1, 1, 3, 3),
-                case(2, 3, 7, 9, stride=2, padding=1),
-                case(2, 3, 8, 5, kernel=2, dilation=3, padding=2, outputs=1),
-                case(1, 2, 5, 6, kernel=1, stride=2, bias=0),
-                case(3, 2, 5, 4, kernel=5, stride=3, padding=4, dilation=2),
-            ]
+        cases=(
+            *over_populations(
+                [
+                    case(1, 1, 3, 3),
+                    case(2, 3, 7, 9, stride=2, padding=1),
+                    case(2, 3, 8, 5, kernel=2, dilation=3, padding=2, outputs=1),
+                    case(1, 2, 5, 6, kernel=1, stride=2, bias=0),
+                    case(3, 2, 5, 4, kernel=5, stride=3, padding=4, dilation=2),
+                ]
+            ),
+            case(7, 8, 20, 20),  # more than PATCHES_IN_CACHE: images in two pieces
+            case(7, 8, 20, 20, population=(2,), shared=1),
         ),
         elements=8,
         covers=(Conv2d, extract_patches, fold_patches),
+    ),
+    layer_row(
+        "Winograd",
+        axes=IMAGES,
+        options={"outputs": 17, "kernel": 3, "padding": 1, "bias": 1},
+        parameters=_kernels,
+        by_hand=lambda p, o: Conv2d(p["W"], p.get("b"), padding=o["padding"]),
+        twin=lambda x, p, o: F.conv2d(x, p["W"], p.get("b"), padding=o["padding"]),
+        cases=(  # Conv2d takes Winograd's way from FEWEST_CHANNELS = 16 of both on
+            *over_populations([case(1, 16, 3, 3, padding=0), case(2, 16, 5, 4)]),
+            case(1, 17, 1, 2, bias=0),
+            case(3, 16, 33, 34),  # more than TILES_TOGETHER: image by image
+            case(3, 16, 33, 34, population=(2,), shared=1, padding=2),
+        ),
+        elements=4,
+        covers=(
+            winograd.transform_kernels,
+            winograd.kernel_gradient,
+            winograd.transform_images,
+            winograd.image_gradient,
+            winograd.transform_output,
+            winograd.output_gradient,
+        ),
     ),
     layer_row(
         "MaxPool2d",
@@ -131,7 +162,7 @@ RUNNING_MEAN, RUNNING_VARIANCE = 0.3, 1.7
 
 
 def _batch_norm(p: Tensors, o: Options) -> Layer:
-    norm = BatchNorm2d(p["gamma"], p["beta"])
+    norm = BatchNorm2d(p["gamma"], p["beta"], rectified=bool(o["rectified"]))
     norm.running_mean.fill_(RUNNING_MEAN)
     norm.running_variance.fill_(RUNNING_VARIANCE)
     return norm
@@ -141,7 +172,8 @@ def _batch_norm_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
     mean = torch.full_like(p["gamma"], RUNNING_MEAN, requires_grad=False)
     variance = torch.full_like(p["gamma"], RUNNING_VARIANCE, requires_grad=False)
     training = bool(o["training"])
-    return F.batch_norm(x, mean, variance, p["gamma"], p["beta"], training=training)
+    y = F.batch_norm(x, mean, variance, p["gamma"], p["beta"], training=training)
+    return F.relu(y) if o["rectified"] else y
 
 
 def _layer_norm_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
@@ -167,19 +199,25 @@ NORMALIZATION_ROWS = [
     layer_row(
         "BatchNorm2d",
         axes=IMAGES,
-        options={"training": 1},
+        options={"training": 1, "rectified": 0},
         parameters=lambda shape, o: {"gamma": (shape[1],), "beta": (shape[1],)},
         by_hand=_batch_norm,
         twin=_batch_norm_twin,
-        cases=over_populations(
-            [
-                case(1, 3, 1, 3),  # of two values x̂ is ±1 whatever they are: three at least
-                case(3, 1, 1, 1),
-                case(3, 2, 5, 4),
-                case(1, 2, 1, 1, training=0),
-                case(2, 3, 3, 5, training=0),
-            ]
+        cases=(
+            *over_populations(
+                [
+                    case(1, 3, 1, 3),  # of two values x̂ is ±1 whatever they are: three at least
+                    case(3, 1, 1, 1),
+                    case(3, 2, 5, 4),
+                    case(2, 3, 4, 3, rectified=1),
+                    case(1, 2, 1, 1, training=0),
+                    case(2, 3, 3, 5, training=0, rectified=1),
+                ]
+            ),
+            case(2, 3, 110, 111, rectified=1),  # more than VALUES_IN_CACHE: in pieces
+            case(2, 2, 110, 111, population=(2,), shared=1),
         ),
+        elements=8,
         covers=(BatchNorm2d,),
     ),
     layer_row(
@@ -191,7 +229,9 @@ NORMALIZATION_ROWS = [
         cases=(
             *over_populations([case(1, 3), case(5, 4), case(3, 7)]),
             *over_populations([case(2, 3, 5)], sharing=False),  # tokens
+            case(301, 220),  # more than VALUES_IN_CACHE: in pieces
         ),
+        elements=8,
         covers=(LayerNorm,),
     ),
     layer_row(
@@ -228,6 +268,16 @@ def _mixing_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
     return F.linear(h, p["fc2.W"].T, p["fc2.b"])
 
 
+def _in_pieces(p: Tensors, o: Options) -> Layer:
+    """The chain of `_mixing_twin`, said to be so wide that one example makes a piece."""
+    layers = {
+        "fc1": Linear(p["fc1.W"], p["fc1.b"]),
+        "phi": GELU(),
+        "fc2": Linear(p["fc2.W"], p["fc2.b"]),
+    }
+    return InPieces(layers, axis=-2, widening=1e9)
+
+
 TOKEN_CASES = over_populations([case(1, 1, 3), case(2, 5, 3), case(3, 4, 1)], sharing=False)
 
 TOKEN_ROWS = [
@@ -258,6 +308,17 @@ TOKEN_ROWS = [
         twin=lambda x, p, o: F.linear(x.mT, p["W"].T, p["b"]).mT,
         cases=TOKEN_CASES,
         covers=(LeftLinear,),
+    ),
+    layer_row(
+        "InPieces",
+        axes=FEATURES,
+        options={"hidden": 4},
+        parameters=lambda shape, o: _mixing_parameters(shape[1], o["hidden"]),
+        by_hand=_in_pieces,
+        twin=_mixing_twin,
+        cases=over_populations([case(1, 3), case(5, 4)], sharing=False),
+        elements=8,
+        covers=(InPieces,),
     ),
     layer_row(
         "TokenMixing",

@@ -45,6 +45,7 @@ HELPERS: dict[str, str] = {
     "block_steps.block_size": "arithmetic of sizes; tests/byhand",
     "block_steps.train_network_in_blocks": "the steps of SGD in another order; tests/byhand",
     "convolution.Geometry": "arithmetic of sizes: a doctest, and every row of Conv2d uses it",
+    "normalization.pieces": "cuts tensors; BatchNorm2d and LayerNorm have cases of several pieces",
     "pooling.Pooling": "a base class without a computation",
     "layer.Buffered": "a protocol: state that no gradient reaches",
     "layer.below": "names of parameters: a doctest",
