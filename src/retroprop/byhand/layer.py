@@ -16,6 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from retroprop.errors import UserError
+
 Saved = Any
 """What a layer's forward keeps for its backward; only that layer looks inside."""
 
@@ -128,9 +130,19 @@ class Residual:
         return named
 
     def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
-        """y = branch(x) + shortcut(x)."""
+        """y = branch(x) + shortcut(x).
+
+        Raises:
+            UserError: If there is no shortcut and the branch's output has another shape than x.
+        """
         y, of_branch = self.branch.forward(x, training=training)
         if self.shortcut is None:
+            if y.shape != x.shape:
+                raise UserError(
+                    f"expected a branch whose output has the shape {tuple(x.shape)} of its input, "
+                    f"and got {tuple(y.shape)}; give the sum a shortcut, and an input that members "
+                    "share its population axes."
+                )
             return y + x, (of_branch, None)
         s, of_shortcut = self.shortcut.forward(x, training=training)
         return y + s, (of_branch, of_shortcut)
