@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-SCRIPTS = ("study", "notebook_style", "peers", "growth")
+SCRIPTS = ("study", "notebook_style", "peers", "growth", "mlp", "populations", "depth_width")
 
 for script in SCRIPTS:
     print(f"\n== benchmarks/{script}.py", flush=True)

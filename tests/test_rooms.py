@@ -13,19 +13,22 @@ SOURCE = Path(retroprop.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 ROOMS = {
-    "data", "calculus", "byhand", "models", "bayes", "training", "studies", "figures", "report",
-    "labs", "grading", "web", "cli",
+    "data", "calculus", "byhand", "models", "bayes", "parity", "training", "studies", "figures",
+    "report", "labs", "grading", "web", "cli",
 }  # fmt: skip
 TOP = {"labs", "grading", "cli"}
 READERS = {"figures", "report", "web"}  # they read records, and never train
 
 FORBIDDEN = {  # room -> the rooms of which it knows nothing
     **dict.fromkeys(
-        ("data", "calculus", "byhand", "models", "bayes"), {"training", "studies"} | READERS | TOP
+        ("data", "calculus", "byhand", "bayes"),
+        {"models", "parity", "training", "studies"} | READERS | TOP,
     ),
-    "training": {"studies"} | READERS | TOP,
-    "studies": READERS | TOP,
-    **dict.fromkeys(READERS, {"training", "byhand", "models"} | TOP),
+    "models": ROOMS - {"models"},
+    "parity": ROOMS - {"parity", "byhand", "models", "data"},
+    "training": {"parity", "studies"} | READERS | TOP,
+    "studies": {"parity"} | READERS | TOP,
+    **dict.fromkeys(READERS, {"training", "byhand", "models", "parity"} | TOP),
     **dict.fromkeys(TOP, frozenset()),
     "errors": ROOMS,
     "randomness": ROOMS,
@@ -96,6 +99,11 @@ def test_imports_point_one_way(path):
         ("figures/curves.py", "from retroprop.byhand import losses"),
         ("report/html.py", "from retroprop.training.populations import Population"),
         ("errors.py", "from retroprop.data import load"),
+        ("models/cnn.py", "from retroprop.byhand.cnn import CNN"),
+        ("byhand/cnn.py", "from retroprop.models.cnn import CNN"),
+        ("parity/table.py", "from retroprop.training import populations"),
+        ("training/learners.py", "from retroprop.parity.names import to_state_dict"),
+        ("studies/plan.py", "import retroprop.parity.table"),
     ],
 )
 def test_the_rule_finds_a_planted_wrong_import(place, planted):
@@ -111,6 +119,8 @@ def test_the_rule_finds_a_planted_wrong_import(place, planted):
         ("data/cache.py", "from . import catalog\nfrom ..errors import UserError"),
         ("data/cache.py", "word = 'studies'"),
         ("cli/studies.py", "from retroprop.studies.runner import run_study"),
+        ("cli/verify.py", "from retroprop.parity.table import TABLE"),
+        ("parity/training.py", "from retroprop.data import load"),
     ],
 )
 def test_the_rule_lets_the_allowed_imports_pass(place, allowed):

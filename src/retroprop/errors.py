@@ -27,6 +27,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     candidates = sorted(known)
     near = difflib.get_close_matches(word.lower(), candidates, n=3, cutoff=0.6)
+    likeness = [difflib.SequenceMatcher(a=name, b=word.lower()).ratio() for name in near]
+    near = [name for name, like in zip(near, likeness, strict=True) if like > likeness[0] - 0.15]
     near = near or [name for name in candidates if len(word) > 2 and word.lower() in name]
     if near:
         return "Did you mean " + " or ".join(repr(name) for name in near) + "?"

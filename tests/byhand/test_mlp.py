@@ -9,17 +9,28 @@ import pytest
 import torch
 
 from retroprop.byhand.block import one_block, spread_over, views
+from retroprop.byhand.block_steps import BLOCK, train_network_in_blocks
 from retroprop.byhand.losses import (
     one_hot,
     softmax_cross_entropy_gradient,
     squared_error_and_hits,
     squared_error_gradient,
 )
-from retroprop.byhand.mlp import MLP, initial_parameters
-from retroprop.byhand.online_network import BLOCK, train_network_one_by_one
+from retroprop.byhand.mlp import COLUMNS, MLP, initial_parameters
 from retroprop.byhand.shallow_network import ShallowNetwork
 
 FEATURES, CLASSES = 9, 3
+POPULATIONS = [  # of the weights, and of the inputs
+    ((), ()),
+    ((1,), ()),
+    ((3,), ()),
+    ((3,), (3,)),
+    ((2, 3), (2,)),
+    ((2, 3), ()),
+    ((2, 1), (2,)),
+    ((1, 3), (1,)),
+    ((2, 3), (2, 3)),
+]
 PHI = {
     "relu": torch.relu,
     "sigmoid": torch.sigmoid,
@@ -32,22 +43,17 @@ PHI = {
 @pytest.mark.parametrize("output", ["softmax", "linear"])
 @pytest.mark.parametrize("activation", PHI)
 @pytest.mark.parametrize(
-    ("population", "groups"),
+    ("population", "groups", "batch"),
     [
-        ((), ()),
-        ((1,), ()),
-        ((3,), ()),
-        ((3,), (3,)),
-        ((2, 3), (2,)),
-        ((2, 3), ()),
-        ((2, 1), (2,)),
-        ((1, 3), (1,)),
-        ((2, 3), (2, 3)),
+        ((2, 3), (2,), COLUMNS + 1),
+        ((3,), (), COLUMNS),
+        ((3,), (3,), COLUMNS),
+        *((population, groups, 6) for population, groups in POPULATIONS),
     ],
 )
-def test_every_gradient_equals_autograd(population, groups, activation, output, hidden):
+def test_every_gradient_equals_autograd(population, groups, batch, activation, output, hidden):
     parameters = random_parameters(population, hidden)
-    x, targets = random_examples(groups, 6)
+    x, targets = random_examples(groups, batch)
     x.requires_grad_()
     named = {name: tensor.clone().requires_grad_() for name, tensor in parameters.items()}
     wide = (*groups, *(1,) * (len(population) - len(groups)))
@@ -86,6 +92,21 @@ def test_the_parameters_are_views_of_one_block():
     assert sum(tensor.numel() for tensor in network.parameters.values()) == len(network.theta)
 
 
+@pytest.mark.parametrize("batch", [1, 6, COLUMNS])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(("population", "groups"), POPULATIONS)
+def test_descending_is_a_step_along_the_gradient(population, groups, reduction, batch):
+    x, targets = random_examples((), batch)
+    x = x.expand(*groups, *x.shape)
+    plain, direct = (MLP(random_parameters(population, (7, 4))) for _ in range(2))
+    eta = torch.rand(population, generator=torch.Generator().manual_seed(1)).double()
+    each = spread_over(plain.theta, plain.shapes, eta)
+    for _ in range(3):
+        plain.theta.sub_(each * plain.gradient(x, targets, reduction=reduction))
+        direct.descend(x, targets, eta[..., None, None], reduction=reduction)
+    assert relative_error(direct.theta, plain.theta) < 1e-12
+
+
 def test_a_mean_gradient_is_the_sum_divided_by_the_batch():
     network = MLP(random_parameters((), (7,)))
     x, targets = random_examples((), 5)
@@ -113,7 +134,11 @@ def test_automatic_initial_scale_keeps_the_variance_of_the_signal():
         assert 0.9 < h.square().mean() < 1.1
 
 
-@pytest.mark.parametrize("examples", [1, BLOCK - 1, BLOCK, 2 * BLOCK + 3])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(
+    ("examples", "batch"),
+    [(1, 1), (BLOCK - 1, 1), (BLOCK, 1), (2 * BLOCK + 3, 1), (3 * BLOCK + 1, 8), (70, 70)],
+)
 @pytest.mark.parametrize(
     ("seeds", "rates", "activation", "output", "hidden"),
     [
@@ -124,21 +149,22 @@ def test_automatic_initial_scale_keeps_the_variance_of_the_signal():
         (1, 4, "relu", "softmax", (6,)),
     ],
 )
-def test_blocks_of_single_example_steps_equal_the_plain_loop(
-    seeds, rates, activation, output, hidden, examples
+def test_blocks_of_steps_equal_the_plain_loop(
+    seeds, rates, activation, output, hidden, examples, batch, reduction
 ):
     parameters = random_parameters((seeds, rates), hidden)
     plain, blocked = (MLP(parameters, activation=activation, output=output) for _ in range(2))
     x, targets = random_examples((seeds,), examples)
     eta = torch.linspace(0.01, 0.1, seeds * rates, dtype=torch.float64).view(seeds, rates)
     each = spread_over(plain.theta, plain.shapes, eta)
-    for t in range(examples):
-        one, target = x[:, t : t + 1], targets[:, t : t + 1].unsqueeze(1)
-        plain.theta.sub_(each * plain.gradient(one, target))
-    half = examples // 2
-    if half:
-        train_network_one_by_one(blocked, x[:, :half], targets[:, :half], eta)
-    train_network_one_by_one(blocked, x[:, half:], targets[:, half:], eta)
+    for some, target in zip(x.split(batch, 1), targets.split(batch, 1), strict=True):
+        gradient = plain.gradient(some, target.unsqueeze(1), reduction=reduction)
+        plain.theta.sub_(each * gradient)
+    half = examples // 2 // batch * batch
+    for part in (slice(0, half), slice(half, None)) if half else (slice(None),):
+        train_network_in_blocks(
+            blocked, x[:, part], targets[:, part], eta, batch_size=batch, reduction=reduction
+        )
     assert relative_error(blocked.theta, plain.theta) < 1e-11
 
 
@@ -146,7 +172,7 @@ def test_single_example_steps_of_a_network_without_hidden_layer_are_refused():
     network = MLP(random_parameters((1, 1), ()))
     x, targets = random_examples((1,), 4)
     with pytest.raises(ValueError, match="expected a network with a hidden layer"):
-        train_network_one_by_one(network, x, targets, 0.1)
+        train_network_in_blocks(network, x, targets, 0.1)
 
 
 @pytest.mark.parametrize("population", [(), (2,), (2, 3)])

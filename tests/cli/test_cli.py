@@ -306,7 +306,7 @@ def sqlite_records(path):
         (["--set", "training.batch_size=2.5"], "must be a valid integer, and got 2.5"),
         (["--set", "seeds=[0, 0]"], "a seed is listed twice"),
         (["--set", "seeds=[]"], "seeds is an empty list"),
-        (["--set", "grid.optimizer=['adma']"], "Did you mean 'adam'?"),
+        (["--set", "grid.optimizer=['adma']"], "Did you mean 'adam' or 'adamw'?"),
         (["--set", "grid.optimiser=['adam']"], "Did you mean 'optimizer'?"),
         (["--set", "dataset=minst"], "Did you mean 'mnist'?"),
         (["--set", "epochs"], "is not key=value; write for example --set seeds=0"),
@@ -424,8 +424,12 @@ def test_no_name_is_cut_at_80_columns(call):
     _, plan, _ = call("run", "inf8225-logistic", "--dry-run")
     assert "optimizer=adam,batch_size=1000 " in plan
     _, studies, _ = call("studies")
-    assert "inf8225-logistic  Logistic regression by hand" in studies
-    assert "fashion-mnist, 72 models, 5 epochs" in studies
+    words = " ".join(studies.split())
+    assert (
+        "inf8225-logistic Logistic regression by hand fashion-mnist, 72 models, 5 epochs" in words
+    )
+    assert "inf8225-mlp-derivations By hand against automatic differentiation" in words
+    assert "48 models, 1 epoch; varies optimizer, depth, width, derivation" in words
 
 
 # --- records --------------------------------------------------------------------------------------

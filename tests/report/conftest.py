@@ -3,11 +3,17 @@ from pathlib import Path
 
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location(
-    "make_records", Path(__file__).with_name("make_records.py")
-)
-_MODULE = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_MODULE)
+
+def _load(name):
+    file = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_MODULE = _load("make_records")
+_STUDIES = _load("make_studies")
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +26,28 @@ def data():
 def finished(tmp_path_factory):
     """Records of the finished study, made once; tests must not write to them."""
     return _MODULE.make_records(tmp_path_factory.mktemp("study") / "test.db")
+
+
+@pytest.fixture(scope="session")
+def studies():
+    """The module with made-up studies of every kind of model."""
+    return _STUDIES
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A function from a made-up study's name, with changes, to its open records."""
+
+    def make(name, *, config=None, **changes):
+        config = config or _STUDIES.STUDIES[name]
+        options = {
+            "accuracy": _STUDIES.accuracy,
+            "seconds": _STUDIES.seconds,
+            "epochs": config["epochs"],
+            "tested": False,
+            "study_run_id": config["name"],
+        }
+        file = tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}.db"
+        return _MODULE.make_records(file, config=config, **(options | changes))
+
+    return make

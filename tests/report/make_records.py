@@ -58,6 +58,8 @@ def make_records(
     sessions=1,
     environment=ENVIRONMENT,
     accuracy=top_accuracy,
+    seconds=lambda cell: 0.5,
+    overfitting=0.008,
     study_run_id=STUDY_RUN,
 ):
     """Write a study run and return the open records.
@@ -72,6 +74,8 @@ def make_records(
         sessions: How often work on the study started.
         environment: What each session recorded.
         accuracy: From a cell and a seed to the model's best validation accuracy.
+        seconds: From a cell to its training seconds per epoch.
+        overfitting: How far the train accuracy is above that on validation.
         study_run_id: The id of the study run.
     """
     config = config or study_config()
@@ -102,7 +106,15 @@ def make_records(
     runs = records.runs(study_run_id)
     trained = runs[:stop_after]
     histories = [
-        _history(run, epochs, (run.cell, run.seed) in list(diverged), accuracy) for run in trained
+        _history(
+            run,
+            epochs,
+            (run.cell, run.seed) in list(diverged),
+            accuracy,
+            seconds(run.cell),
+            overfitting,
+        )
+        for run in trained
     ]
     for epoch in range(epochs + 1):
         updates = [history[epoch] for history in histories if epoch < len(history)]
@@ -114,7 +126,7 @@ def make_records(
         if tested:
             for run in runs:
                 optimizer = run.cell.get("optimizer", "sgd")
-                place = (run.cell["learning_rate"], run.cell["batch_size"])
+                place = (run.cell.get("learning_rate"), run.cell.get("batch_size"))
                 if place == BEST[optimizer]:
                     records.set_test(
                         run.id, accuracy=accuracy(run.cell, run.seed) - 0.02, loss=0.47
@@ -123,7 +135,7 @@ def make_records(
     return records
 
 
-def _history(run, epochs, diverges, accuracy):
+def _history(run, epochs, diverges, accuracy, train_s, overfitting):
     """What a made-up training records of one model, epoch by epoch."""
     top = accuracy(run.cell, run.seed)
     noise = random.Random(run.id)
@@ -134,7 +146,7 @@ def _history(run, epochs, diverges, accuracy):
         loss = 2.303 if epoch == 0 else 1.3 * (1 - reached) + 0.25
         values = {
             "train_loss": loss - 0.02 * (epoch > 0) + noise.gauss(0, 0.002),
-            "train_accuracy": reached + 0.008 * (epoch > 0),
+            "train_accuracy": reached + overfitting * (epoch > 0),
             "validation_loss": loss,
             "validation_accuracy": reached,
         }
@@ -147,7 +159,7 @@ def _history(run, epochs, diverges, accuracy):
             RunUpdate(
                 run_id=run.id,
                 epoch=EpochRecord(
-                    epoch=epoch, **values, train_s=0.0 if epoch == 0 else 0.5, evaluate_s=0.1
+                    epoch=epoch, **values, train_s=0.0 if epoch == 0 else train_s, evaluate_s=0.1
                 ),
                 status="diverged" if lost else "running",
                 best_epoch=best[0],

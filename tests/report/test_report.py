@@ -280,9 +280,9 @@ def test_the_gradient_convention_is_explained_as_it_was(data, tmp_path, finished
     assert "summed over the minibatch" not in text
 
 
-def test_another_kind_of_model_gets_no_softmax_formulas(data, tmp_path):
-    model = {"kind": "mlp", "derivation": "autograd"}
-    records = data.make_records(tmp_path / "mlp.db", config=data.study_config(model=model))
+def test_a_kind_of_model_without_formulas_gets_none(data, tmp_path):
+    model = {"kind": "resnet18", "derivation": "autograd"}
+    records = data.make_records(tmp_path / "other.db", config=data.study_config(model=model))
     page = page_of(records, tmp_path)
     assert "math" not in {tag for tag, _ in page.tags}
     assert "What was trained" not in page.text
@@ -310,8 +310,8 @@ def test_a_further_setting_makes_one_table_for_each_of_its_values(data, tmp_path
     records = data.make_records(tmp_path / "w.db", config=data.study_config(grid=grid))
     page = page_of(records, tmp_path)
     assert set(grid_of(page, "table-1-1")) == {("0.1", "1"), ("0.1", "20")}
-    assert "Best validation accuracy (%), SGD, width 25" in page.text
-    assert "Best validation accuracy (%), SGD, width 100" in page.text
+    assert "Best validation accuracy (%), SGD, 25 units per hidden layer" in page.text
+    assert "Best validation accuracy (%), SGD, 100 units per hidden layer" in page.text
 
 
 def test_a_table_whose_setting_is_not_in_the_grid_has_a_single_column(data, tmp_path):

@@ -33,7 +33,7 @@ def test_every_study_of_the_catalog_is_valid_and_named_as_its_file():
         ("grid.learning_rate=[0.1, 0.1]", "grid.learning_rate lists a value twice"),
         ("grid.learning_rate=[inf]", "grid.learning_rate.0 must be a finite number, and got inf"),
         ("grid.learning_rate=[nan]", "grid.learning_rate.0 must be"),
-        ("grid.momentum=[0.9]", "unknown key grid.momentum. Known: batch_size"),
+        ("grid.momentum=[0.9]", "unknown key grid.momentum. Known: activation, batch_size"),
         ("grid.learning_rat=[0.1]", "unknown key grid.learning_rat. Did you mean 'learning_rate'?"),
         ("dataset=fashion-mnits", "unknown dataset 'fashion-mnits'. Did you mean 'fashion-mnist'"),
         ("model.kind=softmax", "unknown model kind 'softmax'. Did you mean 'softmax-regression'?"),
@@ -73,6 +73,67 @@ def test_all_problems_are_reported_at_once(tmp_path):
 def test_an_empty_grid_is_refused():
     with pytest.raises(ValueError, match="the grid is empty"):
         Study.model_validate(SMALL | {"grid": {}, "selection": {}})
+
+
+@pytest.mark.parametrize(
+    ("study", "change", "sentence"),
+    [
+        ("lyon-perceptron", "grid.depth=1,2", "grid.depth does not apply to a perceptron; it has"),
+        (
+            "lyon-perceptron",
+            "training.precision=bf16",
+            "precision bfloat16 is for networks of kind",
+        ),
+        ("lyon-perceptron", "grid.initial_sign=plus", "'both', 'positive' or 'negative'"),
+        (
+            "lyon-shallow",
+            "grid.initial_scale=-1",
+            'must be a number from 0 to 1000, or "auto", and got -1',
+        ),
+        ("lyon-shallow", "training.activation=relu", "training.activation does not apply"),
+        (
+            "lyon-activations",
+            "grid.activation=rely",
+            "unknown activation 'rely'. Did you mean 'relu'",
+        ),
+        ("lyon-convolution", "grid.kernel_size=3,9", "kernel_size 9 leaves nothing of a 28 × 28"),
+        ("lyon-convolution", "grid.width=10", "grid.width does not apply to a cnn"),
+        ("inf8225-mlp", "training.learning_rate={ sgd = 0.1 }", "no value for adam; add one"),
+        (
+            "inf8225-mlp",
+            "training.learning_rate={ sgd = 0.1, adm = 1.0 }",
+            "optimizer 'adm'. Did you",
+        ),
+        (
+            "inf8225-mlp",
+            "training.learning_rate=0",
+            "training.learning_rate must be greater than 0, and got 0",
+        ),
+        ("inf8225-mlp-derivations", "training.precision=bf16", "derived by hand; use float32"),
+        ("inf8225-mlp", "grid.width=0", "greater than or equal to 1, and got 0"),
+    ],
+)
+def test_a_setting_that_a_kind_of_model_cannot_have_is_refused(study, change, sentence):
+    with pytest.raises(UserError) as raised:
+        load_study(study, changes=[change])
+    assert sentence in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_learning_rate_for_each_optimizer_reaches_the_runs():
+    study = load_study("inf8225-mlp")
+    assert study.settings({"optimizer": "sgd", "depth": 1, "width": 25})["learning_rate"] == 0.1
+    assert study.settings({"optimizer": "adam", "depth": 1, "width": 25})["learning_rate"] == 0.001
+
+
+def test_a_run_records_the_settings_of_its_kind_only():
+    perceptron = load_study("lyon-perceptron").settings({"initial_scale": 0.1})
+    assert perceptron["output"] == "linear"
+    assert "depth" not in perceptron
+    shallow = load_study("lyon-shallow").settings({"width": 10})
+    assert (shallow["depth"], shallow["activation"], shallow["width"]) == (1, "sigmoid", 10)
+    assert load_study("inf8225-logistic").settings({})["initial_scale"] == 0.01
+    assert load_study("inf8225-mlp").settings({"optimizer": "sgd"})["initial_scale"] == "auto"
 
 
 @pytest.mark.parametrize(

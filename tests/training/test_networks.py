@@ -15,6 +15,7 @@ NETWORKS = {
     "perceptron": {"initial_sign": "negative"},
     "shallow": {"width": 7, "depth": 1, "activation": "sigmoid", "output": "linear"},
     "mlp": {"width": 6, "depth": 3, "activation": "tanh"},
+    "cnn": {"kernel_size": 2, "activation": "relu"},
 }
 KINDS = [
     *NETWORKS.items(),

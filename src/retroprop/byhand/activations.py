@@ -25,51 +25,71 @@ from retroprop.byhand.losses import softmax
 
 
 class Activation:
-    """A layer without parameters that acts on each element."""
+    """A layer without parameters that acts on each element.
+
+    `forward_` and `backward_` do the same in place, for a network that owns x, and that needs y no
+    more after the backward pass: memory that is written where it was read costs half.
+    """
 
     @property
     def parameters(self) -> dict[str, Tensor]:
         """None."""
         return {}
 
-
-class ReLU(Activation):
-    """y = max(0, x); dx = 1[x > 0] dy, and 1[x > 0] is 1[y > 0]."""
-
     def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
-        """y = max(0, x)."""
-        y = x.clamp(min=0)
-        return y, y
+        """y = φ(x), and what `backward` needs."""
+        return self.forward_(x.clone())
 
     def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
-        """dx = 1[y > 0] dy: the sign of y is 0 or 1, because y ≥ 0."""
-        return dy.mul_(saved.sign()), {}
+        """dx = φ′(x) dy, written into dy."""
+        return self.backward_(dy, saved.clone()), {}
+
+    def forward_(self, x: Tensor) -> tuple[Tensor, Saved]:
+        """`forward`, with y in the memory of x."""
+        raise NotImplementedError
+
+    def backward_(self, dy: Tensor, saved: Saved) -> Tensor:
+        """dx, in the memory of dy; what was saved is overwritten."""
+        raise NotImplementedError
+
+
+class ReLU(Activation):
+    """y = max(0, x); dx = 1[x > 0] dy, and 1[x > 0] is 1[y > 0], the sign of y, because y ≥ 0."""
+
+    def forward_(self, x: Tensor) -> tuple[Tensor, Saved]:
+        """y = max(0, x); keeps y."""
+        y = x.clamp_(min=0)
+        return y, y
+
+    def backward_(self, dy: Tensor, saved: Saved) -> Tensor:
+        """dx = 1[y > 0] dy."""
+        return dy.mul_(saved.sign_())
 
 
 class Sigmoid(Activation):
     """y = σ(x) = 1 / (1 + exp(−x)); dx = y (1 − y) dy."""
 
-    def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
-        """y = σ(x), stable for any x."""
-        y = torch.sigmoid(x)
+    def forward_(self, x: Tensor) -> tuple[Tensor, Saved]:
+        """y = σ(x), stable for any x; keeps y."""
+        y = x.sigmoid_()
         return y, y
 
-    def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
-        """dx = y (1 − y) dy."""
-        return dy.mul_(saved).mul_(1 - saved), {}
+    def backward_(self, dy: Tensor, saved: Saved) -> Tensor:
+        """dx = (y − y²) dy."""
+        return dy.mul_(saved.addcmul_(saved, saved, value=-1))
 
 
 class Tanh(Activation):
     """y = tanh(x); dx = (1 − y²) dy."""
 
-    def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
-        """y = tanh(x)."""
-        y = torch.tanh(x)
+    def forward_(self, x: Tensor) -> tuple[Tensor, Saved]:
+        """y = tanh(x); keeps y."""
+        y = x.tanh_()
         return y, y
 
-    def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
-        """dx = (1 − y²) dy."""
-        return dy.addcmul_(dy, saved.square(), value=-1), {}
+    def backward_(self, dy: Tensor, saved: Saved) -> Tensor:
+        """dx = dy − y² dy."""
+        return dy.addcmul_(dy, saved.square_(), value=-1)
 
 
 class GELU(Activation):
@@ -82,9 +102,17 @@ class GELU(Activation):
 
     def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
         """dx = (Φ(x) + x exp(−x²/2) / √(2π)) dy."""
+        return self.backward_(dy, saved), {}
+
+    def forward_(self, x: Tensor) -> tuple[Tensor, Saved]:
+        """`forward`: x is needed again, so y has its own memory."""
+        return self.forward(x)
+
+    def backward_(self, dy: Tensor, saved: Saved) -> Tensor:
+        """dx = (Φ(x) + x exp(−x²/2) / √(2π)) dy."""
         x, Phi = saved
         density = x.square().mul_(-0.5).exp_().mul_(1 / math.sqrt(2 * math.pi))
-        return density.mul_(x).add_(Phi).mul_(dy), {}
+        return dy.mul_(density.mul_(x).add_(Phi))
 
 
 class Softmax(Activation):
@@ -94,14 +122,14 @@ class Softmax(Activation):
     """
 
     def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
-        """y = softmax(x)."""
+        """y = softmax(x); keeps y."""
         y = softmax(x)
         return y, y
 
-    def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
+    def backward_(self, dy: Tensor, saved: Saved) -> Tensor:
         """dx = y ⊙ (dy − ⟨dy, y⟩)."""
         inner = (dy * saved).sum(-1, keepdim=True)
-        return saved * (dy - inner), {}
+        return dy.sub_(inner).mul_(saved)
 
 
 ACTIVATIONS: dict[str, type[ReLU] | type[Sigmoid] | type[Tanh] | type[GELU]] = {

@@ -31,6 +31,12 @@ from retroprop.byhand.softmax_regression import Reduction
 from retroprop.errors import did_you_mean
 from retroprop.randomness import generator
 
+COLUMNS = 64
+"""From this batch size on, the first layer of a population has its examples as columns.
+
+Measured for 16 members of 100 units: 13 % faster at 128 examples, 60 % slower at 8.
+"""
+
 Output = Literal["softmax", "linear"]
 InitialScale = float | Literal["auto"]
 Sign = Literal["both", "positive", "negative"]
@@ -105,7 +111,7 @@ class MLP:
         h = self._first(x, W, b)
         saved = []
         for W, b in others:
-            h, kept = self._phi.forward(h)
+            h, kept = self._phi.forward_(h)
             saved.append((h, kept))
             h = torch.addmm(b, h, W) if h.ndim == 2 else torch.baddbmm(b.unsqueeze(1), h, W)
         return h.view(*self.population, *h.shape[-2:]), (x, saved)
@@ -138,16 +144,43 @@ class MLP:
             reduction: "mean" over the minibatch, or "sum".
         """
         z, saved = self.forward(x)
-        if self.output == "softmax":
-            dz = softmax_cross_entropy_gradient(z, targets.to(z.dtype))
-        else:
-            dz = squared_error_gradient(z, targets.to(z.dtype))
-        if reduction == "mean":
-            dz /= x.shape[-2]
-        self._backward(dz, saved)
+        self._backward(self._loss_gradient(z, targets, reduction), saved)
         return self._gradient
 
+    def descend(
+        self,
+        x: Float[Tensor, "*groups batch features"],
+        targets: Float[Tensor, "*#population batch outputs"],
+        learning_rate: float | Float[Tensor, "*population 1 1"],
+        *,
+        reduction: Reduction = "mean",
+    ) -> None:
+        """One step of gradient descent, θ ← θ − η dL/dθ, without writing the gradient down.
+
+        Everything behind dz is linear in it, so η multiplies dz, and each layer's product is
+        subtracted from its weights as it is formed: half the memory traffic of `gradient` and
+        `SGD.step`, with the same result up to rounding.
+
+        Args:
+            x: Inputs; as in `forward`.
+            targets: One-hot labels.
+            learning_rate: η; a number, or one for each member.
+            reduction: "mean" over the minibatch, or "sum".
+        """
+        z, saved = self.forward(x)
+        dz = self._loss_gradient(z, targets, reduction).mul_(learning_rate)
+        self._backward(dz, saved, descend=self._low is None)
+        if self._low is not None:
+            self.theta.sub_(self._gradient)
+
     # -- helpers ------------------------------------------------------------------------------
+
+    def _loss_gradient(self, z: Tensor, targets: Tensor, reduction: Reduction) -> Tensor:
+        of_loss = (
+            softmax_cross_entropy_gradient if self.output == "softmax" else squared_error_gradient
+        )
+        dz = of_loss(z, targets.to(z.dtype))
+        return dz.div_(z.shape[-2]) if reduction == "mean" else dz
 
     def _pairs(self, block: Tensor) -> list[tuple[Tensor, Tensor]]:
         """(W, b) of each layer in a block like θ, with one population axis, or none for one."""
@@ -162,49 +195,65 @@ class MLP:
         """a¹ for each member, (batch, units) or (members, batch, units)."""
         if self._members == 1:
             return torch.addmm(b, x.view(x.shape[-2:]), W)
-        groups = math.prod(x.shape[:-2])
+        groups, batch = math.prod(x.shape[:-2]), x.shape[-2]
         side_by_side = W.mT.reshape(groups, -1, W.shape[-2])  # (groups, members·units, features)
-        a = torch.baddbmm(
-            b.view(groups, 1, -1), x.reshape(groups, *x.shape[-2:]), side_by_side.mT
-        )  # (groups, batch, members·units)
-        return (
-            a.view(groups, x.shape[-2], -1, W.shape[-1])
-            .transpose(1, 2)
-            .reshape(self._members, x.shape[-2], W.shape[-1])
-        )
+        x = x.reshape(groups, batch, -1)
+        if batch >= COLUMNS:
+            columns = x.mT.contiguous()  # (groups, features, batch)
+            a = torch.baddbmm(b.view(groups, -1, 1), side_by_side, columns)
+            return a.view(self._members, W.shape[-1], batch).mT
+        a = torch.baddbmm(b.view(groups, 1, -1), x, side_by_side.mT)
+        a = a.view(groups, batch, -1, W.shape[-1]).transpose(1, 2)
+        return a.reshape(self._members, batch, -1)
 
-    def _backward(self, dz: Tensor, saved: Saved) -> Tensor:
-        """Write dL/dθ into the gradient's block; returns da of the first layer."""
+    def _backward(self, dz: Tensor, saved: Saved, *, descend: bool = False) -> Tensor:
+        """Write dL/dθ into the gradient's block, or subtract it from θ; returns da of layer 1."""
         x, inputs = saved
         da = dz.reshape(-1, *dz.shape[-2:]) if self._members > 1 else dz.view(dz.shape[-2:])
         product = torch.bmm if da.ndim == 3 else torch.mm
-        last = zip(self._layers[1:], self._dlayers[1:], inputs, strict=True)
+        columns = da.ndim == 3 and da.shape[1] >= COLUMNS  # how the first layer's units lie
+        into = self._layers if descend else self._dlayers
+        last = zip(self._layers[1:], into[1:], inputs, strict=True)
         for (W, _), (dW, db), (h, kept) in reversed(list(last)):
-            product(da.mT, h, out=dW.mT)
-            torch.sum(da, -2, out=db)
-            da, _ = self._phi.backward(product(da, W.mT), kept)
-        self._first_gradient(x, da)
+            dh = product(W, da.mT).mT if columns and h is inputs[0][0] else product(da, W.mT)
+            _put(dW.mT, da.mT, h, descend)
+            _put_sum(db, da, descend)
+            da = self._phi.backward_(dh, kept)
+        self._first_gradient(x, da, into[0], descend)
         if self._low_gradient is not None:
             self._gradient.copy_(self._low_gradient)
         return da
 
-    def _first_gradient(self, x: Tensor, da: Tensor) -> None:
-        dW, db = self._dlayers[0]
-        torch.sum(da, -2, out=db)
+    def _first_gradient(
+        self, x: Tensor, da: Tensor, into: tuple[Tensor, Tensor], descend: bool
+    ) -> None:
+        dW, db = into
+        _put_sum(db, da, descend)
         if da.ndim == 2:
-            torch.mm(da.mT, x.view(x.shape[-2:]), out=dW.mT)
+            _put(dW.mT, da.mT, x.view(x.shape[-2:]), descend)
             return
-        groups, units = math.prod(x.shape[:-2]), da.shape[-1]
-        side_by_side = (
-            da.view(groups, -1, x.shape[-2], units)
-            .transpose(1, 2)
-            .reshape(groups, x.shape[-2], -1)  # (groups, batch, members·units)
-        )
-        torch.bmm(
-            side_by_side.mT,
-            x.reshape(groups, *x.shape[-2:]),
-            out=dW.mT.view(groups, -1, x.shape[-1]),
-        )
+        groups, batch = math.prod(x.shape[:-2]), x.shape[-2]
+        if batch >= COLUMNS:
+            side_by_side = da.mT.reshape(groups, -1, batch)  # (groups, members·units, batch)
+        else:
+            da = da.view(groups, -1, batch, da.shape[-1]).transpose(1, 2)
+            side_by_side = da.reshape(groups, batch, -1).mT
+        rows = dW.mT.view(groups, -1, x.shape[-1])
+        _put(rows, side_by_side, x.reshape(groups, batch, -1), descend)
+
+
+def _put(into: Tensor, a: Tensor, b: Tensor, descend: bool) -> None:
+    """into ← a b, or into ← into − a b."""
+    accumulate = into.addmm_ if into.ndim == 2 else into.baddbmm_
+    accumulate(a, b, beta=int(descend), alpha=-1 if descend else 1)
+
+
+def _put_sum(into: Tensor, da: Tensor, descend: bool) -> None:
+    """into ← Σ_batch da, or into ← into − Σ_batch da."""
+    if descend:
+        into.sub_(da.sum(-2))
+    else:
+        torch.sum(da, -2, out=into)
 
 
 def initial_parameters(

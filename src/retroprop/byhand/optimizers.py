@@ -7,13 +7,17 @@ With the same numbers, all five make the steps of `torch.optim` (`retroprop veri
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 LearningRate = float | Tensor
+
+PART = 2**18
+"""Values of a block of parameters that one step visits at a time (1 MiB in each of its tensors)."""
 
 
 @runtime_checkable
@@ -59,22 +63,6 @@ class _Remembering:
         self._memory[name] = torch.zeros_like(W, memory_format=torch.preserve_format)
         return self._memory[name]
 
-    def _descend(self, W: Tensor, direction: Tensor, scale: float = 1.0) -> None:
-        """W ← W − η · scale · direction."""
-        if isinstance(self.learning_rate, Tensor):
-            W.addcmul_(direction, self.learning_rate, value=-scale)
-        else:
-            W.add_(direction, alpha=-scale * self.learning_rate)
-
-    def _descend_quotient(
-        self, W: Tensor, numerator: Tensor, denominator: Tensor, scale: float = 1.0
-    ) -> None:
-        """W ← W − η · scale · numerator / denominator; the denominator is overwritten."""
-        if isinstance(self.learning_rate, Tensor):
-            self._descend(W, torch.div(numerator, denominator, out=denominator), scale)
-        else:
-            W.addcdiv_(numerator, denominator, value=-scale * self.learning_rate)
-
 
 class SGD(_Remembering):
     """Stochastic gradient descent: W ← W − η dW.
@@ -84,7 +72,7 @@ class SGD(_Remembering):
 
     def step(self, W: Tensor, dW: Tensor) -> None:
         """W ← W − η dW."""
-        self._descend(W, dW)
+        _descend(W, dW, self.learning_rate)
 
 
 class Momentum(_Remembering):
@@ -104,8 +92,9 @@ class Momentum(_Remembering):
 
     def step(self, W: Tensor, dW: Tensor) -> None:
         """u ← μ u + dW, then W ← W − η u."""
-        self.u.mul_(self.momentum).add_(dW)
-        self._descend(W, self.u)
+        for part, dpart, u, eta in _parts(W, dW, self.u, self.learning_rate):
+            u.mul_(self.momentum).add_(dpart)
+            _descend(part, u, eta)
 
 
 class Adagrad(_Remembering):
@@ -125,8 +114,9 @@ class Adagrad(_Remembering):
 
     def step(self, W: Tensor, dW: Tensor) -> None:
         """s ← s + dW², then W ← W − η dW / (√s + ε)."""
-        self.s.addcmul_(dW, dW)
-        self._descend_quotient(W, dW, _root(self.s, self.scratch).add_(self.epsilon))
+        for part, dpart, s, scratch, eta in _parts(W, dW, self.s, self.scratch, self.learning_rate):
+            s.addcmul_(dpart, dpart)
+            _descend_quotient(part, dpart, _root(s, scratch).add_(self.epsilon), eta)
 
 
 class Adam(_Remembering):
@@ -162,11 +152,14 @@ class Adam(_Remembering):
     def step(self, W: Tensor, dW: Tensor) -> None:
         """One step of algorithm 1."""
         self.t += 1
-        self.m.lerp_(dW, 1 - self.beta_1)
-        self.v.mul_(self.beta_2).addcmul_(dW, dW, value=1 - self.beta_2)
         c = math.sqrt(1 - self.beta_2**self.t)
-        denominator = _root(self.v, self.scratch).add_(c * self.epsilon)
-        self._descend_quotient(W, self.m, denominator, c / (1 - self.beta_1**self.t))
+        scale = c / (1 - self.beta_1**self.t)
+        for part, dpart, m, v, scratch, eta in _parts(
+            W, dW, self.m, self.v, self.scratch, self.learning_rate
+        ):
+            m.lerp_(dpart, 1 - self.beta_1)
+            v.mul_(self.beta_2).addcmul_(dpart, dpart, value=1 - self.beta_2)
+            _descend_quotient(part, m, _root(v, scratch).add_(c * self.epsilon), eta, scale)
 
     def state(self) -> dict[str, Tensor]:
         """Both moments and the number of steps made."""
@@ -220,6 +213,38 @@ class OnePerParameter:
         """Update every parameter in place from the gradient of its name."""
         for name, optimizer in self.of.items():
             optimizer.step(parameters[name], gradients[name])
+
+
+def _descend(W: Tensor, direction: Tensor, eta: LearningRate) -> None:
+    """W ← W − η direction."""
+    if isinstance(eta, Tensor):
+        W.addcmul_(direction, eta, value=-1)
+    else:
+        W.add_(direction, alpha=-eta)
+
+
+def _descend_quotient(
+    W: Tensor, numerator: Tensor, denominator: Tensor, eta: LearningRate, scale: float = 1.0
+) -> None:
+    """W ← W − η · scale · numerator / denominator; the denominator is overwritten."""
+    if isinstance(eta, Tensor):
+        quotient = torch.div(numerator, denominator, out=denominator)
+        W.addcmul_(quotient, eta, value=-scale)
+    else:
+        W.addcdiv_(numerator, denominator, value=-scale * eta)
+
+
+def _parts(*tensors: Any) -> Iterable[tuple[Any, ...]]:
+    """The same parts of all tensors, small enough to stay in the cache for all passes of a step.
+
+    Only a block of parameters, which has one axis, is cut: other tensors come whole. A number goes
+    with every part.
+    """
+    W = tensors[0]
+    if W.ndim != 1 or len(W) <= PART:
+        return [tensors]
+    cut = (t.split(PART) if isinstance(t, Tensor) and t.ndim else repeat(t) for t in tensors)
+    return zip(*cut, strict=False)
 
 
 def _root(v: Tensor, out: Tensor) -> Tensor:

@@ -56,3 +56,20 @@ retroprop data fetch cifar10 --from ~/Downloads --offline
     "verify": "Hash every decoded array again and compare it with the published checksum.",
     "show": "Draw a labelled sheet of samples, a row per class.",
 }
+
+PROOF = {
+    "verify": """Prove every layer, loss, optimizer, schedule and network: by hand against autograd.
+
+Each row of the table compares what is derived by hand with an independent twin in float64, over
+awkward shapes and populations, element by element. Gradients are also compared with central
+differences of the by-hand forward. Exit code 1 when a row fails.
+
+```
+retroprop verify
+retroprop verify --kind optimizer
+retroprop verify --layer conv2d
+retroprop verify --layer conv2d --shape 2,3,7,9 --stride 2 --population 2,3
+retroprop verify --layer mlp --shape 5,7 --set layers=4 --set activation=gelu
+```
+""",
+}

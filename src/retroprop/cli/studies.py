@@ -92,7 +92,8 @@ def studies() -> None:
         table.add_row(name, study.title.en)
         table.add_row(
             "",
-            f"{study.dataset}, {models} models, {study.epochs} epochs; varies {', '.join(varied)}",
+            f"{study.dataset}, {_count(models, 'model')}, {_count(study.epochs, 'epoch')}; varies "
+            f"{', '.join(varied)}",
             style="not bold",
         )
     console.print(table)

@@ -8,27 +8,32 @@ When it would take more than two thirds of the height, the axis shows the traine
 at epoch 0 points to where it is, and its value is written above the panel.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from retroprop.figures.style import (
     INK,
     PAPER_WIDTH_IN,
+    EndLabel,
     SeriesStyle,
     dress,
+    label_ends,
+    logarithmic,
     new_figure,
     series_style,
-    spread_labels,
 )
 from retroprop.studies.records import RunRecord
 
 Metric = Literal["loss", "accuracy"]
 Translate = Callable[[str], str]
+Part = Literal["validation", "train"]
 PARTS = {"validation": "-", "train": (0, (3.2, 1.6))}  # the line style of each part
 
 
@@ -76,25 +81,67 @@ def curve(runs: Sequence[RunRecord], metric: str) -> Curve:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """What all panels of one figure share."""
+
+    parts: Sequence[Part]
+    loss_label: str
+    steps_per_epoch: int | None
+    notes: Sequence[str]
+    translate: Translate
+    decimal_comma: bool
+
+
 def loss_and_accuracy_curves(
     models: Mapping[str, Sequence[RunRecord]],
     *,
     metrics: Sequence[Metric] = ("loss", "accuracy"),
+    parts: Sequence[Part] = ("validation", "train"),
+    stacked: bool = False,
+    name_parts: bool = True,
+    loss_label: str = "loss (nats)",
+    steps_per_epoch: int | None = None,
+    notes: Sequence[str] = (),
     translate: Translate = str,
     decimal_comma: bool = False,
 ) -> Figure:
-    """Draw one panel for each metric, side by side.
+    """Draw one panel for each metric, side by side or stacked.
 
     Args:
-        models: For each label ("SGD", "Adam") the seeds of one cell.
-        metrics: The panels, from left to right.
+        models: For each label ("SGD", "Adam") the seeds of one cell; a label without models keeps
+            its colour free.
+        metrics: The panels, in order.
+        parts: Which sets are drawn.
+        stacked: Put the panels above each other: narrow enough for a telephone.
+        name_parts: Label every line with its name (if there are several) and part; otherwise a
+            name stands at its first part's line alone, and the caption must say what dashes mean.
+        loss_label: The title of the loss panel, in English, with the unit.
+        steps_per_epoch: Draw a second axis above, in steps, when all models make as many.
+        notes: Labels of what has no line, with the reason ("0.1: diverged").
         translate: Turns the English words of the figure into the reader's language.
         decimal_comma: Write 0,5 instead of 0.5 on the axes.
     """
-    figure = new_figure(PAPER_WIDTH_IN * len(metrics))
-    panels = figure.subplots(1, len(metrics), squeeze=False)[0]
-    for axes, metric in zip(panels, metrics, strict=True):
-        _panel(axes, models, metric, translate, decimal_comma)
+    n = len(metrics)
+    look = _Look(
+        parts=parts,
+        loss_label=loss_label,
+        steps_per_epoch=steps_per_epoch,
+        notes=notes,
+        translate=translate,
+        decimal_comma=decimal_comma,
+    )
+    above = 0.0 if steps_per_epoch is None else 0.3
+    figure = (
+        new_figure(PAPER_WIDTH_IN, 3.3 * n + above)
+        if stacked
+        else new_figure(PAPER_WIDTH_IN * n, 3.3 + above)
+    )
+    grid = figure.subplots(n, 1, squeeze=False) if stacked else figure.subplots(1, n, squeeze=False)
+    for axes, metric in zip(grid.flat, metrics, strict=True):
+        _panel(axes, models, metric, look, name_parts=name_parts)
+        if stacked:  # one axis of steps serves all panels below it
+            look = dataclasses.replace(look, steps_per_epoch=None)
     return figure
 
 
@@ -102,24 +149,28 @@ def _panel(
     axes: Axes,
     models: Mapping[str, Sequence[RunRecord]],
     metric: Metric,
-    translate: Translate,
-    decimal_comma: bool,
+    look: _Look,
+    *,
+    name_parts: bool,
 ) -> None:
+    translate = look.translate
     scale = 100 if metric == "accuracy" else 1
-    y_label = translate("accuracy (%)") if metric == "accuracy" else translate("loss (nats)")
-    dress(axes, x_label=translate("epoch"), y_label=y_label, decimal_comma=decimal_comma)
+    y_label = translate("accuracy (%)") if metric == "accuracy" else translate(look.loss_label)
+    dress(axes, x_label=translate("epoch"), y_label=y_label, decimal_comma=look.decimal_comma)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
 
-    lines: list[tuple[Curve, str, str, SeriesStyle]] = []  # curve, name, part, style
+    lines: list[tuple[Curve, str, Part, SeriesStyle]] = []  # curve, name, part, style
     for index, (name, runs) in enumerate(models.items()):
-        for part in PARTS:
+        for part in look.parts:
             line = curve(runs, f"{part}_{metric}")
             if line.epochs:
                 lines.append((line, name, part, series_style(index)))
     if not lines:
         return
-    untrained = _untrained_far_away([line for line, *_ in lines])
-    drawn: list[tuple[Curve, str, str]] = []  # curve, label, colour
+    logarithmically = metric == "loss" and _spans_decades([line for line, *_ in lines])
+    untrained = None if logarithmically else _untrained_far_away([line for line, *_ in lines])
+    drawn: list[EndLabel] = []
+    last = max(line.epochs[-1] for line, *_ in lines)
     for line, name, part, style in lines:
         shown = line.without_epoch_0() if untrained else line
         axes.fill_between(
@@ -140,10 +191,56 @@ def _panel(
             markersize=4,
             markerfacecolor=style.light if part == "validation" else "none",
         )
-        drawn.append((shown, f"{name}, {translate(part)}", style.light))
+        if name_parts or part == look.parts[0]:
+            drawn.append(
+                EndLabel(
+                    text=_label(name, part, translate, alone=len(models) == 1)
+                    if name_parts
+                    else name,
+                    colour=style.light,
+                    x=shown.epochs[-1],
+                    y=scale * shown.mean[-1],
+                    leader=shown.epochs[-1] == last,
+                )
+            )
+    if logarithmically:
+        axes.set_yscale("log")
+        logarithmic(axes.yaxis, *axes.get_ylim(), decimal_comma=look.decimal_comma)
     if untrained:
-        _point_to_untrained(axes, untrained, scale, translate, decimal_comma)
-    _label_lines(axes, drawn, scale)
+        _point_to_untrained(axes, untrained, scale, translate, look.decimal_comma)
+    if look.steps_per_epoch is not None:
+        _steps_axis(axes, look.steps_per_epoch, translate)
+    drawn += [EndLabel(text=note, colour=INK) for note in look.notes]
+    label_ends(axes, drawn)
+
+
+def _label(name: str, part: Part, translate: Translate, *, alone: bool) -> str:
+    return translate(part) if alone else f"{name}, {translate(part)}"
+
+
+def _spans_decades(lines: Sequence[Curve]) -> bool:
+    """Whether losses lie so far apart that a linear axis would show the largest alone."""
+    values = [value for line in lines for value in (*line.low, *line.high)]
+    return min(values) > 0 and max(values) > 30 * min(values)
+
+
+def _steps_axis(axes: Axes, steps_per_epoch: int, translate: Translate) -> None:
+    above = axes.secondary_xaxis(
+        "top",
+        functions=(
+            lambda epoch: np.asarray(epoch) * steps_per_epoch,
+            lambda step: np.asarray(step) / steps_per_epoch,
+        ),
+    )
+    above.set_xlabel(translate("step"), fontsize=9, color=INK)
+    above.tick_params(labelsize=8.5, colors=INK, length=3, width=0.6)
+    above.spines["top"].set_color(INK)
+    above.spines["top"].set_linewidth(0.6)
+    above.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
+    # A narrow no-break space between groups of three digits is read in both languages.
+    above.xaxis.set_major_formatter(
+        FuncFormatter(lambda step, _: f"{step:,.0f}".replace(",", "\u202f"))
+    )
 
 
 def _untrained_far_away(lines: Sequence[Curve]) -> tuple[float, float] | None:
@@ -189,32 +286,11 @@ def _point_to_untrained(
     )
 
 
-def _label_lines(axes: Axes, drawn: Sequence[tuple[Curve, str, str]], scale: int) -> None:
-    """Write each line's name to the right of its last point, without overlap."""
-    low, high = axes.get_ylim()
-    ends = [(scale * line.mean[-1] - low) / (high - low) for line, _, _ in drawn]
-    heights = spread_labels(ends, gap=0.075, low=0.0, high=1.0)
-    last = max(line.epochs[-1] for line, _, _ in drawn)
-    for (line, label, colour), end, height in zip(drawn, ends, heights, strict=True):
-        axes.annotate(
-            label,
-            xy=(line.epochs[-1], low + end * (high - low)),
-            xytext=(1.045, height),
-            textcoords="axes fraction",
-            fontsize=8.5,
-            color=colour,
-            va="center",
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkB": 4}
-            if line.epochs[-1] == last
-            else None,
-            annotation_clip=False,
-        )
-
-
 def describe_curves(
     models: Mapping[str, Sequence[RunRecord]],
     metric: Metric,
     *,
+    parts: Sequence[Part] = ("validation", "train"),
     translate: Translate,
     number: Callable[[float], str],
 ) -> str:
@@ -223,12 +299,13 @@ def describe_curves(
     Args:
         models: As for `loss_and_accuracy_curves`.
         metric: The panel.
+        parts: Which sets are drawn.
         translate: Turns an English sentence into the reader's language.
         number: Writes a value of the metric.
     """
     sentences: list[str] = []
     for name, runs in models.items():
-        for part in PARTS:
+        for part in parts:
             line = curve(runs, f"{part}_{metric}")
             if line.epochs:
                 sentence = translate(

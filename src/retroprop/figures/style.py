@@ -9,16 +9,28 @@ Figures are made with matplotlib's objects, never with pyplot's global state.
 """
 
 import io
+import math
 import re
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    NullLocator,
+    ScalarFormatter,
+)
 
 INK = "#1b1b1b"  # text and axes; becomes the page's own text colour
+LABEL_WIDTH = 20  # characters of a label beside a line, before it is broken
 PAPER_WIDTH_IN = 4.7  # narrow enough to be read on a telephone without zooming
 
 
@@ -37,6 +49,9 @@ SERIES = (
     SeriesStyle("#00734f", "#2fc79a", "^"),  # bluish green
     SeriesStyle("#9c3f78", "#e49bc4", "D"),  # reddish purple
     SeriesStyle("#6b5d00", "#e6d74a", "v"),  # dark yellow
+    SeriesStyle("#4a4a4a", "#b8b8b8", "P"),  # grey
+    SeriesStyle("#5a4fb0", "#a9a2f0", "X"),  # violet
+    SeriesStyle("#8c2d2d", "#f09a92", "<"),  # dark red
 )
 
 
@@ -105,6 +120,93 @@ def spread_labels(heights: list[float], gap: float, low: float, high: float) -> 
         for place, member in enumerate(members):
             placed[member] = centre + gap * (place - (len(members) - 1) / 2)
     return placed
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndLabel:
+    """The label of one line, to stand right of the panel.
+
+    Attributes:
+        text: What it says.
+        colour: The line's colour, or INK for a note.
+        x: Where the line ends; None for a note without a line.
+        y: The value there.
+        leader: Whether a thin line leads to the end.
+    """
+
+    text: str
+    colour: str
+    x: float | None = None
+    y: float = 0.0
+    leader: bool = True
+
+
+def label_ends(axes: Axes, labels: Sequence[EndLabel], *, gap: float = 0.075) -> None:
+    """Write each line's name to the right of its last point, without overlap.
+
+    Args:
+        axes: The panel, with its limits and scales as they will stay.
+        labels: Of every line; notes without a line go to the bottom.
+        gap: Height of a line of text as a share of the panel's height.
+    """
+    to_share = axes.transScale + axes.transLimits
+    ends = [
+        0.0 if label.x is None else float(to_share.transform((label.x, label.y))[1])
+        for label in labels
+    ]
+    texts = [textwrap.fill(label.text, LABEL_WIDTH) for label in labels]
+    lines = max((text.count("\n") + 1 for text in texts), default=1)
+    heights = spread_labels(ends, gap=gap * lines, low=0.0, high=1.0)
+    for label, text, height in zip(labels, texts, heights, strict=True):
+        leads = label.leader and label.x is not None
+        axes.annotate(
+            text,
+            xy=(0.0, 0.0) if label.x is None else (label.x, label.y),
+            xytext=(1.045, height),
+            textcoords="axes fraction",
+            fontsize=8.5,
+            color=label.colour,
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": label.colour, "linewidth": 0.5, "shrinkB": 4}
+            if leads
+            else None,
+            annotation_clip=False,
+        )
+
+
+def plain(value: float, decimal_comma: bool) -> str:
+    """A tick's number without needless digits: 0.001, 0,5, 1e-5.
+
+    >>> plain(0.5, True), plain(1e-05, False), plain(1000.0, False)
+    ('0,5', '1e-5', '1000')
+    """
+    text = f"{value:g}".replace("e-0", "e-").replace("e+0", "e")
+    return text.replace(".", ",") if decimal_comma else text
+
+
+def logarithmic(axis: Axis, low: float, high: float, *, decimal_comma: bool = False) -> None:
+    """Give a logarithmic axis ticks that people count in: 1, 2, 5, 10, or powers of 10 alone."""
+    decades = math.log10(high / low)
+    axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5) if decades < 2.5 else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value, decimal_comma)))
+    axis.set_minor_locator(NullLocator())
+
+
+def value_ticks(axes: Axes, places: Sequence[float], labels: Sequence[str]) -> None:
+    """Put ticks at exactly these places; where labels would touch, the later ones are left out."""
+    to_share = axes.transScale + axes.transLimits
+    width_in = PAPER_WIDTH_IN * 0.68  # of the panel, about
+    shown: list[str] = []
+    free_from = -math.inf
+    for place, label in zip(places, labels, strict=True):
+        centre = width_in * float(to_share.transform((place, 0.5))[0])
+        half = 0.04 * len(label) + 0.03
+        fits = centre - half >= free_from
+        shown.append(label if fits else "")
+        free_from = centre + half if fits else free_from
+    axes.xaxis.set_major_locator(FixedLocator(list(places)))
+    axes.xaxis.set_major_formatter(FixedFormatter(shown))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def to_svg(figure: Figure, *, name: str, title: str, description: str) -> str:

@@ -5,21 +5,19 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from retroprop.data import CATALOG
-from retroprop.data.splits import training_size
 from retroprop.report.document import Block, Cell, Paragraph, Row, Section, Table
 from retroprop.report.story import Story
+from retroprop.report.translations import say_later
 from retroprop.studies.records import EpochRecord, RunRecord
+from retroprop.studies.schema import OF_EVERY_KIND, OF_KIND
 
-
-def train_images(story: Story) -> int | None:
-    """How many images one epoch of this study goes through; None when we do not know."""
-    config = story.record.config
-    info = CATALOG.get(str(config.get("dataset")))
-    validation = (config.get("split") or {}).get("validation")
-    if info is None or validation is None:
-        return None
-    return training_size(info.n_train, validation)
+MODEL_NAMES = {
+    "softmax-regression": say_later("softmax regression"),
+    "perceptron": say_later("perceptron"),
+    "shallow": say_later("network with one hidden layer"),
+    "mlp": say_later("multilayer perceptron"),
+    "cnn": say_later("convolutional network"),
+}
 
 
 def trained_epochs(runs: Iterable[RunRecord]) -> list[EpochRecord]:
@@ -33,7 +31,7 @@ def time_section(story: Story) -> Section:
     epochs = trained_epochs(story.runs)
     train_s = sum(epoch.train_s for epoch in epochs)
     wall_s = story.record.wall_s
-    images = train_images(story)
+    images = story.train_images
     rows = [
         _fact(
             say("wall-clock time"),
@@ -120,7 +118,7 @@ def _time_by_batch(story: Story, images: int | None) -> Table | None:
         ]
         if images is not None:
             cells.append(Cell(text=numbers.integer(images * len(epochs) / train_s)))
-        rows.append(Row(header=numbers.setting(size), cells=cells))
+        rows.append(Row(header=story.setting("batch_size", size), cells=cells))
     columns = [say("model-epochs"), say("training time per model-epoch (s)")]
     if images is not None:
         columns.append(say("images per second and worker"))
@@ -138,7 +136,6 @@ def setting_section(story: Story) -> Section:
     say, numbers, record = story.say, story.numbers, story.record
     config = record.config
     split = config.get("split") or {}
-    model = config.get("model") or {}
     missing = say("not recorded")
 
     def setting(value: Any) -> str:
@@ -159,16 +156,16 @@ def setting_section(story: Story) -> Section:
                 share=validation, seed=setting(split.get("seed"))
             ),
         ),
-        _fact(say("model"), f"{setting(model.get('kind'))}, {setting(model.get('derivation'))}"),
+        _fact(say("model"), _model(story)),
         _fact(say("gradient"), story.gradient_sentence()),
         _fact(say("epochs"), setting(config.get("epochs"))),
         _fact(say("seeds"), ", ".join(str(seed) for seed in seeds)),
         *(
             _fact(
                 story.setting_name(key),
-                say(", ").join(numbers.setting(value) for value in _list(values)),
+                say(", ").join(story.setting(key, value) for value in _list(values)),
             )
-            for key, values in story.grid.items()
+            for key, values in (story.grid | _fixed(story)).items()
         ),
         _fact(say("study fingerprint"), record.fingerprint),
         _fact(say("git revision"), _environment(story, "git_revision")),
@@ -198,6 +195,32 @@ def setting_section(story: Story) -> Section:
     if len(record.sessions) > 1:
         blocks.append(_sessions_table(story))
     return Section(name="setting", heading=say("The setting of every number"), blocks=blocks)
+
+
+def _model(story: Story) -> str:
+    """The kind of model and how its gradient is obtained."""
+    kind = MODEL_NAMES.get(story.kind)
+    names = [story.say(kind) if kind else story.kind or story.say("not recorded")]
+    derivation = (story.record.config.get("model") or {}).get("derivation")
+    if "derivation" not in story.grid:
+        names.append(
+            story.setting("derivation", derivation) if derivation else story.say("not recorded")
+        )
+    return ", ".join(names)
+
+
+def _fixed(story: Story) -> dict[str, list[Any]]:
+    """The settings that the study does not vary and that its kind of model has."""
+    training = story.record.config.get("training") or {}
+    found: dict[str, list[Any]] = {}
+    for key in (*OF_EVERY_KIND, *OF_KIND.get(story.kind, ()), "precision"):
+        if key in story.grid or key == "derivation":
+            continue
+        # What a study file leaves out is known to the models.
+        values = [training[key]] if training.get(key) is not None else story.values(key)
+        if values and None not in values:
+            found[key] = values
+    return found
 
 
 def _sessions_in_words(story: Story) -> str:
@@ -238,7 +261,7 @@ def _sessions_table(story: Story) -> Table:
 
 def models_section(story: Story) -> Section:
     """Every model of the study, so that each number of the report can be traced."""
-    say, numbers = story.say, story.numbers
+    say = story.say
     keys = [key for key in story.grid if any(key in run.cell for run in story.runs)]
     keys += sorted({key for run in story.runs for key in run.cell} - set(keys))
     missing = Cell(text="—", mark="absent", spoken=say("none"))
@@ -257,7 +280,7 @@ def models_section(story: Story) -> Section:
                     anchor=f"run-{run.id}",
                     cells=[
                         *(
-                            Cell(text=numbers.setting(run.cell[key]))
+                            Cell(text=story.setting(key, run.cell[key], short=True))
                             if key in run.cell
                             else missing
                             for key in keys

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 
 from retroprop import __version__
 from retroprop.errors import UserError
+from retroprop.report.answers import answers_section
 from retroprop.report.appendix import models_section, setting_section, time_section
+from retroprop.report.derivations import speed_section
 from retroprop.report.document import Document, Notice
-from retroprop.report.results import (
-    curves_section,
-    tables_section,
-    test_section,
-    trained_section,
-)
+from retroprop.report.influence import influence_sections
+from retroprop.report.models import trained_section
+from retroprop.report.results import curves_section, tables_section, test_section
 from retroprop.report.story import Story
 from retroprop.studies.records import RunRecord, StudyRunRecord
 from retroprop.studies.summary import ACCURACY, CellSummary, mean_and_deviation, paired_difference
@@ -39,8 +38,11 @@ def compose(
     say = story.say
     sections = [
         trained_section(story),
+        answers_section(story),
         tables_section(story),
         curves_section(story),
+        *influence_sections(story),
+        speed_section(story),
         test_section(story),
         time_section(story),
         setting_section(story),
@@ -171,16 +173,10 @@ def comparison(story: Story) -> list[str]:
                 better=story.name(better),
                 worse=story.name(worse),
                 seeds=story.seeds(difference.n),
-                points=_points(story, abs(difference.mean), difference.margin),
+                points=story.points(abs(difference.mean), difference.margin),
             )
         )
     return lines
-
-
-def _points(story: Story, difference: float, deviation: float | None) -> str:
-    number = story.numbers.share(difference, deviation)
-    singular = story.language == "fr" and 100 * difference < 2
-    return story.say("{n} point" if singular else "{n} points").format(n=number)
 
 
 def notices(story: Story) -> list[Notice]:

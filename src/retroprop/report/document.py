@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Paragraph:
-    """Sentences, and optionally a command line under them."""
+    """Sentences, optionally with a title in front and a command line under them."""
 
     text: str
+    title: str = ""
     command: str = ""
     kind: str = "paragraph"
 
@@ -93,13 +94,17 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A figure as SVG, once for paper (fixed colours) and once for a page (the page's colours)."""
+    """A figure as SVG, once for paper (fixed colours) and once for a page (the page's colours).
+
+    `half` pictures stand side by side on paper.
+    """
 
     name: str
     caption: str
     description: str
     svg: str
     page_svg: str
+    half: bool = False
     kind: str = "picture"
 
 

@@ -15,6 +15,10 @@ MINUS = "\u2212"
 NAMES = {
     "sgd": "SGD",
     "adam": "Adam",
+    "adamw": "AdamW",
+    "adagrad": "Adagrad",
+    "relu": "ReLU",
+    "gelu": "GELU",
     "fashion-mnist": "Fashion-MNIST",
     "mnist": "MNIST",
     "cifar10": "CIFAR-10",
@@ -56,14 +60,14 @@ class Numbers:
         """A whole number with its groups of three digits."""
         return self.decimal(value, 0)
 
-    def significant(self, value: float) -> str:
+    def significant(self, value: float, deviation: float | None = None) -> str:
         """A measured time or rate with three significant digits (more above 1000).
 
         >>> Numbers("en").significant(0.012345), Numbers("en").significant(12345.6)
         ('0.0123', '12,346')
         """
         digits = 0 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
-        return self.decimal(value, digits)
+        return self.decimal(value, digits, deviation)
 
     def duration(self, seconds: float) -> str:
         """Seconds as people say them.

@@ -1,77 +1,15 @@
-"""The sections with the results: what was trained, the grid's tables, curves, the test set."""
+"""The sections with the results: the grid's tables, the best models' curves, the test set."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from retroprop.errors import UserError, did_you_mean
 from retroprop.figures.curves import Metric, describe_curves, loss_and_accuracy_curves
-from retroprop.figures.style import for_page, to_svg
-from retroprop.report.document import Block, Cell, Formula, Paragraph, Picture, Row, Section, Table
-from retroprop.report.story import VALUE_NAMES, Story
-from retroprop.studies.records import RunRecord
+from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Section, Table
+from retroprop.report.pictures import picture
+from retroprop.report.story import FIELDS, Story, setting_of
+from retroprop.report.words import LOSS_AXES, VALUE_NAMES
 from retroprop.studies.summary import ACCURACY, CellSummary, mean_and_deviation, summarise_cells
-
-
-def trained_section(story: Story) -> Section | None:
-    """The model and its update as formulas; only for softmax regression."""
-    say = story.say
-    config = story.record.config
-    if (config.get("model") or {}).get("kind") != "softmax-regression":
-        return None
-    summed = (config.get("training") or {}).get("gradient", "mean") == "sum"
-    optimizers = {run.cell.get("optimizer", run.settings.get("optimizer")) for run in story.runs}
-    blocks: list[Block] = [
-        Formula(
-            name="model",
-            text=say(
-                "Softmax regression. An image with a 1 appended is the row x̃, W holds one column "
-                "for each class, and the model's probability of class k is"
-            ),
-            spoken=say(
-                "p of y equals k given x tilde equals the softmax of x tilde W, component k: the "
-                "exponential of x tilde W component k divided by the sum over j of the "
-                "exponentials "
-                "of x tilde W component j"
-            ),
-        ),
-        Formula(
-            name="gradient-sum" if summed else "gradient-mean",
-            text=story.gradient_sentence()
-            + " "
-            + say("With the one-hot label y of each image b of the minibatch B,"),
-            spoken=say(
-                "G equals the sum over the images b in B of x tilde b transposed times p b minus y "
-                "b"
-                if summed
-                else "G equals one over the size of B times the sum over the images b in B of x "
-                "tilde "
-                "b transposed times p b minus y b"
-            ),
-        ),
-    ]
-    if "sgd" in optimizers:
-        blocks.append(
-            Formula(
-                name="sgd",
-                text=say("SGD, with learning rate η, updates"),
-                spoken=say("W becomes W minus eta G"),
-            )
-        )
-    if "adam" in optimizers:
-        blocks.append(
-            Formula(
-                name="adam",
-                text=say("Adam (Kingma and Ba, 2015), at step t, updates"),
-                spoken=say(
-                    "m becomes beta 1 m plus 1 minus beta 1 times G; v becomes beta 2 v plus 1 "
-                    "minus "
-                    "beta 2 times G squared; W becomes W minus eta times m over 1 minus beta 1 to "
-                    "the "
-                    "t, divided by the square root of v over 1 minus beta 2 to the t, plus epsilon"
-                ),
-            )
-        )
-    return Section(name="trained", heading=say("What was trained"), blocks=blocks)
 
 
 def tables_section(story: Story) -> Section | None:
@@ -85,23 +23,14 @@ def tables_section(story: Story) -> Section | None:
     return Section(name="tables", heading=story.say("Results of the grid"), blocks=blocks)
 
 
-def _setting(run: RunRecord, key: str) -> Any:
-    """The value of a setting in the cell or else in all settings; a list as a tuple (hashable)."""
-    return _hashable(run.cell.get(key, run.settings.get(key)))
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(_hashable(item) for item in value) if isinstance(value, list) else value
-
-
 def _tables(story: Story, spec: dict[str, Any], number: int) -> list[Table]:
     value = spec.get("value") or ACCURACY
     if value not in VALUE_NAMES:
         raise UserError(
             f"the report's table {number} asks for {value!r}. {did_you_mean(value, VALUE_NAMES)}"
         )
-    rows_key, columns_key = spec["rows"], spec["columns"]
-    cells = summarise_cells(story.runs, value)
+    rows_key, columns_key = spec["rows"], spec.get("columns")
+    cells = summarise_cells(story.runs, FIELDS.get(value, value))
     apart = [spec["split_by"]] if spec.get("split_by") else []
     keys = {key for cell in cells for key in cell.cell}
     apart += [key for key in story.grid if key in keys]
@@ -113,7 +42,7 @@ def _tables(story: Story, spec: dict[str, Any], number: int) -> list[Table]:
         groups.setdefault(title, []).append(cell)
     tables = []
     for index, (title, group) in enumerate(groups.items(), start=1):
-        caption = story.say(VALUE_NAMES[value])
+        caption = story.value_name(value, [run for cell in group for run in cell.runs])
         tables.append(
             _table(
                 story,
@@ -129,12 +58,7 @@ def _tables(story: Story, spec: dict[str, Any], number: int) -> list[Table]:
 
 
 def _table_title(story: Story, cell: CellSummary, apart: Sequence[str]) -> str:
-    parts = []
-    for key in apart:
-        value = _setting(cell.runs[0], key)
-        text = story.numbers.setting(value)
-        parts.append(text if isinstance(value, str) else f"{story.setting_name(key)} {text}")
-    return ", ".join(parts)
+    return ", ".join(story.phrase(key, setting_of(cell.runs[0], key)) for key in apart)
 
 
 def _table(
@@ -142,21 +66,26 @@ def _table(
     cells: Sequence[CellSummary],
     value: str,
     rows_key: str,
-    columns_key: str,
+    columns_key: str | None,
     *,
     name: str,
     caption: str,
 ) -> Table:
-    rows = _ordered(story, rows_key, cells)
-    columns = _ordered(story, columns_key, cells)
-    by_place = {
-        (_setting(cell.runs[0], rows_key), _setting(cell.runs[0], columns_key)): cell
-        for cell in cells
-    }
-    best = {cell.key for cell in story.best}
+    def place(cell: CellSummary) -> tuple[Any, Any]:
+        first = cell.runs[0]
+        return setting_of(first, rows_key), columns_key and setting_of(first, columns_key)
+
+    by_place = {place(cell): cell for cell in cells}
+    rows = [row for row in story.values(rows_key) if row in {row for row, _ in by_place}]
+    columns: list[Any] = [None]
+    if columns_key is not None:
+        present = {column for _, column in by_place}
+        columns = [column for column in story.values(columns_key) if column in present]
+    # No star among times: the fastest cell is merely the smallest network.
+    best = set() if value == "train_s" else {cell.key for cell in story.best}
     body = [
         Row(
-            header=_shown(story, row),
+            header=_shown(story, rows_key, row),
             cells=[
                 _grid_cell(story, by_place.get((row, column)), value, best) for column in columns
             ],
@@ -167,24 +96,17 @@ def _table(
         name=name,
         caption=caption,
         corner=story.setting_name(rows_key),
-        across=story.setting_name(columns_key),
-        columns=[_shown(story, column) for column in columns],
+        across=story.setting_name(columns_key) if columns_key is not None else "",
+        columns=[_shown(story, columns_key, column) for column in columns]
+        if columns_key is not None
+        else [story.say("mean") if max(cell.n for cell in cells) > 1 else story.say("value")],
         rows=body,
-        notes=_table_notes(story, cells, body),
+        notes=_table_notes(story, cells, body, value),
     )
 
 
-def _ordered(story: Story, key: str, cells: Sequence[CellSummary]) -> list[Any]:
-    """The values of a setting that occur, in the order of the grid."""
-    present = list(dict.fromkeys(_setting(cell.runs[0], key) for cell in cells))
-    planned = story.grid.get(key) or []
-    planned = planned if isinstance(planned, list) else [planned]
-    first = [value for value in map(_hashable, planned) if value in present]
-    return first + [value for value in present if value not in first]
-
-
-def _shown(story: Story, value: Any) -> str:
-    return story.say("all") if value is None else story.numbers.setting(value)
+def _shown(story: Story, key: str, value: Any) -> str:
+    return story.say("all") if value is None else story.setting(key, value)
 
 
 def _grid_cell(story: Story, cell: CellSummary | None, value: str, best: set[str]) -> Cell:
@@ -205,7 +127,9 @@ def _grid_cell(story: Story, cell: CellSummary | None, value: str, best: set[str
     return Cell(text=text, link=link)
 
 
-def _table_notes(story: Story, cells: Sequence[CellSummary], rows: Sequence[Row]) -> list[str]:
+def _table_notes(
+    story: Story, cells: Sequence[CellSummary], rows: Sequence[Row], value: str
+) -> list[str]:
     say = story.say
     n = max(cell.n for cell in cells)
     marks = {cell.mark for row in rows for cell in row.cells}
@@ -214,6 +138,13 @@ def _table_notes(story: Story, cells: Sequence[CellSummary], rows: Sequence[Row]
         if n == 1
         else say("Mean ± sample standard deviation over {seeds}.").format(seeds=story.seeds(n))
     ]
+    if value == "train_s":
+        notes.append(
+            say(
+                "Lower is better. Models trained as one program share its seconds evenly; "
+                "evaluation is not included."
+            )
+        )
     if "best" in marks:
         best = (
             "★ marks the best cell so far: the highest mean of the best validation accuracy among "
@@ -265,9 +196,15 @@ def curves_section(story: Story) -> Section | None:
 
 def _picture(story: Story, metric: Metric) -> Picture:
     say, numbers = story.say, story.numbers
-    models = {story.name(cell): cell.runs for cell in story.best}
+    models = {story.group(cell.cell) or say("best cell"): cell.runs for cell in story.best}
+    runs = [run for cell in story.best for run in cell.runs]
     figure = loss_and_accuracy_curves(
-        models, metrics=[metric], translate=say, decimal_comma=story.language == "fr"
+        models,
+        metrics=[metric],
+        loss_label=LOSS_AXES[story.loss(runs)],
+        steps_per_epoch=story.steps_per_epoch(runs),
+        translate=say,
+        decimal_comma=story.language == "fr",
     )
     write = numbers.percent if metric == "accuracy" else lambda value: numbers.decimal(value, 3)
     description = describe_curves(models, metric, translate=say, number=write)
@@ -284,14 +221,9 @@ def _picture(story: Story, metric: Metric) -> Picture:
     )
     if story.best_per:
         caption = f"{caption} ({details})"
-    svg = to_svg(figure, name=f"{metric}-curves", title=caption, description=description)
-    return Picture(
-        name=f"{metric}-curves",
-        caption=caption,
-        description=description,
-        svg=svg,
-        page_svg=for_page(svg),
-    )
+    elif story.best[0].cell:
+        caption = f"{caption} ({story.describe(story.best[0].cell)})"
+    return picture(f"{metric}-curves", caption, description, figure)
 
 
 def test_section(story: Story) -> Section:

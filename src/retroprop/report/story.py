@@ -7,28 +7,37 @@ how to name a setting, a cell or a count.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from typing import Any
 
+from retroprop.data import CATALOG
+from retroprop.data.splits import training_size
 from retroprop.report.numbers import Numbers
-from retroprop.report.translations import Say, say_later, translator
+from retroprop.report.translations import Say, translator
+from retroprop.report.words import (
+    Loss,
+    setting_name,
+    setting_phrase,
+    setting_value,
+    value_name,
+)
 from retroprop.studies.records import DEFAULT_DATABASE, RunRecord, StudyRunRecord
 from retroprop.studies.summary import CellSummary, best_cells, summarise_cells
 
-SETTING_NAMES = {
-    "optimizer": say_later("optimizer"),
-    "learning_rate": say_later("learning rate"),
-    "batch_size": say_later("batch size"),
-    "width": say_later("width"),
-    "depth": say_later("depth"),
-    "seed": say_later("seed"),
-}
-VALUE_NAMES = {
-    "best_validation_accuracy": say_later("Best validation accuracy (%)"),
-    "best_validation_loss": say_later("Validation loss at the best epoch (nats)"),
-    "best_epoch": say_later("Best epoch"),
-    "test_accuracy": say_later("Test accuracy (%)"),
-    "test_loss": say_later("Test loss (nats)"),
-}
+LINEAR_KINDS = ("perceptron", "shallow")  # always a linear output with the squared error
+SOFTMAX_KINDS = ("softmax-regression", "cnn")
+# A table may ask for a value that a record keeps under a longer name.
+FIELDS = {"train_s": "train_s_per_epoch"}
+
+
+def hashable(value: Any) -> Any:
+    """A list as a tuple, so that a setting's value can be looked up."""
+    return tuple(hashable(item) for item in value) if isinstance(value, list) else value
+
+
+def setting_of(run: RunRecord, key: str) -> Any:
+    """The value of a setting in the cell or else in all settings; a list as a tuple (hashable)."""
+    return hashable(run.cell.get(key, run.settings.get(key)))
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,8 @@ class Story:
     @property
     def grid(self) -> dict[str, list[Any]]:
         """The varied settings and their values."""
-        return dict(self.record.config.get("grid") or {})
+        grid = self.record.config.get("grid") or {}
+        return {key: values for key, values in grid.items() if values is not None}
 
     @property
     def n_done(self) -> int:
@@ -95,28 +105,78 @@ class Story:
         database = "" if self.location == DEFAULT_DATABASE else f" --db {self.location}"
         return f"retroprop run {self.record.study}{database}"
 
+    @property
+    def kind(self) -> str:
+        """The kind of model of the study."""
+        return str((self.record.config.get("model") or {}).get("kind", ""))
+
+    @cached_property
+    def train_images(self) -> int | None:
+        """How many images one epoch of this study goes through; None when we do not know."""
+        config = self.record.config
+        info = CATALOG.get(str(config.get("dataset")))
+        validation = (config.get("split") or {}).get("validation")
+        if info is None or validation is None:
+            return None
+        return training_size(info.n_train, validation)
+
+    def steps_per_epoch(self, runs: Sequence[RunRecord]) -> int | None:
+        """How many steps an epoch of these models has; None when they differ or it is unknown."""
+        sizes = {setting_of(run, "batch_size") for run in runs}
+        if self.train_images is None or len(sizes) != 1:
+            return None
+        (size,) = sizes
+        return ceil(self.train_images / size) if isinstance(size, int) and size > 0 else None
+
+    def loss(self, runs: Sequence[RunRecord] | None = None) -> Loss:
+        """What the losses of these models are: nats, squared errors, or some of both."""
+        if self.kind in LINEAR_KINDS:
+            return "squared"
+        if self.kind in SOFTMAX_KINDS:
+            return "nats"
+        outputs = {setting_of(run, "output") or "softmax" for run in runs or self.runs}
+        if outputs == {"linear"}:
+            return "squared"
+        return "nats" if outputs == {"softmax"} else "mixed"
+
+    def values(self, key: str) -> list[Any]:
+        """The values of a setting that occur in the study, in the order of the grid."""
+        planned = self.grid.get(key) or []
+        planned = planned if isinstance(planned, list) else [planned]
+        present = list(dict.fromkeys(setting_of(run, key) for run in self.runs))
+        first = [value for value in map(hashable, planned) if value in present]
+        return first + [value for value in present if value not in first]
+
+    @property
+    def varied(self) -> list[str]:
+        """The settings with at least two values, in the order of the grid."""
+        return [key for key in self.grid if len(self.values(key)) > 1]
+
     def setting_name(self, key: str) -> str:
         """The name of a setting for people; an unknown one is shown as the study file has it."""
-        name = SETTING_NAMES.get(key)
-        return self.say(name) if name else key.replace("_", " ")
+        return setting_name(key, self.say)
+
+    def setting(self, key: str, value: Any, *, short: bool = False) -> str:
+        """A value of a setting for a table, or `short` for a label."""
+        return setting_value(key, value, self.say, self.numbers, short=short)
+
+    def phrase(self, key: str, value: Any) -> str:
+        """A setting with its value: "3 hidden layers"."""
+        return setting_phrase(key, value, self.say, self.numbers)
+
+    def value_name(self, value: str, runs: Sequence[RunRecord] | None = None) -> str:
+        """The name of what a table shows, with the unit that it has for these models."""
+        return value_name(value, self.loss(runs), self.say)
 
     def describe(self, cell: dict[str, Any], without: Sequence[str] = ()) -> str:
         """A cell in words: "learning rate 0.01, batch size 1"."""
         return ", ".join(
-            f"{self.setting_name(key)} {self.numbers.setting(value)}"
-            for key, value in cell.items()
-            if key not in without
+            self.phrase(key, value) for key, value in cell.items() if key not in without
         )
 
     def group(self, cell: dict[str, Any]) -> str:
-        """The name of what a best cell is the best of: "SGD", or "width 25, SGD"."""
-        return ", ".join(
-            self.numbers.setting(cell[key])
-            if isinstance(cell[key], str)
-            else f"{self.setting_name(key)} {self.numbers.setting(cell[key])}"
-            for key in self.best_per
-            if key in cell
-        )
+        """The name of what a best cell is the best of: "SGD", or "SGD, 3 hidden layers"."""
+        return self.describe({key: cell[key] for key in self.best_per if key in cell})
 
     def name(self, cell: CellSummary) -> str:
         """The label of a selected cell: its group, or all its settings when there is one group."""
@@ -130,6 +190,20 @@ class Story:
         """A count of seeds in words."""
         return self.say("{n} seed" if n == 1 else "{n} seeds").format(n=n)
 
+    def points(self, difference: float, margin: float | None = None) -> str:
+        """A difference of two accuracies in percentage points."""
+        number = self.numbers.share(difference, margin)
+        singular = self.language == "fr" and round(100 * difference, 2) < 2
+        return self.say("{n} point" if singular else "{n} points").format(n=number)
+
+    def listed(self, items: Sequence[str]) -> str:
+        """Some items as a sentence lists them: "0.1, 0.01 and 0.001"."""
+        if len(items) < 2:
+            return "".join(items)
+        return self.say("{first} and {last}").format(
+            first=self.say(", ").join(items[:-1]), last=items[-1]
+        )
+
     def title(self) -> str:
         """The study's title in the reader's language, in any language it has, or its name."""
         title = self.record.config.get("title") or self.record.study
@@ -138,9 +212,11 @@ class Story:
         return str(title)
 
     def write(self, value: str, mean: float, deviation: float | None = None) -> str:
-        """A value of a model or of a cell as the tables write it: per cent, nats, or epochs."""
+        """A value of a model or of a cell as tables write it: per cent, a loss, epochs, seconds."""
         if value.endswith("accuracy"):
             return self.numbers.share(mean, deviation)
+        if value == "train_s":
+            return self.numbers.significant(mean, deviation)
         return self.numbers.decimal(mean, 1 if value == "best_epoch" else 3, deviation)
 
     def gradient_sentence(self) -> str:

@@ -7,6 +7,10 @@ finds a French one that was forgotten.
 from collections.abc import Callable
 
 from retroprop.errors import UserError, did_you_mean
+from retroprop.report.french_answers import ANSWERS
+from retroprop.report.french_figures import FIGURES
+from retroprop.report.french_models import MODELS
+from retroprop.report.french_settings import SETTINGS
 
 Say = Callable[[str], str]
 LANGUAGES = ("en", "fr")
@@ -37,13 +41,11 @@ def say_later(text: str) -> str:
     return text
 
 
-FRENCH = {
+_COMMON = {
     # settings and values
     "optimizer": "optimiseur",
     "learning rate": "taux d’apprentissage",
     "batch size": "taille de lot",
-    "width": "largeur",
-    "depth": "profondeur",
     "seed": "graine",
     "{n} seed": "{n} graine",
     "{n} seeds": "{n} graines",
@@ -214,10 +216,8 @@ FRENCH = {
     # the tables of the grid
     "Results of the grid": "Résultats de la grille",
     "Best validation accuracy (%)": "Meilleure exactitude en validation (%)",
-    "Validation loss at the best epoch (nats)": "Perte en validation à la meilleure époque (nats)",
     "Best epoch": "Meilleure époque",
     "Test accuracy (%)": "Exactitude en test (%)",
-    "Test loss (nats)": "Perte en test (nats)",
     "not in the grid": "hors de la grille",
     "diverged {k}/{n}": "divergence {k}/{n}",
     "unfinished, {k} of {n} seeds": "inachevée, {k} graines sur {n}",
@@ -393,3 +393,5 @@ FRENCH = {
     "diverged": "a divergé",
     "diverged at epoch {n}": "a divergé à l’époque {n}",
 }
+
+FRENCH = _COMMON | SETTINGS | MODELS | ANSWERS | FIGURES

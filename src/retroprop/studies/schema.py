@@ -23,6 +23,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from retroprop.data import CATALOG
 from retroprop.data.splits import training_size
@@ -33,12 +34,12 @@ OPTIMIZER_NAMES = ("sgd", "momentum", "adagrad", "adam", "adamw")
 ACTIVATION_NAMES = ("relu", "sigmoid", "tanh", "gelu")
 
 # What a kind of model can be given, beside what every model has.
-OF_EVERY_KIND = ("optimizer", "learning_rate", "batch_size", "initial_scale", "derivation")
+OF_EVERY_KIND = ("optimizer", "learning_rate", "batch_size", "derivation")
 OF_KIND = {
-    "softmax-regression": ("initial_sign",),
-    "perceptron": ("initial_sign",),
-    "shallow": ("initial_sign", "width"),
-    "mlp": ("initial_sign", "depth", "width", "activation", "output"),
+    "softmax-regression": ("initial_scale", "initial_sign"),
+    "perceptron": ("initial_scale", "initial_sign"),
+    "shallow": ("initial_scale", "initial_sign", "width"),
+    "mlp": ("initial_scale", "initial_sign", "depth", "width", "activation", "output"),
     "cnn": ("kernel_size", "activation"),
 }
 # What a kind of model always has.
@@ -70,23 +71,28 @@ Precision = Literal["float32", "float64", "bfloat16"]
 
 
 def _check_scale(value: Any) -> Any:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value == "auto" or (is_number and 0 <= value <= 1e3):
+    if value == "auto" or (_is_number(value) and 0 <= value <= 1e3):
         return value
-    raise ValueError(f'expected a number from 0 to 1000, or "auto" (by fan-in), and got {value!r}')
+    raise PydanticCustomError("scale", 'Input should be a number from 0 to 1000, or "auto"')
 
 
 def _check_rates(value: Any) -> Any:
     for name, rate in value.items() if isinstance(value, dict) else [(None, value)]:
         if name is not None:
             _one_of(name, OPTIMIZER_NAMES, "optimizer")
-        is_number = isinstance(rate, int | float) and not isinstance(rate, bool)
-        if not is_number or not 0 < rate < math.inf:
-            raise ValueError(
-                "expected a number greater than 0, or a table with one for each optimizer such as "
-                f"{{ sgd = 0.1, adam = 0.001 }}, and got {value!r}"
+        if not _is_number(rate):
+            raise PydanticCustomError(
+                "rate", "Input should be a number, or a table with one for each optimizer"
             )
+        if not math.isfinite(rate):
+            raise PydanticCustomError("rate", "Input should be a finite number")
+        if rate <= 0:
+            raise PydanticCustomError("rate", "Input should be greater than 0")
     return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 InitialScale = Annotated[Any, AfterValidator(_check_scale)]

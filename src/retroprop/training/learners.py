@@ -14,12 +14,18 @@ import torch
 from torch import Tensor
 
 from retroprop.byhand.block import spread_over
+from retroprop.byhand.block_steps import block_size, train_network_in_blocks
+from retroprop.byhand.cnn import CNN, cnn_parameters
+from retroprop.byhand.losses import softmax_cross_entropy_gradient
 from retroprop.byhand.mlp import MLP, initial_parameters
 from retroprop.byhand.online import BLOCK, train_one_by_one
-from retroprop.byhand.online_network import train_network_one_by_one
 from retroprop.byhand.optimizers import OPTIMIZERS, SGD, LearningRate, Optimizer
 from retroprop.byhand.perceptron import Perceptron
 from retroprop.byhand.softmax_regression import Reduction, SoftmaxRegression, initial_weights
+from retroprop.randomness import generator
+
+_SMALL = 25
+"""Up to this batch size, blocks of steps of gradient descent are faster than one by one."""
 
 Layout = Literal["augmented", "rows", "images"]
 """Inputs as x̃ = [x, 1], as rows of pixels, or as images (channels, height, width)."""
@@ -174,14 +180,19 @@ class NetworkLearner(_ByHand):
         self.parameters = self.model.parameters
         rates = torch.tensor(settings.learning_rates, dtype=settings.dtype)
         self.rates = rates.expand(self.model.population)
+        one = len(settings.learning_rates) == 1
+        # for descent: η as a number, or one for each member, before two axes of a minibatch
+        self._descent_rate = settings.learning_rates[0] if one else self.rates[..., None, None]
         self.optimizer = OPTIMIZERS[settings.optimizer](self.model.theta, self._rate())
         self._shortcut = (
-            settings.batch_size == 1
+            settings.batch_size <= _SMALL
             and isinstance(self.optimizer, SGD)
             and settings.depth > 0
             and settings.precision != "bfloat16"
         )
-        self.examples_per_call = BLOCK if self._shortcut else settings.batch_size
+        self.examples_per_call = (
+            block_size(settings.batch_size) if self._shortcut else settings.batch_size
+        )
 
     def outputs(self, x: Tensor) -> Tensor:
         """Logits or linear outputs."""
@@ -190,16 +201,84 @@ class NetworkLearner(_ByHand):
     def learn(self, x: Tensor, y: Tensor) -> None:
         """One minibatch, or one block of single examples."""
         if self._shortcut:
-            train_network_one_by_one(self.model, x, y, self.rates)
+            train_network_in_blocks(
+                self.model,
+                x,
+                y,
+                self._descent_rate,
+                batch_size=self.settings.batch_size,
+                reduction=self.settings.gradient,
+            )
             return
-        dtheta = self.model.gradient(x, y.unsqueeze(1), reduction=self.settings.gradient)
-        self.optimizer.step(self.model.theta, dtheta)
+        y, reduction = y.unsqueeze(1), self.settings.gradient
+        if isinstance(self.optimizer, SGD):
+            self.model.descend(x, y, self._descent_rate, reduction=reduction)
+        else:
+            dtheta = self.model.gradient(x, y, reduction=reduction)
+            self.optimizer.step(self.model.theta, dtheta)
 
     def _rate(self) -> LearningRate:
         """One number where all members have the same rate, else one for each value of θ."""
         if len(self.settings.learning_rates) == 1:
             return self.settings.learning_rates[0]
         return spread_over(self.model.theta, self.model.shapes, self.rates)
+
+
+class ConvolutionLearner:
+    """Convolutional networks by hand, with one optimizer per parameter."""
+
+    layout: Layout = "images"
+    loss: Loss = "cross-entropy"
+
+    def __init__(self, settings: PopulationSettings, parameters: Mapping[str, Tensor]) -> None:
+        """Take the initial parameters of all members."""
+        self.settings = settings
+        self.model = CNN(parameters, activation=settings.activation)
+        self.parameters = self.model.parameters
+        self.examples_per_call = settings.batch_size
+        rates = torch.tensor(settings.learning_rates, dtype=settings.dtype)
+        one = len(rates) == 1
+        make = OPTIMIZERS[settings.optimizer]
+        self.optimizers: dict[str, Optimizer] = {
+            name: make(
+                tensor,
+                settings.learning_rates[0] if one else rates.view(-1, *(1,) * (tensor.ndim - 2)),
+            )
+            for name, tensor in self.parameters.items()
+        }
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """Logits."""
+        return self.model.forward(x, training=False)[0]
+
+    def learn(self, x: Tensor, y: Tensor) -> None:
+        """One minibatch."""
+        z, saved = self.model.forward(x)
+        dz = softmax_cross_entropy_gradient(z, y.unsqueeze(1))
+        if self.settings.gradient == "mean":
+            dz /= z.shape[-2]
+        _, gradients = self.model.backward(dz, saved)
+        for name, optimizer in self.optimizers.items():
+            optimizer.step(self.parameters[name], gradients[name])
+
+    def export(self) -> None:
+        """Nothing to do: `parameters` are what is trained."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What the optimizers remember, by "parameter/name"."""
+        return {
+            f"{parameter}/{name}": tensor
+            for parameter, optimizer in self.optimizers.items()
+            for name, tensor in optimizer.state().items()
+        }
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state` gave."""
+        for parameter, optimizer in self.optimizers.items():
+            prefix = f"{parameter}/"
+            optimizer.load_state(
+                {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            )
 
 
 def make_learner(
@@ -245,6 +324,18 @@ def initial(
         if settings.initial_sign != "both":
             W = W.abs() if settings.initial_sign == "positive" else -W.abs()
         return {"W": W}
+    if settings.kind == "cnn":
+        draws = [
+            cnn_parameters(
+                channels,
+                kernel_sizes=(settings.kernel_size,) * 3,
+                n_classes=n_classes,
+                generator=generator("weights", seed),
+                dtype=settings.dtype,
+            )
+            for seed in settings.seeds
+        ]
+        return {name: torch.stack([draw[name] for draw in draws]) for name in draws[0]}
     return initial_parameters(
         features,
         (settings.width,) * settings.depth,
@@ -257,9 +348,10 @@ def initial(
     )
 
 
-LEARNERS: dict[str, type[LinearLearner] | type[NetworkLearner]] = {
+LEARNERS: dict[str, type[LinearLearner | NetworkLearner | ConvolutionLearner]] = {
     "softmax-regression": LinearLearner,
     "perceptron": LinearLearner,
     "shallow": NetworkLearner,
     "mlp": NetworkLearner,
+    "cnn": ConvolutionLearner,
 }

@@ -15,8 +15,8 @@ Source: INF8225, TP1 (2025), part 2; Kingma & Ba (2015) for Adam.
 
 import copy
 import math
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -47,6 +47,26 @@ __all__ = [
 ]
 
 _LARGE_BATCH = 2000
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """What training and evaluation need of a model of the assignment."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The probability of each class."""
+        ...
+
+    def sgd_update(self, lr: float, grads: Any) -> None:
+        """One step of stochastic gradient descent."""
+        ...
+
+    def adam_update(self, lr: float, grads: Any) -> None:
+        """One step of Adam."""
+        ...
+
+
+Model = TypeVar("Model", bound=Classifier)
 
 
 class InMemoryLoader:
@@ -135,7 +155,7 @@ def accuracy(
 
 
 def accuracy_and_loss_whole_dataset(
-    data_loader: Iterable[tuple[Tensor, Tensor]], model: "LinearModel"
+    data_loader: Iterable[tuple[Tensor, Tensor]], model: Classifier
 ) -> tuple[Tensor, Tensor]:
     """Accuracy and mean cross-entropy (nats) over all examples of a loader."""
     batches = data_loader
@@ -307,6 +327,32 @@ def train(
     Raises:
         UserError: If a loader is missing.
     """
+    return train_by(
+        lambda x, y, y_pred: model.get_grads(y, y_pred, x),
+        model,
+        lr=lr,
+        nb_epochs=nb_epochs,
+        sgd=sgd,
+        data_loader_train=data_loader_train,
+        data_loader_val=data_loader_val,
+    )
+
+
+def train_by(
+    gradients: Callable[[Tensor, Tensor, Tensor], Any],
+    model: Model,
+    *,
+    lr: float,
+    nb_epochs: int,
+    sgd: bool,
+    data_loader_train: Iterable[tuple[Tensor, Tensor]] | None,
+    data_loader_val: Iterable[tuple[Tensor, Tensor]] | None,
+) -> tuple[Model, Tensor, Logger]:
+    """`train` for any model: `gradients` takes x, y and y_pred to what the updates take.
+
+    Raises:
+        UserError: If a loader is missing.
+    """
     if data_loader_train is None or data_loader_val is None:
         raise UserError(
             "train needs data_loader_train and data_loader_val; get them from "
@@ -319,7 +365,7 @@ def train(
             for images, labels in data_loader_train:
                 x, y = reshape_input(images, labels)
                 y_pred = model.forward(x)
-                grads = model.get_grads(y, y_pred, x)
+                grads = gradients(x, y, y_pred)
                 if sgd:
                     model.sgd_update(lr, grads)
                 else:

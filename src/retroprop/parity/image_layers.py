@@ -1,0 +1,292 @@
+"""The rows of the layers for images and tokens, each with its twin from `torch.nn.functional`."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from retroprop.byhand.convolution import Conv2d, extract_patches, fold_patches
+from retroprop.byhand.dropout import Dropout
+from retroprop.byhand.layer import Layer
+from retroprop.byhand.mlp_mixer import (
+    ChannelMixing,
+    LeftLinear,
+    PatchEmbedding,
+    TokenMean,
+    TokenMixing,
+)
+from retroprop.byhand.normalization import BatchNorm2d, LayerNorm
+from retroprop.byhand.pooling import (
+    AdaptiveMaxPool2d,
+    AveragePool2d,
+    GlobalAveragePool2d,
+    MaxPool2d,
+)
+from retroprop.parity.layers import ANY, FEATURES, IMAGES
+from retroprop.parity.rows import (
+    Options,
+    Tensors,
+    case,
+    distinct,
+    layer_row,
+    over_populations,
+)
+from retroprop.randomness import generator
+
+TOKENS = ("batch", "patches", "dim")
+
+# --- convolution and pooling ----------------------------------------------------------------------
+
+
+def _kernels(shape: tuple[int, ...], o: Options) -> dict[str, tuple[int, ...]]:
+    W = {"W": (o["outputs"], shape[1], o["kernel"], o["kernel"])}
+    return W | {"b": (o["outputs"],)} if o["bias"] else W
+
+
+def _geometry(o: Options) -> dict[str, int]:
+    return {name: o[name] for name in ("stride", "padding", "dilation")}
+
+
+CONVOLUTION_ROWS = [
+    layer_row(
+        "Conv2d",
+        axes=IMAGES,
+        options={"outputs": 4, "kernel": 3, "stride": 1, "padding": 0, "dilation": 1, "bias": 1},
+        parameters=_kernels,
+        by_hand=lambda p, o: Conv2d(p["W"], p.get("b"), **_geometry(o)),
+        twin=lambda x, p, o: F.conv2d(x, p["W"], p.get("b"), **_geometry(o)),
+        cases=over_populations(
+            [
+                case(1, 1, 3, 3),
+                case(2, 3, 7, 9, stride=2, padding=1),
+                case(2, 3, 8, 5, kernel=2, dilation=3, padding=2, outputs=1),
+                case(1, 2, 5, 6, kernel=1, stride=2, bias=0),
+                case(3, 2, 5, 4, kernel=5, stride=3, padding=4, dilation=2),
+            ]
+        ),
+        elements=8,
+        covers=(Conv2d, extract_patches, fold_patches),
+    ),
+    layer_row(
+        "MaxPool2d",
+        axes=IMAGES,
+        options={"kernel": 2, "stride": 2, "padding": 0},
+        by_hand=lambda p, o: MaxPool2d(o["kernel"], o["stride"], o["padding"]),
+        twin=lambda x, p, o: F.max_pool2d(x, o["kernel"], o["stride"], o["padding"]),
+        draw_input=distinct,
+        cases=over_populations(
+            [
+                case(1, 1, 2, 2),
+                case(2, 3, 7, 9, kernel=3, padding=1),
+                case(1, 2, 5, 6, kernel=3, stride=1),
+                case(2, 1, 7, 8, stride=3),
+            ],
+            sharing=False,
+        ),
+        covers=(MaxPool2d,),
+    ),
+    layer_row(
+        "AdaptiveMaxPool2d",
+        axes=IMAGES,
+        options={"height": 4, "width": 4},
+        by_hand=lambda p, o: AdaptiveMaxPool2d((o["height"], o["width"])),
+        twin=lambda x, p, o: F.adaptive_max_pool2d(x, (o["height"], o["width"])),
+        draw_input=distinct,
+        cases=over_populations(
+            [
+                case(1, 1, 4, 4),
+                case(2, 3, 9, 11),
+                case(1, 2, 3, 2),
+                case(2, 2, 6, 5, height=1, width=3),
+            ],
+            sharing=False,
+        ),
+        covers=(AdaptiveMaxPool2d,),
+    ),
+    layer_row(
+        "AveragePool2d",
+        axes=IMAGES,
+        options={"kernel": 2, "stride": 2},
+        by_hand=lambda p, o: AveragePool2d(o["kernel"], o["stride"]),
+        twin=lambda x, p, o: F.avg_pool2d(x, o["kernel"], o["stride"]),
+        cases=over_populations(
+            [case(1, 1, 2, 2), case(2, 3, 7, 9, kernel=3), case(1, 2, 5, 6, kernel=3, stride=1)],
+            sharing=False,
+        ),
+        covers=(AveragePool2d,),
+    ),
+    layer_row(
+        "GlobalAveragePool2d",
+        axes=IMAGES,
+        by_hand=lambda p, o: GlobalAveragePool2d(),
+        twin=lambda x, p, o: x.mean((-2, -1)),
+        cases=over_populations([case(1, 1, 1, 1), case(2, 3, 5, 4)], sharing=False),
+        covers=(GlobalAveragePool2d,),
+    ),
+]
+
+# --- normalization and dropout --------------------------------------------------------------------
+
+RUNNING_MEAN, RUNNING_VARIANCE = 0.3, 1.7
+"""Of every channel before the case: not 0 and 1, so that evaluation must use them."""
+
+
+def _batch_norm(p: Tensors, o: Options) -> Layer:
+    norm = BatchNorm2d(p["gamma"], p["beta"])
+    norm.running_mean.fill_(RUNNING_MEAN)
+    norm.running_variance.fill_(RUNNING_VARIANCE)
+    return norm
+
+
+def _batch_norm_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
+    mean = torch.full_like(p["gamma"], RUNNING_MEAN, requires_grad=False)
+    variance = torch.full_like(p["gamma"], RUNNING_VARIANCE, requires_grad=False)
+    training = bool(o["training"])
+    return F.batch_norm(x, mean, variance, p["gamma"], p["beta"], training=training)
+
+
+def _layer_norm_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
+    if x.shape[-1] == 1:  # torch's own rounding, magnified by 1 / √ε, is all there is to compare
+        raise ValueError("one feature has no spread, so the output is β whatever x is")
+    return F.layer_norm(x, x.shape[-1:], p["gamma"], p["beta"])
+
+
+def _masks() -> torch.Generator:
+    return generator("parity", "masks")
+
+
+def _dropout_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
+    if not 0 <= o["probability"] < 1:
+        raise ValueError("a probability of dropout is at least 0 and below 1")
+    if not o["training"]:
+        return x
+    u = torch.rand(x.shape, generator=_masks(), dtype=x.dtype)
+    return torch.where(u < o["probability"], 0.0, x / (1 - o["probability"]))
+
+
+NORMALIZATION_ROWS = [
+    layer_row(
+        "BatchNorm2d",
+        axes=IMAGES,
+        options={"training": 1},
+        parameters=lambda shape, o: {"gamma": (shape[1],), "beta": (shape[1],)},
+        by_hand=_batch_norm,
+        twin=_batch_norm_twin,
+        cases=over_populations(
+            [
+                case(1, 3, 1, 3),  # of two values x̂ is ±1 whatever they are: three at least
+                case(3, 1, 1, 1),
+                case(3, 2, 5, 4),
+                case(1, 2, 1, 1, training=0),
+                case(2, 3, 3, 5, training=0),
+            ]
+        ),
+        covers=(BatchNorm2d,),
+    ),
+    layer_row(
+        "LayerNorm",
+        axes=FEATURES,
+        parameters=lambda shape, o: {"gamma": (shape[-1],), "beta": (shape[-1],)},
+        by_hand=lambda p, o: LayerNorm(p["gamma"], p["beta"]),
+        twin=_layer_norm_twin,
+        cases=(
+            *over_populations([case(1, 3), case(5, 4), case(3, 7)]),
+            *over_populations([case(2, 3, 5)], sharing=False),  # tokens
+        ),
+        covers=(LayerNorm,),
+    ),
+    layer_row(
+        "Dropout",
+        axes=ANY,
+        options={"probability": 0.4, "training": 1},
+        by_hand=lambda p, o: Dropout(o["probability"], _masks()),
+        twin=_dropout_twin,
+        cases=(  # all axes are alike to it: members have no masks of their own to compare
+            case(1),
+            case(1, 1, training=0),
+            case(5, 7),
+            case(2, 3, 4, 5, probability=0.0),
+            case(2, 3, 4, 5, probability=0.9),
+        ),
+        covers=(Dropout,),
+    ),
+]
+
+# --- tokens ---------------------------------------------------------------------------------------
+
+
+def _mixing_parameters(inputs: int, hidden: int) -> dict[str, tuple[int, ...]]:
+    return {
+        "fc1.W": (inputs, hidden),
+        "fc1.b": (hidden,),
+        "fc2.W": (hidden, inputs),
+        "fc2.b": (inputs,),
+    }
+
+
+def _mixing_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
+    h = F.gelu(F.linear(x, p["fc1.W"].T, p["fc1.b"]))
+    return F.linear(h, p["fc2.W"].T, p["fc2.b"])
+
+
+TOKEN_CASES = over_populations([case(1, 1, 3), case(2, 5, 3), case(3, 4, 1)], sharing=False)
+
+TOKEN_ROWS = [
+    layer_row(
+        "PatchEmbedding",
+        axes=IMAGES,
+        options={"outputs": 4, "kernel": 2},
+        parameters=lambda shape, o: {
+            "proj.W": (o["outputs"], shape[1], o["kernel"], o["kernel"]),
+            "proj.b": (o["outputs"],),
+        },
+        by_hand=lambda p, o: PatchEmbedding(p),
+        twin=lambda x, p, o: (
+            F.conv2d(x, p["proj.W"], p["proj.b"], stride=o["kernel"]).flatten(2).mT
+        ),
+        cases=over_populations(
+            [case(1, 3, 4, 4), case(2, 1, 6, 3, kernel=3), case(1, 2, 3, 5, kernel=1)]
+        ),
+        elements=8,
+        covers=(PatchEmbedding,),
+    ),
+    layer_row(
+        "LeftLinear",
+        axes=("batch", "inputs", "dim"),
+        options={"outputs": 4},
+        parameters=lambda shape, o: {"W": (shape[1], o["outputs"]), "b": (o["outputs"],)},
+        by_hand=lambda p, o: LeftLinear(p["W"], p["b"]),
+        twin=lambda x, p, o: F.linear(x.mT, p["W"].T, p["b"]).mT,
+        cases=TOKEN_CASES,
+        covers=(LeftLinear,),
+    ),
+    layer_row(
+        "TokenMixing",
+        axes=TOKENS,
+        options={"hidden": 4},
+        parameters=lambda shape, o: _mixing_parameters(shape[1], o["hidden"]),
+        by_hand=lambda p, o: TokenMixing(p),
+        twin=lambda x, p, o: _mixing_twin(x.mT, p, o).mT,
+        cases=TOKEN_CASES,
+        elements=8,
+        covers=(TokenMixing,),
+    ),
+    layer_row(
+        "ChannelMixing",
+        axes=TOKENS,
+        options={"hidden": 4},
+        parameters=lambda shape, o: _mixing_parameters(shape[2], o["hidden"]),
+        by_hand=lambda p, o: ChannelMixing(p),
+        twin=_mixing_twin,
+        cases=TOKEN_CASES,
+        elements=8,
+        covers=(ChannelMixing,),
+    ),
+    layer_row(
+        "TokenMean",
+        axes=TOKENS,
+        by_hand=lambda p, o: TokenMean(),
+        twin=lambda x, p, o: x.mean(-2),
+        cases=TOKEN_CASES,
+        covers=(TokenMean,),
+    ),
+]

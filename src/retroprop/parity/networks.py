@@ -1,0 +1,370 @@
+"""The rows of the networks, each with its twin from `models`, which autograd differentiates."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from retroprop.byhand import linear, losses
+from retroprop.byhand.cnn import CNN
+from retroprop.byhand.mlp import MLP
+from retroprop.byhand.mlp_mixer import MixerBlock, MLPMixer
+from retroprop.byhand.perceptron import Perceptron
+from retroprop.byhand.resnet18 import BasicBlock, ResNet18
+from retroprop.byhand.shallow_network import ShallowNetwork
+from retroprop.byhand.softmax_regression import SoftmaxRegression
+from retroprop.models import cnn as twin_cnn
+from retroprop.models import mlp as twin_mlp
+from retroprop.models import mlpmixer as twin_mixer
+from retroprop.models import resnet18 as twin_resnet
+from retroprop.parity.image_layers import TOKENS
+from retroprop.parity.layers import FEATURES, IMAGES
+from retroprop.parity.names import from_state_dict, to_state_dict
+from retroprop.parity.rows import (
+    Case,
+    FunctionRow,
+    Options,
+    Problem,
+    Pullback,
+    Tensors,
+    case,
+    drawing,
+    each_member,
+    layer_row,
+    over_populations,
+)
+
+TOLERANCE = 1e-8
+"""Of whole networks: rounding adds up from layer to layer."""
+
+
+@cache
+def twin_network(kind: type[nn.Module], *sizes: Any, **options: Any) -> nn.Module:
+    """A network of `models` in float64, made once; its own parameters are never used."""
+    return kind(*sizes, **options).double()
+
+
+def run_twin(network: nn.Module, state: Tensors, x: Tensor, *, training: bool = True) -> Tensor:
+    """The network's output with these parameters in place of its own.
+
+    Its running estimates are new ones, 0 and 1: those of the module would remember earlier calls.
+    """
+    fresh = {
+        name: torch.ones_like(buffer) if name.endswith("running_var") else torch.zeros_like(buffer)
+        for name, buffer in network.named_buffers()
+    }
+    return functional_call(network.train(training), state | fresh, (x,))
+
+
+# --- networks with one matrix: their gradient is that of the loss ---------------------------------
+
+
+def _regression_row(
+    name: str,
+    model: type[SoftmaxRegression] | type[Perceptron],
+    *,
+    outputs: Callable[[Any, Tensor], Tensor],
+    value: Callable[[Tensor, Tensor], Tensor],
+    twin: Callable[[Tensor, Tensor], Tensor],
+    covers: tuple[Any, ...],
+) -> FunctionRow:
+    """The row of a model with augmented inputs and the method `gradient`; options "mean" 0 or 1."""
+    options = {"outputs": 3, "mean": 0}
+
+    def problem(one: Case) -> Problem:
+        chosen = {**options, **one.options}
+        batch, features = one.shape
+        draw = drawing(name, str(one))
+        groups = one.population[: len(one.population) - one.shared]
+        x = linear.augment(draw(*groups, batch, features))
+        targets = draw(*groups, *(1,) * one.shared, batch, chosen["outputs"]).softmax(-1)
+        examples = batch if chosen["mean"] else 1
+
+        def forward(tensors: Tensors) -> tuple[Tensor, Pullback]:
+            by_hand = model(tensors["W"])
+            reduction = "mean" if chosen["mean"] else "sum"
+
+            def pullback(dL: Tensor) -> Tensors:
+                dW = by_hand.gradient(x, targets, reduction=reduction)
+                return {"W": dL[..., None, None] * dW}
+
+            return value(outputs(by_hand, x), targets) / examples, pullback
+
+        def of_member(own: Tensors) -> Tensor:
+            z = F.linear(own["x"][:, :-1], own["W"][:-1].T, own["W"][-1])
+            return twin(z, own["targets"]) / examples
+
+        wide = targets.expand(*one.population, *targets.shape[-2:])
+        return Problem(
+            tensors={"W": draw(*one.population, features + 1, chosen["outputs"])},
+            by_hand=forward,
+            twin=lambda tensors: each_member(
+                of_member, {**tensors, "x": x, "targets": wide}, one.population, one.shared
+            ),
+        )
+
+    return FunctionRow(
+        kind="network",
+        name=name,
+        covers=covers,
+        axes=FEATURES,
+        options=options,
+        cases=over_populations([case(1, 4), case(5, 7, mean=1), case(3, 1, outputs=1)]),
+        problem=problem,
+        tolerance=TOLERANCE,
+    )
+
+
+# --- fully connected networks ---------------------------------------------------------------------
+
+
+def _mlp_sizes(features: int, o: Options) -> list[tuple[str, int, int]]:
+    widths = [features, *(o["hidden"],) * o["layers"], o["outputs"]]
+    names = [*(f"hidden_layers.{i}" for i in range(o["layers"])), "output_layer"]
+    return list(zip(names, widths, widths[1:], strict=False))
+
+
+def _mlp_parameters(shape: tuple[int, ...], o: Options) -> dict[str, tuple[int, ...]]:
+    named: dict[str, tuple[int, ...]] = {}
+    for name, n_in, n_out in _mlp_sizes(shape[-1], o):
+        named |= {f"{name}.W": (n_in, n_out), f"{name}.b": (n_out,)}
+    return named
+
+
+def _mlp_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
+    hidden = (o["hidden"],) * o["layers"]
+    network = twin_network(
+        twin_mlp.MLP, x.shape[-1], hidden, o["outputs"], activation=o["activation"]
+    )
+    return run_twin(network, to_state_dict(p), x)
+
+
+def _shallow_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
+    network = twin_network(
+        twin_mlp.MLP, x.shape[-1], (o["hidden"],), o["outputs"], activation="sigmoid"
+    )
+    state = {
+        "hidden_layers.0.weight": p["W1"][:-1].T,
+        "hidden_layers.0.bias": p["W1"][-1],
+        "output_layer.weight": p["W2"][:-1].T,
+        "output_layer.bias": p["W2"][-1],
+    }
+    return run_twin(network, state, x)
+
+
+FULLY_CONNECTED_ROWS = [
+    _regression_row(
+        "SoftmaxRegression",
+        SoftmaxRegression,
+        outputs=SoftmaxRegression.logits,
+        value=losses.softmax_cross_entropy,
+        twin=lambda z, t: F.cross_entropy(z, t, reduction="sum"),
+        covers=(SoftmaxRegression, linear.augment),
+    ),
+    _regression_row(
+        "Perceptron",
+        Perceptron,
+        outputs=Perceptron.outputs,
+        value=losses.squared_error,
+        twin=lambda y, t: F.mse_loss(y, t, reduction="sum") / 2,
+        covers=(Perceptron,),
+    ),
+    layer_row(
+        "ShallowNetwork",
+        kind="network",
+        axes=FEATURES,
+        options={"hidden": 5, "outputs": 3},
+        parameters=lambda shape, o: {
+            "W1": (shape[-1] + 1, o["hidden"]),
+            "W2": (o["hidden"] + 1, o["outputs"]),
+        },
+        by_hand=lambda p, o: ShallowNetwork(p["W1"], p["W2"]),
+        twin=_shallow_twin,
+        cases=over_populations([case(1, 4), case(5, 7), case(3, 1, hidden=1, outputs=1)]),
+        tolerance=TOLERANCE,
+        elements=8,
+        covers=(ShallowNetwork,),
+    ),
+    layer_row(
+        "MLP",
+        kind="network",
+        axes=FEATURES,
+        options={"hidden": 5, "layers": 2, "outputs": 3, "activation": "relu"},
+        parameters=_mlp_parameters,
+        by_hand=lambda p, o: MLP(p, activation=o["activation"]),
+        twin=_mlp_twin,
+        cases=over_populations(
+            [
+                case(1, 4),
+                case(5, 7, layers=3, activation="tanh"),
+                case(3, 1, hidden=1, outputs=1, layers=1, activation="sigmoid"),
+                case(4, 6, layers=0, activation="gelu"),
+            ]
+        ),
+        tolerance=TOLERANCE,
+        elements=8,
+        covers=(MLP,),
+    ),
+]
+
+# --- networks of blocks ---------------------------------------------------------------------------
+
+
+def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
+    """The by-hand parameters of a network of `models`."""
+    return {name: tuple(t.shape) for name, t in from_state_dict(network.state_dict()).items()}
+
+
+def _twin_block(channels: int, o: Options) -> nn.Module:
+    return twin_network(twin_resnet.BasicBlock, channels, o["outputs"], o["stride"])
+
+
+def _twin_mixer_block(shape: tuple[int, ...], o: Options) -> nn.Module:
+    return twin_network(twin_mixer.MixerBlock, shape[2], shape[1])
+
+
+BLOCK_ROWS = [
+    layer_row(
+        "BasicBlock",
+        axes=IMAGES,
+        options={"outputs": 3, "stride": 1},
+        parameters=lambda shape, o: _shapes(_twin_block(shape[1], o)),
+        by_hand=lambda p, o: BasicBlock(p, o["stride"]),
+        twin=lambda x, p, o: run_twin(_twin_block(x.shape[1], o), to_state_dict(p), x),
+        cases=over_populations(
+            [
+                case(1, 3, 3, 4),
+                case(2, 3, 5, 7, stride=2),
+                case(2, 2, 4, 3, outputs=3),
+            ],
+            sharing=False,
+        ),
+        tolerance=TOLERANCE,
+        elements=3,
+        joint=True,
+        covers=(BasicBlock,),
+    ),
+    layer_row(
+        "MixerBlock",
+        axes=TOKENS,
+        parameters=lambda shape, o: _shapes(_twin_mixer_block(shape, o)),
+        by_hand=lambda p, o: MixerBlock(p),
+        twin=lambda x, p, o: run_twin(_twin_mixer_block((1, *x.shape[1:]), o), to_state_dict(p), x),
+        cases=over_populations([case(1, 1, 4), case(2, 5, 6)], sharing=False),
+        tolerance=TOLERANCE,
+        elements=3,
+        joint=True,
+        covers=(MixerBlock,),
+    ),
+]
+
+
+def _twin_cnn(channels: int, o: Options) -> nn.Module:
+    several = o["convolutions"]
+    return twin_network(
+        twin_cnn.CNN,
+        channels,
+        o["outputs"],
+        n_channels=(o["channels"],) * several,
+        kernel_sizes=(o["kernel"],) * several,
+        strides=(o["stride"],) * several,
+        paddings=(o["padding"],) * several,
+        dense_hiddens=(o["hidden"],),
+        activation=o["activation"],
+    )
+
+
+def _cnn(p: Tensors, o: Options) -> CNN:
+    strides, paddings = ((o[name],) * o["convolutions"] for name in ("stride", "padding"))
+    return CNN(p, strides=strides, paddings=paddings, activation=o["activation"])
+
+
+def _twin_resnet(o: Options) -> nn.Module:
+    widths = tuple(o["width"] * 2**stage for stage in range(4))
+    return twin_network(twin_resnet.ResNet18, o["outputs"], widths=widths)
+
+
+def _twin_mixer(height: int, o: Options) -> nn.Module:
+    return twin_network(
+        twin_mixer.MLPMixer, o["outputs"], height, o["kernel"], o["dim"], o["blocks"]
+    )
+
+
+CONVOLUTIONAL_ROWS = [
+    layer_row(
+        "CNN",
+        kind="network",
+        axes=IMAGES,
+        options={
+            "convolutions": 2,
+            "channels": 3,
+            "kernel": 3,
+            "stride": 1,
+            "padding": 0,
+            "hidden": 5,
+            "outputs": 3,
+            "activation": "relu",
+        },
+        parameters=lambda shape, o: _shapes(_twin_cnn(shape[1], o)),
+        by_hand=_cnn,
+        twin=lambda x, p, o: run_twin(_twin_cnn(x.shape[1], o), to_state_dict(p), x),
+        cases=over_populations(
+            [
+                case(1, 1, 12, 12),
+                case(2, 3, 13, 11, stride=2, padding=2, activation="tanh"),
+                case(3, 2, 6, 5, convolutions=1, kernel=1, activation="gelu"),
+            ]
+        ),
+        tolerance=TOLERANCE,
+        elements=3,
+        joint=True,
+        covers=(CNN,),
+    ),
+    layer_row(
+        "ResNet18",
+        kind="network",
+        axes=IMAGES,
+        options={"width": 2, "outputs": 3, "training": 1},
+        parameters=lambda shape, o: _shapes(_twin_resnet(o)),
+        by_hand=lambda p, o: ResNet18(p),
+        twin=lambda x, p, o: run_twin(
+            _twin_resnet(o), to_state_dict(p), x, training=bool(o["training"])
+        ),
+        cases=(
+            case(2, 3, 16, 16),
+            case(1, 3, 17, 20, width=1),
+            case(2, 3, 16, 16, population=(2,)),
+            case(2, 3, 16, 16, population=(2,), shared=1),
+            case(3, 3, 12, 9, width=1, population=(2, 3), shared=1),
+            case(1, 3, 8, 8, training=0),
+            case(2, 3, 16, 16, width=64, outputs=10),  # the whole network
+        ),
+        tolerance=TOLERANCE,
+        elements=2,
+        joint=True,
+        covers=(ResNet18,),
+    ),
+    layer_row(
+        "MLPMixer",
+        kind="network",
+        axes=IMAGES,
+        options={"kernel": 2, "dim": 6, "blocks": 2, "outputs": 3},
+        parameters=lambda shape, o: _shapes(_twin_mixer(shape[2], o)),
+        by_hand=lambda p, o: MLPMixer(p),
+        twin=lambda x, p, o: run_twin(_twin_mixer(x.shape[2], o), to_state_dict(p), x),
+        cases=(
+            *over_populations([case(2, 3, 4, 4), case(1, 3, 6, 6, kernel=3, blocks=1)]),
+            case(2, 3, 32, 32, kernel=4, dim=256, blocks=4, outputs=10),  # the document's
+        ),
+        tolerance=TOLERANCE,
+        elements=3,
+        joint=True,
+        covers=(MLPMixer,),
+    ),
+]
+
+NETWORK_ROWS = [*FULLY_CONNECTED_ROWS, *CONVOLUTIONAL_ROWS]

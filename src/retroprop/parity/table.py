@@ -1,0 +1,86 @@
+"""The table: every public layer, loss, optimizer, schedule and network of `byhand` and its twin.
+
+A twin is written for one member of a population, with torch's own functions; a population must
+equal its members one by one. A test fails when a public name of `byhand` is neither covered by a
+row nor named in `HELPERS` with the reason.
+"""
+
+from retroprop.errors import UserError, did_you_mean
+from retroprop.parity.image_layers import CONVOLUTION_ROWS, NORMALIZATION_ROWS, TOKEN_ROWS
+from retroprop.parity.layers import ACTIVATION_ROWS, STRUCTURE_ROWS
+from retroprop.parity.losses import LOSS_ROWS
+from retroprop.parity.networks import BLOCK_ROWS, NETWORK_ROWS
+from retroprop.parity.optimizers import OPTIMIZER_ROWS
+from retroprop.parity.rows import KINDS, Row
+from retroprop.parity.schedules import SCHEDULE_ROWS
+from retroprop.parity.training import TRAINING_ROWS
+
+TABLE: tuple[Row, ...] = (
+    *ACTIVATION_ROWS,
+    *STRUCTURE_ROWS,
+    *CONVOLUTION_ROWS,
+    *NORMALIZATION_ROWS,
+    *TOKEN_ROWS,
+    *BLOCK_ROWS,
+    *LOSS_ROWS,
+    *OPTIMIZER_ROWS,
+    *SCHEDULE_ROWS,
+    *NETWORK_ROWS,
+    *TRAINING_ROWS,
+)
+
+HELPERS: dict[str, str] = {
+    "layer.Layer": "a protocol: what every row of kind layer keeps",
+    "activations.Activation": "a base class without a computation",
+    "losses.one_hot": "a constant: nothing to differentiate; tests/byhand",
+    "block.views": "memory layout; every row of MLP passes through it",
+    "block.one_block": "memory layout; every row of MLP passes through it",
+    "block.spread_over": "memory layout; tests/byhand",
+    "block.sizes_between": "arithmetic of sizes; a doctest",
+    "mlp.initial_parameters": "random numbers: there is no gradient; tests/byhand",
+    "softmax_regression.initial_weights": "random numbers: there is no gradient; tests/byhand",
+    "online.train_one_by_one": "the steps of SGD and Adam in another order; tests/byhand",
+    "online.sgd_one_by_one": "the steps of SGD in another order; tests/byhand",
+    "online.adam_one_by_one": "the steps of Adam in another order; tests/byhand",
+    "block_steps.block_size": "arithmetic of sizes; tests/byhand",
+    "block_steps.train_network_in_blocks": "the steps of SGD in another order; tests/byhand",
+    "convolution.Geometry": "arithmetic of sizes: a doctest, and every row of Conv2d uses it",
+    "pooling.Pooling": "a base class without a computation",
+    "layer.Buffered": "a protocol: state that no gradient reaches",
+    "layer.below": "names of parameters: a doctest",
+    "mlp_mixer.check_tiling": "refuses wrong sizes: a doctest",
+    "cnn.cnn_parameters": "random numbers: there is no gradient; tests/byhand",
+    "resnet18.resnet18_parameters": "random numbers: there is no gradient; tests/byhand",
+    "mlp_mixer.mlp_mixer_parameters": "random numbers: there is no gradient; tests/byhand",
+    "optimizers.Optimizer": "a protocol: what every row of kind optimizer keeps",
+}
+"""Public names of `byhand` without a row of their own, each with the reason."""
+
+
+def find_row(name: str) -> Row:
+    """The row of this name; capitals, hyphens and underscores do not matter.
+
+    Raises:
+        UserError: If there is none, with a suggestion.
+    """
+    wanted = _plain(name)
+    for row in TABLE:
+        if _plain(row.name) == wanted:
+            return row
+    suggestion = did_you_mean(name, [row.name.lower() for row in TABLE])
+    raise UserError(f"there is no row {name!r} in the table. {suggestion}")
+
+
+def rows_of(kind: str) -> list[Row]:
+    """All rows of one kind.
+
+    Raises:
+        UserError: If there is no such kind, with a suggestion.
+    """
+    if kind.lower() not in KINDS:
+        raise UserError(f"there is no kind {kind!r}. {did_you_mean(kind, KINDS)}")
+    return [row for row in TABLE if row.kind == kind.lower()]
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "").replace(" ", "")

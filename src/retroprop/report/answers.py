@@ -1,0 +1,324 @@
+"""What the study shows, in sentences computed from its records.
+
+One paragraph for each varied setting: which value is best, by how much, whether the paired t-test
+over the seeds tells it from the others, and which values diverged. Then what the epochs show, the
+gap between train and validation, and which derivation is faster. A sentence appears only when the
+records decide it.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from retroprop.figures.curves import Curve, curve
+from retroprop.figures.effects import places
+from retroprop.report.derivations import pairs, speed_sentences
+from retroprop.report.document import Block, Paragraph, Section
+from retroprop.report.story import Story
+from retroprop.report.variations import Variation, bases, fixed, variations
+from retroprop.report.words import SETTING_VALUES
+from retroprop.studies.summary import (
+    CellSummary,
+    PairedDifference,
+    mean_and_deviation,
+    paired_difference,
+)
+
+SMALL_GAP = 0.01  # less than a point between train and validation is not called overfitting
+
+
+def answers_section(story: Story) -> Section | None:
+    """The paragraphs; None when no cell is complete and nothing can be said."""
+    say = story.say
+    heading = say("What the study shows")
+    if story.unfinished:
+        text = say("The answers are written once the study is finished.")
+        return Section(name="answers", heading=heading, blocks=[Paragraph(text=text)])
+    blocks: list[Block] = []
+    for key in story.varied:
+        for variation in variations(story, key):
+            text = influence(story, variation)
+            if text:
+                blocks.append(Paragraph(title=_title(story.setting_name(key)), text=text))
+    for base in bases(story):
+        text = " ".join([*_progress(story, base), *_generalisation(story, base)])
+        if text:
+            group = story.group(base.cell) if len(story.best) > 1 else ""
+            title = (
+                say("Epochs and overfitting, {group}") if group else say("Epochs and overfitting")
+            )
+            blocks.append(Paragraph(title=title.format(group=group), text=text))
+    compared = pairs(story)
+    if compared:
+        blocks.append(Paragraph(title=say("Training time"), text=speed_sentences(story, compared)))
+    if not blocks:
+        return None
+    text = say(
+        "Each answer changes one setting and keeps the others at those of the best cell; "
+        "differences are those of the best validation accuracy. The best cell was chosen on the "
+        "same accuracies, so a test between it and another describes this study; it proves "
+        "nothing beyond it."
+    )
+    return Section(name="answers", heading=heading, blocks=[Paragraph(text=text), *blocks])
+
+
+def influence(story: Story, variation: Variation) -> str:
+    """What one setting does, in sentences; "" when no value has a mean."""
+    say = story.say
+    complete = [(value, cell) for value, cell in variation.cells if cell.mean is not None]
+    if not complete:
+        return ""
+    ranked = sorted(complete, key=lambda item: -(item[1].mean or 0.0))
+    sentences = [_ranking(story, variation, ranked)]
+    if len(ranked) > 1:
+        sentences += _tests(story, variation.key, ranked)
+    sentences += _trend(story, variation.key, complete)
+    sentences += _losses(story, variation)
+    opening = fixed(story, variation)
+    if variation.each_at_its_best and len(variation.cells[0][1].cell) > 1:
+        lead = say("Each value at its own best settings: {sentence}")
+    elif opening:
+        lead = say("With {settings}: {sentence}")
+    else:
+        lead = "{sentence}"
+        sentences[0] = sentences[0][:1].upper() + sentences[0][1:]
+    sentences[0] = lead.format(settings=opening, sentence=sentences[0])
+    return " ".join(sentences)
+
+
+def _ranking(story: Story, variation: Variation, ranked: Sequence[tuple[Any, CellSummary]]) -> str:
+    """Which value is best, and by how much."""
+    say, key = story.say, variation.key
+    (best, top), *others = ranked
+    assert top.mean is not None
+    if not others:
+        text = say("only {best} has a mean, {accuracy}.")
+        return text.format(
+            best=_shown(story, key, best), accuracy=story.numbers.percent(top.mean, top.deviation)
+        )
+    next_best, second = others[0]
+    worst, last = others[-1]
+    equal = [value for value, cell in ranked if cell.mean == top.mean]
+    if len(equal) > 1:
+        text = (
+            "{values} reach the same mean accuracy, {accuracy}."
+            if last.mean == top.mean
+            else "{values} reach the same mean accuracy, {accuracy}, {far} above the worst, "
+            "{worst}."
+        )
+    elif len(others) > 1:
+        text = (
+            "the best value is {best}, with {accuracy}: {near} above the next, {next}, and {far} "
+            "above the worst, {worst}."
+        )
+    else:
+        text = "the better value is {best}, with {accuracy}: {near} above {next}."
+    return say(text).format(
+        best=_shown(story, key, best),
+        values=story.listed([_shown(story, key, value) for value in equal]),
+        accuracy=story.numbers.percent(top.mean, top.deviation),
+        near=story.points(top.mean - (second.mean or 0.0)),
+        next=_shown(story, key, next_best),
+        far=story.points(top.mean - (last.mean or 0.0)),
+        worst=_shown(story, key, worst),
+    )
+
+
+def _tests(story: Story, key: str, ranked: Sequence[tuple[Any, CellSummary]]) -> list[str]:
+    """Whether the seeds tell the best value from the next one and from the worst."""
+    say = story.say
+    (best, top), (next_best, second), *_ = ranked
+    worst, last = ranked[-1]
+    near, far = paired_difference(top, second), paired_difference(top, last)
+    if near is None or far is None or second.mean == top.mean:
+        return []
+    if near.n == 1:
+        return [say("One seed: no spread, so the differences may be chance.")]
+    names = {
+        "best": _shown(story, key, best),
+        "next": _shown(story, key, next_best),
+        "worst": _shown(story, key, worst),
+        "seeds": story.seeds(near.n),
+        "interval": _interval(story, near),
+    }
+    if near.distinguishable:
+        text = (
+            "The paired t-test over {seeds} tells {best} from {next} (95 % confidence interval: "
+            "{interval})."
+        )
+    elif second is last:
+        text = (
+            "The paired t-test over {seeds} does not tell {best} from {next} (95 % confidence "
+            "interval: {interval})."
+        )
+    elif far.distinguishable:
+        text = (
+            "The paired t-test over {seeds} does not tell {best} from {next} (95 % confidence "
+            "interval: {interval}), but tells it from {worst}."
+        )
+    else:
+        text = (
+            "The paired t-test over {seeds} tells {best} neither from {next} (95 % confidence "
+            "interval: {interval}) nor from {worst}."
+        )
+    return [say(text).format(**names)]
+
+
+def _interval(story: Story, difference: PairedDifference) -> str:
+    return story.points(difference.mean, difference.margin)
+
+
+def _trend(story: Story, key: str, complete: Sequence[tuple[Any, CellSummary]]) -> list[str]:
+    """Whether the accuracy rises or falls with a number, and whether the best lies at an end."""
+    scale = places([value for value, _ in complete])[1]
+    numeric = all(isinstance(value, int | float) for value, _ in complete)
+    if (scale == "words" and not numeric) or len(complete) < 3:
+        return []
+    in_order = sorted(complete, key=lambda item: item[0])
+    means = [cell.mean or 0.0 for _, cell in in_order]
+    steps = [later - earlier for earlier, later in pairwise(means)]
+    top = means.index(max(means))
+    if all(step > 0 for step in steps):
+        text = "The mean accuracy rises with every larger value"
+    elif all(step < 0 for step in steps):
+        text = "The mean accuracy falls with every larger value"
+    elif means.count(max(means)) > 1:
+        return []
+    elif 0 < top < len(means) - 1:
+        return [story.say("Values on both sides of the best do worse.")]
+    elif top == 0:
+        text = "The best value is the smallest that has a mean"
+    else:
+        text = "The best value is the largest that has a mean"
+    sentence = story.say(text)
+    lost = set(story.values(key)) - {value for value, _ in complete}
+    edge = in_order[-1][0] if top == len(means) - 1 else in_order[0][0]
+    beyond = [
+        value
+        for value in lost
+        if isinstance(value, int | float) and (value > edge if top else value < edge)
+    ]
+    if not beyond:
+        open_end = "nothing larger was tried" if top else "nothing smaller was tried"
+        sentence = story.say("{sentence}; {open_end}").format(
+            sentence=sentence, open_end=story.say(open_end)
+        )
+    return [sentence + "."]
+
+
+def _losses(story: Story, variation: Variation) -> list[str]:
+    """Which values diverged."""
+    say, key = story.say, variation.key
+    diverged = [
+        say("{name} ({k} of {n} seeds)").format(
+            name=_shown(story, key, value), k=cell.diverged, n=cell.n
+        )
+        for value, cell in variation.cells
+        if cell.diverged
+    ]
+    if not diverged:
+        return []
+    return [say("Diverged, so without a mean: {values}.").format(values=story.listed(diverged))]
+
+
+def _progress(story: Story, base: CellSummary) -> list[str]:
+    """What the number of epochs, so of steps, does for the best cell."""
+    say, numbers = story.say, story.numbers
+    line = curve(base.runs, "validation_accuracy").without_epoch_0()
+    if len(line.epochs) < 2:
+        return []
+    top = line.mean.index(max(line.mean))
+    first, last = line.mean[0], line.mean[-1]
+    text = (
+        "The best cell reaches {first} on validation after epoch {start}{steps}; its highest, "
+        "{last}, comes at the last epoch, {end}."
+        if top == len(line.mean) - 1
+        else "The best cell reaches {first} on validation after epoch {start}{steps}, its highest, "
+        "{best}, after epoch {top}, and {last} after the last, epoch {end}."
+    )
+    per_epoch = story.steps_per_epoch(base.runs)
+    steps = (
+        say(" ({n} steps)").format(n=numbers.integer(per_epoch * line.epochs[0]))
+        if per_epoch is not None
+        else ""
+    )
+    return [
+        say(text).format(
+            first=numbers.percent(first),
+            start=line.epochs[0],
+            steps=steps,
+            top=line.epochs[top],
+            best=numbers.percent(line.mean[top]),
+            last=numbers.percent(last),
+            end=line.epochs[-1],
+        )
+    ]
+
+
+def _generalisation(story: Story, base: CellSummary) -> list[str]:
+    """The gap between train and validation at the last epoch, and whether the loss has turned."""
+    say = story.say
+    gaps = []
+    for run in base.runs:
+        epoch = run.epochs[-1]
+        if epoch.train_accuracy is None or epoch.validation_accuracy is None:
+            return []
+        gaps.append(epoch.train_accuracy - epoch.validation_accuracy)
+    mean, deviation = mean_and_deviation(gaps)
+    gap = PairedDifference(mean=mean, deviation=deviation, n=len(gaps))
+    if gap.n == 1:
+        text = (
+            "At the last epoch its train accuracy is {points} above that on validation, with one "
+            "seed and so without a spread."
+            if mean > 0
+            else "At the last epoch its train accuracy is not above that on validation."
+        )
+    elif mean > 0 and gap.distinguishable and mean >= SMALL_GAP:
+        text = (
+            "At the last epoch its train accuracy is {points} above that on validation (95 % "
+            "confidence interval over {seeds}): a sign of overfitting."
+        )
+    elif mean > 0 and gap.distinguishable:
+        text = (
+            "At the last epoch its train accuracy is only {points} above that on validation (95 % "
+            "confidence interval over {seeds})."
+        )
+    else:
+        text = (
+            "At the last epoch its train accuracy is not distinguishably above that on "
+            "validation, so there is no sign of overfitting."
+        )
+    sentences = [
+        say(text).format(points=story.points(abs(mean), gap.margin), seeds=story.seeds(gap.n))
+    ]
+    return sentences + _turned(story, curve(base.runs, "validation_loss"))
+
+
+def _turned(story: Story, loss: Curve) -> list[str]:
+    """The epoch after which the mean validation loss rose, if it did not end at its lowest."""
+    if not loss.mean or loss.mean[-1] == min(loss.mean):
+        return []
+    lowest = loss.mean.index(min(loss.mean))
+    text = story.say(
+        "Its validation loss is lowest after epoch {epoch}, {low}, and {last} at the last."
+    )
+    return [
+        text.format(
+            epoch=loss.epochs[lowest],
+            low=story.numbers.decimal(loss.mean[lowest], 3),
+            last=story.numbers.decimal(loss.mean[-1], 3),
+        )
+    ]
+
+
+def _shown(story: Story, key: str, value: Any) -> str:
+    """A value inside a sentence: words of the language in quotation marks, names and numbers not.
+
+    "“by hand” is above “automatic differentiation”", but "Adam is above SGD".
+    """
+    text = story.setting(key, value)
+    return story.say("“{word}”").format(word=text) if (key, value) in SETTING_VALUES else text
+
+
+def _title(name: str) -> str:
+    return name[:1].upper() + name[1:]

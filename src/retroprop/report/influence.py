@@ -1,0 +1,174 @@
+"""The pictures of what each varied setting does: curves by value, accuracy against value."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from retroprop.figures.curves import Part, describe_curves, loss_and_accuracy_curves
+from retroprop.figures.effects import Point, describe_effect, effect_of_setting
+from retroprop.figures.style import SERIES
+from retroprop.report.document import Block, Paragraph, Picture, Section
+from retroprop.report.pictures import picture
+from retroprop.report.story import Story
+from retroprop.report.variations import Variation, fixed, lost, variations
+from retroprop.report.words import LOSS_AXES
+from retroprop.studies.summary import CellSummary
+
+MOST_WITH_TRAIN = 3  # with more values, the train curves would hide those of validation
+
+
+def influence_sections(story: Story) -> list[Section]:
+    """The pictures "effect-of-setting" and "curves-by-setting" that the [report] asks for."""
+    say = story.say
+    figures = (story.record.config.get("report") or {}).get("figures") or []
+    effects: list[Block] = []
+    curves: list[Block] = []
+    for key in story.varied:
+        shown = [v for v in variations(story, key) if _complete(v) > 1]
+        if "effect-of-setting" in figures and shown:
+            effects.append(_effect(story, key, shown))
+        if "curves-by-setting" in figures:
+            curves += [_curves(story, v, number) for number, v in enumerate(shown, start=1)]
+    sections = []
+    if effects:
+        text = say(
+            "Each picture changes one setting and keeps the others at those of the best cell. "
+            "Points are means over the seeds of the best validation accuracy, bars reach from the "
+            "lowest to the highest seed. A value whose cell diverged has a cross instead."
+        )
+        heading = say("The influence of each setting")
+        sections.append(
+            Section(name="influence", heading=heading, blocks=[Paragraph(text=text), *effects])
+        )
+    if curves:
+        text = say(
+            "Each picture changes one setting and keeps the others at those of the best cell. "
+            "Lines are means over the seeds, bands reach from the lowest to the highest seed. A "
+            "value whose cell diverged has no line."
+        )
+        heading = say("Curves for each value of a setting")
+        sections.append(
+            Section(name="values", heading=heading, blocks=[Paragraph(text=text), *curves])
+        )
+    return sections
+
+
+def _complete(variation: Variation) -> int:
+    return sum(cell.mean is not None for _, cell in variation.cells)
+
+
+def _accuracies(cell: CellSummary) -> list[float]:
+    found = [run.best_validation_accuracy for run in cell.runs]
+    return [accuracy for accuracy in found if accuracy is not None]
+
+
+def _effect(story: Story, key: str, shown: Sequence[Variation]) -> Picture:
+    say = story.say
+    lines = {}
+    for variation in shown:
+        name = story.group(variation.base.cell) if len(shown) > 1 else ""
+        lines[name or story.name(variation.base)] = [
+            _point(story, key, value, variation) for value in story.values(key)
+        ]
+    figure = effect_of_setting(
+        lines,
+        x_label=story.setting_name(key),
+        translate=say,
+        decimal_comma=story.language == "fr",
+    )
+    description = describe_effect(lines, translate=say, number=story.numbers.percent)
+    settings = [fixed(story, variation) for variation in shown]
+    if shown[0].each_at_its_best:
+        text = say("{name}: best validation accuracy, each value at its own best settings")
+    elif all(settings):
+        text = say("{name}: best validation accuracy, with {settings}")
+    else:
+        text = say("{name}: best validation accuracy")
+    caption = text.format(name=_title(story, key), settings=say("; ").join(settings))
+    return picture(f"effect-{_slug(key)}", caption, description, figure, half=True)
+
+
+def _point(story: Story, key: str, value: Any, variation: Variation) -> Point:
+    cell = dict(variation.cells).get(value)
+    label = story.setting(key, value, short=True)
+    if cell is None or cell.mean is None:
+        return Point(value=value, label=label, mean=None)
+    accuracies = _accuracies(cell)
+    return Point(
+        value=value, label=label, mean=cell.mean, low=min(accuracies), high=max(accuracies)
+    )
+
+
+def _curves(story: Story, variation: Variation, number: int) -> Picture:
+    say, numbers, key = story.say, story.numbers, variation.key
+    complete = [(value, cell) for value, cell in variation.cells if cell.mean is not None]
+    drawn = _spread(complete)
+    models = {story.setting(key, value, short=True): cell.runs for value, cell in drawn}
+    runs = [run for group in models.values() for run in group]
+    parts: Sequence[Part] = (
+        ("validation", "train") if len(drawn) <= MOST_WITH_TRAIN else ("validation",)
+    )
+    loss = story.loss(runs)
+    # Losses of different kinds have no common axis.
+    metrics = ("accuracy",) if loss == "mixed" else ("loss", "accuracy")
+    notes = lost(story, variation)
+    figure = loss_and_accuracy_curves(
+        models,
+        metrics=metrics,
+        parts=parts,
+        stacked=True,
+        name_parts=False,
+        loss_label=LOSS_AXES[loss],
+        steps_per_epoch=story.steps_per_epoch(runs),
+        notes=notes,
+        translate=say,
+        decimal_comma=story.language == "fr",
+    )
+    described = []
+    for metric in metrics:
+        write = numbers.percent if metric == "accuracy" else lambda value: numbers.decimal(value, 3)
+        words = describe_curves(models, metric, parts=parts, translate=say, number=write)
+        title = say("accuracy (%)") if metric == "accuracy" else say(LOSS_AXES[loss])
+        described.append(say("{name}: {cell}").format(name=title, cell=words))
+    described += [f"{note}." for note in notes]
+    settings = fixed(story, variation)
+    if variation.each_at_its_best:
+        text = say("{name}: curves of each value at its own best settings ({settings})")
+        settings = say("; ").join(
+            story.describe({name: cell.cell[name] for name in story.varied if name in cell.cell})
+            for _, cell in drawn
+        )
+    else:
+        text = say("{name}: curves with {settings}") if settings else say("{name}: curves by value")
+    caption = text.format(name=_title(story, key), settings=settings) + "."
+    if "train" in parts:
+        caption += " " + say("Solid is validation, dashed is train.")
+    else:
+        caption += " " + say("Validation only.")
+    if len(drawn) < len(complete):
+        caption += " " + say("{n} of {all} values are drawn.").format(
+            n=len(drawn), all=len(complete)
+        )
+    if loss == "mixed":
+        caption += " " + say("Losses of different kinds are not compared.")
+    if notes:
+        caption += " " + say("Without a line: {notes}.").format(notes=say("; ").join(notes))
+    return picture(f"curves-{_slug(key)}-{number}", caption, " ".join(described), figure, half=True)
+
+
+def _spread(cells: Sequence[tuple[Any, CellSummary]]) -> list[tuple[Any, CellSummary]]:
+    """At most as many cells as there are styles: the best, and others spread over the values."""
+    most = len(SERIES)
+    if len(cells) <= most:
+        return list(cells)
+    kept = {round(place * (len(cells) - 1) / (most - 2)) for place in range(most - 1)}
+    kept.add(max(range(len(cells)), key=lambda at: cells[at][1].mean or 0.0))
+    return [cell for at, cell in enumerate(cells) if at in kept]
+
+
+def _title(story: Story, key: str) -> str:
+    name = story.setting_name(key)
+    return name[:1].upper() + name[1:]
+
+
+def _slug(key: str) -> str:
+    return key.replace("_", "-")

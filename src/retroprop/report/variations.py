@@ -1,0 +1,106 @@
+"""What a study shows of one setting: its values, with all other settings held at a best cell's.
+
+A figure or a sentence about the influence of a setting compares the cells of one `Variation`. The
+settings that `best_per` names have a best cell for each of their values: these are compared with
+each value at its own best settings, as the study selects them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from retroprop.report.story import Story, hashable
+from retroprop.studies.records import RunRecord
+from retroprop.studies.summary import CellSummary
+
+MOST_GROUPS = 3  # with more best cells than this, only the best of them is varied
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variation:
+    """The cells that differ in one setting.
+
+    Attributes:
+        key: The setting.
+        base: The best cell that the others are like.
+        cells: The value and the cell, in the order of the grid.
+        each_at_its_best: Whether each value has its own best settings instead of the base's.
+    """
+
+    key: str
+    base: CellSummary
+    cells: Sequence[tuple[Any, CellSummary]]
+    each_at_its_best: bool
+
+    @property
+    def runs(self) -> list[RunRecord]:
+        """The models of all cells."""
+        return [run for _, cell in self.cells for run in cell.runs]
+
+
+def bases(story: Story) -> list[CellSummary]:
+    """The best cells around which settings are varied: one for each group, if they are few."""
+    if len(story.best) <= MOST_GROUPS:
+        return story.best
+    return [max(story.best, key=lambda cell: cell.mean or 0.0)]
+
+
+def variations(story: Story, key: str) -> list[Variation]:
+    """The comparisons that show the influence of one varied setting, one for each base."""
+    if not story.best:
+        return []
+    if key in story.best_per:
+        top = max(story.best, key=lambda cell: cell.mean or 0.0)
+        found = [(value, _best_with(story, key, value)) for value in story.values(key)]
+        cells = [(value, cell) for value, cell in found if cell is not None]
+        return [Variation(key=key, base=top, cells=cells, each_at_its_best=True)]
+    return [
+        Variation(key=key, base=base, cells=_alike(story, key, base), each_at_its_best=False)
+        for base in bases(story)
+    ]
+
+
+def fixed(story: Story, variation: Variation) -> str:
+    """What the cells of a variation have in common, in words: "SGD, batch size 1"; "" if nothing.
+
+    Only settings that the study varies are named.
+    """
+    if variation.each_at_its_best:
+        return ""
+    common = {key: variation.base.cell[key] for key in story.varied if key in variation.base.cell}
+    return story.describe(common, without=[variation.key])
+
+
+def lost(story: Story, variation: Variation) -> list[str]:
+    """The values without a mean, with the reason, in words: "0.1: diverged 2/3"."""
+    notes = []
+    for value, cell in variation.cells:
+        if cell.diverged:
+            reason = story.say("diverged {k}/{n}").format(k=cell.diverged, n=cell.n)
+        elif not cell.complete:
+            reason = story.say("not finished")
+        else:
+            continue
+        label = story.setting(variation.key, value, short=True)
+        notes.append(story.say("{name}: {cell}").format(name=label, cell=reason))
+    return notes
+
+
+def _alike(story: Story, key: str, base: CellSummary) -> list[tuple[Any, CellSummary]]:
+    """The cells that equal the base but for one setting."""
+    others = {name: value for name, value in base.cell.items() if name != key}
+    found = {
+        hashable(cell.cell.get(key)): cell
+        for cell in story.cells
+        if {name: value for name, value in cell.cell.items() if name != key} == others
+    }
+    return [(value, found[value]) for value in story.values(key) if value in found]
+
+
+def _best_with(story: Story, key: str, value: Any) -> CellSummary | None:
+    """The best complete cell with a value of a setting, or else any cell with it."""
+    having = [cell for cell in story.cells if hashable(cell.cell.get(key)) == value]
+    complete = [cell for cell in having if cell.mean is not None]
+    if complete:
+        return max(complete, key=lambda cell: cell.mean or 0.0)
+    return having[0] if having else None

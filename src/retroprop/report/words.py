@@ -1,0 +1,136 @@
+"""The words for settings, for their values and for the values that tables show.
+
+Three registers: a *name* heads a column ("hidden layers"), a *value* stands in a cell or beside a
+line ("3"), a *phrase* says both in a sentence ("3 hidden layers"). A setting that is not listed is
+shown as the study file has it.
+"""
+
+from typing import Any, Literal
+
+from retroprop.report.numbers import Numbers
+from retroprop.report.translations import Say, say_later
+
+Loss = Literal["nats", "squared", "mixed"]
+
+SETTING_NAMES = {
+    "optimizer": say_later("optimizer"),
+    "learning_rate": say_later("learning rate"),
+    "batch_size": say_later("batch size"),
+    "initial_scale": say_later("standard deviation of the initial weights"),
+    "initial_sign": say_later("sign of the initial weights"),
+    "depth": say_later("hidden layers"),
+    "width": say_later("units per hidden layer"),
+    "activation": say_later("activation function"),
+    "output": say_later("output and loss"),
+    "gradient": say_later("gradient"),
+    "precision": say_later("precision"),
+    "kernel_size": say_later("kernel size"),
+    "derivation": say_later("derivation"),
+    "seed": say_later("seed"),
+}
+# Values that are words of the language; optimizers and the like are names (see numbers.NAMES).
+SETTING_VALUES = {
+    ("optimizer", "momentum"): say_later("SGD with momentum"),
+    ("initial_scale", "auto"): say_later("by fan-in"),
+    ("initial_sign", "both"): say_later("both signs"),
+    ("initial_sign", "positive"): say_later("positive only"),
+    ("initial_sign", "negative"): say_later("negative only"),
+    ("activation", "sigmoid"): say_later("sigmoid"),
+    ("output", "softmax"): say_later("softmax, cross-entropy"),
+    ("output", "linear"): say_later("linear, squared error"),
+    ("gradient", "mean"): say_later("mean over the minibatch"),
+    ("gradient", "sum"): say_later("sum over the minibatch"),
+    ("derivation", "by-hand"): say_later("by hand"),
+    ("derivation", "autograd"): say_later("automatic differentiation (autograd)"),
+}
+# Shorter words for the label beside a line and for the long table of all models.
+SHORT_VALUES = {
+    ("initial_scale", "auto"): say_later("auto"),
+    ("derivation", "autograd"): say_later("autograd"),
+    ("output", "softmax"): say_later("softmax"),
+    ("output", "linear"): say_later("linear"),
+    ("gradient", "mean"): say_later("mean"),
+    ("gradient", "sum"): say_later("sum"),
+}
+PHRASES = {
+    "learning_rate": say_later("learning rate {value}"),
+    "batch_size": say_later("batch size {value}"),
+    "depth": say_later("{value} hidden layers"),
+    "width": say_later("{value} units per hidden layer"),
+    "initial_scale": say_later("initial weights of standard deviation {value}"),
+    "kernel_size": say_later("{value} × {value} kernels"),
+    "optimizer": say_later("{value}"),
+    "activation": say_later("{value}"),
+    "precision": say_later("{value}"),
+    "derivation": say_later("{value}"),
+}
+SPECIAL_PHRASES = {
+    ("depth", 1): say_later("1 hidden layer"),
+    ("initial_scale", "auto"): say_later("initial weights scaled by fan-in"),
+    ("initial_sign", "both"): say_later("initial weights of both signs"),
+    ("initial_sign", "positive"): say_later("positive initial weights"),
+    ("initial_sign", "negative"): say_later("negative initial weights"),
+    ("output", "softmax"): say_later("softmax outputs"),
+    ("output", "linear"): say_later("linear outputs"),
+    ("gradient", "mean"): say_later("averaged gradient"),
+    ("gradient", "sum"): say_later("summed gradient"),
+    ("derivation", "by-hand"): say_later("derivation by hand"),
+    ("derivation", "autograd"): say_later("automatic differentiation"),
+}
+VALUE_NAMES = {
+    "best_validation_accuracy": say_later("Best validation accuracy (%)"),
+    "best_validation_loss": say_later("Validation loss at the best epoch"),
+    "best_epoch": say_later("Best epoch"),
+    "test_accuracy": say_later("Test accuracy (%)"),
+    "test_loss": say_later("Test loss"),
+    "train_s": say_later("Training time per epoch (s)"),
+}
+LOSS_NAMES: dict[Loss, str] = {
+    "nats": say_later("{name} (nats)"),
+    "squared": say_later("{name} (squared error)"),
+    "mixed": say_later("{name} (nats for softmax, squared error for linear outputs)"),
+}
+LOSS_AXES: dict[Loss, str] = {
+    "nats": say_later("loss (nats)"),
+    "squared": say_later("loss ½ Σ (t − y)²"),
+    "mixed": say_later("loss (nats or squared error)"),
+}
+
+
+def setting_name(key: str, say: Say) -> str:
+    """The name of a setting for people."""
+    name = SETTING_NAMES.get(key)
+    return say(name) if name else key.replace("_", " ")
+
+
+def setting_value(key: str, value: Any, say: Say, numbers: Numbers, *, short: bool = False) -> str:
+    """A value of a setting for people; `short` for the label beside a line."""
+    if isinstance(value, dict):  # a learning rate for each optimizer
+        parts = [
+            f"{setting_value('optimizer', name, say, numbers)} {numbers.setting(one)}"
+            for name, one in value.items()
+        ]
+        return say("; ").join(parts)
+    words = None
+    if isinstance(value, str):
+        words = SHORT_VALUES.get((key, value)) if short else None
+        words = words or SETTING_VALUES.get((key, value))
+    return say(words) if words else numbers.setting(value)
+
+
+def setting_phrase(key: str, value: Any, say: Say, numbers: Numbers) -> str:
+    """A setting and its value in a sentence: "3 hidden layers"."""
+    special = SPECIAL_PHRASES.get((key, value)) if isinstance(value, str | int) else None
+    if special:
+        return say(special)
+    written = setting_value(key, value, say, numbers)
+    phrase = PHRASES.get(key)
+    if phrase:
+        return say(phrase).format(value=written)
+    return f"{setting_name(key, say)} {written}"
+
+
+def value_name(value: str, loss: Loss, say: Say) -> str:
+    """The name of what a table shows, with its unit."""
+    name = say(VALUE_NAMES[value])
+    return say(LOSS_NAMES[loss]).format(name=name) if value.endswith("loss") else name
