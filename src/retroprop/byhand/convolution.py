@@ -41,7 +41,7 @@ TILES_TOGETHER = 256
 """How many tiles of 2 × 2 pixels the products of Winograd's way have at least, if there are."""
 
 FEWEST_CHANNELS = 32
-"""Of the input and the output, from which on Winograd's way is the faster one (1.1 to 1.3 times)."""
+"""Of the input and of the output, from which on Winograd's way is faster (1.1 to 1.3 times)."""
 
 
 @dataclass(frozen=True)
