@@ -48,7 +48,7 @@ def test_convolution_of_a_population_equals_autograd(groups, population, stride,
     check(layer, reference(stride=stride, padding=1), x, groups=groups, population=population)
 
 
-@pytest.fixture(params=[16, 0], ids=["patches", "tiles"])
+@pytest.fixture(params=[32, 0], ids=["patches", "tiles"])
 def way(request, monkeypatch):
     """Few channels go by patches; a lower limit sends every 3 × 3 kernel of stride 1 by tiles."""
     monkeypatch.setattr("retroprop.byhand.convolution.FEWEST_CHANNELS", request.param)

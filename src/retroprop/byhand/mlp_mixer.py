@@ -458,7 +458,12 @@ def check_tiling(img_size: int, patch_size: int) -> None:
     """Refuse patches that do not tile the image.
 
     Raises:
-        UserError: "patch_size 5 does not divide image size 32; use 1, 2, 4, 8, 16 or 32."
+        UserError: Naming the sizes that do.
+
+    >>> check_tiling(10, 3)
+    Traceback (most recent call last):
+        ...
+    retroprop.errors.UserError: patch_size 3 does not divide image size 10; use 1, 2, 5 or 10.
     """
     if patch_size < 1 or img_size % patch_size:
         sizes = [str(size) for size in range(1, img_size + 1) if img_size % size == 0]
