@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from retroprop.byhand import winograd
 from retroprop.byhand.activations import GELU
-from retroprop.byhand.convolution import Conv2d, extract_patches, fold_patches
+from retroprop.byhand.convolution import FEWEST_CHANNELS, Conv2d, extract_patches, fold_patches
 from retroprop.byhand.dropout import Dropout
 from retroprop.byhand.layer import Layer
 from retroprop.byhand.linear import Linear
@@ -77,15 +77,17 @@ CONVOLUTION_ROWS = [
     layer_row(
         "Winograd",
         axes=IMAGES,
-        options={"outputs": 17, "kernel": 3, "padding": 1, "bias": 1},
+        options={"outputs": FEWEST_CHANNELS + 1, "kernel": 3, "padding": 1, "bias": 1},
         parameters=_kernels,
         by_hand=lambda p, o: Conv2d(p["W"], p.get("b"), padding=o["padding"]),
         twin=lambda x, p, o: F.conv2d(x, p["W"], p.get("b"), padding=o["padding"]),
-        cases=(  # Conv2d takes Winograd's way from FEWEST_CHANNELS = 16 of both on
-            *over_populations([case(1, 16, 3, 3, padding=0), case(2, 16, 5, 4)]),
-            case(1, 17, 1, 2, bias=0),
-            case(3, 16, 33, 34),  # more than TILES_TOGETHER: image by image
-            case(3, 16, 33, 34, population=(2,), shared=1, padding=2),
+        cases=(  # Conv2d takes Winograd's way from so many channels on
+            *over_populations(
+                [case(1, FEWEST_CHANNELS, 3, 3, padding=0), case(2, FEWEST_CHANNELS, 5, 4)]
+            ),
+            case(1, FEWEST_CHANNELS + 1, 1, 2, bias=0),
+            case(3, FEWEST_CHANNELS, 33, 34),  # more than TILES_TOGETHER: image by image
+            case(3, FEWEST_CHANNELS, 33, 34, population=(2,), shared=1, padding=2),
         ),
         elements=4,
         covers=(
