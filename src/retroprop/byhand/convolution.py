@@ -25,6 +25,7 @@ Winograd's way, with 16 multiplications for 36: see `winograd`.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 import torch
 from jaxtyping import Float
@@ -197,18 +198,31 @@ class Conv2d:
         self, dy: Float[Tensor, "*population batch out out_height out_width"], saved: Saved
     ) -> tuple[Float[Tensor, "*groups batch channels height width"], Gradients]:
         """dW = P(x)ᵀ dz, db = Σ dz, dx = Pᵀ(dz Wᵀ); members that share x add up in dx."""
+        dimages = torch.empty_like(self._groups(saved))
+        gradients = self._gradients(dy, saved, dimages)
+        return dimages.view(saved.movedim(-3, -1).shape).movedim(-1, -3), gradients
+
+    def parameter_gradients(
+        self, dy: Float[Tensor, "*population batch out out_height out_width"], saved: Saved
+    ) -> Gradients:
+        """dW and db, without dx."""
+        return self._gradients(dy, saved, None)
+
+    def _gradients(self, dy: Tensor, saved: Saved, dimages: Tensor | None) -> Gradients:
+        """dW and db; writes dx into `dimages` (groups, batch, height, width, channels)."""
         images = self._groups(saved)
         groups, batch = images.shape[:2]
         kernels = _as_images(self.W).reshape(groups, -1, *self.W.shape[-2:], self.W.shape[-3])
         dz = _as_images(dy).reshape(groups, -1, batch, *dy.shape[-2:], dy.shape[-3])
-        dimages, dkernels = torch.empty_like(images), torch.empty_like(kernels)
+        dkernels = torch.empty_like(kernels)
         gradients_of = _tiles_gradients if self._by_tiles else _patches_gradients
-        for tensors in zip(images, kernels, dz, dimages, dkernels, strict=True):
+        dinputs = repeat(None, groups) if dimages is None else dimages
+        for tensors in zip(images, kernels, dz, dinputs, dkernels, strict=True):
             gradients_of(*tensors, self.geometry)
         gradients = {"W": dkernels.view(self.W.movedim(-3, -1).shape).movedim(-1, -3)}
         if self.b is not None:
             gradients["b"] = dz.sum((2, 3, 4)).view(self.b.shape)
-        return dimages.view(saved.movedim(-3, -1).shape).movedim(-1, -3), gradients
+        return gradients
 
     def _groups(self, x: Tensor) -> Tensor:
         """(groups, batch, height, width, channels); a group is what reads the same images."""
@@ -227,7 +241,7 @@ def _convolve_patches(images: Tensor, kernels: Tensor, z: Tensor, geometry: Geom
     """Write z (members, batch, …, out) = P(x) W for images (batch, height, width, channels)."""
     matrix = kernels.flatten(1)  # (members · out, kernel_height · kernel_width · channels)
     for some in _pieces(images, kernels, geometry):
-        patches = extract_patches(images[some], geometry).reshape(-1, matrix.shape[1])
+        patches = _as_matrix(extract_patches(images[some], geometry))
         _write_members(patches @ matrix.mT, z[:, some])
 
 
@@ -235,19 +249,32 @@ def _patches_gradients(
     images: Tensor,
     kernels: Tensor,
     dz: Tensor,
-    dimages: Tensor,
+    dimages: Tensor | None,
     dkernels: Tensor,
     geometry: Geometry,
 ) -> None:
-    """Write dW = P(x)ᵀ dz and dx = Pᵀ(dz Wᵀ)."""
+    """Write dW = P(x)ᵀ dz, and dx = Pᵀ(dz Wᵀ) unless `dimages` is None."""
     matrix, dmatrix = kernels.flatten(1), dkernels.flatten(1).zero_()
     for some in _pieces(images, kernels, geometry):
         rows = _side_by_side(dz[:, some])  # (images, out_height, out_width, members · out)
         patches = extract_patches(images[some], geometry)
         of_patches, rows = patches.shape, rows.flatten(0, 2)
-        dmatrix.addmm_(rows.mT, patches.reshape(-1, matrix.shape[1]))
+        dmatrix.addmm_(rows.mT, _as_matrix(patches))
+        if dimages is None:
+            continue
         dpatches = (rows @ matrix).view(of_patches)
         dimages[some] = fold_patches(dpatches, images.shape[1], images.shape[2], geometry)
+
+
+def _as_matrix(patches: Tensor) -> Tensor:
+    """(pixels, kernel_height · kernel_width · channels), copied in long runs of memory.
+
+    A patch of one channel has runs of kernel_width values only, and neighbouring patches overlap:
+    there each place of the kernel is copied for all pixels, which makes the transposed matrix.
+    """
+    if patches.shape[-1] == 1:
+        return patches.permute(3, 4, 5, 0, 1, 2).reshape(patches.shape[3:].numel(), -1).mT
+    return patches.reshape(patches.shape[:3].numel(), -1)
 
 
 def _convolve_tiles(images: Tensor, kernels: Tensor, z: Tensor, geometry: Geometry) -> None:
@@ -267,11 +294,11 @@ def _tiles_gradients(
     images: Tensor,
     kernels: Tensor,
     dz: Tensor,
-    dimages: Tensor,
+    dimages: Tensor | None,
     dkernels: Tensor,
     geometry: Geometry,
 ) -> None:
-    """Write dW and dx by the transposes of Winograd's way."""
+    """Write dW, and dx unless `dimages` is None, by the transposes of Winograd's way."""
     U = winograd.transform_kernels(kernels)
     dU = torch.zeros_like(U)
     (p1, p2), (height, width) = geometry.padding, dz.shape[2:4]
@@ -283,6 +310,8 @@ def _tiles_gradients(
             rows = _pad_to(rows, (0, 0), *even)
         dM = winograd.output_gradient(rows)
         dU.baddbmm_(dM.mT, winograd.transform_images(padded))
+        if dimages is None:
+            continue
         dpadded = winograd.image_gradient(torch.bmm(dM, U), padded.shape)
         dimages[some] = dpadded[:, p1 : p1 + images.shape[1], p2 : p2 + images.shape[2]]
     dkernels.copy_(winograd.kernel_gradient(dU))

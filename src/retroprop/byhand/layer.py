@@ -67,6 +67,15 @@ class Buffered(Protocol):
         ...
 
 
+@runtime_checkable
+class WithoutInputGradient(Protocol):
+    """A layer that saves work when nobody asks for dL/dx."""
+
+    def parameter_gradients(self, dy: Tensor, saved: Saved) -> Gradients:
+        """The gradients of the parameters, as `backward` gives them."""
+        ...
+
+
 class Sequential:
     """Layers one after the other, by name; the parameters are named "layer.parameter"."""
 
@@ -108,6 +117,24 @@ class Sequential:
             dy, of_layer = layer.backward(dy, saved.pop())
             gradients |= {f"{name}.{key}": value for key, value in of_layer.items()}
         return dy, gradients
+
+    def parameter_gradients(self, dy: Tensor, saved: Saved) -> Gradients:
+        """`backward` without dL/dx of the chain's input: training needs no gradient of an image.
+
+        Args:
+            dy: Gradient with respect to the output; it may be overwritten.
+            saved: What `forward` kept.
+        """
+        (first_name, first), *others = self.layers.items()
+        gradients: Gradients = {}
+        for name, layer in reversed(others):
+            dy, of_layer = layer.backward(dy, saved.pop())
+            gradients |= {f"{name}.{key}": value for key, value in of_layer.items()}
+        if isinstance(first, WithoutInputGradient):
+            of_first = first.parameter_gradients(dy, saved.pop())
+        else:
+            _, of_first = first.backward(dy, saved.pop())
+        return gradients | {f"{first_name}.{key}": value for key, value in of_first.items()}
 
 
 class Residual:

@@ -257,7 +257,7 @@ class ConvolutionLearner:
         dz = softmax_cross_entropy_gradient(z, y.unsqueeze(1))
         if self.settings.gradient == "mean":
             dz /= z.shape[-2]
-        _, gradients = self.model.backward(dz, saved)
+        gradients = self.model.parameter_gradients(dz, saved)
         for name, optimizer in self.optimizers.items():
             optimizer.step(self.parameters[name], gradients[name])
 
