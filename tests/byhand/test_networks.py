@@ -233,3 +233,22 @@ def test_mixer_refuses_patches_that_do_not_tile_the_image():
         network.forward(torch.zeros(1, 3, 10, 10))
     with pytest.raises(UserError, match="needs a generator"):
         MLPMixer(mlp_mixer_parameters(10, 8, 4, 8, 1, generator=seeded()), drop_rate=0.1)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 40])
+def test_the_gradients_of_the_parameters_do_not_need_that_of_the_image(channels):
+    """By patches of one and of several channels, and by Winograd's way (40 channels)."""
+    generator = torch.Generator().manual_seed(0)
+    parameters = cnn_parameters(
+        channels, (40, 3, 2), dense_hiddens=(5,), generator=generator, dtype=torch.float64
+    )
+    network = CNN(parameters)
+    x = torch.randn(2, channels, 20, 20, generator=generator, dtype=torch.float64)
+    z, saved = network.forward(x)
+    dz = torch.randn(z.shape, generator=generator, dtype=torch.float64)
+    _, whole = network.backward(dz.clone(), saved)
+    _, saved = network.forward(x)
+    alone = network.parameter_gradients(dz.clone(), saved)
+    assert set(alone) == set(whole)
+    for name, gradient in whole.items():
+        assert torch.equal(alone[name], gradient), name

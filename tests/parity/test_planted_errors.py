@@ -394,7 +394,11 @@ MUTANTS = {  # row, what is wrong -> object, attribute, wrong value
     ),
     "MaxPool2d gives the first pixel its window's gradient": (
         pooling.MaxPool2d, "backward",
-        lambda self, dy, saved: right_max_pool(self, dy, (torch.zeros_like(saved[0]), saved[1])),
+        lambda self, dy, saved: right_max_pool(self, dy, (0 * saved[0], 0 * saved[1], saved[2])),
+    ),
+    "MaxPool2d loses the gradient": (
+        pooling.MaxPool2d, "backward",
+        lambda self, dy, saved: right_max_pool(self, dy, (saved[0], saved[1] + 1, saved[2])),
     ),
     "AdaptiveMaxPool2d where windows overwrite each other": (
         pooling.AdaptiveMaxPool2d, "backward", adaptive_that_overwrites,
