@@ -16,9 +16,13 @@ from retroprop.studies.records import Records
 from retroprop.studies.summary import mean_and_deviation
 
 
-def study(*options: str) -> tuple[float, dict[str, float], float]:
-    """Run the study; returns its wall time, seconds and best validation accuracy of each cell."""
-    with tempfile.TemporaryDirectory() as folder:
+def study(*options: str, kept: Path | None = None) -> tuple[float, dict[str, float], float]:
+    """Run the study in a new folder, or in one to keep.
+
+    Returns its wall time, the best validation accuracy of each cell, and the best test accuracy.
+    """
+    with tempfile.TemporaryDirectory() as new:
+        folder = new if kept is None else str(kept)
         command = [sys.executable, "-m", "retroprop", "run", "inf8225-mlp", *options]
         started = time.perf_counter()
         subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)
@@ -36,6 +40,7 @@ def study(*options: str) -> tuple[float, dict[str, float], float]:
 def main() -> None:
     parser = arguments_of(__doc__)
     parser.set_defaults(rounds=1)
+    parser.add_argument("--folder", type=Path, help="run the whole study there, and keep it")
     parser.add_argument("--only-wide", action="store_true", help="compare the precisions only")
     arguments = parser.parse_args()
     load("fashion-mnist")
@@ -43,16 +48,16 @@ def main() -> None:
     if not arguments.only_wide:
         walls = []
         for _ in range(arguments.rounds):
-            wall_s, accuracies, test = study()
+            wall_s, accuracies, test = study(kept=arguments.folder)
             walls.append(wall_s)
             best = max(accuracies, key=accuracies.__getitem__)
             say(f"30 networks: {wall_s:.0f} s; best validation {accuracies[best]:.2%} ({best})")
             say(f"  test {test:.2%}")
             results |= {"wall_s": walls, "accuracies": accuracies, "test": test}
         say(f"the study: {spread(walls)} s (asked: at most 540)")
-    wide = ("--set", "grid.width=1000", "--set", "grid.depth=3", "--epochs", "3")
+    wide = ("--set", "grid.width=1000", "--set", "grid.depth=3", "--epochs", "2")
     ratios, gaps = [], []
-    for _ in range(max(3, arguments.rounds)):
+    for _ in range(max(2, arguments.rounds)):
         slow_s, slow, _ = study(*wide, "--workers", "1")
         fast_s, fast, _ = study(*wide, "--workers", "1", "--precision", "bf16")
         ratios.append(slow_s / fast_s)

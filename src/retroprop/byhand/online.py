@@ -85,12 +85,13 @@ def sgd_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: SGD) -> Non
 def adam_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: Adam) -> None:
     """One block of Adam steps; the arguments are those of `train_one_by_one`."""
     beta_1, beta_2, epsilon = optimizer.beta_1, optimizer.beta_2, optimizer.epsilon
+    optimizer.settle()  # V = v
     learning_rate = _rates(optimizer, W)
     W /= learning_rate  # now U
     rows, x, targets = _side_by_side(W, x, targets)
     # all of shape (groups, members, classes, features), contiguous
     shape = (len(x), W.shape[-3], W.shape[-1], W.shape[-2])
-    U, M, V, scratch = (t.mT.view(shape) for t in (W, optimizer.m, optimizer.v, optimizer.scratch))
+    U, M, V, scratch = (t.mT.view(shape) for t in (W, optimizer.m, optimizer.V, optimizer.scratch))
     rates = learning_rate.squeeze(-1).expand(shape[:-1]).contiguous()
     z = x.new_empty(len(x), 1, rows.shape[-2])
     delta = z.view(shape[:-1])
@@ -114,11 +115,11 @@ def adam_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: Adam) -> N
         torch.mul(column, column, out=column_squared)
         M.addcmul_(column, row, value=(1 - beta_1) * beta_1**-i)
         V.addcmul_(column_squared, row_squared, value=(1 - beta_2) * beta_2**-i)
-        root = torch.rsqrt(V, out=scratch).reciprocal_().add_(c * epsilon / decay)
+        root = torch.sqrt(V, out=scratch).add_(c * epsilon / decay)
         U.addcdiv_(M, root, value=-(beta_1**i) / (1 - beta_1**t) * c / decay)
     optimizer.t += i
     optimizer.m *= beta_1**i
-    optimizer.v *= beta_2**i
+    optimizer.V *= beta_2**i
     W *= learning_rate
 
 

@@ -16,8 +16,8 @@ from torch import Tensor
 
 LearningRate = float | Tensor
 
-PART = 2**18
-"""Values of a block of parameters that one step visits at a time (1 MiB in each of its tensors)."""
+PART = 2**19
+"""Values of a block of parameters that one step visits at a time (2 MiB in each of its tensors)."""
 
 
 @runtime_checkable
@@ -58,10 +58,11 @@ class _Remembering:
         for name, tensor in self._memory.items():
             tensor.copy_(state[name])
 
-    def _remember(self, name: str, W: Tensor) -> Tensor:
-        """Zeros of the shape of W, and of its memory layout: all passes run over it in order."""
-        self._memory[name] = torch.zeros_like(W, memory_format=torch.preserve_format)
-        return self._memory[name]
+    def _remember(self, name: str, W: Tensor, value: float = 0.0) -> Tensor:
+        """A tensor of the shape and memory layout of W: all passes run over both in order."""
+        memory = torch.full_like(W, value, memory_format=torch.preserve_format)
+        self._memory[name] = memory
+        return memory
 
 
 class SGD(_Remembering):
@@ -109,14 +110,14 @@ class Adagrad(_Remembering):
         """Prepare to update `W` with η = `learning_rate`."""
         super().__init__(W, learning_rate)
         self.epsilon = epsilon
-        self.s = self._remember("s", W)
+        self.s = self._remember("s", W, nearly_zero(W.dtype))
         self.scratch = torch.empty_like(self.s, memory_format=torch.preserve_format)
 
     def step(self, W: Tensor, dW: Tensor) -> None:
         """s ← s + dW², then W ← W − η dW / (√s + ε)."""
         for part, dpart, s, scratch, eta in _parts(W, dW, self.s, self.scratch, self.learning_rate):
             s.addcmul_(dpart, dpart)
-            _descend_quotient(part, dpart, _root(s, scratch).add_(self.epsilon), eta)
+            _descend_quotient(part, dpart, torch.sqrt(s, out=scratch).add_(self.epsilon), eta)
 
 
 class Adam(_Remembering):
@@ -128,6 +129,9 @@ class Adam(_Remembering):
 
     The two corrections are numbers, so they are applied as numbers, as section 2 of the paper
     proposes: with c = √(1 − β₂ᵗ),  m̂ / (√v̂ + ε) = c / (1 − β₁ᵗ) · m / (√v + c ε).
+
+    The decay of v is kept as a number too: v = d V, where d ← β₂ d and V ← V + (1 − β₂) / d · dW²,
+    so a step passes over V once and not twice. When d falls below ½ it is multiplied into V.
 
     Source: Kingma & Ba, Adam: a method for stochastic optimization (2015), algorithm 1.
     """
@@ -144,31 +148,47 @@ class Adam(_Remembering):
         """Prepare to update `W` (*population features classes) with η = `learning_rate`."""
         super().__init__(W, learning_rate)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-        self.t = 0
-        self.m, self.v = self._remember("m", W), self._remember("v", W)
+        self.t, self.decay = 0, 1.0
+        self.m, self.V = self._remember("m", W), self._remember("V", W, nearly_zero(W.dtype))
         #: memory of the shape of W, whose content means nothing between steps
         self.scratch = torch.empty_like(self.m, memory_format=torch.preserve_format)
+
+    @property
+    def v(self) -> Tensor:
+        """The second moment, a new tensor."""
+        return self.V * self.decay
 
     def step(self, W: Tensor, dW: Tensor) -> None:
         """One step of algorithm 1."""
         self.t += 1
+        self.decay *= self.beta_2
+        if self.decay < 0.5:
+            self.settle()
         c = math.sqrt(1 - self.beta_2**self.t)
-        scale = c / (1 - self.beta_1**self.t)
-        for part, dpart, m, v, scratch, eta in _parts(
-            W, dW, self.m, self.v, self.scratch, self.learning_rate
+        root = math.sqrt(self.decay)  # √v = root · √V
+        scale = c / (1 - self.beta_1**self.t) / root
+        for part, dpart, m, V, scratch, eta in _parts(
+            W, dW, self.m, self.V, self.scratch, self.learning_rate
         ):
             m.lerp_(dpart, 1 - self.beta_1)
-            v.mul_(self.beta_2).addcmul_(dpart, dpart, value=1 - self.beta_2)
-            _descend_quotient(part, m, _root(v, scratch).add_(c * self.epsilon), eta, scale)
+            V.addcmul_(dpart, dpart, value=(1 - self.beta_2) / self.decay)
+            denominator = torch.sqrt(V, out=scratch).add_(c * self.epsilon / root)
+            _descend_quotient(part, m, denominator, eta, scale)
+
+    def settle(self) -> None:
+        """Multiply the decay into V, so that V = v."""
+        self.V.mul_(self.decay).clamp_(min=nearly_zero(self.V.dtype))
+        self.decay = 1.0
 
     def state(self) -> dict[str, Tensor]:
-        """Both moments and the number of steps made."""
-        return super().state() | {"t": torch.tensor(self.t)}
+        """Both moments, the decay of the second, and the number of steps made."""
+        decay = torch.tensor(self.decay, dtype=torch.float64)
+        return super().state() | {"t": torch.tensor(self.t), "decay": decay}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Take back what `state` gave."""
         super().load_state(state)
-        self.t = int(state["t"])
+        self.t, self.decay = int(state["t"]), float(state["decay"])
 
 
 class AdamW(Adam):
@@ -247,14 +267,16 @@ def _parts(*tensors: Any) -> Iterable[tuple[Any, ...]]:
     return zip(*cut, strict=False)
 
 
-def _root(v: Tensor, out: Tensor) -> Tensor:
-    """√v as 1 / (1/√v), exact to rounding and 0 at v = 0.
+def nearly_zero(dtype: torch.dtype) -> float:
+    """Where sums of squares begin: its root adds nothing to any ε, and is quickly found.
 
-    torch.sqrt calls a vector library that is four to six times slower on zeros, and v is 0 wherever
-    a pixel has been black in every image so far (measured: 29 µs against 118 µs for half zeros,
-    70,650 values).
+    torch.sqrt calls a vector library that is four to six times slower on zeros, and a second moment
+    is 0 wherever a pixel has been black in every image so far.
+
+    >>> nearly_zero(torch.float32) ** 0.5 < 1e-17
+    True
     """
-    return torch.rsqrt(v, out=out).reciprocal_()
+    return 100 * torch.finfo(dtype).tiny
 
 
 OPTIMIZERS: dict[str, type[SGD | Momentum | Adagrad | Adam | AdamW]] = {
