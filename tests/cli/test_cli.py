@@ -417,6 +417,17 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(call, study_file, tmp_path
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["one.toml"]
 
 
+def test_precision_is_a_setting_that_only_some_networks_have(call, refused):
+    code, out, _ = call("run", "inf8225-mlp", "--precision", "bf16", "--dry-run")
+    assert code == 0
+    assert "30 models" in out
+    said = refused("run", "inf8225-logistic", "--precision", "bf16")
+    assert "precision bfloat16 is for networks of kind mlp or shallow" in said
+    assert "'float32', 'float64' or 'bfloat16', and got 'half'" in refused(
+        "run", "inf8225-mlp", "--precision", "half"
+    )
+
+
 def test_no_name_is_cut_at_80_columns(call):
     for arguments in (["run", "inf8225-logistic", "--dry-run"], ["studies"], ["data", "list"]):
         _, out, _ = call(*arguments)

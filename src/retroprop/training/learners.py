@@ -19,7 +19,7 @@ from retroprop.byhand.cnn import CNN, cnn_parameters
 from retroprop.byhand.losses import softmax_cross_entropy_gradient
 from retroprop.byhand.mlp import MLP, initial_parameters
 from retroprop.byhand.online import BLOCK, train_one_by_one
-from retroprop.byhand.optimizers import OPTIMIZERS, SGD, LearningRate, Optimizer
+from retroprop.byhand.optimizers import OPTIMIZERS, SGD, Adam, LearningRate, Optimizer
 from retroprop.byhand.perceptron import Perceptron
 from retroprop.byhand.softmax_regression import Reduction, SoftmaxRegression, initial_weights
 from retroprop.randomness import generator
@@ -158,8 +158,8 @@ class LinearLearner(_ByHand):
             self.optimizer.step(self.model.W, dW)
         elif isinstance(self.model, Perceptron):
             self.model.train_one_by_one(x, y, self.optimizer.learning_rate)
-        else:
-            train_one_by_one(self.model.W, x, y, self.optimizer)  # pyright: ignore[reportArgumentType] - known optimizers only
+        elif isinstance(self.optimizer, SGD | Adam):
+            train_one_by_one(self.model.W, x, y, self.optimizer)
 
 
 class NetworkLearner(_ByHand):
