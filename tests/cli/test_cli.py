@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import retroprop
-from retroprop import cli
 from retroprop.cli.help_texts import DATA, STUDIES
 from retroprop.data import CATALOG
 from retroprop.studies.records import Records
@@ -85,41 +84,6 @@ def in_a_process(*arguments, folder=None, cache=None, python=(), environment=())
         timeout=120,
         check=False,
     )
-
-
-@pytest.fixture
-def call(capsys):
-    """Call the command line in this process: its exit code, standard output and error."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        try:
-            cli.main(list(arguments))
-            code = 0
-        except SystemExit as exit:
-            code = exit.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
-
-
-@pytest.fixture
-def refused(call):
-    """Call it and expect one sentence on standard error and exit code 2."""
-
-    def run(*arguments):
-        code, out, err = call(*arguments)
-        assert code == 2, (out, err)
-        assert out == ""
-        assert err.startswith("retroprop: ")
-        assert "Traceback" not in err
-        sentence, *more = err.strip().splitlines()
-        assert more in ([], ["retroprop COMMAND --help explains each command."])
-        assert sentence[-1] in ".?)…", sentence
-        return sentence.removeprefix("retroprop: ")
-
-    return run
 
 
 # --- help -----------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ import sys
 import pytest
 
 import retroprop
-from retroprop import cli
 from retroprop.cli.help_texts import PROOF
 from retroprop.cli.verify import MAY_BE_ZERO, verify
 from retroprop.parity import table
@@ -23,36 +22,9 @@ def narrow(monkeypatch):
 
 
 @pytest.fixture
-def call(capsys):
-    """Call the command line in this process: its exit code, standard output and error."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        try:
-            cli.main(["verify", *arguments])
-            code = 0
-        except SystemExit as exit:
-            code = exit.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
-
-
-@pytest.fixture
-def refused(call):
-    """Call it and expect one sentence on standard error, exit code 2 and nothing else."""
-
-    def run(*arguments):
-        code, out, err = call(*arguments)
-        assert (code, out) == (2, ""), (out, err)
-        sentence, *more = err.strip().splitlines()
-        assert more in ([], ["retroprop COMMAND --help explains each command."])
-        assert sentence.startswith("retroprop: ")
-        assert sentence[-1] in ".?)", sentence
-        return sentence.removeprefix("retroprop: ")
-
-    return run
+def call(call):
+    """Call `retroprop verify`."""
+    return lambda *arguments: call("verify", *arguments)
 
 
 def in_a_process(*arguments, python=()):
