@@ -47,7 +47,7 @@ HELPERS: dict[str, str] = {
     "convolution.Geometry": "arithmetic of sizes: a doctest, and every row of Conv2d uses it",
     "normalization.pieces": "cuts tensors; BatchNorm2d and LayerNorm have cases of several pieces",
     "pooling.Pooling": "a base class without a computation",
-    "optimizers.nearly_zero": "a constant: a doctest, and every row of Adam and Adagrad begins there",
+    "optimizers.nearly_zero": "a constant, with a doctest: Adam and Adagrad begin there",
     "layer.WithoutInputGradient": "a protocol: fewer gradients of the same backward; tests/byhand",
     "layer.Buffered": "a protocol: state that no gradient reaches",
     "layer.below": "names of parameters: a doctest",
