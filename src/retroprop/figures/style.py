@@ -193,20 +193,37 @@ def logarithmic(axis: Axis, low: float, high: float, *, decimal_comma: bool = Fa
 
 
 def value_ticks(axes: Axes, places: Sequence[float], labels: Sequence[str]) -> None:
-    """Put ticks at exactly these places; where labels would touch, the later ones are left out."""
+    """Put ticks at exactly these places; where labels would touch, the later ones are left out.
+
+    Labels of several words stand in two lines.
+    """
+    labels = [_in_two_lines(label) for label in labels]
     to_share = axes.transScale + axes.transLimits
     width_in = PAPER_WIDTH_IN * 0.68  # of the panel, about
     shown: list[str] = []
     free_from = -math.inf
     for place, label in zip(places, labels, strict=True):
         centre = width_in * float(to_share.transform((place, 0.5))[0])
-        half = 0.04 * len(label) + 0.03
+        half = 0.033 * max(map(len, label.split("\n"))) + 0.02
         fits = centre - half >= free_from
         shown.append(label if fits else "")
         free_from = centre + half if fits else free_from
     axes.xaxis.set_major_locator(FixedLocator(list(places)))
     axes.xaxis.set_major_formatter(FixedFormatter(shown))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _in_two_lines(label: str) -> str:
+    """Break a long label at the space nearest to its middle.
+
+    >>> _in_two_lines("negative only").splitlines(), _in_two_lines("Adam").splitlines()
+    (['negative', 'only'], ['Adam'])
+    """
+    spaces = [place for place, letter in enumerate(label) if letter == " "]
+    if len(label) < 10 or not spaces:
+        return label
+    middle = min(spaces, key=lambda place: abs(2 * place - len(label)))
+    return label[:middle] + "\n" + label[middle + 1 :]
 
 
 def to_svg(figure: Figure, *, name: str, title: str, description: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from retroprop.errors import UserError, did_you_mean
-from retroprop.figures.curves import Metric, describe_curves, loss_and_accuracy_curves
+from retroprop.figures.curves import Metric, Part, describe_curves, loss_and_accuracy_curves
 from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Section, Table
 from retroprop.report.pictures import picture
 from retroprop.report.story import FIELDS, Story, setting_of
@@ -198,16 +198,20 @@ def _picture(story: Story, metric: Metric) -> Picture:
     say, numbers = story.say, story.numbers
     models = {story.group(cell.cell) or say("best cell"): cell.runs for cell in story.best}
     runs = [run for cell in story.best for run in cell.runs]
+    # more names than that do not fit beside twice as many lines
+    parts: tuple[Part, ...] = ("validation", "train") if len(models) <= 4 else ("validation",)
     figure = loss_and_accuracy_curves(
         models,
         metrics=[metric],
+        parts=parts,
+        name_parts=len(parts) > 1,
         loss_label=LOSS_AXES[story.loss(runs)],
         steps_per_epoch=story.steps_per_epoch(runs),
         translate=say,
         decimal_comma=story.language == "fr",
     )
     write = numbers.percent if metric == "accuracy" else lambda value: numbers.decimal(value, 3)
-    description = describe_curves(models, metric, translate=say, number=write)
+    description = describe_curves(models, metric, parts=parts, translate=say, number=write)
     caption = say(
         "Accuracy of the best cell over the epochs"
         if metric == "accuracy"
@@ -223,6 +227,8 @@ def _picture(story: Story, metric: Metric) -> Picture:
         caption = f"{caption} ({details})"
     elif story.best[0].cell:
         caption = f"{caption} ({story.describe(story.best[0].cell)})"
+    if len(parts) == 1:
+        caption = f"{caption}. {say('Validation only.')}"
     return picture(f"{metric}-curves", caption, description, figure)
 
 
