@@ -124,7 +124,7 @@ def test_a_learning_rate_for_each_optimizer_reaches_the_runs():
     study = load_study("inf8225-mlp")
     assert study.settings({"optimizer": "sgd", "depth": 1, "width": 25})["learning_rate"] == 0.1
     adam = study.settings({"optimizer": "adam", "depth": 1, "width": 25})
-    assert adam["learning_rate"] == 0.0005
+    assert adam["learning_rate"] == 0.001
 
 
 def test_a_run_records_the_settings_of_its_kind_only():
