@@ -179,11 +179,15 @@ class NetworkLearner(_ByHand):
         )
         self.parameters = self.model.parameters
         rates = torch.tensor(settings.learning_rates, dtype=settings.dtype)
-        self.rates = rates.expand(self.model.population)
-        one = len(settings.learning_rates) == 1
-        # for descent: η as a number, or one for each member, before two axes of a minibatch
-        self._descent_rate = settings.learning_rates[0] if one else self.rates[..., None, None]
-        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.theta, self._rate())
+        each = rates.expand(self.model.population)
+        # η as a number where all members have the same; else, for descent, one for each member
+        # before two axes of a minibatch, and for an optimizer one for each value of θ
+        self._descent_rate: LearningRate = settings.learning_rates[0]
+        rate: LearningRate = settings.learning_rates[0]
+        if len(rates) > 1:
+            self._descent_rate = each[..., None, None]
+            rate = spread_over(self.model.theta, self.model.shapes, each)
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.theta, rate)
         self._shortcut = (
             settings.batch_size <= _SMALL
             and isinstance(self.optimizer, SGD)
@@ -216,12 +220,6 @@ class NetworkLearner(_ByHand):
         else:
             dtheta = self.model.gradient(x, y, reduction=reduction)
             self.optimizer.step(self.model.theta, dtheta)
-
-    def _rate(self) -> LearningRate:
-        """One number where all members have the same rate, else one for each value of θ."""
-        if len(self.settings.learning_rates) == 1:
-            return self.settings.learning_rates[0]
-        return spread_over(self.model.theta, self.model.shapes, self.rates)
 
 
 class ConvolutionLearner:
