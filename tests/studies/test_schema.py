@@ -122,7 +122,7 @@ def test_a_setting_that_a_kind_of_model_cannot_have_is_refused(study, change, se
 
 def test_a_learning_rate_for_each_optimizer_reaches_the_runs():
     study = load_study("inf8225-mlp")
-    assert study.settings({"optimizer": "sgd", "depth": 1, "width": 25})["learning_rate"] == 0.1
+    assert study.settings({"optimizer": "sgd", "depth": 1, "width": 25})["learning_rate"] == 0.2
     adam = study.settings({"optimizer": "adam", "depth": 1, "width": 25})
     assert adam["learning_rate"] == 0.001
 

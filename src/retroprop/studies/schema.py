@@ -34,7 +34,7 @@ OPTIMIZER_NAMES = ("sgd", "momentum", "adagrad", "adam", "adamw")
 ACTIVATION_NAMES = ("relu", "sigmoid", "tanh", "gelu")
 
 # What a kind of model can be given, beside what every model has.
-OF_EVERY_KIND = ("optimizer", "learning_rate", "batch_size", "derivation")
+OF_EVERY_KIND = ("optimizer", "learning_rate", "schedule", "batch_size", "derivation")
 OF_KIND = {
     "softmax-regression": ("initial_scale", "initial_sign"),
     "perceptron": ("initial_scale", "initial_sign"),
@@ -68,6 +68,7 @@ KernelSize = Annotated[int, Field(ge=1, le=64)]
 Output = Literal["softmax", "linear"]
 Derivation = Literal["by-hand", "autograd"]
 Precision = Literal["float32", "float64", "bfloat16"]
+Schedule = Literal["constant", "warmup-cosine"]
 
 
 def _check_scale(value: Any) -> Any:
@@ -139,6 +140,7 @@ class Training(_Strict):
 
     optimizer: str = "sgd"
     learning_rate: LearningRates = 0.01
+    schedule: Schedule = "constant"
     batch_size: BatchSize = 100
     initial_scale: InitialScale = None
     initial_sign: Sign = "both"
@@ -171,6 +173,7 @@ class Grid(_Strict):
 
     optimizer: list[str] | None = Field(default=None, min_length=1)
     learning_rate: list[LearningRate] | None = Field(default=None, min_length=1)
+    schedule: list[Schedule] | None = Field(default=None, min_length=1)
     batch_size: list[BatchSize] | None = Field(default=None, min_length=1)
     initial_scale: list[InitialScale] | None = Field(default=None, min_length=1)
     initial_sign: list[Sign] | None = Field(default=None, min_length=1)

@@ -139,7 +139,7 @@ class Worker:
 
     def _resume(self, job: TrainJob, folder: Path, about: str) -> tuple[Trajectory, int]:
         """The trajectory as of the last recorded epoch, or from the start where it is lost."""
-        settings = population_settings(job.population)
+        settings = population_settings(job.population, self.study.epochs)
         trajectory = Trajectory(settings, self.train, self.validation)
         if job.recorded_epoch < 0:
             return trajectory, -1
@@ -188,10 +188,13 @@ class _Steps:
             self.pending = 0
 
 
-def population_settings(population: PlannedPopulation) -> PopulationSettings:
+def population_settings(population: PlannedPopulation, epochs: int) -> PopulationSettings:
     """What the training room needs to know of a planned population."""
     return PopulationSettings(
-        learning_rates=population.learning_rates, seeds=population.seeds, **population.settings
+        learning_rates=population.learning_rates,
+        seeds=population.seeds,
+        epochs=epochs,
+        **population.settings,
     )
 
 

@@ -124,11 +124,16 @@ class Population:
         seeds = self.settings.seeds
         order = torch.stack([epoch_order(len(examples), seed=s, epoch=epoch) for s in seeds])
         per_chunk = max(1, _CHUNK // per_call) * per_call
+        steps = -(-len(examples) // self.settings.batch_size)
+        step = (epoch - 1) * steps
         for indices in order.split(per_chunk, dim=1):  # (seeds, chunk)
             x = examples.inputs(indices, dtype, learner.layout)  # (seeds, chunk, …)
             y = one_hot(examples.labels[indices], examples.n_classes, dtype)
             for x_batch, y_batch in zip(x.split(per_call, 1), y.split(per_call, 1), strict=True):
+                if self.settings.schedule != "constant":
+                    learner.scale_rates(self.settings.rate_factor(step, steps))
                 learner.learn(x_batch, y_batch)
+                step += 1
                 on_step(x_batch.shape[1])
         learner.export()
 
