@@ -195,7 +195,8 @@ class DeepTrainer:
         self.device = torch.device(device)
         self.train, self.validation = train.to(self.device), validation.to(self.device)
         self._layout = torch.channels_last if settings.channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=self._layout)
+        self.model = model.to(self.device)
+        self.model.to(memory_format=self._layout)  # pyright: ignore[reportCallIssue]
         called = torch.compile(self.model) if settings.compile else self.model
         self._called: nn.Module = self.ranks.wrap(called, self.device)  # pyright: ignore
         self.optimizer = OPTIMIZERS[settings.optimizer](self.model, settings)

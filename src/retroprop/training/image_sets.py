@@ -3,7 +3,7 @@
     raw           the bytes 0 … 255 as they are
     unit          x / 255
     per-pixel     (x − mean) / std of each pixel over the training images; constant ones give 0
-    per-channel   the same of each channel over all pixels; CIFAR-10's published numbers for CIFAR-10
+    per-channel   the same of each channel over all pixels; for CIFAR-10 its published numbers
 
 A `Normalization` is fixed by the training images and goes with the model from then on.
 """

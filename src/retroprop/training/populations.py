@@ -169,6 +169,19 @@ def evaluate(learner: Learner, examples: Examples) -> Evaluation:
     return Evaluation(loss=loss / len(examples), accuracy=hits.double() / len(examples))
 
 
+def predictions(learner: Learner, examples: Examples) -> Int[Tensor, "seeds rates classes classes"]:
+    """How often each class (rows) was taken for each class (columns), for every member."""
+    some = next(iter(learner.parameters.values()))
+    counts = []
+    for indices in torch.arange(len(examples)).split(_CHUNK):
+        z = learner.outputs(examples.inputs(indices, some.dtype, learner.layout))
+        labels = examples.labels[indices]
+        predicted = one_hot(z.argmax(-1), examples.n_classes, torch.int64)  # (…, chunk, classes)
+        actual = one_hot(labels, examples.n_classes, torch.int64)
+        counts.append(torch.einsum("bi,srbj->srij", actual, predicted))
+    return torch.stack(counts).sum(0)
+
+
 def examples_from(
     images: UInt8[Tensor, "all height width *channels"],
     labels: Int[Tensor, "all"],

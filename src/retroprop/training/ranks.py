@@ -70,9 +70,7 @@ def joined_ranks(device_type: str) -> Iterator[Ranks]:
     if size == 1:
         yield Ranks()
         return
-    ranks = Ranks(
-        rank=int(os.environ["RANK"]), size=size, local_rank=int(os.environ["LOCAL_RANK"])
-    )
+    ranks = Ranks(rank=int(os.environ["RANK"]), size=size, local_rank=int(os.environ["LOCAL_RANK"]))
     backend = "nccl" if device_type == "cuda" else "gloo"
     try:
         dist.init_process_group(backend, timeout=timedelta(seconds=SILENCE_S))
