@@ -33,7 +33,7 @@ def test_every_study_of_the_catalog_is_valid_and_named_as_its_file():
         ("grid.learning_rate=[0.1, 0.1]", "grid.learning_rate lists a value twice"),
         ("grid.learning_rate=[inf]", "grid.learning_rate.0 must be a finite number, and got inf"),
         ("grid.learning_rate=[nan]", "grid.learning_rate.0 must be"),
-        ("grid.momentum=[0.9]", "unknown key grid.momentum. Known: activation, batch_size"),
+        ("grid.momentum=[0.9]", "unknown key grid.momentum. Known: activation, architecture"),
         ("grid.learning_rat=[0.1]", "unknown key grid.learning_rat. Did you mean 'learning_rate'?"),
         ("dataset=fashion-mnits", "unknown dataset 'fashion-mnits'. Did you mean 'fashion-mnist'"),
         ("model.kind=softmax", "unknown model kind 'softmax'. Did you mean 'softmax-regression'?"),

@@ -75,7 +75,9 @@ def parts_of(
 
 
 def _part(images: np.ndarray, labels: np.ndarray) -> Part:
-    return Part(images=torch.from_numpy(images.copy()), labels=torch.from_numpy(labels.copy()).long())
+    return Part(
+        images=torch.from_numpy(images.copy()), labels=torch.from_numpy(labels.copy()).long()
+    )
 
 
 def _chosen(part: Part, indices: Tensor) -> Part:

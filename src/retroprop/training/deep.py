@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retroprop.byhand.schedules import warmup_cosine
+from retroprop.data.minibatches import epoch_order
 from retroprop.errors import UserError, did_you_mean
 from retroprop.randomness import generator
 from retroprop.training.augmentation import Augmentation, Crops, crop_and_mirror
@@ -325,7 +326,7 @@ class DeepTrainer:
         settings, train = self.settings, self.train
         order = torch.arange(len(train))
         if settings.shuffle:
-            order = torch.randperm(len(train), generator=generator("deep", settings.seed, epoch))
+            order = epoch_order(len(train), seed=settings.seed, epoch=epoch)
         order = order.to(self.device)
         for step, chosen in enumerate(order.split(settings.batch_size)):
             share = self.ranks.share(chosen)
@@ -434,10 +435,14 @@ class DeepTrainer:
         }
 
     def _load_optimizer_state(self, tensors: dict[str, Tensor]) -> None:
+        parameters = list(self.model.parameters())
         state: dict[int, dict[str, Tensor]] = {}
         for key, tensor in tensors.items():
-            parameter, _, name = key.partition(".")
-            state.setdefault(int(parameter), {})[name] = tensor
+            number, _, name = key.partition(".")
+            parameter = parameters[int(number)]
+            if tensor.shape == parameter.shape:  # fused steps need both in one memory layout
+                tensor = torch.empty_like(parameter).copy_(tensor)
+            state.setdefault(int(number), {})[name] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
 
 

@@ -171,9 +171,15 @@ def deep_settings(settings: Mapping[str, Any], *, seed: int, epochs: int) -> Dee
     return DeepSettings(
         **{name: settings[name] for name in same},
         augmentation=Augmentation() if settings["augmentation"] == "flip-crop" else None,
-        channels_last=settings["kind"] == "resnet18",
+        channels_last=settings["kind"] == "resnet18" or _is_cnn(settings),
         epochs=epochs,
         seed=seed,
+    )
+
+
+def _is_cnn(settings: Mapping[str, Any]) -> bool:
+    return settings["kind"] == "network" and bool(
+        parse_architecture(settings["architecture"]).channels
     )
 
 
