@@ -28,9 +28,8 @@ def images_of(*shape, seed=0):
 def one_by_one(images, crops):
     """The slow way: cut each box out, let torch enlarge it, mirror it."""
     made = []
-    for image, top, left, height, width, mirrored in zip(
-        images, *(drawn.tolist() for drawn in crops), strict=True
-    ):
+    numbers = (*crops.corner.tolist(), *crops.size.tolist(), crops.mirrored.tolist())
+    for image, top, left, height, width, mirrored in zip(images, *numbers, strict=True):
         rows = slice(int(top), int(top + height))
         columns = slice(int(left), int(left + width))
         box = image[None, :, rows, columns]
@@ -54,7 +53,11 @@ def test_a_minibatch_is_what_the_same_boxes_give_one_by_one(shape):
 
 def test_a_box_is_enlarged_as_pillow_does():
     image = images_of(1, 1, 32, 32)
-    crops = Crops(*(torch.tensor([value]) for value in (3.0, 1.0, 28.0, 30.0, False)))
+    crops = Crops(
+        corner=torch.tensor([[3.0], [1.0]]),
+        size=torch.tensor([[28.0], [30.0]]),
+        mirrored=torch.tensor([False]),
+    )
     made = crop_and_mirror(image, torch.tensor([0]), crops)
     box = Image.fromarray(image[0, 0].numpy()).crop((1, 3, 31, 31))
     by_pillow = np.array(box.resize((32, 32), Image.Resampling.BILINEAR))
@@ -114,15 +117,15 @@ def test_half_of_the_images_are_mirrored():
 
 def test_boxes_lie_in_the_image_and_in_the_ranges():
     crops = Augmentation().draw(20_000, 320, 320, generator=generator("boxes"))
-    for start, length in ((crops.top, crops.height), (crops.left, crops.width)):
+    for start, length in zip(crops.corner, crops.size, strict=True):
         assert (start >= 0).all()
         assert (start + length <= 320).all()
         assert (start == start.round()).all()
         assert (length == length.round()).all()
         assert start.min() == 0
         assert (start + length).max() == 320
-    area = crops.height * crops.width / 320**2
-    ratio = crops.width / crops.height
+    height, width = crops.size
+    area, ratio = height * width / 320**2, width / height
     assert 0.795 < area.min() < 0.81  # whole pixels leave the range by one in 320
     assert 0.97 < area.max() <= 1
     assert 0.895 < ratio.min() < 0.91
@@ -140,12 +143,13 @@ def slow_box(height, width, scale, ratio, random):
     raise AssertionError("ten misfits")
 
 
-@pytest.mark.parametrize("part", range(4), ids=Crops._fields[:4])
+@pytest.mark.parametrize("part", range(4), ids=["top", "left", "height", "width"])
 def test_boxes_are_distributed_as_when_they_are_drawn_one_by_one(part):
     n = 20_000
     random = np.random.default_rng(0)
     slow = [slow_box(32, 32, (0.8, 1.0), (0.9, 1.1), random)[part] for _ in range(n)]
-    drawn = Augmentation().draw(n, 32, 32, generator=generator("boxes"))[part].int().numpy()
+    crops = Augmentation().draw(n, 32, 32, generator=generator("boxes"))
+    drawn = (*crops.corner, *crops.size)[part].int().numpy()
     slow_counts, counts = (np.bincount(values, minlength=33) for values in (slow, drawn))
     # χ² of two samples; beyond 60 lies less than a millionth at the 5 to 8 values that occur
     both = slow_counts + counts
@@ -158,9 +162,9 @@ def test_boxes_are_distributed_as_when_they_are_drawn_one_by_one(part):
 def test_a_box_that_never_fits_becomes_the_largest_centred_one(height, width, box):
     never = Augmentation(crop_scale=(1.0, 1.0), crop_ratio=(0.5, 2.0))
     crops = never.draw(2_000, height, width, generator=generator("boxes"))
-    central = (crops.height == box[0]) & (crops.width == box[1])
-    assert (crops.top[central] == (height - box[0]) // 2).all()
-    assert (crops.left[central] == (width - box[1]) // 2).all()
+    central = (crops.size == torch.tensor(box)[:, None]).all(0)
+    corner = torch.tensor([(height - box[0]) // 2, (width - box[1]) // 2])
+    assert (crops.corner[:, central] == corner[:, None]).all()
     assert central.float().mean() > (0.99 if height != width else 0.01)
 
 

@@ -41,13 +41,21 @@ CHUNK = 128
 
 
 class Crops(NamedTuple):
-    """The box of each image of a minibatch in whole pixels, and whether it is mirrored."""
+    """The box of each image of a minibatch, and whether it is mirrored.
 
-    top: Float[Tensor, "batch"]
-    left: Float[Tensor, "batch"]
-    height: Float[Tensor, "batch"]
-    width: Float[Tensor, "batch"]
+    Attributes:
+        corner: Top and left, in whole pixels.
+        size: Height and width, in whole pixels.
+        mirrored: Whether left and right change places.
+    """
+
+    corner: Float[Tensor, "2 batch"]
+    size: Float[Tensor, "2 batch"]
     mirrored: Bool[Tensor, "batch"]
+
+    def part(self, images: slice) -> "Crops":
+        """Those of some of the images."""
+        return Crops(self.corner[:, images], self.size[:, images], self.mirrored[images])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +114,7 @@ class Augmentation:
         augmented = images.new_empty(len(indices), *images.shape[1:])
         for start in range(0, len(indices), CHUNK):
             part = slice(start, start + CHUNK)
-            augmented[part] = crop_and_mirror(
-                images, indices[part], Crops(*(drawn[part] for drawn in crops))
-            )
+            augmented[part] = crop_and_mirror(images, indices[part], crops.part(part))
         return augmented
 
     def draw(self, batch: int, height: int, width: int, *, generator: torch.Generator) -> Crops:
@@ -120,39 +126,31 @@ class Augmentation:
         uniform = torch.rand(
             2 * TRIES + 3, batch, generator=generator, device=generator.device
         )  # float32, in [0, 1)
-        area = (height * width) * _between(uniform[:TRIES], self.crop_scale)
+        area = height * width * _between(uniform[:TRIES], self.crop_scale)
         log_ratio = _between(uniform[TRIES : 2 * TRIES], [math.log(r) for r in self.crop_ratio])
-        ratio = log_ratio.exp_()
-        widths = (area * ratio).sqrt_().round_()  # (tries, batch)
-        heights = (area / ratio).sqrt_().round_()
-        fits = (widths >= 1) & (widths <= width) & (heights >= 1) & (heights <= height)
-        first = fits.byte().argmax(0, keepdim=True)  # the first of several largest values
+        half = log_ratio.mul_(0.5).exp_()  # the square root of width / height
+        side = area.sqrt_()
+        boxes = torch.stack((side / half, side * half)).round_()  # (2, tries, batch): height, width
+        whole = _pair(height, width, boxes.device)
+        central = _pair(*self._central_box(height, width), boxes.device)
+        fits = ((boxes >= 1) & (boxes <= whole[:, None])).all(0)  # (tries, batch)
+        first = fits.byte().argmax(0)  # the first of several largest values
         one_fits = fits.any(0)
-        central_height, central_width = self._central_box(height, width)
-        box_height = torch.where(one_fits, heights.gather(0, first)[0], central_height)
-        box_width = torch.where(one_fits, widths.gather(0, first)[0], central_width)
-        for_top, for_left, for_flip = uniform[2 * TRIES :]
-        free_rows, free_columns = height - box_height, width - box_width
-        return Crops(
-            top=torch.where(
-                one_fits, (for_top * (free_rows + 1)).floor_(), (free_rows / 2).floor_()
-            ),
-            left=torch.where(
-                one_fits, (for_left * (free_columns + 1)).floor_(), (free_columns / 2).floor_()
-            ),
-            height=box_height,
-            width=box_width,
-            mirrored=(for_flip < 0.5) if self.flip else torch.zeros_like(for_flip).bool(),
-        )
+        box = boxes.gather(1, first.expand(2, 1, batch))[:, 0]
+        box = torch.where(one_fits, box, central)  # (2, batch)
+        free = whole - box
+        corner = torch.where(one_fits, uniform[2 * TRIES : -1] * (free + 1), free / 2).floor_()
+        mirrored = uniform[-1] < (0.5 if self.flip else 0.0)
+        return Crops(corner, box, mirrored)
 
-    def _central_box(self, height: int, width: int) -> tuple[float, float]:
+    def _central_box(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the largest box whose ratio is in range, in whole pixels."""
         low, high = self.crop_ratio
         if width / height < low:
-            return float(max(1, round(width / low))), float(width)
+            return max(1, round(width / low)), width
         if width / height > high:
-            return float(height), float(max(1, round(height * high)))
-        return float(height), float(width)
+            return height, max(1, round(height * high))
+        return height, width
 
 
 def crop_and_mirror(
@@ -163,7 +161,7 @@ def crop_and_mirror(
     """Enlarge the box of each chosen image to the image's size, and mirror it where asked."""
     n, channels, height, width = images.shape
     batch = len(indices)
-    y = _positions(crops.top, crops.height, height)  # (batch, height), in rows of the image
+    y = _positions(crops.corner[0], crops.size[0], height)  # (batch, height), in rows of the image
     above = y.long()
     below = (above + 1).clamp_max_(height - 1)
     share = y - above  # of the row below
@@ -178,7 +176,7 @@ def crop_and_mirror(
         mode="sum",
     )  # (batch · channels · height, width)
 
-    x = _positions(crops.left, crops.width, width)
+    x = _positions(crops.corner[1], crops.size[1], width)
     x = torch.where(crops.mirrored[:, None], x.flip(1), x)
     columns = torch.arange(width, device=images.device)
     A_x = (1 - (x[:, :, None] - columns).abs_()).clamp_min_(0).to(images.dtype)
@@ -222,6 +220,11 @@ def _between(uniform: Tensor, limits: Sequence[float]) -> Tensor:
     """Numbers in [0, 1) stretched to the limits."""
     low, high = limits
     return uniform * (high - low) + low
+
+
+def _pair(first: int, second: int, device: torch.device) -> Float[Tensor, "2 1"]:
+    """Two numbers as a column, made on the device: a copy from the host would wait for it."""
+    return (torch.arange(2.0, device=device) * (second - first) + first)[:, None]
 
 
 def _positions(
