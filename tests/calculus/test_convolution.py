@@ -1,9 +1,81 @@
 """Convolution arithmetic against PyTorch, and its inverse against trying everything."""
 
-import pytest
+from itertools import product
 
-from retroprop.calculus.convolution import output_size, solve_convolution
+import pytest
+import torch
+from torch.nn import functional as F
+
+from retroprop.calculus.convolution import (
+    output_size,
+    pooled_size,
+    solve_convolution,
+    transposed_size,
+)
 from retroprop.errors import UserError
+
+# --- sizes, exhaustively against PyTorch ----------------------------------------------------------
+
+SIZES = range(1, 41)
+LAYERS = list(product(range(1, 10), range(1, 5), range(5), range(1, 4)))  # k, s, p, d
+
+
+def of_torch(function, size, *arguments, **options):
+    """The size that comes out, or None where PyTorch refuses."""
+    try:
+        return function(torch.empty(1, 1, size, 1), *arguments, **options).shape[2]
+    except RuntimeError:
+        return None
+
+
+def ours(function, *arguments, **options):
+    try:
+        return function(*arguments, **options)
+    except UserError:
+        return None
+
+
+def convolutions():
+    """(a case, PyTorch's size, our size) of every convolution."""
+    for size, (k, s, p, d) in product(SIZES, LAYERS):
+        kernel = torch.empty(1, 1, k, 1)
+        theirs = of_torch(F.conv2d, size, kernel, None, (s, 1), (p, 0), (d, 1))
+        yield ("conv", size, k, s, p, d), theirs, ours(output_size, size, k, s, p, d)
+
+
+def transposed():
+    for size, (k, s, p, d) in product(SIZES, LAYERS):
+        kernel = torch.empty(1, 1, k, 1)
+        for o in range(max(s, d) + 1):  # the last one is refused
+            theirs = of_torch(
+                F.conv_transpose2d, size, kernel, None, (s, 1), (p, 0), (o, 0), 1, (d, 1)
+            )
+            yield ("convT", size, k, s, p, d, o), theirs, ours(transposed_size, size, k, s, p, d, o)
+
+
+def poolings():
+    for size, (k, s, p, d), ceil in product(SIZES, LAYERS, (False, True)):
+        theirs = of_torch(F.max_pool2d, size, (k, 1), (s, 1), (p, 0), (d, 1), ceil_mode=ceil)
+        yield ("maxpool", size, k, s, p, d, ceil), theirs, ours(pooled_size, size, k, s, p, d, ceil)
+        if d == 1:
+            theirs = of_torch(F.avg_pool2d, size, (k, 1), (s, 1), (p, 0), ceil_mode=ceil)
+            yield (
+                ("avgpool", size, k, s, p, ceil), theirs, ours(pooled_size, size, k, s, p, 1, ceil)
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("compare", "cases", "refused"),
+    [(convolutions, 21_600, 2_724), (transposed, 82_800, 22_242), (poolings, 57_600, 25_628)],
+)
+def test_every_size_is_pytorchs_and_what_it_refuses_is_refused(compare, cases, refused):
+    compared = list(compare())
+    assert [one for one in compared if one[1] != one[2]][:5] == []
+    assert len(compared) == cases
+    assert sum(theirs is None for _, theirs, _ in compared) == refused
+
+
+# --- the inverse ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -51,16 +51,12 @@ def output_size(
     (2, 3)
     """
     check(size=size, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
-    reach = extent(kernel, dilation)
-    beyond = stride - 1 if ceil else 0  # pixels that the last window may lack
-    windows = (size + 2 * padding + beyond - reach) // stride + 1
-    if ceil and (windows - 1) * stride >= size + padding:
-        windows -= 1  # it would begin in the padding after the input
+    windows = _windows(size, kernel, stride, padding, dilation, ceil)
     if windows < 1:
+        lacking = extent(kernel, dilation) - size - (stride - 1 if ceil else 0)
         raise UserError(
-            f"{_reach(kernel, dilation)}, but the input has {size}"
-            f"{f' and {2 * padding} of padding' if padding else ''}; use a smaller kernel or a "
-            f"padding of at least {-((size + beyond - reach) // 2)}."
+            f"{_too_large('a kernel', size, kernel, padding, dilation)}; use a smaller kernel or a "
+            f"padding of at least {-(-lacking // 2)}."
         )
     return windows
 
@@ -85,13 +81,17 @@ def pooled_size(
     """
     stride = kernel if stride is None else stride
     check(size=size, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
-    most = extent(kernel, dilation) // 2
-    if padding > most:
+    if padding > kernel // 2:
         raise UserError(
-            f"the padding of a pooling is at most half of its window, here {most}, and got "
-            f"{padding}: a window must not lie in the padding alone."
+            f"the padding of a pooling is at most half of its window, here {kernel // 2}, and got "
+            f"{padding}."
         )
-    return output_size(size, kernel, stride, padding, dilation, ceil)
+    windows = _windows(size, kernel, stride, padding, dilation, ceil)
+    if windows < 1:
+        raise UserError(
+            f"{_too_large('a window', size, kernel, padding, dilation)}; use a smaller one."
+        )
+    return windows
 
 
 def transposed_size(
@@ -144,11 +144,22 @@ def check(**numbers: int | None) -> None:
             )
 
 
-def _reach(kernel: int, dilation: int) -> str:
-    if dilation == 1:
-        return f"a kernel of {kernel} reaches over {kernel} pixels"
+def _windows(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool) -> int:
+    """How many windows fit; less than 1 if none does."""
+    beyond = stride - 1 if ceil else 0  # pixels that the last window may lack
+    windows = (size + 2 * padding + beyond - extent(kernel, dilation)) // stride + 1
+    if ceil and (windows - 1) * stride >= size + padding:
+        windows -= 1  # it would begin in the padding after the input
+    return windows
+
+
+def _too_large(what: str, size: int, kernel: int, padding: int, dilation: int) -> str:
+    dilated = f" with dilation {dilation}" if dilation > 1 else ""
+    padded = f" and {2 * padding} of padding" if padding else ""
     reach = extent(kernel, dilation)
-    return f"a kernel of {kernel} with dilation {dilation} reaches over {reach} pixels"
+    return (
+        f"{what} of {kernel}{dilated} reaches over {reach} pixels, but the input has {size}{padded}"
+    )
 
 
 # -- the inverse ------------------------------------------------------------------------------
