@@ -73,3 +73,22 @@ retroprop verify --layer mlp --shape 5,7 --set layers=4 --set activation=gelu
 ```
 """,
 }
+
+CALCULATE = {
+    "conv": """Calculate a stack of convolutions, or find all layers that make a wanted shape.
+
+A stack is its input and its layers, each after a `>`. It is quoted, because a shell takes `>` for
+something else. Numbers stand behind the letter of their option: k kernel, s stride, p padding,
+d dilation, g groups, o output padding; pairs such as k3x5 are height and width.
+
+```
+retroprop conv "3x128x128 > conv 32 k8 s2 > maxpool 5 > conv 128 k4 p1"
+retroprop conv "1x28x28 > conv 8 k3 > adaptivemaxpool 4 > flatten > linear 10"
+retroprop conv --solve "3x32x32 > 28x4x4" --padding 0 --dilation 1
+retroprop conv "1x5x5 > conv 1 k3 s2 p1" --picture conv.svg
+```
+
+Layers: conv, convT (transposed), maxpool, avgpool, adaptivemaxpool, adaptiveavgpool, flatten,
+linear, batchnorm, relu, tanh, sigmoid, gelu, softmax, dropout; and the words ceil and nobias.
+""",
+}
