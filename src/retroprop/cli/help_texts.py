@@ -91,4 +91,18 @@ retroprop conv "1x5x5 > conv 1 k3 s2 p1" --picture conv.svg
 Layers: conv, convT (transposed), maxpool, avgpool, adaptivemaxpool, adaptiveavgpool, flatten,
 linear, batchnorm, relu, tanh, sigmoid, gelu, softmax, dropout; and the words ceil and nobias.
 """,
+    "budget": """Find the size of a network that has a wanted number of parameters.
+
+Write x for the quantity to be found, in any place and as often as need be: `--depth x`,
+`--channels 16,32,x`, `--hidden 2x,x`. Without x, the parameters are counted. The networks are an
+MLP, and the CNN of convolutions with max pooling between them and 4 × 4 values per channel after
+the last one, followed by dense layers.
+
+```
+retroprop budget mlp --target 269322 --width 64 --depth x
+retroprop budget cnn --target 269322 --channels 16,32,45 --kernel x
+retroprop budget cnn --target 269322 --channels x --kernel 28
+retroprop budget cnn --channels 8,16,32,64 --kernel 1 --dense 256,256
+```
+""",
 }

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from retroprop.figures.convolution import KERNEL, MADE, PIXEL, Along, Scene, Translate, captions
 
-MOST_FRAMES = 100
+MOST_FRAMES = 144
 """Windows that are shown; more make the file large and the visit long."""
 
 WIDTH = 640
