@@ -222,8 +222,8 @@ def pairs_of_sizes(
     input_size: int | Sequence[int], output_size: int | Sequence[int]
 ) -> list[tuple[int, int]]:
     """(size before, size after) along each axis; equal axes once."""
-    before = (input_size,) if isinstance(input_size, int) else tuple(input_size)
-    after = (output_size,) if isinstance(output_size, int) else tuple(output_size)
+    before = tuple(input_size) if isinstance(input_size, Sequence) else (input_size,)
+    after = tuple(output_size) if isinstance(output_size, Sequence) else (output_size,)
     if len(before) != len(after) or not before:
         raise UserError(
             f"input and output must have as many axes, and got {len(before)} and {len(after)}."

@@ -286,9 +286,10 @@ def solve(network: Budget, target: int, tolerance: int = 10_000) -> Answer:
 
 def _first(holds: Callable[[int], bool]) -> int:
     """The first x from 1 for which it holds, as it does from there on; LARGEST + 1 if none."""
-    if not holds(LARGEST):
-        return LARGEST + 1
-    return bisect.bisect_left(range(LARGEST + 1), True, lo=1, key=holds)
+    high = 1
+    while high <= LARGEST and not holds(high):  # a deep network takes long to count
+        high *= 2
+    return bisect.bisect_left(range(high), True, lo=high // 2 + 1, key=holds) if high > 1 else 1
 
 
 def _check(network: Budget, target: int, tolerance: int) -> None:
