@@ -89,7 +89,7 @@ def budget(
     }[network]  # fmt: skip
     for name, value in of_the_other.items():
         if value is not None:
-            raise UserError(f"--{name} says nothing of an {network}; leave it out.")
+            raise UserError(f"--{name} says nothing of {network}; leave it out.")
     if classes < 1 or (inputs is not None and inputs < 1):
         raise UserError("--classes and --inputs must be at least 1.")
     layers = {"width": _one("--width", width), "depth": _one("--depth", depth)}
