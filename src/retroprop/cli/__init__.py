@@ -13,7 +13,7 @@ import cyclopts
 from rich.console import Console
 
 from retroprop import __version__
-from retroprop.cli.help_texts import DATA, MODELS, PROOF, STUDIES
+from retroprop.cli.help_texts import CALCULATE, DATA, MODELS, PROOF, STUDIES
 from retroprop.errors import Interrupted, UserError
 
 app = cyclopts.App(
@@ -31,6 +31,7 @@ _studies = cyclopts.Group("Studies", sort_key=1)
 _models = cyclopts.Group("Models", sort_key=2)
 _data = cyclopts.Group("Data", sort_key=3)
 _proof = cyclopts.Group("Proof", sort_key=4)
+_calculate = cyclopts.Group("Calculate", sort_key=5)
 
 for _name, _module in {
     "run": "studies",
@@ -70,6 +71,10 @@ for _name, _function in {
     data_app.command(f"retroprop.cli.data:{_function}", name=_name, help=DATA[_name])
 app.command(data_app)
 app.command("retroprop.cli.verify:verify", name="verify", group=_proof, help=PROOF["verify"])
+for _name in CALCULATE:
+    app.command(
+        f"retroprop.cli.{_name}:{_name}", name=_name, group=_calculate, help=CALCULATE[_name]
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

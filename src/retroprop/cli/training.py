@@ -153,9 +153,8 @@ def train(
     kind = choose_device(device).type
     with joined_ranks(kind) as ranks:
         _one_thread()
-        run = _Run(
-            chosen, settings, where, choose_device(device, local_rank=ranks.local_rank), ranks
-        )
+        on = choose_device(device, local_rank=ranks.local_rank)
+        run = _Run(chosen, settings, where, on, ranks, threads)
         try:
             run.work(fresh=fresh)
         except KeyboardInterrupt:

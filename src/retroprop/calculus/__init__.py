@@ -1,0 +1,1 @@
+"""What can be calculated without training: functions and derivatives, convolution arithmetic."""
