@@ -1,6 +1,10 @@
 """A trained model as an ONNX file: bytes in, probabilities out, checked against torch."""
 
+import copy
+import logging
+import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
@@ -21,9 +25,12 @@ class BytesToProbabilities(nn.Module):
     std: Tensor
 
     def __init__(self, model: nn.Module, normalization: Normalization) -> None:
-        """Take the parts."""
+        """Take a copy of the model, and the numbers of the normalization."""
         super().__init__()
-        self.model = model
+        self.model = copy.deepcopy(model)
+        for name, module in self.model.named_modules():
+            if isinstance(module, nn.AdaptiveMaxPool2d):
+                self.model.set_submodule(name, _BinnedMaxPool2d(module.output_size))
         self.register_buffer("mean", normalization.mean)
         self.register_buffer("std", normalization.std)
 
@@ -33,6 +40,24 @@ class BytesToProbabilities(nn.Module):
         """Probabilities of the classes."""
         planes = images.permute(0, 3, 1, 2).float()
         return self.model((planes - self.mean) / self.std).softmax(1)
+
+
+class _BinnedMaxPool2d(nn.Module):
+    """Adaptive max-pooling written out, for ONNX has none: the largest value of each bin.
+
+    Bin i of n covers the rows ⌊i H / n⌋ to ⌈(i + 1) H / n⌉ − 1, and the columns likewise.
+    """
+
+    def __init__(self, output_size: Any) -> None:
+        super().__init__()
+        self.rows, self.columns = output_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        for axis, bins in ((-2, self.rows), (-1, self.columns)):
+            size = x.shape[axis]
+            edges = [(i * size // bins, -(-(i + 1) * size // bins)) for i in range(bins)]
+            x = torch.stack([x.narrow(axis, a, b - a).amax(axis) for a, b in edges], axis)
+        return x
 
 
 def export_onnx(
@@ -62,18 +87,22 @@ def export_onnx(
     images = torch.randint(
         0, 256, (_CHECKED, *card.image_shape), generator=generator, dtype=torch.uint8
     )
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it looks for torchvision
     try:
-        torch.onnx.export(
-            whole,
-            (images[:2],),
-            str(path),
-            input_names=["images"],
-            output_names=["probabilities"],
-            dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the exporter's own deprecated calls
+            torch.onnx.export(
+                whole,
+                (images[:2],),
+                str(path),
+                input_names=["images"],
+                output_names=["probabilities"],
+                dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror or error}).") from error
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
