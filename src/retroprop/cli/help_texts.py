@@ -41,6 +41,19 @@ retroprop compare inf8225-logistic --by optimizer
 """,
 }
 
+MODELS = {
+    "summary": """Show a network layer by layer: shapes, parameters, multiply-adds and memory.
+
+Nothing is trained and no weights are made, so any size answers at once.
+
+```
+retroprop summary resnet18
+retroprop summary mlp-mixer --set patch_size=8 --set embed_dim=512 --depth 2
+retroprop summary cnn --input-shape 1,28,28 --set n_channels=16,32,45
+```
+""",
+}
+
 DATA = {
     "list": "List the data sets: shape, size, licence, and where each one is.",
     "fetch": """Have a data set ready in the cache; the only command that opens a connection.

@@ -3,8 +3,10 @@
     ηₜ = low (high / low)^(t / (steps − 1)),      t = 0 … steps − 1
 
 The loss stays where it is while the rate is too small, then falls, then grows without limit. The
-rate at which the smoothed loss falls fastest, per factor of the rate, is suggested. Nothing of the
-test remains: parameters, buffers, gradients, training mode and the generator are put back.
+rate at which the smoothed loss falls fastest, per factor of the rate, is suggested. The smoothing
+lags behind by some ten steps, so the suggestion is a little above the steepest place of the losses
+themselves. Nothing of the test remains: parameters, buffers, gradients, training mode and the
+generators are put back.
 
 Source: Smith, Cyclical learning rates for training neural networks (2017), section 3.3; the
 smoothing, the stopping rule and the steepest descent as Gugger, How do you find a good learning
@@ -62,9 +64,7 @@ class RangeTest:
                 "and nothing was changed in the model or its optimizer."
             )
         end = (
-            ""
-            if self.diverged_at is None
-            else f" The training diverges at {self.diverged_at:.2g}."
+            "" if self.diverged_at is None else f" The training diverges at {self.diverged_at:.2g}."
         )
         return (
             f"Over the learning rates {tried}, the loss falls fastest at {self.suggestion:.2g}."
@@ -214,8 +214,7 @@ class _Restored:
 
     def __enter__(self) -> None:
         self.tensors = {
-            id(t): t.detach().clone()
-            for t in (*self.model.parameters(), *self.model.buffers())
+            id(t): t.detach().clone() for t in (*self.model.parameters(), *self.model.buffers())
         }
         self.gradients = {
             id(p): None if p.grad is None else p.grad.clone() for p in self.model.parameters()
