@@ -54,8 +54,8 @@ def summary(
     from retroprop.models.summary import summarize
 
     info = find_model(model)
-    channels, height, width = shape = _shape(input_shape)
-    for name, value in (("--classes", classes), ("--batch-size", batch_size), ("--depth", depth)):
+    shape = _shape(input_shape)
+    for name, value in (("--batch-size", batch_size), ("--depth", depth)):
         if value is not None and not 1 <= value <= 10**9:
             raise UserError(f"{name} is a whole number from 1 on, and got {value}.")
     options: dict[str, Option] = dict(info.options)
@@ -69,12 +69,8 @@ def summary(
                 f"{example}={_written(info.options[example])}."
             )
         options[key] = read_option(info, key, value.strip())
-    try:
-        with torch.device("meta"):  # shapes without numbers: any size answers at once
-            network = build(model, (channels, height, width), classes, options)
-    except (RuntimeError, OverflowError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise UserError(f"such a network cannot be made: {reason}.") from error
+    with torch.device("meta"):  # shapes without numbers: any size answers at once
+        network = build(model, shape, classes, options)
     found = summarize(network, shape)
     console = Console(highlight=False, soft_wrap=True, width=_width())
     _print_layers(console, found, depth)

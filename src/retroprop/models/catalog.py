@@ -213,7 +213,7 @@ def _of_kind(key: str, value: object, default: Option) -> Any:
             raise UserError(f"{key} is at most {most:,}, and got {_written(value)}.")
     if len(numbers) > _LONGEST:
         raise UserError(f"{key} has at most {_LONGEST:,} values, and got {len(numbers):,}.")
-    if key == "drop_rate" and not numbers[0] < 1:
+    if key == "drop_rate" and isinstance(value, float) and value >= 1:
         raise UserError(f"drop_rate is a probability below 1, and got {value!r}.")
     return value
 

@@ -86,7 +86,7 @@ class ModelSummary:
         for layer in self.layers:
             parts = layer.name.split(".")
             name = ".".join(parts[:depth])
-            if rows and rows[-1].name == name and len(parts) > depth:
+            if rows and rows[-1].name == name:
                 before = rows.pop()
                 rows.append(
                     LayerSummary(
