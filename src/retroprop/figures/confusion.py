@@ -21,7 +21,7 @@ Translate = Callable[[str], str]
 SHADES = LinearSegmentedColormap.from_list(
     "white-blue", ("#f4f8fb", "#c3daea", "#7fb1d3", "#3b82b5", "#0a558c", "#06335a"), N=256
 )
-ON_LIGHT, ON_DARK = "#101010", "#ffffff"
+ON_LIGHT, ON_DARK = "#000000", "#ffffff"
 """Text on light and on dark cells; cells keep their colour on a dark page, so these do too."""
 
 HATCHES = ("", "///", "...", "xxx")
@@ -111,8 +111,8 @@ def _write_cell(
 ) -> None:
     percent = 100 * share
     text = f"{percent:.1f}" if percent < 99.95 else "100"
-    red, green, blue, _ = SHADES(share)
-    light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.55
+    linear = [channel**2.2 for channel in SHADES(share)[:3]]  # sRGB, nearly
+    light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.18
     for height, words, size in (
         (0.40, text.replace(".", ",") if decimal_comma else text, 8.5),
         (0.76, f"{count:,}".replace(",", "\u202f"), 7),
