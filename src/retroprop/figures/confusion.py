@@ -21,8 +21,11 @@ Translate = Callable[[str], str]
 SHADES = LinearSegmentedColormap.from_list(
     "white-blue", ("#f4f8fb", "#c3daea", "#7fb1d3", "#3b82b5", "#0a558c", "#06335a"), N=256
 )
-ON_LIGHT, ON_DARK = "#000000", "#ffffff"
-"""Text on light and on dark cells; cells keep their colour on a dark page, so these do too."""
+ON_LIGHT, ON_DARK = "#010101", "#ffffff"
+"""Text on light and on dark cells; cells keep their colour on a dark page, so these do too.
+
+Pure black would be left out of the SVG, and then take the page's colour.
+"""
 
 HATCHES = ("", "///", "...", "xxx")
 

@@ -32,6 +32,9 @@ SMOOTHING = 0.9
 BLOWN_UP = 4.0
 """The test ends when the smoothed loss is so many times its lowest value."""
 
+LEAST_FALL = 0.01
+"""A smoothed loss that falls by a smaller share does not fall: that may be chance or rounding."""
+
 FEWEST = 10
 """Steps below which a slope says nothing."""
 
@@ -44,7 +47,7 @@ class RangeTest:
         learning_rates: The rate of each step.
         losses: The loss of each step, before its update.
         smoothed: The running mean of the losses, corrected for its start.
-        suggestion: The rate where the smoothed loss falls fastest; None when it never falls.
+        suggestion: The rate where the smoothed loss falls fastest; None when it hardly falls.
         diverged_at: The rate at which the loss blew up; None when it stayed in bounds.
     """
 
@@ -60,7 +63,7 @@ class RangeTest:
         tried = f"{self.learning_rates[0]:.2g} to {self.learning_rates[-1]:.2g}"
         if self.suggestion is None:
             return (
-                f"The loss never falls between the learning rates {tried}: no rate is suggested, "
+                f"The loss hardly falls between the learning rates {tried}: no rate is suggested, "
                 "and nothing was changed in the model or its optimizer."
             )
         end = (
@@ -142,7 +145,7 @@ def smooth(losses: list[float]) -> list[float]:
 def steepest(rates: list[float], smoothed: list[float]) -> float | None:
     """The rate where the smoothed loss falls fastest per factor of the rate.
 
-    Only what comes before the lowest smoothed loss counts. None when the loss does not fall there.
+    Only what comes before the lowest smoothed loss counts. None when the loss hardly falls there.
     """
     finite = next((at for at, v in enumerate(smoothed) if not math.isfinite(v)), len(smoothed))
     if finite == 0:
@@ -152,10 +155,9 @@ def steepest(rates: list[float], smoothed: list[float]) -> float | None:
         at: (smoothed[at + 1] - smoothed[at - 1]) / math.log(rates[at + 1] / rates[at - 1])
         for at in range(1, lowest)
     }
-    if not slopes:
+    if not slopes or smoothed[lowest] > (1 - LEAST_FALL) * smoothed[0]:
         return None
-    best = min(slopes, key=slopes.__getitem__)
-    return rates[best] if slopes[best] < 0 else None
+    return rates[min(slopes, key=slopes.__getitem__)]
 
 
 def _sweep(
