@@ -138,7 +138,7 @@ def test_a_quadratic_diverges_where_theory_says():
         loss=lambda outputs, _: (curvature / 2 * outputs**2).mean(),
     )  # fmt: skip
     assert found.diverged_at is not None
-    assert found.diverged_at > 2 / curvature
+    assert 2 / curvature < found.diverged_at < 10 * 2 / curvature  # it stops when it blows up
     assert found.suggestion is not None
     assert 1e-4 < found.suggestion < 2 / curvature
 
