@@ -8,8 +8,8 @@ separable: with A_y (height, height) and A_x (width, width) holding one or two w
 A row of A_y x is a weighted sum of two rows of x, and is made as a bag of two rows of the whole set
 (`embedding_bag`): fetching the image and interpolating its height are one pass over memory. A_x is
 a batch of small matrix products. A mirrored image reads its columns from right to left: a flip
-costs nothing more. Measured on one core, 128 images of 3 × 32 × 32: 1.7 times as fast as
-`grid_sample`, and as two matrix products (benchmarks/augmentation.py).
+costs nothing more. Measured on one core with images of 3 × 32 × 32: 1.4 times as fast as
+`grid_sample`, and twice as fast as two matrix products (benchmarks/augmentation.py).
 
 Nothing here waits for the device, and all random numbers come from the generator that is passed.
 
@@ -167,29 +167,31 @@ def crop_and_mirror(
         out: Where the result goes, contiguous.
     """
     n, channels, height, width = images.shape
-    batch = len(indices)
+    batch, device = len(indices), images.device
+    # Where the sizes allow it, numbers of 32 bits: half the memory to read.
+    whole = torch.int32 if n * channels * height < 2**31 else torch.int64
     y = _positions(crops.corner[0], crops.size[0], height)  # (batch, height), in rows of the image
-    above = y.long()
-    below = (above + 1).clamp_max_(height - 1)
+    above = y.to(whole)
     share = y - above  # of the row below
-    rows = torch.stack((above, below), -1)  # (batch, height, 2)
-    plane = indices[:, None] * channels + torch.arange(channels, device=images.device)
-    rows = plane[:, :, None, None] * height + rows[:, None]  # (batch, channels, height, 2)
-    shares = torch.stack((1 - share, share), -1)[:, None].expand(rows.shape)
+    pairs = torch.stack((above, (above + 1).clamp_max_(height - 1)), -1)  # (batch, height, 2)
+    shares = torch.stack((1 - share, share), -1)
+    plane = (indices[:, None] * channels + torch.arange(channels, device=device)) * height
+    rows = plane.to(whole)[:, :, None, None] + pairs[:, None]  # (batch, channels, height, 2)
     stretched = F.embedding_bag(
         rows.view(-1, 2),
         images.view(n * channels * height, width),
-        per_sample_weights=shares.reshape(-1, 2).to(images.dtype),
+        per_sample_weights=shares[:, None].expand(rows.shape).reshape(-1, 2).to(images.dtype),
         mode="sum",
     )  # (batch · channels · height, width)
 
     x = _positions(crops.corner[1], crops.size[1], width)
     x = torch.where(crops.mirrored[:, None], x.flip(1), x)
-    columns = torch.arange(width, device=images.device)
-    A_x = (1 - (x[:, :, None] - columns).abs_()).clamp_min_(0).to(images.dtype)
+    columns = torch.arange(float(width), device=device)
+    # A_xᵀ (batch, width of the image, width of the result): 1 − |x − column|, where positive
+    weights = torch.relu_((x[:, None, :] - columns[:, None]).abs_().neg_().add_(1))
     torch.bmm(
         stretched.view(batch, channels * height, width),
-        A_x.mT,
+        weights.to(images.dtype),
         out=out.view(batch, channels * height, width),
     )
 
