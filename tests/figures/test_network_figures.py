@@ -85,10 +85,21 @@ def test_a_figure_speaks_french_with_decimal_commas(name):
     assert set(texts) - english, "nothing was translated"
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
 @pytest.mark.parametrize("name", FIGURES)
-def test_texts_do_not_cover_each_other(name):
-    figure = FIGURES[name]()
+def test_texts_do_not_cover_each_other_and_stay_inside(name, language):
+    figure = FIGURES[name](translate=translator(language))
     boxes = [(text.get_text(), text.get_window_extent()) for text in texts_of(figure)]
+    ticks = {  # those outside the limits are not drawn
+        label.get_text()
+        for axes in figure.axes
+        for label in (*axes.get_xticklabels(), *axes.get_yticklabels())
+    }
+    for text, box in boxes:
+        if text in ticks - set(CLASSES):
+            continue
+        assert figure.bbox.x0 - 1 <= box.x0 <= box.x1 <= figure.bbox.x1 + 1, text
+        assert figure.bbox.y0 - 1 <= box.y0 <= box.y1 <= figure.bbox.y1 + 1, text
     for (one, box), (other, other_box) in combinations(boxes, 2):
         width = min(box.x1, other_box.x1) - max(box.x0, other_box.x0)
         height = min(box.y1, other_box.y1) - max(box.y0, other_box.y0)

@@ -8,6 +8,7 @@ map from blue through grey to yellow.
 """
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,6 +38,10 @@ DOTS = 720
 
 A viewer may smooth an image when it enlarges it: with many dots only the edges are smoothed.
 """
+
+
+LETTERS_PER_IN = 14
+"""Of a label beside the scale."""
 
 
 def normalized(tiles: np.ndarray, *, each: bool = False) -> np.ndarray:
@@ -136,7 +141,8 @@ def scale_bar(
 ) -> None:
     """One colour bar for all panels, to their right."""
     bar = figure.colorbar(image, ax=list(panels), fraction=0.04, pad=0.03, aspect=28)
-    bar.set_label(label, fontsize=8.5, color=INK)
+    letters = int(LETTERS_PER_IN * 0.8 * figure.get_figheight())  # of the bar's length
+    bar.set_label(textwrap.fill(label, letters), fontsize=8.5, color=INK)
     bar.ax.tick_params(labelsize=8, colors=INK, length=2, width=0.6)
     bar.set_ticks([-1, -0.5, 0, 0.5, 1])
     bar.ax.yaxis.set_major_formatter(

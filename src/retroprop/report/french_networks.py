@@ -4,7 +4,7 @@ NETWORKS = {
     # kernels and filters
     "kernels, first input channel": "noyaux, premier canal d’entrée",
     "kernels, mean over the input channels": "noyaux, moyenne des canaux d’entrée",
-    "weight ÷ largest absolute weight": "poids ÷ plus grand poids en valeur absolue",
+    "weight ÷ largest absolute weight": "poids ÷ plus grand poids absolu",
     (
         "{n} kernels of {height} × {width} weights; averaged over the input channels, {one_sign} "
         "of them have almost only weights of one sign, the others compare neighbouring pixels."
@@ -16,9 +16,7 @@ NETWORKS = {
     "token-mixing filters, {height} × {width} patches": (
         "filtres de mélange de tokens, {height} × {width} patches"
     ),
-    "weight ÷ largest absolute weight of the filter": (
-        "poids ÷ plus grand poids du filtre en valeur absolue"
-    ),
+    "weight ÷ largest absolute weight of the filter": "poids ÷ plus grand poids absolu du filtre",
     (
         "{n} filters of {height} × {width} weights, in pairs of opposing phase: the median "
         "correlation of a pair is {correlation}."
@@ -30,7 +28,7 @@ NETWORKS = {
     "the filters": "les filtres",
     "the picture, filtered by each": "l’image filtrée par chacun",
     "answer ÷ largest absolute answer of the filter": (
-        "réponse ÷ plus grande réponse du filtre en valeur absolue"
+        "réponse ÷ plus grande réponse absolue du filtre"
     ),
     # confusion
     "predicted class": "classe prédite",
