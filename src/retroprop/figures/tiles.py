@@ -137,11 +137,21 @@ def scale_bar(
     panels: Sequence[Axes],
     *,
     label: str,
+    share: float = 1.0,
     decimal_comma: bool = False,
 ) -> None:
-    """One colour bar for all panels, to their right."""
+    """One colour bar for all panels, to their right.
+
+    Args:
+        figure: The figure of the panels.
+        image: What has the map and its limits.
+        panels: Whose bar it is.
+        label: What the numbers are.
+        share: The part of the figure's height that the panels take.
+        decimal_comma: Write 0,5 instead of 0.5.
+    """
     bar = figure.colorbar(image, ax=list(panels), fraction=0.04, pad=0.03, aspect=28)
-    letters = int(LETTERS_PER_IN * 0.8 * figure.get_figheight())  # of the bar's length
+    letters = int(LETTERS_PER_IN * 0.8 * share * figure.get_figheight())
     bar.set_label(textwrap.fill(label, letters), fontsize=8.5, color=INK)
     bar.ax.tick_params(labelsize=8, colors=INK, length=2, width=0.6)
     bar.set_ticks([-1, -0.5, 0, 0.5, 1])

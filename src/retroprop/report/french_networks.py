@@ -27,9 +27,7 @@ NETWORKS = {
     "the picture": "l’image",
     "the filters": "les filtres",
     "the picture, filtered by each": "l’image filtrée par chacun",
-    "answer ÷ largest absolute answer of the filter": (
-        "réponse ÷ plus grande réponse absolue du filtre"
-    ),
+    "answer ÷ largest absolute answer": "réponse ÷ plus grande réponse absolue",
     # confusion
     "predicted class": "classe prédite",
     "true class": "vraie classe",
