@@ -58,7 +58,8 @@ def test_a_box_is_enlarged_as_pillow_does():
         size=torch.tensor([[28.0], [30.0]]),
         mirrored=torch.tensor([False]),
     )
-    made = crop_and_mirror(image, torch.tensor([0]), crops)
+    made = torch.empty_like(image)
+    crop_and_mirror(image, torch.tensor([0]), crops, made)
     box = Image.fromarray(image[0, 0].numpy()).crop((1, 3, 31, 31))
     by_pillow = np.array(box.resize((32, 32), Image.Resampling.BILINEAR))
     np.testing.assert_allclose(made[0, 0].numpy(), by_pillow, atol=1e-5)
@@ -201,6 +202,12 @@ def test_normalize_refuses_what_does_not_match_the_channels(mean, std):
 def test_a_range_that_no_box_can_have_is_refused(ranges):
     with pytest.raises(UserError, match="lowest and the highest"):
         Augmentation(**ranges)
+
+
+def test_no_images_give_no_images():
+    images = images_of(4, 3, 8, 8)
+    none = torch.zeros(0, dtype=torch.long)
+    assert Augmentation()(images, generator("crops"), indices=none).shape == (0, 3, 8, 8)
 
 
 @pytest.mark.gpu

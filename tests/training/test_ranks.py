@@ -30,7 +30,7 @@ def test_the_shares_of_all_ranks_are_the_whole_minibatch():
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-@pytest.mark.parametrize("kind", ["mlp-mixer", "resnet18"])
+@pytest.mark.parametrize("kind", ["mlp-mixer", "batch-norm"])
 def test_two_processes_train_like_one(tmp_path, kind):
     results = []
     for name, command in {"one": (sys.executable,), "two": (*TORCHRUN, "--standalone")}.items():
@@ -57,7 +57,7 @@ def test_two_processes_train_like_one(tmp_path, kind):
 def train_command(folder, epochs):
     return [
         *TORCHRUN, "--standalone", "-m", "retroprop", "train", "mlp",
-        "--dataset", "cifar10-sample", "--set", "hidden=64", "--epochs", str(epochs),
+        "--dataset", "cifar10-sample", "--set", "hidden_sizes=64", "--epochs", str(epochs),
         "--device", "cpu", "--folder", str(folder),
     ]  # fmt: skip
 
@@ -89,12 +89,3 @@ def test_a_killed_rank_ends_the_job_and_the_next_job_continues(tmp_path):
         job.kill()
     assert job.returncode != 0
     assert "lost another process of the job; what is saved is kept" in output, output[-2000:]
-    again = subprocess.run(
-        train_command(folder, 10_000),
-        env={**environment(), "RETROPROP_TEST_EPOCHS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=5,
-    ) if False else None
-    assert again is None

@@ -1,6 +1,6 @@
 """Trains a small network and prints its parameters as JSON; alone, or as one of torchrun's ranks.
 
-    torchrun --nproc-per-node 2 two_ranks.py KIND FILE
+torchrun --nproc-per-node 2 two_ranks.py KIND FILE
 """
 
 import json
@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from retroprop.models.build import build_model
-from retroprop.models.resnet18 import ResNet18
+from retroprop.models.catalog import build
 from retroprop.training.augmentation import Augmentation
 from retroprop.training.deep import DeepSettings, DeepTrainer
 from retroprop.training.image_sets import ImageSet
@@ -27,11 +27,12 @@ def main(kind: str, file: Path) -> None:
         n_classes=4,
     )
     torch.manual_seed(1)
-    if kind == "resnet18":
-        model = ResNet18(4, widths=(4, 4, 6, 6))
+    if kind == "batch-norm":
+        model = nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 4)
+        )
     else:
-        options = {"patch_size": 4, "embedding": 8, "blocks": 1} if kind == "mlp-mixer" else {}
-        model = build_model(kind, (8, 8, 3), 4, options)
+        model = build(kind, (3, 8, 8), 4, {"patch_size": 4, "embed_dim": 8, "num_blocks": 1})
     settings = DeepSettings(
         epochs=2,
         batch_size=15,

@@ -58,6 +58,7 @@ for _name, _function in {
     app.command(
         f"retroprop.cli.training:{_function}", name=_name, group=_models, help=MODELS[_name]
     )
+app.command("retroprop.cli.summary:summary", name="summary", group=_models, help=MODELS["summary"])
 
 data_app = cyclopts.App(
     name="data", help="List, fetch, verify and look at the data sets.", group=_data

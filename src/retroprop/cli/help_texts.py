@@ -49,7 +49,7 @@ record.json and figures. The same command continues a training that was stopped.
 touched once, at the end.
 
 ```
-retroprop train mlp --dataset fashion-mnist --set hidden=256-256 --epochs 10
+retroprop train mlp --dataset fashion-mnist --set hidden_sizes=256,256 --epochs 10
 retroprop train resnet18 --dataset cifar10 --augment --optimizer nesterov --lr 0.1 \\
     --weight-decay 0.0005 --schedule warmup-cosine --precision bfloat16 --channels-last
 torchrun --nproc-per-node 2 -m retroprop train cnn --dataset fashion-mnist --device cpu
@@ -83,6 +83,16 @@ it. It needs `pip install 'retroprop[onnx]'`.
 
 ```
 retroprop export runs/mlp-fashion-mnist
+```
+""",
+    "summary": """Show a network layer by layer: shapes, parameters, multiply-adds and memory.
+
+Nothing is trained and no weights are made, so any size answers at once.
+
+```
+retroprop summary resnet18
+retroprop summary mlp-mixer --set patch_size=8 --set embed_dim=512 --depth 2
+retroprop summary cnn --input-shape 1,28,28 --set n_channels=16,32,45
 ```
 """,
 }

@@ -70,7 +70,7 @@ def train(
     dataset
         A data set that `retroprop data list` names.
     options
-        An option of the model as key=value, such as hidden=256-256 or patch_size=4; may be given
+        An option of the model as key=value, such as hidden_sizes=256,256; may be given
         several times. `retroprop summary MODEL` shows what comes out.
     epochs
         Passes over the training images.
@@ -301,7 +301,6 @@ def lr_find(
     figure
         Draw the losses into this file (.svg, .png or .pdf).
     """
-    from retroprop.models.build import build_model
     from retroprop.training.deep import OPTIMIZERS, DeepTrainer
     from retroprop.training.devices import choose_device
     from retroprop.training.lr_finder import find_learning_rate
@@ -324,7 +323,7 @@ def lr_find(
     on = choose_device(device)
     _one_thread()
     train, validation, _, _ = chosen.sets()
-    built = build_model(model, train.image_shape, train.n_classes, chosen.options, seed=seed)
+    built = chosen.untrained(train)
     trainer = DeepTrainer(built, train, validation, settings, device=on)
     result = find_learning_rate(
         trainer.model,
@@ -392,6 +391,14 @@ class _Chosen:
     images: int | None = None
     seed: int = 0
 
+    def untrained(self, images: "ImageSet") -> Any:
+        """The network with the initial weights of its seed, for images of this shape."""
+        from retroprop.models.catalog import build
+
+        height, width, channels = images.image_shape
+        shape = (channels, height, width)
+        return build(self.model, shape, images.n_classes, self.options, seed=self.seed)
+
     def sets(self) -> "tuple[ImageSet, ImageSet, Parts, Normalization]":
         """Training and validation images as the network reads them, all parts, and how."""
         from retroprop.data import find, load
@@ -443,17 +450,10 @@ class _Run:
 
     def work(self, *, fresh: bool) -> None:
         """Train, keep the best parameters, and evaluate them once on the test set."""
-        from retroprop.models.build import build_model
         from retroprop.training.deep import DeepTrainer
 
         train, validation, parts, self.normalization = self.chosen.sets()
-        model = build_model(
-            self.chosen.model,
-            train.image_shape,
-            train.n_classes,
-            self.chosen.options,
-            seed=self.chosen.seed,
-        )
+        model = self.chosen.untrained(train)
         self.trainer = DeepTrainer(
             model, train, validation, self.settings, device=self.device, ranks=self.ranks
         )
@@ -617,30 +617,15 @@ def _settings(*, augment: bool, **values: Any) -> "DeepSettings":
 
 def _model_options(model: str, given: Sequence[str] | None) -> dict[str, Any]:
     """key=value pairs with the types that the model's own defaults have."""
-    from inspect import signature
+    from retroprop.models.catalog import find_model, read_option
 
-    from retroprop.models.architectures import parse_layers
-    from retroprop.models.build import MODELS
-
-    if model not in MODELS:
-        raise UserError(f"there is no model {model!r}. {did_you_mean(model, MODELS)}")
-    known = dict(list(signature(MODELS[model]).parameters.items())[2:])
+    info = find_model(model)
     options: dict[str, Any] = {}
     for text in given or ():
         key, equals, value = (part.strip() for part in text.partition("="))
         if not (key and equals and value):
-            raise UserError(f"--set {text!r} is not key=value; write for example hidden=256-256.")
-        if key not in known:
-            hint = did_you_mean(key, known) if known else "It has no option."
-            raise UserError(f"a {model} has no option {key!r}. {hint}")
-        default = known[key].default
-        try:
-            options[key] = (
-                parse_layers(value) if isinstance(default, tuple) else type(default)(value)
-            )
-        except ValueError as error:
-            example = "256-256" if isinstance(default, tuple) else default
-            raise UserError(f"--set {key} must be like {example}, and got {value!r}.") from error
+            raise UserError(f"--set {text!r} is not key=value; write for example patch_size=4.")
+        options[key] = read_option(info, key, value)
     return options
 
 

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from retroprop.errors import UserError
 from retroprop.figures.curves import PARTS, Curve, Part
 from retroprop.figures.style import (
+    INK,
     PAPER_WIDTH_IN,
     EndLabel,
     SeriesStyle,
@@ -47,6 +48,8 @@ def accuracy_curves(
 ) -> Figure:
     """Draw train (dashed) and validation accuracy (solid) of two or three architectures.
 
+    A name stands at its validation line.
+
     Args:
         models: For each architecture's name its curves, as fractions.
         translate: Turns the English words of the figure into the reader's language.
@@ -65,8 +68,13 @@ def accuracy_curves(
         style = series_style(index)
         for part, line in parts.items():
             _line(axes, line, style, scale=100, part=part)
-            ends.append(_end(f"{name}, {translate(part)}", line, style, scale=100))
+        if parts:
+            named = parts.get("validation", next(iter(parts.values())))
+            ends.append(_end(name, named, style, scale=100))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.set_title(
+        translate("solid: validation; dashed: train"), fontsize=8.5, color=INK, loc="right", pad=10
+    )
     label_ends(axes, ends)
     return figure
 

@@ -21,8 +21,11 @@ Translate = Callable[[str], str]
 SHADES = LinearSegmentedColormap.from_list(
     "white-blue", ("#f4f8fb", "#c3daea", "#7fb1d3", "#3b82b5", "#0a558c", "#06335a"), N=256
 )
-ON_LIGHT, ON_DARK = "#101010", "#ffffff"
-"""Text on light and on dark cells; cells keep their colour on a dark page, so these do too."""
+ON_LIGHT, ON_DARK = "#010101", "#ffffff"
+"""Text on light and on dark cells; cells keep their colour on a dark page, so these do too.
+
+Pure black would be left out of the SVG, and then take the page's colour.
+"""
 
 HATCHES = ("", "///", "...", "xxx")
 
@@ -31,7 +34,7 @@ def row_shares(counts: np.ndarray) -> np.ndarray:
     """Each row divided by its sum; a class without examples has a row of zeros.
 
     Args:
-        counts: (classes, classes): row i, column j has the examples of class i called j.
+        counts: (classes, classes), the true class in rows.
 
     Raises:
         UserError: If it is no square matrix of counts.
@@ -111,8 +114,8 @@ def _write_cell(
 ) -> None:
     percent = 100 * share
     text = f"{percent:.1f}" if percent < 99.95 else "100"
-    red, green, blue, _ = SHADES(share)
-    light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.55
+    linear = [channel**2.2 for channel in SHADES(share)[:3]]  # sRGB, nearly
+    light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.18
     for height, words, size in (
         (0.40, text.replace(".", ",") if decimal_comma else text, 8.5),
         (0.76, f"{count:,}".replace(",", "\u202f"), 7),

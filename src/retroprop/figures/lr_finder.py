@@ -48,7 +48,7 @@ def range_test_curve(
     axes.plot(learning_rates, smoothed, color=line.light, linewidth=1.8)
     axes.set_xscale("log")
     logarithmic(axes.xaxis, min(learning_rates), max(learning_rates), decimal_comma=decimal_comma)
-    axes.set_ylim(*_limits(smoothed))
+    axes.set_ylim(*_limits(losses, smoothed))
     if suggestion is not None:
         mark = series_style(1)
         height = float(np.interp(np.log(suggestion), np.log(learning_rates), smoothed))
@@ -77,12 +77,12 @@ def range_test_curve(
     return figure
 
 
-def _limits(smoothed: Sequence[float]) -> tuple[float, float]:
+def _limits(losses: Sequence[float], smoothed: Sequence[float]) -> tuple[float, float]:
     """The height in which the fall is seen; the blow-up at the end leaves the panel."""
-    finite = [value for value in smoothed if np.isfinite(value)] or [0.0, 1.0]
-    low, start = min(finite), finite[0]
+    low = min((value for value in losses if np.isfinite(value)), default=0.0)
+    start = smoothed[0]
     height = max(start - low, 0.05 * abs(start), 1e-6)
-    return low - 0.15 * height, max(start, low) + 0.5 * height
+    return low - 0.08 * height, start + 0.4 * height
 
 
 def describe_range_test(

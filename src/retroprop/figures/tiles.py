@@ -8,6 +8,7 @@ map from blue through grey to yellow.
 """
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,6 +38,10 @@ DOTS = 720
 
 A viewer may smooth an image when it enlarges it: with many dots only the edges are smoothed.
 """
+
+
+LETTERS_PER_IN = 14
+"""Of a label beside the scale."""
 
 
 def normalized(tiles: np.ndarray, *, each: bool = False) -> np.ndarray:
@@ -132,11 +137,22 @@ def scale_bar(
     panels: Sequence[Axes],
     *,
     label: str,
+    share: float = 1.0,
     decimal_comma: bool = False,
 ) -> None:
-    """One colour bar for all panels, to their right."""
+    """One colour bar for all panels, to their right.
+
+    Args:
+        figure: The figure of the panels.
+        image: What has the map and its limits.
+        panels: Whose bar it is.
+        label: What the numbers are.
+        share: The part of the figure's height that the panels take.
+        decimal_comma: Write 0,5 instead of 0.5.
+    """
     bar = figure.colorbar(image, ax=list(panels), fraction=0.04, pad=0.03, aspect=28)
-    bar.set_label(label, fontsize=8.5, color=INK)
+    letters = int(LETTERS_PER_IN * 0.8 * share * figure.get_figheight())
+    bar.set_label(textwrap.fill(label, letters), fontsize=8.5, color=INK)
     bar.ax.tick_params(labelsize=8, colors=INK, length=2, width=0.6)
     bar.set_ticks([-1, -0.5, 0, 0.5, 1])
     bar.ax.yaxis.set_major_formatter(

@@ -4,6 +4,7 @@ Two panels above each other, both logarithmic, over the patch size in doublings:
 means more patches, so more work for each layer, while only the token-mixing layers grow.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -109,7 +110,8 @@ def _points(
         markersize=5,
     )
     axes.set_xlim(min(sizes) / 1.3, max(sizes) * 1.3)
-    low, high = limits[0] / 1.5, limits[1] * 2
+    decades = math.log10(limits[1] / limits[0])
+    low, high = limits[0] / 1.5, limits[1] * 10 ** (0.2 + 0.18 * decades)  # room for the numbers
     axes.set_ylim(low, high)
     logarithmic(axes.yaxis, low, high, decimal_comma=decimal_comma)
     if series:

@@ -211,7 +211,8 @@ def filtered_pictures(
         figure,
         image,
         [panel],
-        label=translate("answer ÷ largest absolute answer of the filter"),
+        label=translate("answer ÷ largest absolute answer"),
+        share=heights[1] / sum(heights),
         decimal_comma=decimal_comma,
     )
     return figure

@@ -29,14 +29,14 @@ class Architecture:
     kernel_size: int = 0
 
     @property
-    def options(self) -> dict[str, object]:
-        """What `build_model` wants beside the kind."""
+    def options(self) -> dict[str, tuple[int, ...]]:
+        """What `catalog.build` wants beside the kind."""
         if self.kind == "mlp":
-            return {"hidden": self.dense}
+            return {"hidden_sizes": self.dense}
         return {
-            "channels": self.channels,
-            "kernel_size": self.kernel_size,
-            "dense": self.dense,
+            "n_channels": self.channels,
+            "kernel_sizes": (self.kernel_size,),
+            "dense_hiddens": self.dense,
         }
 
 
@@ -49,7 +49,7 @@ def parse_architecture(text: str) -> Architecture:
     >>> parse_architecture("mlp 1024-512-64x2")
     Architecture(kind='mlp', dense=(1024, 512, 64, 64), channels=(), kernel_size=0)
     >>> parse_architecture("cnn 16-32-45 k3").options
-    {'channels': (16, 32, 45), 'kernel_size': 3, 'dense': (256, 256)}
+    {'n_channels': (16, 32, 45), 'kernel_sizes': (3,), 'dense_hiddens': (256, 256)}
     """
     match text.split():
         case ["mlp", sizes] if _SIZES.fullmatch(sizes):
@@ -69,20 +69,6 @@ def parse_architecture(text: str) -> Architecture:
         f"architecture {text!r} is not understood; write for example 'mlp 256-256', 'mlp 64x53' "
         "or 'cnn 16-32-45 k3 dense 256-256'."
     )
-
-
-def parse_layers(text: str) -> tuple[int, ...]:
-    """Read the sizes of layers alone.
-
-    Raises:
-        UserError: If they are not written like 256-64x2.
-
-    >>> parse_layers("256-64x2")
-    (256, 64, 64)
-    """
-    if not _SIZES.fullmatch(text):
-        raise UserError(f"layers are written like 256-64x2, and got {text!r}.")
-    return _layers(text, text)
 
 
 def _layers(text: str, whole: str) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from retroprop.errors import UserError, did_you_mean
 from retroprop.report.french_answers import ANSWERS
 from retroprop.report.french_figures import FIGURES
 from retroprop.report.french_models import MODELS
+from retroprop.report.french_networks import NETWORKS
 from retroprop.report.french_settings import SETTINGS
 
 Say = Callable[[str], str]
@@ -394,4 +395,4 @@ _COMMON = {
     "diverged at epoch {n}": "a divergé à l’époque {n}",
 }
 
-FRENCH = _COMMON | SETTINGS | MODELS | ANSWERS | FIGURES
+FRENCH = _COMMON | SETTINGS | MODELS | ANSWERS | FIGURES | NETWORKS

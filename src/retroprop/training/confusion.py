@@ -7,14 +7,14 @@ are added up; nothing waits for the device until somebody reads them.
 from collections.abc import Iterable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 from retroprop.errors import UserError
 
 
 def count_pairs(
-    labels: Int[Tensor, "batch"], predicted: Int[Tensor, "batch"], classes: int
+    labels: Integer[Tensor, "batch"], predicted: Integer[Tensor, "batch"], classes: int
 ) -> Int[Tensor, "classes classes"]:
     """The confusion matrix of one minibatch, int64, on the device of the labels.
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from retroprop.models.architectures import parse_architecture
-from retroprop.models.build import build_model
+from retroprop.models.catalog import build
 from retroprop.training.augmentation import Augmentation
 from retroprop.training.checkpoints import save_tensors
 from retroprop.training.deep import DeepEpoch, DeepSettings, DeepTrainer, Scores, load_weights
@@ -138,7 +138,9 @@ def model_of(
     settings: Mapping[str, Any], image_shape: tuple[int, int, int], n_classes: int, *, seed: int
 ) -> nn.Module:
     """The untrained network that the settings of a run describe."""
-    kind, options = settings["kind"], {}
+    height, width, channels = image_shape
+    kind: str = settings["kind"]
+    options: dict[str, Any] = {}
     if kind == "network":
         architecture = parse_architecture(settings["architecture"])
         kind = architecture.kind
@@ -146,9 +148,9 @@ def model_of(
         if kind == "mlp":
             options["initialization"] = settings["initialization"]
     elif kind == "mlp-mixer":
-        names = ("patch_size", "embedding", "blocks", "drop_rate", "activation")
-        options = {name: settings[name] for name in names}
-    return build_model(kind, image_shape, n_classes, options, seed=seed)
+        options = {name: settings[name] for name in ("patch_size", "drop_rate", "activation")}
+        options |= {"embed_dim": settings["embedding"], "num_blocks": settings["blocks"]}
+    return build(kind, (channels, height, width), n_classes, options, seed=seed)
 
 
 def deep_settings(settings: Mapping[str, Any], *, seed: int, epochs: int) -> DeepSettings:

@@ -3,8 +3,10 @@
     ηₜ = low (high / low)^(t / (steps − 1)),      t = 0 … steps − 1
 
 The loss stays where it is while the rate is too small, then falls, then grows without limit. The
-rate at which the smoothed loss falls fastest, per factor of the rate, is suggested. Nothing of the
-test remains: parameters, buffers, gradients, training mode and the generator are put back.
+rate at which the smoothed loss falls fastest, per factor of the rate, is suggested. The smoothing
+lags behind by some ten steps, so the suggestion is a little above the steepest place of the losses
+themselves. Nothing of the test remains: parameters, buffers, gradients, training mode and the
+generators are put back.
 
 Source: Smith, Cyclical learning rates for training neural networks (2017), section 3.3; the
 smoothing, the stopping rule and the steepest descent as Gugger, How do you find a good learning
@@ -30,6 +32,9 @@ SMOOTHING = 0.9
 BLOWN_UP = 4.0
 """The test ends when the smoothed loss is so many times its lowest value."""
 
+LEAST_FALL = 0.01
+"""A smoothed loss that falls by a smaller share does not fall: that may be chance or rounding."""
+
 FEWEST = 10
 """Steps below which a slope says nothing."""
 
@@ -42,7 +47,7 @@ class RangeTest:
         learning_rates: The rate of each step.
         losses: The loss of each step, before its update.
         smoothed: The running mean of the losses, corrected for its start.
-        suggestion: The rate where the smoothed loss falls fastest; None when it never falls.
+        suggestion: The rate where the smoothed loss falls fastest; None when it hardly falls.
         diverged_at: The rate at which the loss blew up; None when it stayed in bounds.
     """
 
@@ -58,7 +63,7 @@ class RangeTest:
         tried = f"{self.learning_rates[0]:.2g} to {self.learning_rates[-1]:.2g}"
         if self.suggestion is None:
             return (
-                f"The loss never falls between the learning rates {tried}: no rate is suggested, "
+                f"The loss hardly falls between the learning rates {tried}: no rate is suggested, "
                 "and nothing was changed in the model or its optimizer."
             )
         end = (
@@ -140,7 +145,7 @@ def smooth(losses: list[float]) -> list[float]:
 def steepest(rates: list[float], smoothed: list[float]) -> float | None:
     """The rate where the smoothed loss falls fastest per factor of the rate.
 
-    Only what comes before the lowest smoothed loss counts. None when the loss does not fall there.
+    Only what comes before the lowest smoothed loss counts. None when the loss hardly falls there.
     """
     finite = next((at for at, v in enumerate(smoothed) if not math.isfinite(v)), len(smoothed))
     if finite == 0:
@@ -150,10 +155,9 @@ def steepest(rates: list[float], smoothed: list[float]) -> float | None:
         at: (smoothed[at + 1] - smoothed[at - 1]) / math.log(rates[at + 1] / rates[at - 1])
         for at in range(1, lowest)
     }
-    if not slopes:
+    if not slopes or smoothed[lowest] > (1 - LEAST_FALL) * smoothed[0]:
         return None
-    best = min(slopes, key=slopes.__getitem__)
-    return rates[best] if slopes[best] < 0 else None
+    return rates[min(slopes, key=slopes.__getitem__)]
 
 
 def _sweep(

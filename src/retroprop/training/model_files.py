@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from retroprop.errors import UserError
-from retroprop.models.build import MODELS, build_model
+from retroprop.models.catalog import MODELS, build
 from retroprop.training.checkpoints import read_tensors, save_tensors
 from retroprop.training.deep import load_weights
 from retroprop.training.image_sets import Normalization
@@ -33,7 +33,7 @@ class ModelCard:
 
     Attributes:
         kind: A name of `MODELS`.
-        options: The model's options, as `build_model` takes them.
+        options: The model's options, as `catalog.build` takes them.
         image_shape: (height, width, channels).
         classes: The names of the classes, in the order of the outputs.
         dataset: A name of the catalog of data.
@@ -75,10 +75,12 @@ def load_model(path: Path) -> tuple[nn.Module, ModelCard, Normalization]:
         for name, tensor in tensors.items()
         if name.startswith("weight.")
     }
+    height, width, channels = card.image_shape
+    described = (card.kind, (channels, height, width), len(card.classes), card.options)
     with torch.device("meta"):  # shapes alone: nothing is allocated before they are compared
-        sketch = build_model(card.kind, card.image_shape, len(card.classes), card.options)
+        sketch = build(*described)
     _check_shapes(path, sketch, weights)
-    model = build_model(card.kind, card.image_shape, len(card.classes), card.options, seed=0)
+    model = build(*described, seed=0)
     load_weights(model, weights, path)
     return model.eval(), card, Normalization(mean=mean, std=std)
 

@@ -1,0 +1,147 @@
+"""`retroprop summary`: what a network is made of, and what it costs."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from retroprop.cli.parameters import WholeNumber
+from retroprop.errors import UserError
+
+if TYPE_CHECKING:
+    from retroprop.models.catalog import Option
+    from retroprop.models.summary import ModelSummary
+
+LARGEST_SIDE = 4096
+"""Channels, or pixels along one side, of an input that somebody may ask about."""
+
+
+def summary(
+    model: str,
+    /,
+    *,
+    input_shape: Annotated[str, Parameter(negative=())] = "3,32,32",
+    classes: WholeNumber = 10,
+    batch_size: WholeNumber = 128,
+    depth: Annotated[WholeNumber | None, Parameter(negative=())] = None,
+    changes: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
+) -> None:
+    """Show a network layer by layer: shapes, parameters, multiply-adds and memory.
+
+    Parameters
+    ----------
+    model
+        mlp, cnn, resnet18 or mlp-mixer.
+    input_shape
+        Channels, height and width of an image, with commas.
+    classes
+        How many classes the network tells apart.
+    batch_size
+        Images per step, for the estimate of the memory that training takes.
+    depth
+        Add up layers whose names begin with so many equal parts: 1 shows each stage as one row.
+    changes
+        An option of the network, as key=value; may be given several times. Below the table stand
+        all of them.
+    """
+    import torch
+
+    from retroprop.models.catalog import build, find_model, read_option
+    from retroprop.models.summary import summarize
+
+    info = find_model(model)
+    shape = _shape(input_shape)
+    for name, value in (("--batch-size", batch_size), ("--depth", depth)):
+        if value is not None and not 1 <= value <= 10**9:
+            raise UserError(f"{name} is a whole number from 1 on, and got {value}.")
+    options: dict[str, Option] = dict(info.options)
+    for change in changes or ():
+        key, equals, value = change.partition("=")
+        key = key.strip()
+        if not (key and equals and value.strip()):
+            example = next(iter(info.options))
+            raise UserError(
+                f"--set {change!r} is not key=value; write for example --set "
+                f"{example}={_written(info.options[example])}."
+            )
+        options[key] = read_option(info, key, value.strip())
+    with torch.device("meta"):  # shapes without numbers: any size answers at once
+        network = build(model, shape, classes, options)
+    found = summarize(network, shape)
+    console = Console(highlight=False, soft_wrap=True, width=_width())
+    _print_layers(console, found, depth)
+    _print_totals(console, found, batch_size)
+    written = "; ".join(f"{key}={_written(value)}" for key, value in options.items())
+    console.print(f"{'Options:':<18}{written}", markup=False)
+
+
+def _print_layers(console: Console, found: "ModelSummary", depth: int | None) -> None:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("layer", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    for name in ("output", "parameters", "multiply-adds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_row("input", "", _shape_text(found.input_shape), "", "", style="dim")
+    for layer in found.layers if depth is None else found.grouped(depth):
+        table.add_row(
+            Text(layer.name),
+            layer.kind,
+            _shape_text(layer.output_shape),
+            f"{layer.parameters:,}" if layer.parameters else "–",
+            f"{layer.multiply_adds:,}" if layer.multiply_adds else "–",
+        )
+    console.print(table)
+
+
+def _print_totals(console: Console, found: "ModelSummary", batch_size: int) -> None:
+    training = _memory(found.training_bytes(batch_size))
+    lines = (
+        ("Parameters:", f"{found.parameters:,}"),
+        ("Multiply-adds:", f"{found.multiply_adds:,} for one example"),
+        ("Weights file:", f"{_memory(found.model_bytes)} in float32"),
+        ("Training memory:", f"about {training} with Adam, {batch_size:,} images per step"),
+    )
+    console.print()
+    for name, value in lines:
+        console.print(f"{name:<18}{value}")
+
+
+def _shape(text: str) -> tuple[int, int, int]:
+    """Channels, height and width."""
+    try:
+        sizes = [int(part) for part in text.replace("x", ",").replace("×", ",").split(",")]
+    except ValueError:
+        sizes = []
+    if len(sizes) != 3 or not all(1 <= size <= LARGEST_SIDE for size in sizes):
+        raise UserError(
+            f"--input-shape is CHANNELS,HEIGHT,WIDTH, such as 3,32,32 with sizes from 1 to "
+            f"{LARGEST_SIDE:,}, and got {text!r}."
+        )
+    channels, height, width = sizes
+    return channels, height, width
+
+
+def _shape_text(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))
+
+
+def _memory(n_bytes: int) -> str:
+    """Bytes for people: 45 MB, 1.2 GB."""
+    unit, name = next(
+        ((size, name) for size, name in ((1e9, "GB"), (1e6, "MB")) if n_bytes >= size), (1e3, "kB")
+    )
+    amount = n_bytes / unit
+    return f"{amount:,.0f} {name}" if amount >= 100 else f"{amount:.3g} {name}"
+
+
+def _written(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _width() -> int | None:
+    """The terminal's; a pipe gets whole rows."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
