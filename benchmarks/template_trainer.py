@@ -97,7 +97,9 @@ def pair(trainer: Trainer, n_train: int) -> tuple[Trainer, StraightforwardTraine
     ours.optimizer = torch.optim.Adam(ours.network.parameters(), lr=trainer.lr)
     ours.train_logs = {name: [] for name in trainer.train_logs}
     ours.train = (trainer.train[0][:n_train], trainer.train[1][:n_train])
-    layers = nn.Sequential(*copy.deepcopy(trainer.network))  # torch's own Sequential
+    network = copy.deepcopy(trainer.network)
+    assert isinstance(network, nn.Sequential)
+    layers = nn.Sequential(*network)  # torch's own, without our way of pooling
     theirs = StraightforwardTrainer(layers, ours.train, ours.valid, ours.lr, ours.batch_size)
     return ours, theirs
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _aten = torch.ops.aten
+_CACHED = 2**18  # values that change layout together: a megabyte stays in the cache
 
 
 def max_pool2d(images: Tensor, size: int = 2) -> Tensor:
@@ -69,7 +70,7 @@ class PooledSequential(nn.Sequential):
             layer = layers[at]
             following = layers[at + 1] if at + 1 < len(layers) else None
             if _is_plain(layer, nn.ReLU) and _pools(following, input) == nn.MaxPool2d:
-                input = F.relu(_pool(following, input))
+                input = F.relu_(_pool(following, input))
                 at += 2
             elif _pools(layer, input):
                 input = _pool(layer, input)
@@ -80,7 +81,7 @@ class PooledSequential(nn.Sequential):
         return input
 
 
-def _pools(layer: nn.Module | None, images: Tensor) -> type[nn.Module] | None:
+def _pools(layer: Any, images: Tensor) -> type[nn.Module] | None:
     """Which pooling a layer is, when the short way gives the same; None when torch must do it."""
     if images.ndim != 4 or images.device.type != "cpu" or not images.is_contiguous():
         return None
@@ -99,7 +100,7 @@ def _pools(layer: nn.Module | None, images: Tensor) -> type[nn.Module] | None:
     return nn.MaxPool2d if simple and min(images.shape[2:]) >= layer.kernel_size else None
 
 
-def _is_plain(layer: nn.Module | None, kind: type[nn.Module]) -> bool:
+def _is_plain(layer: Any, kind: type[nn.Module]) -> bool:
     """Whether a layer is exactly of this class, and nobody listens to its calls."""
     if type(layer) is not kind:
         return False
@@ -112,19 +113,29 @@ def _is_plain(layer: nn.Module | None, kind: type[nn.Module]) -> bool:
 
 
 def _pool(layer: Any, images: Tensor) -> Tensor:
-    if isinstance(layer, nn.AdaptiveMaxPool2d):
-        return adaptive_max_pool2d(images, layer.output_size)
-    return max_pool2d(images, layer.kernel_size)
+    """What `_pools` said can be done."""
+    kind = type(layer)
+    if kind is nn.MaxPool2d:
+        return max_pool2d(images, layer.kernel_size)
+    return adaptive_max_pool2d(images, layer.output_size)
 
 
 class _MaxPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, size: int) -> Tensor:
-        last = images.contiguous(memory_format=torch.channels_last)
-        pooled, places = _aten.max_pool2d_with_indices(last, [size, size], [size, size])
+        channels, height, width = images.shape[1:]
+        pooled = images.new_empty(len(images), channels, height // size, width // size)
+        places = torch.empty_like(pooled, dtype=torch.int64)
+        some = max(1, _CACHED // (channels * height * width))
+        parts = zip(images.split(some), pooled.split(some), places.split(some), strict=True)
+        for part, its_maxima, its_places in parts:
+            last = part.contiguous(memory_format=torch.channels_last)
+            maxima, where = _aten.max_pool2d_with_indices(last, [size, size], [size, size])
+            its_maxima.copy_(maxima)
+            its_places.copy_(where)
         ctx.size = [size, size]
-        ctx.save_for_backward(images, places.contiguous())
-        return pooled.contiguous()
+        ctx.save_for_backward(images, places)
+        return pooled
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:

@@ -2,8 +2,8 @@
 
     f(x) = ReLU(conv(ReLU(conv(x))))          one kernel of 3 × 3, no padding
 
-f is equivariant to g when f(g(x)) = g(f(x)). It is to shifts, but for what enters at the borders. It
-is not to rotations, unless its kernel looks the same when it is turned.
+f is equivariant to g when f(g(x)) = g(f(x)). It is to shifts, but for what enters at the borders.
+It is not to rotations, unless its kernel looks the same when it is turned.
 
 Source: IFT3395, devoir 3, question 2.1; the shift and the rotation are those of its template.
 """
@@ -61,10 +61,11 @@ def compare_movements(
     """
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
+        conv = nn.Conv2d(in_channels=1, out_channels=1, kernel_size=3)
         for _ in range(100):
-            conv = nn.Conv2d(in_channels=1, out_channels=1, kernel_size=3)
             if float(_features(conv, image).std()) > 0:
                 break
+            conv.reset_parameters()
         features = _features(conv, image)
         return Equivariance(
             original=image,
