@@ -33,7 +33,7 @@ def test_every_study_of_the_catalog_is_valid_and_named_as_its_file():
         ("grid.learning_rate=[0.1, 0.1]", "grid.learning_rate lists a value twice"),
         ("grid.learning_rate=[inf]", "grid.learning_rate.0 must be a finite number, and got inf"),
         ("grid.learning_rate=[nan]", "grid.learning_rate.0 must be"),
-        ("grid.momentum=[0.9]", "unknown key grid.momentum. Known: activation, batch_size"),
+        ("grid.momentum=[0.9]", "unknown key grid.momentum. Known: activation, architecture"),
         ("grid.learning_rat=[0.1]", "unknown key grid.learning_rat. Did you mean 'learning_rate'?"),
         ("dataset=fashion-mnits", "unknown dataset 'fashion-mnits'. Did you mean 'fashion-mnist'"),
         ("model.kind=softmax", "unknown model kind 'softmax'. Did you mean 'softmax-regression'?"),
@@ -122,7 +122,7 @@ def test_a_setting_that_a_kind_of_model_cannot_have_is_refused(study, change, se
 
 def test_a_learning_rate_for_each_optimizer_reaches_the_runs():
     study = load_study("inf8225-mlp")
-    assert study.settings({"optimizer": "sgd", "depth": 1, "width": 25})["learning_rate"] == 0.1
+    assert study.settings({"optimizer": "sgd", "depth": 1, "width": 25})["learning_rate"] == 0.2
     adam = study.settings({"optimizer": "adam", "depth": 1, "width": 25})
     assert adam["learning_rate"] == 0.001
 

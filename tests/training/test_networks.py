@@ -4,6 +4,7 @@ import pytest
 import torch
 from four_classes import SHAPE, make_examples
 
+from retroprop.byhand.schedules import warmup_cosine
 from retroprop.training.checkpoints import load_tensors
 from retroprop.training.learners import LEARNERS, PopulationSettings
 from retroprop.training.populations import Population
@@ -153,3 +154,43 @@ def test_initial_weights_have_the_asked_sign_and_scale():
             assert (low <= W).all()
             assert (high >= W).all()
             assert 0.3 < W.square().mean().sqrt() < 0.7
+
+
+@each_kind
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("batch_size", [1, 20])
+def test_a_schedule_is_followed_by_hand_by_autograd_and_after_resuming(
+    tmp_path, kind, shape, optimizer, batch_size
+):
+    examples = some_examples(kind, batch_size)
+    common = {"optimizer": optimizer, "batch_size": batch_size, "schedule": "warmup-cosine"}
+    by_hand, by_autograd, resumed = (
+        Trajectory(
+            settings(kind, shape, **common, epochs=2, derivation=derivation), examples, examples
+        )
+        for derivation in ("by-hand", "autograd", "by-hand")
+    )
+    by_hand.advance()
+    by_autograd.advance()
+    for _ in range(2):
+        ours, theirs = by_hand.advance(), by_autograd.advance()
+        torch.testing.assert_close(ours.train.loss, theirs.train.loss, rtol=1e-9, atol=0)
+        if by_hand.epoch == 1:
+            by_hand.save(tmp_path / "state.safetensors", about="a test")
+    resumed.load(tmp_path / "state.safetensors", about="a test")
+    assert torch.equal(resumed.advance().train.loss, ours.train.loss)
+
+
+@each_kind
+@pytest.mark.parametrize("derivation", ["by-hand", "autograd"])
+def test_a_schedule_warms_up_and_comes_down_over_all_epochs(monkeypatch, kind, shape, derivation):
+    examples, factors = make_examples(50), []
+    chosen = settings(
+        kind, shape, schedule="warmup-cosine", epochs=8, derivation=derivation, batch_size=10
+    )
+    population = Population(chosen, SHAPE, 4)
+    monkeypatch.setattr(population.learner, "scale_rates", factors.append)
+    with torch.no_grad():
+        for epoch in range(1, 9):
+            population.train_epoch(examples, epoch)
+    assert factors == [warmup_cosine(step, warmup_steps=2, total_steps=40) for step in range(40)]

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from retroprop.data import CATALOG
-from retroprop.data.splits import training_size
 from retroprop.studies.messages import EpochReport
 from retroprop.studies.plan import Plan
 from retroprop.studies.records import EpochRecord, RunRecord
@@ -65,7 +64,7 @@ class StudyDisplay:
         study = plan.study
         info = CATALOG[study.dataset]
         self.epochs, self.workers = study.epochs, workers
-        per_population = training_size(info.n_train, study.split.validation) * study.epochs
+        per_population = study.split.training_images(info.n_train) * study.epochs
         self.populations = {
             p.name: _Progress(total=per_population, predicted_s=p.predicted_s)
             for p in plan.populations

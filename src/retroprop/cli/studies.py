@@ -31,6 +31,8 @@ def run(
     workers: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     epochs: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     precision: Annotated[str | None, Parameter(negative=())] = None,
+    size: Annotated[str, Parameter(negative=())] = "full",
+    device: Annotated[str, Parameter(negative=())] = "cpu",
     fresh: Flag = False,
     dry_run: Flag = False,
     db: Database = DEFAULT_DATABASE,
@@ -50,6 +52,11 @@ def run(
     precision
         float32, float64, or bf16: matrix products of networks in bfloat16, which is faster on wide
         layers where the processor has the instructions. Parameters and sums stay in float32.
+    size
+        full: as the assignment says. laptop: fewer images or epochs where a study says so, for two
+        cores. smoke: seconds.
+    device
+        Where deep networks train: cpu, cuda, or auto for a GPU where there is one.
     fresh
         Train all again even if it is recorded; the old records are kept.
     dry_run
@@ -64,7 +71,7 @@ def run(
     changes = list(changes or ())
     if precision is not None:
         changes.append(f"training.precision={precision}")
-    parsed = load_study(study, changes=changes, epochs=epochs)
+    parsed = load_study(study, changes=changes, epochs=epochs, size=size)
     if workers is not None and workers < 1:
         raise UserError(f"--workers must be at least 1, and got {workers}.")
     if dry_run:
@@ -73,7 +80,9 @@ def run(
     records = Records.open(db)
     display = StudyDisplay(console)
     try:
-        result = run_study(parsed, records, workers=workers, fresh=fresh, display=display)
+        result = run_study(
+            parsed, records, workers=workers, fresh=fresh, device=device, display=display
+        )
     except Interrupted:
         again = shlex.join(["retroprop", *sys.argv[1:]])
         raise Interrupted(

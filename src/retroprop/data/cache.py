@@ -17,8 +17,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import platformdirs
-from filelock import FileLock, Timeout
 
 from retroprop.data.catalog import ARRAY_NAMES, Arrays, DatasetInfo, check_arrays
 from retroprop.errors import UserError
@@ -29,8 +27,11 @@ _LOCK_TIMEOUT_S = 600
 def cache_folder() -> Path:
     """Where decoded data sets are kept: $RETROPROP_CACHE/data, or the user's cache folder."""
     own = os.environ.get("RETROPROP_CACHE")
-    base = Path(own).expanduser() if own else Path(platformdirs.user_cache_dir("retroprop"))
-    return base / "data"
+    if own:
+        return Path(own).expanduser() / "data"
+    import platformdirs  # the training rooms must import on a machine that lacks it
+
+    return Path(platformdirs.user_cache_dir("retroprop")) / "data"
 
 
 def open_cached(info: DatasetInfo) -> Arrays | None:
@@ -86,6 +87,8 @@ def locked(info: DatasetInfo) -> Iterator[None]:
         OSError: If the cache cannot be written.
         UserError: If another process holds it for ten minutes.
     """
+    from filelock import FileLock, Timeout
+
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f".{info.name}.lock", timeout=_LOCK_TIMEOUT_S)

@@ -15,6 +15,7 @@ Loss = Literal["nats", "squared", "mixed"]
 SETTING_NAMES = {
     "optimizer": say_later("optimizer"),
     "learning_rate": say_later("learning rate"),
+    "schedule": say_later("schedule of the learning rate"),
     "batch_size": say_later("batch size"),
     "initial_scale": say_later("standard deviation of the initial weights"),
     "initial_sign": say_later("sign of the initial weights"),
@@ -31,6 +32,8 @@ SETTING_NAMES = {
 # Values that are words of the language; optimizers and the like are names (see numbers.NAMES).
 SETTING_VALUES = {
     ("optimizer", "momentum"): say_later("SGD with momentum"),
+    ("schedule", "constant"): say_later("constant"),
+    ("schedule", "warmup-cosine"): say_later("warm-up, then cosine"),
     ("initial_scale", "auto"): say_later("by fan-in"),
     ("initial_sign", "both"): say_later("both signs"),
     ("initial_sign", "positive"): say_later("positive only"),
@@ -66,6 +69,8 @@ PHRASES = {
 }
 SPECIAL_PHRASES = {
     ("depth", 1): say_later("1 hidden layer"),
+    ("schedule", "constant"): say_later("constant learning rate"),
+    ("schedule", "warmup-cosine"): say_later("warm-up and cosine schedule"),
     ("initial_scale", "auto"): say_later("initial weights scaled by fan-in"),
     ("initial_sign", "both"): say_later("initial weights of both signs"),
     ("initial_sign", "positive"): say_later("positive initial weights"),

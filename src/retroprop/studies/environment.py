@@ -14,7 +14,7 @@ import psutil
 from retroprop import __version__
 
 
-def describe_environment(workers: int) -> dict[str, Any]:
+def describe_environment(workers: int, device: str = "cpu") -> dict[str, Any]:
     """The setting of a session, for its record."""
     return {
         "retroprop": __version__,
@@ -23,6 +23,7 @@ def describe_environment(workers: int) -> dict[str, Any]:
         "numpy": importlib.metadata.version("numpy"),
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu(),
+        "device": _device_name(device),
         "cores": usable_cores(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "workers": workers,
@@ -41,6 +42,15 @@ def usable_cores() -> int:
 
 def _command() -> str:
     return shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])
+
+
+def _device_name(device: str) -> str:
+    """The name of the GPU that trains, or "cpu"."""
+    if device != "cuda":
+        return device
+    import torch
+
+    return torch.cuda.get_device_name()
 
 
 def _cpu() -> str:

@@ -2,7 +2,8 @@
 
     cell         one combination of the grid's values
     run          a cell with one seed: one model
-    population   all runs that differ only in learning rate and seed
+    population   all runs that differ only in learning rate and seed; or one run alone, where the
+                 visible loop trains one network at a time
 
 The plan depends on the study alone, never on the number of workers or the machine, so the same
 study gives the same numbers bit for bit wherever it is run.
@@ -10,12 +11,12 @@ study gives the same numbers bit for bit wherever it is run.
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from retroprop.data import CATALOG
-from retroprop.data.splits import training_size
+from retroprop.models.architectures import Architecture, parse_architecture
 from retroprop.studies.records import NewRun
 from retroprop.studies.schema import Study
 
@@ -72,8 +73,8 @@ def plan_study(study: Study) -> Plan:
     for values in itertools.product(*varied.values()):
         cell = dict(zip(varied, values, strict=True))
         settings = study.settings(cell)
-        population = _population_name(settings, varied)
         for seed in study.seeds:
+            population = _population_name(settings, varied, seed if study.by_trainer else None)
             run = NewRun(
                 position=next(positions),
                 population=population,
@@ -93,15 +94,26 @@ def longest_first(
     return sorted(populations, key=lambda population: (-population.predicted_s, population.name))
 
 
-def _population_name(settings: Mapping[str, Any], varied: Mapping[str, Any]) -> str:
-    """What the members have in common, among the varied keys: "optimizer=adam,batch_size=20"."""
-    shared = [f"{key}={settings[key]}" for key in varied if key != "learning_rate"]
+def _population_name(
+    settings: Mapping[str, Any], varied: Mapping[str, Any], alone: int | None
+) -> str:
+    """What the members have in common, among the varied keys: "optimizer=adam,batch_size=20".
+
+    A network that is trained alone has its learning rate and its seed too.
+    """
+    shared = [
+        f"{key}={str(settings[key]).replace(' ', '_')}"
+        for key in varied
+        if alone is not None or key != "learning_rate"
+    ]
+    if alone is not None:
+        shared.append(f"seed={alone}")
     return ",".join(shared) or "all"
 
 
 def _planned(study: Study, name: str, runs: list[NewRun]) -> PlannedPopulation:
     rates = tuple(dict.fromkeys(run.settings["learning_rate"] for run in runs))
-    seeds = tuple(study.seeds)
+    seeds = tuple(dict.fromkeys(run.seed for run in runs))
     by_member = {(run.seed, run.settings["learning_rate"]): run for run in runs}
     settings = {key: v for key, v in runs[0].settings.items() if key != "learning_rate"}
     return PlannedPopulation(
@@ -116,7 +128,8 @@ def _planned(study: Study, name: str, runs: list[NewRun]) -> PlannedPopulation:
 
 def _predict(study: Study, settings: Mapping[str, Any], seeds: int, rates: int) -> float:
     info = CATALOG[study.dataset]
-    n_train = training_size(info.n_train, study.split.validation)
+    n_train = study.split.training_images(info.n_train)
+    n_validation = study.split.evaluated_images(info.n_train, info.n_test)
     pixels = math.prod(info.image_shape)
     members = seeds * rates
     weights, products, layers = _size(settings, pixels, len(info.classes))
@@ -131,7 +144,8 @@ def _predict(study: Study, settings: Mapping[str, Any], seeds: int, rates: int) 
     train_s = steps * per_step + n_train * (
         6 * members * products * _SECONDS_PER_FLOP + seeds * pixels * _SECONDS_PER_PIXEL
     )
-    evaluate_s = info.n_train * (
+    running = settings.get("train_metrics") == "running"
+    evaluate_s = (n_validation + (0 if running else n_train)) * (
         2 * members * products * _SECONDS_PER_FLOP + pixels * _SECONDS_PER_PIXEL
     )
     return study.epochs * train_s + (study.epochs + 1) * evaluate_s
@@ -139,10 +153,44 @@ def _predict(study: Study, settings: Mapping[str, Any], seeds: int, rates: int) 
 
 def _size(settings: Mapping[str, Any], pixels: int, classes: int) -> tuple[int, int, int]:
     """Weights of one model, multiplications for one example, and layers, roughly."""
+    if settings["kind"] == "resnet18":
+        return 11_200_000, 540_000 * pixels // 3, 60
+    if settings["kind"] == "mlp-mixer":
+        return _mixer_size(settings, pixels)
+    if settings["kind"] == "network":
+        return _architecture_size(parse_architecture(settings["architecture"]), pixels, classes)
     if settings["kind"] in ("softmax-regression", "perceptron"):
         return pixels * classes, pixels * classes, 1
     if settings["kind"] == "cnn":
         return 300_000, 2_500_000, 20
-    sizes = (pixels, *(settings["width"],) * settings["depth"], classes)
+    return _dense_size((pixels, *(settings["width"],) * settings["depth"], classes))
+
+
+def _dense_size(sizes: Sequence[int]) -> tuple[int, int, int]:
     weights = sum(a * b for a, b in itertools.pairwise(sizes))
     return weights, weights, len(sizes)
+
+
+def _architecture_size(chosen: Architecture, pixels: int, classes: int) -> tuple[int, int, int]:
+    if not chosen.channels:
+        return _dense_size((pixels, *chosen.dense, classes))
+    side, before = math.isqrt(pixels), 1
+    weights = products = 0
+    for channels in chosen.channels:
+        side = max(1, side - chosen.kernel_size + 1)
+        kernels = channels * before * chosen.kernel_size**2
+        weights, products = weights + kernels, products + kernels * side**2
+        side, before = side // 2, channels
+    dense, _, layers = _dense_size((16 * before, *chosen.dense, classes))
+    # pooling and activations of few channels cost as much as the products: counted twice
+    return weights + dense, 2 * products + dense, layers + 4 * len(chosen.channels)
+
+
+def _mixer_size(settings: Mapping[str, Any], pixels: int) -> tuple[int, int, int]:
+    dim, of_patch = settings["embedding"], 3 * settings["patch_size"] ** 2
+    tokens = pixels // of_patch
+    mixing = settings["blocks"] * (tokens * dim + 8 * dim**2)
+    products = tokens * of_patch * dim + settings["blocks"] * (
+        dim * tokens * dim + tokens * 8 * dim**2
+    )
+    return of_patch * dim + mixing, products, 14 * settings["blocks"]

@@ -28,7 +28,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from retroprop import __version__
 from retroprop.errors import UserError, did_you_mean
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DEFAULT_DATABASE = "retroprop.db"
 
 _tables = sa.MetaData()
@@ -81,6 +81,8 @@ _runs = sa.Table(
     sa.Column("test_accuracy", sa.Float),
     sa.Column("test_loss", sa.Float),
     sa.Column("checkpoint", sa.Text),
+    sa.Column("parameters", sa.Integer),
+    sa.Column("test_confusion", sa.JSON(none_as_null=True)),
     sa.UniqueConstraint("study_run_id", "position"),
 )
 
@@ -94,7 +96,11 @@ _epochs = sa.Table(
     *(sa.Column(name, sa.Float) for name in _METRICS),
     sa.Column("train_s", sa.Float, nullable=False),
     sa.Column("evaluate_s", sa.Float, nullable=False),
+    sa.Column("gradient_norm", sa.Float),
 )
+
+# What a newer version added, by the version: an older database gets it when it is opened.
+_ADDED = {2: (_runs.c.parameters, _runs.c.test_confusion, _epochs.c.gradient_norm)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +109,8 @@ class EpochRecord:
 
     Losses are means over the whole set in nats; accuracies are fractions. A value that was not
     finite is None. `train_s` and `evaluate_s` are the model's equal share of the seconds that its
-    population spent (n models trained as one program share the time evenly).
+    population spent (n models trained as one program share the time evenly). `gradient_norm` is
+    the mean over the epoch's steps, where it was measured.
     """
 
     epoch: int
@@ -113,6 +120,7 @@ class EpochRecord:
     validation_accuracy: float | None
     train_s: float
     evaluate_s: float
+    gradient_norm: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +129,8 @@ class RunRecord:
 
     `cell` holds the varied keys only (for instance optimizer, learning_rate, batch_size);
     `settings` everything that fixes the training. `status` is "planned", "running", "finished" or
-    "diverged". The test columns are filled for the selected models only, once.
+    "diverged". The test columns are filled for the selected models only, once; `test_confusion`
+    counts test images by their class (rows) and the predicted one (columns).
     """
 
     id: int
@@ -139,6 +148,8 @@ class RunRecord:
     test_accuracy: float | None = None
     test_loss: float | None = None
     checkpoint: str | None = None
+    parameters: int | None = None
+    test_confusion: list[list[int]] | None = None
     epochs: tuple[EpochRecord, ...] = ()
 
     @property
@@ -407,13 +418,31 @@ class Records:
                     )
                 )
 
-    def set_test(self, run_id: int, *, accuracy: float, loss: float) -> None:
+    def set_parameters(self, run_ids: Sequence[int], parameters: int) -> None:
+        """Record how many parameters each of some runs has."""
+        with self._transaction() as connection:
+            connection.execute(
+                _runs.update().where(_runs.c.id.in_(list(run_ids))).values(parameters=parameters)
+            )
+
+    def set_test(
+        self,
+        run_id: int,
+        *,
+        accuracy: float,
+        loss: float,
+        confusion: list[list[int]] | None = None,
+    ) -> None:
         """Record the one evaluation of a selected model on the test set."""
         with self._transaction() as connection:
             connection.execute(
                 _runs.update()
                 .where(_runs.c.id == run_id)
-                .values(test_accuracy=_finite(accuracy), test_loss=_finite(loss))
+                .values(
+                    test_accuracy=_finite(accuracy),
+                    test_loss=_finite(loss),
+                    test_confusion=confusion,
+                )
             )
 
     def set_status(self, study_run_id: str, status: str) -> None:
@@ -533,6 +562,8 @@ class Records:
                 return
             meta = {row.key: row.value for row in connection.execute(sa.select(_meta))}
             version = meta.get("schema_version", "unknown")
+            if version in map(str, range(1, SCHEMA_VERSION)):
+                version = _upgrade(connection, int(version))
             if version != str(SCHEMA_VERSION):
                 raise UserError(
                     f"{self.location} has records of version {version} "
@@ -631,12 +662,27 @@ def _tune_sqlite(connection: Any, _: Any) -> None:
     cursor.close()
 
 
+def _upgrade(connection: Connection, version: int) -> str:
+    """Add the columns that newer versions have; what is recorded stays as it is."""
+    for newer in range(version + 1, SCHEMA_VERSION + 1):
+        for column in _ADDED[newer]:
+            kind = column.type.compile(connection.dialect)
+            connection.execute(
+                sa.text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}")
+            )
+    connection.execute(
+        _meta.update().where(_meta.c.key == "schema_version").values(value=str(SCHEMA_VERSION))
+    )
+    return str(SCHEMA_VERSION)
+
+
 def _epoch_values(record: EpochRecord) -> dict[str, Any]:
     return {
         "epoch": record.epoch,
         **{name: _finite(getattr(record, name)) for name in _METRICS},
         "train_s": record.train_s,
         "evaluate_s": record.evaluate_s,
+        "gradient_norm": _finite(record.gradient_norm),
     }
 
 

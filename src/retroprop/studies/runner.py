@@ -78,6 +78,7 @@ def run_study(
     *,
     workers: int | None = None,
     fresh: bool = False,
+    device: str = "cpu",
     display: Display | None = None,
 ) -> StudyRunRecord:
     """Train what the records lack of a study, evaluate its best cells, and return its record.
@@ -85,8 +86,10 @@ def run_study(
     Args:
         study: A validated study.
         records: Where everything is recorded.
-        workers: Number of worker processes; one per usable core by default.
+        workers: Number of worker processes; one per usable core by default, and one for a GPU.
         fresh: Start a new study run even if the records hold one of this study.
+        device: Where networks of the visible loop train: "cpu", "cuda" or "auto"; populations
+            always train on the CPU.
         display: What to tell the person who waits.
 
     Raises:
@@ -94,7 +97,11 @@ def run_study(
         Interrupted: After Ctrl-C or SIGTERM, at the next step.
     """
     display = display or Silent()
-    n_workers = workers if workers is not None else usable_cores()
+    if device != "cpu":
+        from retroprop.training.devices import choose_device
+
+        device = choose_device(device).type
+    n_workers = workers if workers is not None else 1 if device == "cuda" else usable_cores()
     if n_workers < 1:
         raise UserError(f"--workers must be at least 1, and got {workers}.")
     if records.in_memory:
@@ -113,10 +120,10 @@ def run_study(
                 f"{study_run_id} is finished already: nothing to train (--fresh trains it again)."
             )
         else:
-            session = _Session(records, study_run_id, n_workers)
+            session = _Session(records, study_run_id, n_workers, device)
             display.start(plan, records.runs(study_run_id), n_workers)
             try:
-                with _Workers(study, records, checkpoints, n_workers) as pool:
+                with _Workers(study, records, checkpoints, n_workers, device) as pool:
                     pool.work(remaining, display, session)
                     pool.work(_test_jobs(study, records.runs(study_run_id)), display, session)
                 records.set_status(study_run_id, "finished")
@@ -215,11 +222,11 @@ def _only_one(folder: Path) -> Iterator[None]:
 class _Session:
     """Keeps the record of this stretch of work up to date."""
 
-    def __init__(self, records: Records, study_run_id: str, workers: int) -> None:
+    def __init__(self, records: Records, study_run_id: str, workers: int, device: str) -> None:
         self.records = records
         self.started = time.perf_counter()
         self.saved = self.started
-        self.id = records.start_session(study_run_id, describe_environment(workers))
+        self.id = records.start_session(study_run_id, describe_environment(workers, device))
 
     def heartbeat(self) -> None:
         """Save the seconds worked so far, every second."""
@@ -250,6 +257,7 @@ class _Workers:
     records: Records
     checkpoints: Path
     count: int
+    device: str
     processes: list[_Process] = field(default_factory=list)
 
     def __enter__(self) -> "_Workers":
@@ -271,6 +279,7 @@ class _Workers:
                     self.records.url.render_as_string(hide_password=False),
                     self.checkpoints,
                     os.getpid(),
+                    self.device,
                 ),
                 daemon=True,
             )

@@ -28,13 +28,17 @@ from pydantic_core import PydanticCustomError
 from retroprop.data import CATALOG
 from retroprop.data.splits import training_size
 from retroprop.errors import UserError, did_you_mean
+from retroprop.models.architectures import parse_architecture
 
 DATASETS = tuple(CATALOG)
 OPTIMIZER_NAMES = ("sgd", "momentum", "adagrad", "adam", "adamw")
+TRAINER_OPTIMIZER_NAMES = ("sgd", "momentum", "nesterov", "adam", "adamw")
 ACTIVATION_NAMES = ("relu", "sigmoid", "tanh", "gelu")
+NORMALIZATION_NAMES = ("raw", "unit", "per-pixel", "per-channel")
+SIZES = ("smoke", "laptop", "full")
 
 # What a kind of model can be given, beside what every model has.
-OF_EVERY_KIND = ("optimizer", "learning_rate", "batch_size", "derivation")
+OF_EVERY_KIND = ("optimizer", "learning_rate", "schedule", "batch_size", "derivation")
 OF_KIND = {
     "softmax-regression": ("initial_scale", "initial_sign"),
     "perceptron": ("initial_scale", "initial_sign"),
@@ -42,6 +46,25 @@ OF_KIND = {
     "mlp": ("initial_scale", "initial_sign", "depth", "width", "activation", "output"),
     "cnn": ("kernel_size", "activation"),
 }
+# What one visible loop trains, one network at a time, on a CPU or a GPU.
+OF_TRAINER = (
+    "normalization",
+    "augmentation",
+    "shuffle",
+    "loss",
+    "momentum",
+    "weight_decay",
+    "label_smoothing",
+    "clip_norm",
+    "patience",
+    "train_metrics",
+)
+TRAINER_KINDS = {
+    "network": ("architecture", "activation", "initialization", *OF_TRAINER),
+    "resnet18": OF_TRAINER,
+    "mlp-mixer": ("patch_size", "embedding", "blocks", "drop_rate", "activation", *OF_TRAINER),
+}
+OF_KIND |= TRAINER_KINDS
 # What a kind of model always has.
 FIXED = {
     "perceptron": {"output": "linear"},
@@ -55,8 +78,21 @@ VALUES = (
     "test_accuracy",
     "test_loss",
     "train_s",
+    "parameters",
 )
-FIGURES = ("loss-curves", "accuracy-curves", "curves-by-setting", "effect-of-setting", "speed")
+FIGURES = (
+    "loss-curves",
+    "accuracy-curves",
+    "curves-by-setting",
+    "effect-of-setting",
+    "speed",
+    "gradient-norms",
+    "pairs",
+    "kernels",
+    "token-mixing",
+    "confusion",
+    "time-by-setting",
+)
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -68,6 +104,12 @@ KernelSize = Annotated[int, Field(ge=1, le=64)]
 Output = Literal["softmax", "linear"]
 Derivation = Literal["by-hand", "autograd"]
 Precision = Literal["float32", "float64", "bfloat16"]
+Schedule = Literal["constant", "warmup-cosine"]
+Augmentation = Literal["none", "flip-crop"]
+TrainerLoss = Literal["cross-entropy", "clamped-cross-entropy"]
+Share = Annotated[float, Field(ge=0, lt=1)]
+PatchSize = Annotated[int, Field(ge=1, le=1024)]
+Decay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def _check_scale(value: Any) -> Any:
@@ -79,7 +121,7 @@ def _check_scale(value: Any) -> Any:
 def _check_rates(value: Any) -> Any:
     for name, rate in value.items() if isinstance(value, dict) else [(None, value)]:
         if name is not None:
-            _one_of(name, OPTIMIZER_NAMES, "optimizer")
+            _one_of(name, {*OPTIMIZER_NAMES, *TRAINER_OPTIMIZER_NAMES}, "optimizer")
         if not _is_number(rate):
             raise PydanticCustomError(
                 "rate", "Input should be a number, or a table with one for each optimizer"
@@ -111,10 +153,30 @@ class Title(_Strict):
 
 
 class Split(_Strict):
-    """Which part of the training set validates; the split has its own seed."""
+    """Which images train and which validate; the split has its own seed.
 
+    `validation` is the part of the training set that validates, drawn at random. With `source =
+    "test"` all training images train, and the first `validation_images` of the test set validate;
+    the others are its test. `images` and `validation_images` take fewer than there are.
+    """
+
+    source: Literal["train", "test"] = "train"
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
     seed: Seed = 0
+    images: Annotated[int, Field(ge=1)] | None = None
+    validation_images: Annotated[int, Field(ge=1)] | None = None
+
+    def training_images(self, n_train: int) -> int:
+        """How many images train, of a training set of `n_train`."""
+        left = n_train if self.source == "test" else training_size(n_train, self.validation)
+        return left if self.images is None else min(left, self.images)
+
+    def evaluated_images(self, n_train: int, n_test: int) -> int:
+        """How many images validate."""
+        held_out = (
+            n_test if self.source == "test" else n_train - training_size(n_train, self.validation)
+        )
+        return min(held_out, self.validation_images or held_out)
 
 
 class Model(_Strict):
@@ -139,6 +201,7 @@ class Training(_Strict):
 
     optimizer: str = "sgd"
     learning_rate: LearningRates = 0.01
+    schedule: Schedule = "constant"
     batch_size: BatchSize = 100
     initial_scale: InitialScale = None
     initial_sign: Sign = "both"
@@ -149,6 +212,34 @@ class Training(_Strict):
     kernel_size: KernelSize = 3
     gradient: Literal["mean", "sum"] = "mean"
     precision: Precision = "float32"
+    # of the networks that the visible loop trains
+    architecture: str = "mlp 256-256"
+    initialization: Literal["torch", "xavier"] = "torch"
+    patch_size: PatchSize = 4
+    embedding: Width = 256
+    blocks: Annotated[int, Field(ge=1, le=100)] = 4
+    drop_rate: Share = 0.0
+    normalization: str = "per-channel"
+    augmentation: Augmentation = "none"
+    shuffle: bool = True
+    loss: TrainerLoss = "cross-entropy"
+    momentum: Share = 0.9
+    weight_decay: Decay = 0.0
+    label_smoothing: Share = 0.0
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    patience: Annotated[int, Field(ge=1)] | None = None
+    train_metrics: Literal["evaluated", "running"] = "evaluated"
+
+    @field_validator("architecture")
+    @classmethod
+    def _known_architecture(cls, text: str) -> str:
+        parse_architecture(text)
+        return text
+
+    @field_validator("normalization")
+    @classmethod
+    def _known_normalization(cls, name: str) -> str:
+        return _one_of(name, NORMALIZATION_NAMES, "normalization")
 
     @field_validator("precision", mode="before")
     @classmethod
@@ -158,7 +249,7 @@ class Training(_Strict):
     @field_validator("optimizer")
     @classmethod
     def _known_optimizer(cls, name: str) -> str:
-        return _one_of(name, OPTIMIZER_NAMES, "optimizer")
+        return _one_of(name, {*OPTIMIZER_NAMES, *TRAINER_OPTIMIZER_NAMES}, "optimizer")
 
     @field_validator("activation")
     @classmethod
@@ -171,6 +262,7 @@ class Grid(_Strict):
 
     optimizer: list[str] | None = Field(default=None, min_length=1)
     learning_rate: list[LearningRate] | None = Field(default=None, min_length=1)
+    schedule: list[Schedule] | None = Field(default=None, min_length=1)
     batch_size: list[BatchSize] | None = Field(default=None, min_length=1)
     initial_scale: list[InitialScale] | None = Field(default=None, min_length=1)
     initial_sign: list[Sign] | None = Field(default=None, min_length=1)
@@ -180,12 +272,34 @@ class Grid(_Strict):
     output: list[Output] | None = Field(default=None, min_length=1)
     kernel_size: list[KernelSize] | None = Field(default=None, min_length=1)
     derivation: list[Derivation] | None = Field(default=None, min_length=1)
+    architecture: list[str] | None = Field(default=None, min_length=1)
+    patch_size: list[PatchSize] | None = Field(default=None, min_length=1)
+    embedding: list[Width] | None = Field(default=None, min_length=1)
+    blocks: list[Annotated[int, Field(ge=1, le=100)]] | None = Field(default=None, min_length=1)
+    normalization: list[str] | None = Field(default=None, min_length=1)
+    augmentation: list[Augmentation] | None = Field(default=None, min_length=1)
+    weight_decay: list[Decay] | None = Field(default=None, min_length=1)
+    label_smoothing: list[Share] | None = Field(default=None, min_length=1)
 
     @field_validator("optimizer")
     @classmethod
     def _known_optimizers(cls, names: list[str] | None) -> list[str] | None:
         for name in names or ():
-            _one_of(name, OPTIMIZER_NAMES, "optimizer")
+            _one_of(name, {*OPTIMIZER_NAMES, *TRAINER_OPTIMIZER_NAMES}, "optimizer")
+        return names
+
+    @field_validator("architecture")
+    @classmethod
+    def _known_architectures(cls, texts: list[str] | None) -> list[str] | None:
+        for text in texts or ():
+            parse_architecture(text)
+        return texts
+
+    @field_validator("normalization")
+    @classmethod
+    def _known_normalizations(cls, names: list[str] | None) -> list[str] | None:
+        for name in names or ():
+            _one_of(name, NORMALIZATION_NAMES, "normalization")
         return names
 
     @field_validator("activation")
@@ -252,6 +366,7 @@ class Study(_Strict):
     title: Title
     source: str = ""
     dataset: str
+    size: Literal["smoke", "laptop", "full"] = "full"
     split: Split = Split()
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     seeds: Annotated[list[Seed], Field(min_length=1)]
@@ -287,7 +402,7 @@ class Study(_Strict):
             _one_of(key, known, f"grid key in {where}")
         self._check_kind()
         info = CATALOG[self.dataset]
-        n_train = training_size(info.n_train, self.split.validation)
+        n_train = self.split.training_images(info.n_train)
         for size in self.grid.batch_size or [self.training.batch_size]:
             if size > n_train:
                 raise ValueError(
@@ -300,6 +415,12 @@ class Study(_Strict):
         """Every setting must apply to the kind of model, and every combination must exist."""
         kind, training = self.model.kind, self.training
         known = OF_EVERY_KIND + OF_KIND[kind]
+        if kind in TRAINER_KINDS:
+            known = tuple(key for key in known if key != "derivation")
+            self._check_trainer()
+        for name in self.grid.optimizer or [training.optimizer]:
+            names = TRAINER_OPTIMIZER_NAMES if kind in TRAINER_KINDS else OPTIMIZER_NAMES
+            _one_of(name, names, f"optimizer of a {kind}")
         given = training.model_fields_set - {"gradient", "precision"}
         for place, keys in (("grid", self.grid.varied()), ("training", given)):
             for key in keys:
@@ -315,7 +436,7 @@ class Study(_Strict):
                     f"training.learning_rate has no value for {', '.join(sorted(missing))}; add one"
                 )
         if training.precision == "bfloat16" and (
-            kind not in ("mlp", "shallow")
+            kind not in ("mlp", "shallow", *TRAINER_KINDS)
             or "autograd" in (self.grid.derivation or [self.model.derivation])
         ):
             raise ValueError(
@@ -326,10 +447,45 @@ class Study(_Strict):
             for size in self.grid.kernel_size or [training.kernel_size]:
                 _check_kernel(size, CATALOG[self.dataset].image_shape)
 
+    def _check_trainer(self) -> None:
+        """What only networks of the visible loop can be refused for."""
+        kind, training, info = self.model.kind, self.training, CATALOG[self.dataset]
+        if training.gradient != "mean" or training.precision == "float64":
+            raise ValueError(
+                f"a {kind} learns from the mean gradient, in float32 or bfloat16; leave gradient "
+                "and precision out"
+            )
+        colour = len(info.image_shape) == 3
+        if kind != "network" and not colour:
+            raise ValueError(
+                f"a {kind} reads colour images, and {self.dataset} is grey; use cifar10, or a "
+                "network"
+            )
+        if kind == "mlp-mixer":
+            side = info.image_shape[0]
+            for size in self.grid.patch_size or [training.patch_size]:
+                if side % size:
+                    fitting = [str(n) for n in range(1, side + 1) if side % n == 0]
+                    raise ValueError(
+                        f"patch_size {size} does not divide image size {side}; use "
+                        f"{', '.join(fitting[:-1])} or {fitting[-1]}"
+                    )
+        if kind == "network":
+            for text in self.grid.architecture or [training.architecture]:
+                chosen = parse_architecture(text)
+                if chosen.channels:
+                    _check_kernel(chosen.kernel_size, info.image_shape, len(chosen.channels))
+
+    @property
+    def by_trainer(self) -> bool:
+        """Whether the visible loop trains it, one network at a time."""
+        return self.model.kind in TRAINER_KINDS
+
     def settings(self, cell: dict[str, Any]) -> dict[str, Any]:
         """Everything that fixes the training of a cell of the grid, by name."""
         training = self.training.model_dump()
-        every = training | {"derivation": self.model.derivation} | FIXED.get(self.model.kind, {})
+        derivation = "autograd" if self.by_trainer else self.model.derivation
+        every = training | {"derivation": derivation} | FIXED.get(self.model.kind, {})
         chosen = every | cell
         if isinstance(chosen["learning_rate"], dict):
             chosen["learning_rate"] = chosen["learning_rate"][chosen["optimizer"]]
@@ -337,19 +493,23 @@ class Study(_Strict):
             linear = self.model.kind in ("softmax-regression", "perceptron")
             chosen["initial_scale"] = 0.01 if linear else "auto"
         kept = {*OF_EVERY_KIND, *OF_KIND[self.model.kind], *FIXED.get(self.model.kind, {})}
-        kept |= {"gradient", "precision"}
+        kept |= {"precision"} if self.by_trainer else {"gradient", "precision"}
         return {"kind": self.model.kind} | {k: v for k, v in chosen.items() if k in kept}
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of everything that the numbers depend on; the report's layout is left out."""
-        essential = self.model_dump(exclude={"title", "source", "report"})
+        essential = self.model_dump(exclude={"title", "source", "report", "size"})
         text = json.dumps(essential, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load_study(
-    name_or_file: str, *, changes: Sequence[str] = (), epochs: int | None = None
+    name_or_file: str,
+    *,
+    changes: Sequence[str] = (),
+    epochs: int | None = None,
+    size: str = "full",
 ) -> Study:
     """Read a study from the catalog or from a file, with changes applied, and validate it.
 
@@ -358,6 +518,9 @@ def load_study(
         changes: Settings such as "grid.learning_rate=0.1,0.01" or "seeds=0"; the value is TOML, a
             bare word is text, and a list needs no brackets.
         epochs: Number of epochs in place of the study's own.
+        size: "full" is the study as it stands; "laptop" and "smoke" take what the file says under
+            [sizes]. A file that does not say has one epoch of 1,000 images and its first seed as
+            its smoke size, and is whole at laptop size.
 
     Raises:
         UserError: One sentence per problem, each naming the key and the fix.
@@ -367,6 +530,7 @@ def load_study(
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{source} is not valid TOML: {error}.") from error
+    document = _resized(document, size, source)
     for change in changes:
         _apply(document, change)
     if epochs is not None:
@@ -412,6 +576,37 @@ def _read(name_or_file: str) -> tuple[str, str]:
     return f"study {name_or_file}", file.read_text(encoding="utf-8")
 
 
+def _resized(document: dict[str, Any], size: str, source: str) -> dict[str, Any]:
+    """The study at one of its sizes: what [sizes.NAME] says, in place of what stands above it."""
+    if size not in SIZES:
+        raise UserError(f"there is no size {size!r}. {did_you_mean(size, SIZES)}")
+    sizes = document.pop("sizes", {})
+    unknown = set(sizes) - {"smoke", "laptop"} if isinstance(sizes, dict) else {"sizes"}
+    if unknown:
+        raise UserError(
+            f"{source}: sizes.{min(unknown)} is unknown; the sizes are [sizes.smoke] and "
+            "[sizes.laptop], and the file itself is full."
+        )
+    if size == "full":
+        return document
+    seeds = document.get("seeds")
+    smoke = {
+        "epochs": 1,
+        "seeds": seeds[:1] if isinstance(seeds, list) else [0],
+        "split": {"images": 1000, "validation_images": 1000},
+    }
+    chosen = sizes.get(size, smoke if size == "smoke" else {})
+    return _merged(document, chosen) | {"size": size}
+
+
+def _merged(document: Any, chosen: Any) -> Any:
+    """Tables are merged, and everything else is replaced."""
+    if not (isinstance(document, dict) and isinstance(chosen, dict)):
+        return chosen
+    both = {key: _merged(document[key], chosen[key]) for key in document.keys() & chosen.keys()}
+    return document | chosen | both
+
+
 def _apply(document: dict[str, Any], change: str) -> None:
     key, separator, value = change.partition("=")
     path = key.strip().split(".")
@@ -453,11 +648,11 @@ def _one_of(word: str, known: Iterable[str], what: str) -> str:
     return word
 
 
-def _check_kernel(size: int, image_shape: tuple[int, ...]) -> None:
-    """Three convolutions with two halvings between them must leave at least one pixel."""
+def _check_kernel(size: int, image_shape: tuple[int, ...], layers: int = 3) -> None:
+    """Convolutions with halvings between them must leave at least one pixel."""
     side = min(image_shape[:2])
     left = side
-    for layer in range(3):
+    for layer in range(layers):
         left = (left if layer == 0 else left // 2) - size + 1
         if left < 1:
             raise ValueError(

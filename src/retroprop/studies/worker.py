@@ -8,19 +8,23 @@ and the state of the last recorded epoch agree. It leaves when its parent is gon
 import contextlib
 import ctypes
 import ctypes.util
+import functools
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from retroprop.data import load
-from retroprop.data.splits import train_validation_split
+from retroprop.data import find, load
+from retroprop.data.catalog import CIFAR10_MEAN, CIFAR10_STD
+from retroprop.data.parts import Part, parts_of
 from retroprop.errors import Interrupted, UserError
 from retroprop.studies.messages import (
     DoneReport,
@@ -32,23 +36,35 @@ from retroprop.studies.messages import (
     TrainJob,
 )
 from retroprop.studies.plan import PlannedPopulation
-from retroprop.studies.records import EpochRecord, Records, RunUpdate
+from retroprop.studies.records import EpochRecord, Records, RunRecord, RunUpdate
 from retroprop.studies.schema import Study
 from retroprop.training.checkpoints import load_tensors
+from retroprop.training.deep import DeepTrainer
+from retroprop.training.deep_trajectories import DeepTrajectory, deep_settings, trained_model
+from retroprop.training.devices import choose_device
+from retroprop.training.image_sets import ImageSet, Normalization, fit_normalization, image_set
 from retroprop.training.learners import PopulationSettings
-from retroprop.training.populations import Population, examples_from
+from retroprop.training.populations import Examples, Population, examples_from, predictions
 from retroprop.training.trajectories import EpochResult, Trajectory, member_parameters
 
 
 def main(
-    pipe: Connection, stop: Any, study: Study, database_url: str, checkpoints: Path, parent: int
+    pipe: Connection,
+    stop: Any,
+    study: Study,
+    database_url: str,
+    checkpoints: Path,
+    parent: int,
+    device: str,
 ) -> None:
     """Serve jobs from the pipe until it closes. `stop.value` becomes 1 when all must stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; it sets `stop`
     _die_with(parent)
     prepare_thread()
     try:
-        worker = Worker(study, database_url, checkpoints, pipe.send, lambda: bool(stop.value))
+        worker = Worker(
+            study, database_url, checkpoints, pipe.send, lambda: bool(stop.value), device
+        )
     except Exception as error:
         pipe.send(_failure(error))
         return
@@ -90,20 +106,29 @@ class Worker:
         checkpoints: Path,
         report: Callable[[Any], None],
         must_stop: Callable[[], bool],
+        device: str = "cpu",
     ) -> None:
-        """Open the records and lay out the training and validation sets."""
+        """Open the records and split the data set."""
         self.study, self.checkpoints = study, checkpoints
         self.report, self.must_stop = report, must_stop
         self.records = Records.open(database_url)
-        self.dataset = load(study.dataset)
-        images = torch.from_numpy(self.dataset.train_images.copy())
-        labels = torch.from_numpy(self.dataset.train_labels.copy())
-        train, validation = train_validation_split(
-            len(labels), validation=study.split.validation, seed=study.split.seed
+        self.device = choose_device(device)
+        self.info = find(study.dataset)
+        self.parts = parts_of(load(study.dataset), **study.split.model_dump())
+
+    @functools.cached_property
+    def examples(self) -> tuple[Examples, Examples]:
+        """The training and the validation set as a population reads them."""
+        return self._examples(self.parts.train), self._examples(self.parts.validation)
+
+    def images(self, normalization: str) -> tuple[ImageSet, ImageSet]:
+        """The training and the validation set as the visible loop reads them."""
+        fitted = self._normalization(normalization)
+        train, validation = (
+            image_set(part.images, part.labels, fitted, n_classes=len(self.info.classes))
+            for part in (self.parts.train, self.parts.validation)
         )
-        classes = self.dataset.info.classes
-        self.train = examples_from(images, labels, train, classes=classes)
-        self.validation = examples_from(images, labels, validation, classes=classes)
+        return train, validation
 
     def do(self, job: TrainJob | TestJob) -> None:
         """Do one job."""
@@ -121,7 +146,8 @@ class Worker:
         folder = self.checkpoints / job.study_run_id / population.name
         about = f"{job.study_run_id} {population.name}"
         trajectory, recorded = self._resume(job, folder, about)
-        while trajectory.epoch < self.study.epochs:
+        self.records.set_parameters(job.run_ids, trajectory.parameters)
+        while not trajectory.done:
             result = trajectory.advance(on_step=_Steps(self, population.name))
             if self.must_stop():
                 raise Interrupted
@@ -137,10 +163,11 @@ class Worker:
         self.records.finish_population(job.run_ids, relative.as_posix())
         (folder / _state_name(recorded)).unlink(missing_ok=True)
 
-    def _resume(self, job: TrainJob, folder: Path, about: str) -> tuple[Trajectory, int]:
+    def _resume(
+        self, job: TrainJob, folder: Path, about: str
+    ) -> tuple[Trajectory | DeepTrajectory, int]:
         """The trajectory as of the last recorded epoch, or from the start where it is lost."""
-        settings = population_settings(job.population)
-        trajectory = Trajectory(settings, self.train, self.validation)
+        trajectory = self._untrained(job.population)
         if job.recorded_epoch < 0:
             return trajectory, -1
         try:
@@ -149,33 +176,88 @@ class Worker:
         except UserError as error:
             self.report(NoteReport(text=f"{job.population.name} starts again: {error}"))
             self.records.forget_epochs(job.run_ids, after=-1)
-            return Trajectory(settings, self.train, self.validation), -1
+            return self._untrained(job.population), -1
+
+    def _untrained(self, population: PlannedPopulation) -> Trajectory | DeepTrajectory:
+        if not self.study.by_trainer:
+            return Trajectory(population_settings(population, self.study.epochs), *self.examples)
+        (run,) = population.runs
+        train, validation = self.images(run.settings["normalization"])
+        return DeepTrajectory(
+            run.settings,
+            seed=run.seed,
+            epochs=self.study.epochs,
+            train=train,
+            validation=validation,
+            device=self.device,
+        )
+
+    def _examples(self, part: Part) -> Examples:
+        return examples_from(part.images, part.labels, classes=self.info.classes)
+
+    def _normalization(self, kind: str) -> Normalization:
+        """CIFAR-10's published numbers for CIFAR-10, else those of the training images."""
+        published = self.info.name.startswith("cifar10")
+        return fit_normalization(
+            kind,
+            self.parts.train.images,
+            mean=CIFAR10_MEAN if published else None,
+            std=CIFAR10_STD if published else None,
+        )
 
     def _test(self, job: TestJob) -> None:
         """Evaluate each run's best parameters on the test set and record it."""
-        test = examples_from(
-            torch.from_numpy(self.dataset.test_images.copy()),
-            torch.from_numpy(self.dataset.test_labels.copy()),
-            classes=self.dataset.info.classes,
-        )
         for run in job.runs:
             path = self.checkpoints / job.study_run_id / run.population / "best.safetensors"
             members = load_tensors(path, about=f"{job.study_run_id} {run.population}")
-            settings = PopulationSettings(
-                seeds=(run.seed,),
-                learning_rates=(run.settings["learning_rate"],),
-                **{key: v for key, v in run.settings.items() if key != "learning_rate"},
-            )
-            parameters = member_parameters(members, run.seed, run.settings["learning_rate"])
-            model = Population(settings, test.image_shape, test.n_classes, parameters)
-            result = model.evaluate(test)
-            self.records.set_test(run.id, accuracy=float(result.accuracy), loss=float(result.loss))
+            test = self._test_network if self.study.by_trainer else self._test_member
+            test(run, members, path)
+
+    def _test_member(self, run: RunRecord, members: Mapping[str, Tensor], path: Path) -> None:
+        """One member of a population."""
+        test = self._examples(self.parts.test)
+        settings = PopulationSettings(
+            seeds=(run.seed,),
+            learning_rates=(run.settings["learning_rate"],),
+            **{key: v for key, v in run.settings.items() if key != "learning_rate"},
+        )
+        parameters = member_parameters(members, run.seed, run.settings["learning_rate"])
+        model = Population(settings, test.image_shape, test.n_classes, parameters)
+        result = model.evaluate(test)
+        self.records.set_test(
+            run.id,
+            accuracy=float(result.accuracy),
+            loss=float(result.loss),
+            confusion=predictions(model.learner, test)[0, 0].tolist(),
+        )
+
+    def _test_network(self, run: RunRecord, members: Mapping[str, Tensor], path: Path) -> None:
+        """One network of the visible loop."""
+        part, settings = self.parts.test, run.settings
+        fitted = self._normalization(settings["normalization"])
+        n_classes = len(self.info.classes)
+        test = image_set(part.images, part.labels, fitted, n_classes=n_classes)
+        model = trained_model(
+            settings, test.image_shape, n_classes, members, seed=run.seed, source=path
+        )
+        of_trainer = deep_settings(settings, seed=run.seed, epochs=1)
+        trainer = DeepTrainer(
+            model, test, test, replace(of_trainer, batch_size=1), device=self.device
+        )
+        scores = trainer.evaluate(trainer.validation)
+        predicted = trainer.probabilities(trainer.validation).argmax(1)
+        self.records.set_test(
+            run.id,
+            accuracy=scores.accuracy,
+            loss=scores.loss,
+            confusion=_confusions(test.labels, predicted, n_classes).tolist(),
+        )
 
 
 class _Steps:
     """Counts examples, tells the parent now and then, and stops at the next step when asked."""
 
-    def __init__(self, worker: Worker, population: str, every: int = 2000) -> None:
+    def __init__(self, worker: Worker, population: str, every: int = 500) -> None:
         self.worker, self.population, self.every = worker, population, every
         self.pending = 0
 
@@ -188,15 +270,26 @@ class _Steps:
             self.pending = 0
 
 
-def population_settings(population: PlannedPopulation) -> PopulationSettings:
+def _confusions(labels: Tensor, predicted: Tensor, n: int) -> Tensor:
+    """(n, n) counts of labels (rows) and predictions (columns)."""
+    return torch.bincount(labels * n + predicted, minlength=n * n).view(n, n)
+
+
+def population_settings(population: PlannedPopulation, epochs: int) -> PopulationSettings:
     """What the training room needs to know of a planned population."""
     return PopulationSettings(
-        learning_rates=population.learning_rates, seeds=population.seeds, **population.settings
+        learning_rates=population.learning_rates,
+        seeds=population.seeds,
+        epochs=epochs,
+        **population.settings,
     )
 
 
-def _updates(job: TrainJob, trajectory: Trajectory, result: EpochResult) -> list[RunUpdate]:
+def _updates(
+    job: TrainJob, trajectory: Trajectory | DeepTrajectory, result: EpochResult
+) -> list[RunUpdate]:
     members = len(job.run_ids)
+    norms = result.gradient_norm
     columns = zip(
         job.run_ids,
         result.train.loss.flatten().tolist(),
@@ -207,6 +300,7 @@ def _updates(job: TrainJob, trajectory: Trajectory, result: EpochResult) -> list
         trajectory.best_accuracy.flatten().tolist(),
         trajectory.best_loss.flatten().tolist(),
         trajectory.diverged_epoch.flatten().tolist(),
+        [None] * members if norms is None else norms.flatten().tolist(),
         strict=True,
     )
     return [
@@ -220,6 +314,7 @@ def _updates(job: TrainJob, trajectory: Trajectory, result: EpochResult) -> list
                 validation_accuracy=validation_accuracy,
                 train_s=result.train_s / members,
                 evaluate_s=result.evaluate_s / members,
+                gradient_norm=gradient_norm,
             ),
             status="running" if diverged < 0 else "diverged",
             best_epoch=best_epoch if best_epoch >= 0 else None,
@@ -237,6 +332,7 @@ def _updates(job: TrainJob, trajectory: Trajectory, result: EpochResult) -> list
             best_accuracy,
             best_loss,
             diverged,
+            gradient_norm,
         ) in columns
     ]
 

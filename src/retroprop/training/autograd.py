@@ -73,6 +73,12 @@ class AutogradLearner:
                     self._loss(network(x_of_seed), y_of_seed).backward()
                     optimizer.step()
 
+    def scale_rates(self, factor: float) -> None:
+        """From now on, every member learns with `factor` times its own learning rate."""
+        for optimizers in self._optimizers:
+            for optimizer, rate in zip(optimizers, self.settings.learning_rates, strict=True):
+                optimizer.param_groups[0]["lr"] = rate * factor
+
     def export(self) -> None:
         """Copy the members' parameters into `parameters`."""
         for i, row in enumerate(self._members):

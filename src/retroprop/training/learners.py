@@ -21,6 +21,7 @@ from retroprop.byhand.mlp import MLP, initial_parameters
 from retroprop.byhand.online import BLOCK, train_one_by_one
 from retroprop.byhand.optimizers import OPTIMIZERS, SGD, Adam, LearningRate, Optimizer
 from retroprop.byhand.perceptron import Perceptron
+from retroprop.byhand.schedules import constant, warmup_cosine
 from retroprop.byhand.softmax_regression import Reduction, SoftmaxRegression, initial_weights
 from retroprop.randomness import generator
 
@@ -31,6 +32,12 @@ Layout = Literal["augmented", "rows", "images"]
 """Inputs as x̃ = [x, 1], as rows of pixels, or as images (channels, height, width)."""
 
 Loss = Literal["cross-entropy", "squared-error"]
+
+Schedule = Literal["constant", "warmup-cosine"]
+"""How the learning rate moves over the whole training."""
+
+WARMUP = 0.05
+"""Part of all steps that a warm-up takes."""
 
 PRECISIONS = {
     "float32": torch.float32,
@@ -47,6 +54,7 @@ class PopulationSettings:
     `initial_scale` is the standard deviation of the initial weights, or "auto" (by fan-in); with
     `initial_sign` they are made all positive or all negative. `depth` and `width` are the number
     of hidden layers and the units in each; they, `activation` and `output` are for networks.
+    `epochs` is the length of the whole training, over which a `schedule` moves the learning rate.
     """
 
     optimizer: str
@@ -64,6 +72,15 @@ class PopulationSettings:
     activation: str = "relu"
     output: Literal["softmax", "linear"] = "softmax"
     kernel_size: int = 3
+    schedule: Schedule = "constant"
+    epochs: int = 1
+
+    def rate_factor(self, step: int, steps_per_epoch: int) -> float:
+        """What η is multiplied with at a step, counted from 0 over all epochs."""
+        if self.schedule == "constant":
+            return constant(step)
+        total = self.epochs * steps_per_epoch
+        return warmup_cosine(step, warmup_steps=int(WARMUP * total), total_steps=total)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -96,6 +113,10 @@ class Learner(Protocol):
         """Make one step, or one per example of a block; x (seeds, batch, …), y one-hot."""
         ...
 
+    def scale_rates(self, factor: float) -> None:
+        """From now on, every member learns with `factor` times its own learning rate."""
+        ...
+
     def export(self) -> None:
         """Bring `parameters` up to date, where they are a copy."""
         ...
@@ -113,6 +134,12 @@ class _ByHand:
     """What the by-hand learners share: one optimizer of one tensor."""
 
     optimizer: Optimizer
+    rate: LearningRate
+    """What the optimizer has when nothing is scheduled."""
+
+    def scale_rates(self, factor: float) -> None:
+        """From now on, every member learns with `factor` times its own learning rate."""
+        self.optimizer.learning_rate = self.rate * factor
 
     def export(self) -> None:
         """Nothing to do: `parameters` are what is trained."""
@@ -138,10 +165,14 @@ class LinearLearner(_ByHand):
         self.loss: Loss = "squared-error" if perceptron else "cross-entropy"
         self.model = (Perceptron if perceptron else SoftmaxRegression)(parameters["W"])
         self.parameters = {"W": self.model.W}
-        rates = torch.tensor(settings.learning_rates, dtype=settings.dtype).view(-1, 1, 1)
-        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.W, rates)
+        self.rate = torch.tensor(settings.learning_rates, dtype=settings.dtype).view(-1, 1, 1)
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.W, self.rate)
         known = ("sgd",) if perceptron else ("sgd", "adam")
-        self._shortcut = settings.batch_size == 1 and settings.optimizer in known
+        self._shortcut = (
+            settings.batch_size == 1
+            and settings.optimizer in known
+            and settings.schedule == "constant"
+        )
         self.examples_per_call = BLOCK if self._shortcut else settings.batch_size
 
     def outputs(self, x: Tensor) -> Tensor:
@@ -181,18 +212,19 @@ class NetworkLearner(_ByHand):
         rates = torch.tensor(settings.learning_rates, dtype=settings.dtype)
         each = rates.expand(self.model.population)
         # η as a number where all members have the same; else, for descent, one for each member
-        # before two axes of a minibatch, and for an optimizer one for each value of θ
-        self._descent_rate: LearningRate = settings.learning_rates[0]
-        rate: LearningRate = settings.learning_rates[0]
-        if len(rates) > 1:
-            self._descent_rate = each[..., None, None]
-            rate = spread_over(self.model.theta, self.model.shapes, each)
-        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.theta, rate)
+        # before two axes of a minibatch, and for another optimizer one for each value of θ
+        self.rate: LearningRate = settings.learning_rates[0]
+        if len(rates) > 1 and settings.optimizer == "sgd":
+            self.rate = each[..., None, None]
+        elif len(rates) > 1:
+            self.rate = spread_over(self.model.theta, self.model.shapes, each)
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.theta, self.rate)
         self._shortcut = (
             settings.batch_size <= _SMALL
             and isinstance(self.optimizer, SGD)
             and settings.depth > 0
             and settings.precision != "bfloat16"
+            and settings.schedule == "constant"
         )
         self.examples_per_call = (
             block_size(settings.batch_size) if self._shortcut else settings.batch_size
@@ -209,14 +241,14 @@ class NetworkLearner(_ByHand):
                 self.model,
                 x,
                 y,
-                self._descent_rate,
+                self.rate,
                 batch_size=self.settings.batch_size,
                 reduction=self.settings.gradient,
             )
             return
         y, reduction = y.unsqueeze(1), self.settings.gradient
         if isinstance(self.optimizer, SGD):
-            self.model.descend(x, y, self._descent_rate, reduction=reduction)
+            self.model.descend(x, y, self.optimizer.learning_rate, reduction=reduction)
         else:
             dtheta = self.model.gradient(x, y, reduction=reduction)
             self.optimizer.step(self.model.theta, dtheta)
@@ -236,13 +268,13 @@ class ConvolutionLearner:
         self.examples_per_call = settings.batch_size
         rates = torch.tensor(settings.learning_rates, dtype=settings.dtype)
         one = len(rates) == 1
+        self._rates: dict[str, LearningRate] = {
+            name: settings.learning_rates[0] if one else rates.view(-1, *(1,) * (tensor.ndim - 2))
+            for name, tensor in self.parameters.items()
+        }
         make = OPTIMIZERS[settings.optimizer]
         self.optimizers: dict[str, Optimizer] = {
-            name: make(
-                tensor,
-                settings.learning_rates[0] if one else rates.view(-1, *(1,) * (tensor.ndim - 2)),
-            )
-            for name, tensor in self.parameters.items()
+            name: make(tensor, self._rates[name]) for name, tensor in self.parameters.items()
         }
 
     def outputs(self, x: Tensor) -> Tensor:
@@ -258,6 +290,11 @@ class ConvolutionLearner:
         gradients = self.model.parameter_gradients(dz, saved)
         for name, optimizer in self.optimizers.items():
             optimizer.step(self.parameters[name], gradients[name])
+
+    def scale_rates(self, factor: float) -> None:
+        """From now on, every member learns with `factor` times its own learning rate."""
+        for name, optimizer in self.optimizers.items():
+            optimizer.learning_rate = self._rates[name] * factor
 
     def export(self) -> None:
         """Nothing to do: `parameters` are what is trained."""

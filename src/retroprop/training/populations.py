@@ -124,11 +124,16 @@ class Population:
         seeds = self.settings.seeds
         order = torch.stack([epoch_order(len(examples), seed=s, epoch=epoch) for s in seeds])
         per_chunk = max(1, _CHUNK // per_call) * per_call
+        steps = -(-len(examples) // self.settings.batch_size)
+        step = (epoch - 1) * steps
         for indices in order.split(per_chunk, dim=1):  # (seeds, chunk)
             x = examples.inputs(indices, dtype, learner.layout)  # (seeds, chunk, …)
             y = one_hot(examples.labels[indices], examples.n_classes, dtype)
             for x_batch, y_batch in zip(x.split(per_call, 1), y.split(per_call, 1), strict=True):
+                if self.settings.schedule != "constant":
+                    learner.scale_rates(self.settings.rate_factor(step, steps))
                 learner.learn(x_batch, y_batch)
+                step += 1
                 on_step(x_batch.shape[1])
         learner.export()
 
@@ -162,6 +167,19 @@ def evaluate(learner: Learner, examples: Examples) -> Evaluation:
         loss += chunk_loss
         hits += chunk_hits
     return Evaluation(loss=loss / len(examples), accuracy=hits.double() / len(examples))
+
+
+def predictions(learner: Learner, examples: Examples) -> Int[Tensor, "seeds rates classes classes"]:
+    """How often each class (rows) was taken for each class (columns), for every member."""
+    some = next(iter(learner.parameters.values()))
+    counts = []
+    for indices in torch.arange(len(examples)).split(_CHUNK):
+        z = learner.outputs(examples.inputs(indices, some.dtype, learner.layout))
+        labels = examples.labels[indices]
+        predicted = one_hot(z.argmax(-1), examples.n_classes, torch.int64)  # (…, chunk, classes)
+        actual = one_hot(labels, examples.n_classes, torch.int64)
+        counts.append(torch.einsum("bi,srbj->srij", actual, predicted))
+    return torch.stack(counts).sum(0)
 
 
 def examples_from(

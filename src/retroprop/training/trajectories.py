@@ -21,13 +21,17 @@ from retroprop.training.populations import Evaluation, Examples, Population
 
 @dataclass(frozen=True, kw_only=True)
 class EpochResult:
-    """What one epoch of a population gave; `train_s` and `evaluate_s` are of all members."""
+    """What one epoch of a population gave; `train_s` and `evaluate_s` are of all members.
+
+    `gradient_norm`, (seeds, rates), is the mean over the steps, where it was measured.
+    """
 
     epoch: int
     train: Evaluation
     validation: Evaluation
     train_s: float
     evaluate_s: float
+    gradient_norm: Tensor | None = None
 
 
 class Trajectory:
@@ -52,6 +56,16 @@ class Trajectory:
         self.best_accuracy = torch.full(shape, -1.0, dtype=torch.float64)
         self.best_loss = torch.full(shape, torch.inf, dtype=torch.float64)
         self.diverged_epoch = torch.full(shape, -1)
+
+    @property
+    def done(self) -> bool:
+        """Whether no epoch is left to make."""
+        return self.epoch >= self.settings.epochs
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers one member learns."""
+        return sum(t[0, 0].numel() for t in self.population.parameters.values())
 
     def advance(self, *, on_step: Callable[[int], None] = lambda _: None) -> EpochResult:
         """Make the next epoch.

@@ -1,0 +1,167 @@
+"""Several architectures in one plot: their accuracies on both sets, and their gradient norms.
+
+Fewer markers than epochs: a marker every few epochs tells the lines apart without covering them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from retroprop.errors import UserError
+from retroprop.figures.curves import PARTS, Curve, Part
+from retroprop.figures.style import (
+    PAPER_WIDTH_IN,
+    EndLabel,
+    SeriesStyle,
+    dress,
+    label_ends,
+    logarithmic,
+    new_figure,
+    series_style,
+)
+
+Translate = Callable[[str], str]
+
+MARKERS = 8
+"""Markers along a line, about."""
+
+
+def curve_of(values: Sequence[float], *, first_epoch: int = 1) -> Curve:
+    """One model's values as a curve, from this epoch on.
+
+    >>> curve_of([0.5, 0.75]).epochs
+    (1, 2)
+    """
+    same = tuple(float(value) for value in values)
+    epochs = tuple(range(first_epoch, first_epoch + len(same)))
+    return Curve(epochs=epochs, mean=same, low=same, high=same)
+
+
+def accuracy_curves(
+    models: Mapping[str, Mapping[Part, Curve]],
+    *,
+    translate: Translate = str,
+    decimal_comma: bool = False,
+) -> Figure:
+    """Draw train (dashed) and validation accuracy (solid) of two or three architectures.
+
+    Args:
+        models: For each architecture's name its curves, as fractions.
+        translate: Turns the English words of the figure into the reader's language.
+        decimal_comma: Write 0,5 instead of 0.5 on the axis.
+    """
+    figure = new_figure(PAPER_WIDTH_IN, 3.6)
+    axes = figure.subplots()
+    dress(
+        axes,
+        x_label=translate("epoch"),
+        y_label=translate("accuracy (%)"),
+        decimal_comma=decimal_comma,
+    )
+    ends: list[EndLabel] = []
+    for index, (name, parts) in enumerate(models.items()):
+        style = series_style(index)
+        for part, line in parts.items():
+            _line(axes, line, style, scale=100, part=part)
+            ends.append(_end(f"{name}, {translate(part)}", line, style, scale=100))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    label_ends(axes, ends)
+    return figure
+
+
+def gradient_norm_curves(
+    models: Mapping[str, Curve],
+    *,
+    translate: Translate = str,
+    decimal_comma: bool = False,
+) -> Figure:
+    """Draw the norm of the gradient over the epochs, on a logarithmic axis.
+
+    Args:
+        models: For each architecture's name its curve; a norm of 0 has no place on the axis, and
+            leaves a gap in the line.
+        translate: Turns the English words of the figure into the reader's language.
+        decimal_comma: Write 0,5 instead of 0.5 on the axis.
+
+    Raises:
+        UserError: If there is no positive norm to draw.
+    """
+    positive = [
+        value for line in models.values() for value in (*line.low, *line.high) if value > 0
+    ]
+    if not positive:
+        raise UserError("expected gradient norms above 0 to draw, and got none.")
+    figure = new_figure(PAPER_WIDTH_IN, 3.3)
+    axes = figure.subplots()
+    dress(axes, x_label=translate("epoch"), y_label=translate("norm of the gradient"))
+    axes.set_yscale("log", nonpositive="mask")
+    ends: list[EndLabel] = []
+    for index, (name, line) in enumerate(models.items()):
+        style = series_style(index)
+        _line(axes, line, style, scale=1, part="validation")
+        ends.append(_end(name, line, style, scale=1))
+    low, high = min(positive) / 1.3, max(positive) * 1.3
+    axes.set_ylim(low, high)
+    logarithmic(axes.yaxis, low, high, decimal_comma=decimal_comma)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    if len(models) > 1:
+        label_ends(axes, ends)
+    return figure
+
+
+def _line(axes: Axes, line: Curve, style: SeriesStyle, *, scale: int, part: Part) -> None:
+    axes.fill_between(
+        line.epochs,
+        [scale * value for value in line.low],
+        [scale * value for value in line.high],
+        color=style.light,
+        alpha=0.18,
+        linewidth=0,
+    )
+    axes.plot(
+        line.epochs,
+        [scale * value for value in line.mean],
+        color=style.light,
+        linestyle=PARTS[part],
+        linewidth=1.5,
+        marker=style.marker,
+        markevery=max(1, len(line.epochs) // MARKERS),
+        markersize=4,
+        markerfacecolor=style.light if part == "validation" else "none",
+    )
+
+
+def _end(text: str, line: Curve, style: SeriesStyle, *, scale: int) -> EndLabel:
+    """The label beside the last value that can be drawn."""
+    if not line.mean:
+        return EndLabel(text=text, colour=style.light)
+    drawable = [at for at, value in enumerate(line.mean) if scale != 1 or value > 0]
+    last = drawable[-1] if drawable else len(line.mean) - 1
+    return EndLabel(
+        text=text, colour=style.light, x=line.epochs[last], y=scale * line.mean[last]
+    )
+
+
+def describe_gradient_norms(
+    models: Mapping[str, Curve], *, translate: Translate, number: Callable[[float], str]
+) -> str:
+    """The first and the last norm of each architecture, in sentences.
+
+    Args:
+        models: As for `gradient_norm_curves`.
+        translate: Turns an English sentence into the reader's language.
+        number: Writes a norm.
+    """
+    return " ".join(
+        translate("{name}: from {first} at epoch {start} to {last} at epoch {end}.").format(
+            name=name,
+            first=number(line.mean[0]),
+            start=line.epochs[0],
+            last=number(line.mean[-1]),
+            end=line.epochs[-1],
+        )
+        for name, line in models.items()
+        if line.epochs
+    )

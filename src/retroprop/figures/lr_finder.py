@@ -1,0 +1,122 @@
+"""The loss of a learning-rate range test over the rate, with the suggestion marked."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from retroprop.figures.style import (
+    INK,
+    PAPER_WIDTH_IN,
+    DecimalComma,
+    dress,
+    logarithmic,
+    new_figure,
+    plain,
+    series_style,
+)
+
+Translate = Callable[[str], str]
+
+
+def range_test_curve(
+    learning_rates: Sequence[float],
+    losses: Sequence[float],
+    smoothed: Sequence[float],
+    suggestion: float | None,
+    *,
+    translate: Translate = str,
+    decimal_comma: bool = False,
+) -> Figure:
+    """Draw the losses (points), their running mean (line) and the suggested rate.
+
+    Args:
+        learning_rates: The rate of each step, growing.
+        losses: The loss of each step.
+        smoothed: Its running mean.
+        suggestion: The suggested rate, if there is one.
+        translate: Turns the English words of the figure into the reader's language.
+        decimal_comma: Write 0,5 instead of 0.5 on the axes.
+    """
+    figure = new_figure(PAPER_WIDTH_IN, 3.3)
+    axes = figure.subplots()
+    dress(axes, x_label=translate("learning rate"), y_label=translate("loss (nats)"))
+    if decimal_comma:
+        axes.yaxis.set_major_formatter(DecimalComma(useOffset=False))
+    raw, line = series_style(5), series_style(0)
+    axes.plot(
+        learning_rates, losses, linestyle="none", marker=".", markersize=4, color=raw.light
+    )
+    axes.plot(learning_rates, smoothed, color=line.light, linewidth=1.8)
+    axes.set_xscale("log")
+    logarithmic(
+        axes.xaxis, min(learning_rates), max(learning_rates), decimal_comma=decimal_comma
+    )
+    axes.set_ylim(*_limits(smoothed))
+    if suggestion is not None:
+        mark = series_style(1)
+        height = float(np.interp(np.log(suggestion), np.log(learning_rates), smoothed))
+        axes.axvline(suggestion, color=mark.light, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.plot([suggestion], [height], marker=mark.marker, markersize=6, color=mark.light)
+        axes.annotate(
+            translate("suggested: {value}").format(
+                value=plain(float(f"{suggestion:.2g}"), decimal_comma)
+            ),
+            xy=(suggestion, 1),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(-4, -2),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=8.5,
+            color=mark.light,
+        )
+    axes.set_title(
+        translate("points: each step; line: running mean"),
+        fontsize=8.5,
+        color=INK,
+        loc="right",
+        pad=10,
+    )
+    return figure
+
+
+def _limits(smoothed: Sequence[float]) -> tuple[float, float]:
+    """The height in which the fall is seen; the blow-up at the end leaves the panel."""
+    finite = [value for value in smoothed if np.isfinite(value)] or [0.0, 1.0]
+    low, start = min(finite), finite[0]
+    height = max(start - low, 0.05 * abs(start), 1e-6)
+    return low - 0.15 * height, max(start, low) + 0.5 * height
+
+
+def describe_range_test(
+    learning_rates: Sequence[float],
+    smoothed: Sequence[float],
+    suggestion: float | None,
+    *,
+    translate: Translate,
+    number: Callable[[float], str],
+) -> str:
+    """The fall of the loss and the suggestion, in a sentence.
+
+    Args:
+        learning_rates: The rate of each step, growing.
+        smoothed: The running mean of the loss.
+        suggestion: The suggested rate, if there is one.
+        translate: Turns an English sentence into the reader's language.
+        number: Writes a rate or a loss.
+    """
+    finite = [at for at, value in enumerate(smoothed) if np.isfinite(value)]
+    lowest = min(finite, key=smoothed.__getitem__)
+    text = translate(
+        "The smoothed loss is {first} at the learning rate {start}, and lowest, {last}, at {end}."
+    ).format(
+        first=number(smoothed[finite[0]]),
+        start=number(learning_rates[finite[0]]),
+        last=number(smoothed[lowest]),
+        end=number(learning_rates[lowest]),
+    )
+    if suggestion is not None:
+        fastest = translate("It falls fastest at {value}.")
+        text += " " + fastest.format(value=number(suggestion))
+    return text

@@ -1,0 +1,517 @@
+"""One visible loop that trains any `torch.nn` classifier of images, on a CPU or a GPU.
+
+    for each epoch
+        for each minibatch                         of images that lie on the device already
+            x ← crop, mirror                       a tensor operation on the whole minibatch
+            L ← loss(model(x), y)
+            g ← ∂L/∂θ                              its norm is kept; clipped where asked
+            θ ← optimizer(θ, g)                    at the learning rate of this step
+        evaluate; keep the best parameters by validation accuracy
+
+All random numbers depend on the seed and the epoch alone, so a trainer that is loaded from a
+checkpoint goes on as if it had never stopped. Several processes share each minibatch: see `ranks`.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from retroprop.byhand.schedules import warmup_cosine
+from retroprop.data.minibatches import epoch_order
+from retroprop.errors import UserError, did_you_mean
+from retroprop.randomness import generator
+from retroprop.training.augmentation import Augmentation, Crops, crop_and_mirror
+from retroprop.training.checkpoints import load_tensors, save_tensors
+from retroprop.training.devices import explain_memory, is_out_of_memory
+from retroprop.training.image_sets import ImageSet
+from retroprop.training.ranks import Ranks
+
+Schedule = Literal["constant", "warmup-cosine"]
+Loss = Literal["cross-entropy", "clamped-cross-entropy"]
+TrainMetrics = Literal["evaluated", "running"]
+
+CLAMP = 1e-9
+"""Where probabilities are cut in the clamped loss: into [CLAMP, 1 − CLAMP]."""
+
+_EVALUATION_BATCH = {"cpu": 250, "cuda": 2500}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepSettings:
+    """What fixes a training, beside the model and the data.
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch_size: Images per step, of all ranks together.
+        optimizer: "sgd", "momentum", "nesterov", "adam" or "adamw".
+        learning_rate: Of the whole training, or the highest of a schedule.
+        momentum: μ of "momentum" and "nesterov".
+        weight_decay: λ; added to the gradient as λ θ, and apart from it by "adamw".
+        schedule: "constant", or "warmup-cosine": a line up, then half a cosine wave down to 0.
+        warmup: Part of all steps that the line up takes.
+        clip_norm: Longer gradients are shortened to this norm; None never does.
+        loss: "cross-entropy" of logits, or of probabilities cut into [1e-9, 1 − 1e-9].
+        label_smoothing: Part of the target that is spread over all classes.
+        augmentation: How training images are changed; None leaves them as they are.
+        shuffle: Whether each epoch has its own order; else the images come as they lie.
+        precision: "float32", or "bfloat16" for the products (parameters stay float32).
+        channels_last: Whether images and kernels have their channels last in memory.
+        compile: Whether torch compiles the model first (it needs a C++ or a CUDA compiler).
+        train_metrics: "evaluated" on all training images after the epoch, or "running": the means
+            over the minibatches while the model was learning from them.
+        patience: Stop after so many epochs without a better validation accuracy; None never does.
+        seed: Of orders, augmentation and dropout; initial weights are the caller's.
+    """
+
+    epochs: int = 15
+    batch_size: int = 128
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: Schedule = "constant"
+    warmup: float = 0.05
+    clip_norm: float | None = None
+    loss: Loss = "cross-entropy"
+    label_smoothing: float = 0.0
+    augmentation: Augmentation | None = None
+    shuffle: bool = True
+    precision: str = "float32"
+    channels_last: bool = False
+    compile: bool = False
+    train_metrics: TrainMetrics = "evaluated"
+    patience: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained, one sentence each."""
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, and got {getattr(self, name)}.")
+        for name, known in (
+            ("optimizer", OPTIMIZERS),
+            ("precision", ("float32", "bfloat16")),
+            ("schedule", get_args(Schedule)),
+            ("loss", get_args(Loss)),
+            ("train_metrics", get_args(TrainMetrics)),
+        ):
+            if getattr(self, name) not in known:
+                value = getattr(self, name)
+                raise UserError(f"there is no {name} {value!r}. {did_you_mean(str(value), known)}")
+        for name, low, high in (
+            ("learning_rate", 0, math.inf),
+            ("weight_decay", 0, math.inf),
+            ("momentum", 0, 1),
+            ("label_smoothing", 0, 1),
+            ("warmup", 0, 1),
+        ):
+            value = getattr(self, name)
+            if not (low <= value < high) or (name == "learning_rate" and value == 0):
+                limit = f"below {high}" if math.isfinite(high) else "finite"
+                above = "above 0" if name == "learning_rate" else "at least 0"
+                raise UserError(f"{name} must be {above} and {limit}, and got {value}.")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise UserError(f"clip_norm must be above 0 or None, and got {self.clip_norm}.")
+        if self.patience is not None and self.patience < 1:
+            raise UserError(f"patience must be at least 1 or None, and got {self.patience}.")
+
+    def rate(self, step: int, steps_per_epoch: int) -> float:
+        """The learning rate at a step, counted from 0 over all epochs."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        total = self.epochs * steps_per_epoch
+        warmup_steps = min(int(self.warmup * total), total - 1)
+        return self.learning_rate * warmup_cosine(
+            step, warmup_steps=warmup_steps, total_steps=total
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Mean loss (nats) and accuracy (fraction) over a set; NaN where numbers were not finite."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepEpoch:
+    """What one epoch gave; epoch 0 is the untrained model, and has no gradient.
+
+    Attributes:
+        gradient_norm: Mean over the steps of ‖∂L/∂θ‖, before clipping.
+        images_per_s: Of training alone.
+    """
+
+    epoch: int
+    train: Scores
+    validation: Scores
+    gradient_norm: float | None
+    learning_rate: float
+    train_s: float
+    evaluate_s: float
+    images_per_s: float | None
+
+
+class DeepTrainer:
+    """A model on its way through its epochs, with the best parameters so far.
+
+    Attributes:
+        model: The network; its parameters are those after the last epoch.
+        history: One entry for each finished epoch, from epoch 0, the untrained model.
+        best_epoch, best: The epoch of the highest validation accuracy and the state dict after it.
+        diverged_epoch: The epoch whose numbers were not finite, after which nothing is trained.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        train: ImageSet,
+        validation: ImageSet,
+        settings: DeepSettings,
+        *,
+        device: torch.device | str = "cpu",
+        ranks: Ranks | None = None,
+    ) -> None:
+        """Move model and images to the device and prepare the optimizer.
+
+        Raises:
+            UserError: If the minibatch is larger than the training set.
+        """
+        if settings.batch_size > len(train):
+            raise UserError(
+                f"batch_size {settings.batch_size} is larger than the {len(train)} training "
+                f"images; use at most {len(train)}."
+            )
+        self.settings, self.ranks = settings, ranks or Ranks()
+        self.device = torch.device(device)
+        self.train, self.validation = train.to(self.device), validation.to(self.device)
+        self._layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+        self.model = model.to(self.device)
+        self.model.to(memory_format=self._layout)  # pyright: ignore[reportCallIssue]
+        called = torch.compile(self.model) if settings.compile else self.model
+        self._called: nn.Module = self.ranks.wrap(called, self.device)  # pyright: ignore
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.model, settings)
+        self.epoch = -1
+        self.history: list[DeepEpoch] = []
+        self.best_epoch = -1
+        self.best: dict[str, Tensor] = {}
+        self.diverged_epoch: int | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether all epochs are made, or no more are worth making."""
+        return self.epoch >= self.settings.epochs or self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the training diverged or has lost its patience."""
+        patience = self.settings.patience
+        tired = patience is not None and self.epoch - max(self.best_epoch, 0) >= patience
+        return self.diverged_epoch is not None or (self.epoch > 0 and tired)
+
+    def fit(
+        self,
+        *,
+        on_epoch_end: Callable[[DeepEpoch], None] = lambda _: None,
+        on_step: Callable[[int], None] = lambda _: None,
+    ) -> list[DeepEpoch]:
+        """Make all epochs that are missing; returns the history."""
+        while not self.done:
+            on_epoch_end(self.advance(on_step=on_step))
+        return self.history
+
+    def advance(self, *, on_step: Callable[[int], None] = lambda _: None) -> DeepEpoch:
+        """Make the next epoch; epoch 0 evaluates the untrained model.
+
+        Args:
+            on_step: Called after each step with the images it visited; what it raises stops the
+                epoch, and the trainer must then be loaded again.
+
+        Raises:
+            UserError: If the memory does not suffice, with a batch size that fits.
+        """
+        epoch = self.epoch + 1
+        started = self._now()
+        running, norm = None, None
+        try:
+            if epoch > 0:
+                running, norm = self.train_epoch(epoch, on_step=on_step)
+            trained = self._now()
+            validation = self.evaluate(self.validation)
+            if running is None or self.settings.train_metrics == "evaluated":
+                running = self.evaluate(self.train)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise UserError(
+                explain_memory(self.model, self.train, self.settings.batch_size, self.device)
+            ) from error
+        steps = -(-len(self.train) // self.settings.batch_size)
+        train_s = trained - started if epoch > 0 else 0.0
+        result = DeepEpoch(
+            epoch=epoch,
+            train=running,
+            validation=validation,
+            gradient_norm=norm,
+            learning_rate=self.settings.rate(max(0, epoch * steps - 1), steps),
+            train_s=train_s,
+            evaluate_s=self._now() - trained,
+            images_per_s=len(self.train) / train_s if epoch > 0 else None,
+        )
+        self._keep_best(result)
+        self.epoch = epoch
+        self.history.append(result)
+        return result
+
+    def train_epoch(
+        self, epoch: int, *, on_step: Callable[[int], None] = lambda _: None
+    ) -> tuple[Scores, float]:
+        """Visit every training image once; the running scores and the mean gradient norm."""
+        settings, parameters = self.settings, list(self.model.parameters())
+        steps = -(-len(self.train) // settings.batch_size)
+        sums = torch.zeros(3, dtype=torch.float64, device=self.device)  # loss, hits, norms
+        self._called.train()
+        with torch.enable_grad(), _seeded(settings.seed, epoch, self.ranks.rank, self.device):
+            for step, (x, y, n) in enumerate(self.minibatches(epoch), (epoch - 1) * steps):
+                for group in self.optimizer.param_groups:
+                    group["lr"] = settings.rate(step, steps)
+                with self._precision():
+                    z = self._called(x)  # (batch, classes)
+                loss = self._summed_loss(z.float(), y)
+                self.optimizer.zero_grad(set_to_none=True)
+                # the ranks' gradients are averaged: together they give that of the mean over n
+                (loss * (self.ranks.size / n)).backward()
+                norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+                if settings.clip_norm is not None:
+                    nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
+                self.optimizer.step()
+                hits = (z.detach().argmax(1) == y).sum()
+                sums += torch.stack((loss.detach().double(), hits.double(), norm.double()))
+                on_step(n)
+        mine = self.ranks.total(sums[:2].clone())
+        return _scores(mine, len(self.train)), float(sums[2]) / steps
+
+    @torch.inference_mode()
+    def evaluate(self, images: ImageSet) -> Scores:
+        """Mean loss and accuracy over a whole set, without augmentation."""
+        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
+        for z, y in self._outputs(images):
+            hits = (z.argmax(1) == y).sum()
+            sums += torch.stack((self._summed_loss(z, y).double(), hits.double()))
+        return _scores(self.ranks.total(sums), len(images))
+
+    @torch.inference_mode()
+    def probabilities(self, images: ImageSet) -> Float[Tensor, "n classes"]:
+        """Softmax outputs for a whole set, on the CPU; of this process alone."""
+        alone = Ranks()
+        chunks = [z.softmax(1).cpu() for z, _ in self._outputs(images, alone)]
+        return torch.cat(chunks)
+
+    def minibatches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, int]]:
+        """This rank's share of each minibatch of an epoch, augmented.
+
+        Yields:
+            Images (share, channels, height, width), labels (share,), and the images of all ranks.
+        """
+        settings, train = self.settings, self.train
+        order = torch.arange(len(train))
+        if settings.shuffle:
+            order = epoch_order(len(train), seed=settings.seed, epoch=epoch)
+        order = order.to(self.device)
+        for step, chosen in enumerate(order.split(settings.batch_size)):
+            share = self.ranks.share(chosen)
+            if settings.augmentation is None:
+                x = train.images[chosen[share]]
+            else:
+                x = self._augmented(chosen, share, epoch, step, settings.augmentation)
+            yield x.contiguous(memory_format=self._layout), train.labels[chosen[share]], len(chosen)
+
+    def save(self, path: Path, *, about: str) -> None:
+        """Write everything that continuing needs; one rank writes for all."""
+        if not self.ranks.first:
+            return
+        history = json.dumps([asdict(epoch) for epoch in self.history])
+        tensors = {
+            **{f"model.{name}": tensor for name, tensor in self.model.state_dict().items()},
+            **{f"best.{name}": tensor for name, tensor in self.best.items()},
+            **{f"optimizer.{name}": tensor for name, tensor in self._optimizer_state().items()},
+            "history": torch.frombuffer(bytearray(history.encode()), dtype=torch.uint8),
+        }
+        save_tensors(path, tensors, about=about)
+
+    def load(self, path: Path, *, about: str) -> None:
+        """Continue from what `save` wrote.
+
+        Raises:
+            UserError: If the file is missing, damaged, about something else, or of another model.
+        """
+        tensors = load_tensors(path, about=about)
+        history = json.loads(bytes(tensors.pop("history").numpy()))
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+        for name, tensor in tensors.items():
+            part, _, key = name.partition(".")
+            parts[part][key] = tensor.to(self.device)
+        load_weights(self.model, parts["model"], path)
+        self.best = parts["best"]
+        self._load_optimizer_state(parts["optimizer"])
+        for entry in history:
+            entry["train"], entry["validation"] = (
+                Scores(**entry[name]) for name in ("train", "validation")
+            )
+        self.history = []
+        for entry in history:
+            epoch = DeepEpoch(**entry)
+            self._keep_best(epoch, parameters=False)
+            self.history.append(epoch)
+        self.epoch = len(self.history) - 1
+
+    def _augmented(
+        self, chosen: Int[Tensor, "n"], share: slice, epoch: int, step: int, augment: Augmentation
+    ) -> Tensor:
+        """This rank's images, changed by the numbers that one process would draw for them."""
+        height, width, _ = self.train.image_shape
+        if step == 0:
+            self._augmenting = generator("augmentation", self.settings.seed, epoch)
+        crops = augment.draw(len(chosen), height, width, generator=self._augmenting)
+        mine = Crops(*(drawn[share].to(self.device, non_blocking=True) for drawn in crops))
+        return crop_and_mirror(self.train.images, chosen[share], mine)
+
+    def _outputs(
+        self, images: ImageSet, ranks: Ranks | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits (chunk, classes) and labels of this rank's part of a set."""
+        self.model.eval()
+        size = _EVALUATION_BATCH.get(self.device.type, 250)
+        mine = (ranks or self.ranks).share(images.labels)
+        for x, y in zip(
+            images.images[mine].split(size), images.labels[mine].split(size), strict=True
+        ):
+            with self._precision():
+                z = self.model(x.to(self.device).contiguous(memory_format=self._layout))
+            yield z.float(), y.to(self.device)
+
+    def _summed_loss(self, z: Float[Tensor, "batch classes"], y: Int[Tensor, "batch"]) -> Tensor:
+        if self.settings.loss == "cross-entropy":
+            smoothing = self.settings.label_smoothing if torch.is_grad_enabled() else 0.0
+            return F.cross_entropy(z, y, reduction="sum", label_smoothing=smoothing)
+        p = z.softmax(1).clamp(CLAMP, 1 - CLAMP)
+        return -p.log().gather(1, y[:, None]).sum()
+
+    def _precision(self) -> torch.autocast:
+        half = self.settings.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+    def _keep_best(self, result: DeepEpoch, *, parameters: bool = True) -> None:
+        if not (math.isfinite(result.train.loss) and math.isfinite(result.validation.loss)):
+            self.diverged_epoch = result.epoch
+            return
+        best = self.history[self.best_epoch].validation.accuracy if self.best_epoch >= 0 else -1
+        if result.validation.accuracy > best:
+            self.best_epoch = result.epoch
+            if parameters:
+                self.best = {k: t.detach().clone() for k, t in self.model.state_dict().items()}
+
+    def _optimizer_state(self) -> dict[str, Tensor]:
+        return {
+            f"{parameter}.{name}": torch.as_tensor(value)
+            for parameter, remembered in self.optimizer.state_dict()["state"].items()
+            for name, value in remembered.items()
+            if value is not None
+        }
+
+    def _load_optimizer_state(self, tensors: dict[str, Tensor]) -> None:
+        parameters = list(self.model.parameters())
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            number, _, name = key.partition(".")
+            parameter = parameters[int(number)]
+            if tensor.shape == parameter.shape:  # fused steps need both in one memory layout
+                tensor = torch.empty_like(parameter).copy_(tensor)
+            state.setdefault(int(number), {})[name] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+
+
+def load_weights(model: nn.Module, tensors: dict[str, Tensor], source: Path | str) -> None:
+    """Put tensors into a model, all of them.
+
+    Raises:
+        UserError: If a name or a shape is not the model's.
+    """
+    own = model.state_dict()
+    missing, unknown = sorted(own.keys() - tensors), sorted(tensors.keys() - own)
+    if missing or unknown:
+        found = f"has {unknown[0]!r}" if unknown else f"lacks {missing[0]!r}"
+        raise UserError(f"{source} belongs to another architecture: it {found}; name its model.")
+    for name, tensor in tensors.items():
+        if tensor.shape != own[name].shape:
+            raise UserError(
+                f"{source} belongs to another architecture: {name} is {tuple(tensor.shape)} and "
+                f"not {tuple(own[name].shape)}; give the same options as in training."
+            )
+    model.load_state_dict(tensors)
+
+
+class _seeded:  # noqa: N801 - a context manager in the manner of torch.no_grad
+    """Dropout draws from torch's own generator: set it for an epoch, and put it back afterwards."""
+
+    def __init__(self, seed: int, epoch: int, rank: int, device: torch.device) -> None:
+        number = generator("dropout", seed, epoch, rank).initial_seed()
+        devices = [device] if device.type == "cuda" else []
+        self._fork, self._number = torch.random.fork_rng(devices=devices), number
+
+    def __enter__(self) -> None:
+        self._fork.__enter__()
+        torch.manual_seed(self._number)
+
+    def __exit__(self, *error: Any) -> None:
+        self._fork.__exit__(*error)
+
+
+def _scores(sums: Tensor, n: int) -> Scores:
+    loss, hits = sums.tolist()
+    return Scores(loss=loss / n, accuracy=hits / n)
+
+
+def _descent(model: nn.Module, settings: DeepSettings, **more: Any) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        model.parameters(),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
+        **more,
+    )
+
+
+def _adaptive(
+    kind: type[torch.optim.Adam], model: nn.Module, settings: DeepSettings
+) -> torch.optim.Optimizer:
+    return kind(
+        model.parameters(),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+
+
+OPTIMIZERS: dict[str, Callable[[nn.Module, DeepSettings], torch.optim.Optimizer]] = {
+    "sgd": _descent,
+    "momentum": lambda model, s: _descent(model, s, momentum=s.momentum),
+    "nesterov": lambda model, s: _descent(model, s, momentum=s.momentum, nesterov=True),
+    "adam": lambda model, s: _adaptive(torch.optim.Adam, model, s),
+    "adamw": lambda model, s: _adaptive(torch.optim.AdamW, model, s),
+}
