@@ -22,6 +22,7 @@ from retroprop.labs.ift6135_devoir1.resnet18 import BasicBlock, ResNet18
 from retroprop.labs.ift6135_devoir1.utils import (
     compute_accuracy,
     cross_entropy_loss,
+    epoch_curves,
     generate_plots,
     seed_experiment,
     to_device,
@@ -250,12 +251,22 @@ def test_four_figures_are_drawn_from_two_runs(tmp_path):
     for file in files:
         with Image.open(file) as picture:
             assert min(picture.size) > 300
+            assert picture.convert("RGBA").getpixel((1, 1)) == (255, 255, 255, 255)  # not clear
     (tmp_path / "sgd" / "results.json").write_text('{"train_accs": [1]}')
     with pytest.raises(UserError, match="a list of numbers called 'valid_accs'"):
         generate_plots([tmp_path / "sgd"], ["SGD"], tmp_path / "out")
     (tmp_path / "sgd" / "results.json").write_text("{")
     with pytest.raises(UserError, match="cannot read"):
         generate_plots([tmp_path / "sgd"], ["SGD"], tmp_path / "out")
+
+
+def test_the_names_stand_at_the_ends_of_their_curves():
+    series = {"low": [2.0, 1.0], "high": [2.0, 1.9], "lost": [None, None]}
+    (axes,) = epoch_curves(series, "valid_losses").axes
+    low, high, lost = axes.texts
+    assert (low.get_text(), high.get_text(), lost.get_text()) == ("low", "high", "lost: diverged")
+    assert high.get_position()[1] - low.get_position()[1] > 0.5
+    assert axes.get_title(loc="left") == "validation loss (nats)"
 
 
 # --- the command line -----------------------------------------------------------------------------

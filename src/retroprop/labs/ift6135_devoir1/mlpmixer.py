@@ -30,7 +30,9 @@ class MLPMixer(mlpmixer.MLPMixer):
         from retroprop.data.pictures import bundled_picture
         from retroprop.figures.token_mixing import filtered_pictures, token_mixing_filters
 
-        weights = self.blocks[0].mlp_tokens.fc1.weight.detach().cpu().numpy()  # (hidden, patches)
+        block = self.blocks[0]
+        assert isinstance(block, MixerBlock)
+        weights = block.mlp_tokens.fc1.weight.detach().cpu().numpy()  # (hidden, patches)
         folder = Path(logdir)
         return [
             save_figure(token_mixing_filters(weights), folder / "token_mixing_filters.png"),

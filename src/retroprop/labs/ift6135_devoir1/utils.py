@@ -164,6 +164,7 @@ def epoch_curves(series: dict[str, list[float | None]], curve: str) -> "Figure":
             markersize=4,
         )
         ends.append(EndLabel(text=name, colour=style.light, x=points[-1][0], y=points[-1][1]))
+    axes.autoscale_view()  # the labels need the limits as they will stay
     label_ends(axes, ends)
     return figure
 
@@ -176,6 +177,7 @@ def save_figure(figure: "Figure", path: Path) -> Path:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        figure.patch.set_alpha(1)
         figure.savefig(path, dpi=150, facecolor="white")
     except OSError as error:
         raise UserError(
