@@ -3,7 +3,16 @@
 import subprocess
 import sys
 
-SCRIPTS = ("study", "notebook_style", "peers", "growth", "mlp", "populations", "depth_width")
+SCRIPTS = (
+    "study",
+    "notebook_style",
+    "peers",
+    "growth",
+    "mlp",
+    "populations",
+    "depth_width",
+    "template_trainer",
+)
 
 for script in SCRIPTS:
     print(f"\n== benchmarks/{script}.py", flush=True)
