@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once, a minute or two)…"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[dev,bench,postgres]'
+	  --constraint constraints.txt --editable '.[dev,bench,postgres,onnx]'
 	@touch $(READY)
 
 demo: $(READY)

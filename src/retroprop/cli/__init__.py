@@ -13,7 +13,7 @@ import cyclopts
 from rich.console import Console
 
 from retroprop import __version__
-from retroprop.cli.help_texts import DATA, PROOF, STUDIES
+from retroprop.cli.help_texts import DATA, MODELS, PROOF, STUDIES
 from retroprop.errors import Interrupted, UserError
 
 app = cyclopts.App(
@@ -28,8 +28,9 @@ app = cyclopts.App(
 )
 
 _studies = cyclopts.Group("Studies", sort_key=1)
-_data = cyclopts.Group("Data", sort_key=2)
-_proof = cyclopts.Group("Proof", sort_key=3)
+_models = cyclopts.Group("Models", sort_key=2)
+_data = cyclopts.Group("Data", sort_key=3)
+_proof = cyclopts.Group("Proof", sort_key=4)
 
 for _name, _module in {
     "run": "studies",
@@ -44,6 +45,17 @@ for _name, _module in {
         name=_name,
         group=_studies,
         help=STUDIES[_name],
+    )
+
+for _name, _function in {
+    "train": "train",
+    "evaluate": "evaluate",
+    "predict": "predict",
+    "lr-find": "lr_find",
+    "export": "export",
+}.items():
+    app.command(
+        f"retroprop.cli.training:{_function}", name=_name, group=_models, help=MODELS[_name]
     )
 
 data_app = cyclopts.App(

@@ -41,6 +41,52 @@ retroprop compare inf8225-logistic --by optimizer
 """,
 }
 
+MODELS = {
+    "train": """Train one network on a CPU or a GPU, and keep its best parameters.
+
+The folder gets model.safetensors (the epoch of the best validation accuracy), last.safetensors,
+record.json and figures. The same command continues a training that was stopped. The test set is
+touched once, at the end.
+
+```
+retroprop train mlp --dataset fashion-mnist --set hidden=256-256 --epochs 10
+retroprop train resnet18 --dataset cifar10 --augment --optimizer nesterov --lr 0.1 \\
+    --weight-decay 0.0005 --schedule warmup-cosine --precision bfloat16 --channels-last
+torchrun --nproc-per-node 2 -m retroprop train cnn --dataset fashion-mnist --device cpu
+```
+""",
+    "evaluate": """Evaluate a trained model on a whole test set, class by class.
+
+```
+retroprop evaluate runs/mlp-fashion-mnist
+```
+""",
+    "predict": """Say what pictures show: the most probable classes of each PNG or JPEG.
+
+```
+retroprop predict runs/resnet18-cifar10 cat.png dog.jpg --top 3
+```
+""",
+    "lr-find": """Try growing learning rates for one short training, and suggest one.
+
+Nothing is applied: the command prints the rate at which the loss falls fastest, and the training
+command that uses it.
+
+```
+retroprop lr-find cnn --dataset fashion-mnist --figure rates.svg
+```
+""",
+    "export": """Write a trained model as ONNX, and check it with onnxruntime.
+
+The file reads bytes (n, height, width, channels) and gives probabilities: the normalization is in
+it. It needs `pip install 'retroprop[onnx]'`.
+
+```
+retroprop export runs/mlp-fashion-mnist
+```
+""",
+}
+
 DATA = {
     "list": "List the data sets: shape, size, licence, and where each one is.",
     "fetch": """Have a data set ready in the cache; the only command that opens a connection.

@@ -88,9 +88,7 @@ def gradient_norm_curves(
     Raises:
         UserError: If there is no positive norm to draw.
     """
-    positive = [
-        value for line in models.values() for value in (*line.low, *line.high) if value > 0
-    ]
+    positive = [value for line in models.values() for value in (*line.low, *line.high) if value > 0]
     if not positive:
         raise UserError("expected gradient norms above 0 to draw, and got none.")
     figure = new_figure(PAPER_WIDTH_IN, 3.3)
@@ -139,9 +137,7 @@ def _end(text: str, line: Curve, style: SeriesStyle, *, scale: int) -> EndLabel:
         return EndLabel(text=text, colour=style.light)
     drawable = [at for at, value in enumerate(line.mean) if scale != 1 or value > 0]
     last = drawable[-1] if drawable else len(line.mean) - 1
-    return EndLabel(
-        text=text, colour=style.light, x=line.epochs[last], y=scale * line.mean[last]
-    )
+    return EndLabel(text=text, colour=style.light, x=line.epochs[last], y=scale * line.mean[last])
 
 
 def describe_gradient_norms(

@@ -31,7 +31,7 @@ def row_shares(counts: np.ndarray) -> np.ndarray:
     """Each row divided by its sum; a class without examples has a row of zeros.
 
     Args:
-        counts: (classes, classes): row i, column j holds the examples of class i that were called j.
+        counts: (classes, classes): row i, column j has the examples of class i called j.
 
     Raises:
         UserError: If it is no square matrix of counts.

@@ -44,14 +44,10 @@ def range_test_curve(
     if decimal_comma:
         axes.yaxis.set_major_formatter(DecimalComma(useOffset=False))
     raw, line = series_style(5), series_style(0)
-    axes.plot(
-        learning_rates, losses, linestyle="none", marker=".", markersize=4, color=raw.light
-    )
+    axes.plot(learning_rates, losses, linestyle="none", marker=".", markersize=4, color=raw.light)
     axes.plot(learning_rates, smoothed, color=line.light, linewidth=1.8)
     axes.set_xscale("log")
-    logarithmic(
-        axes.xaxis, min(learning_rates), max(learning_rates), decimal_comma=decimal_comma
-    )
+    logarithmic(axes.xaxis, min(learning_rates), max(learning_rates), decimal_comma=decimal_comma)
     axes.set_ylim(*_limits(smoothed))
     if suggestion is not None:
         mark = series_style(1)

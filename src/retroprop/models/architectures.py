@@ -71,6 +71,20 @@ def parse_architecture(text: str) -> Architecture:
     )
 
 
+def parse_layers(text: str) -> tuple[int, ...]:
+    """Read the sizes of layers alone.
+
+    Raises:
+        UserError: If they are not written like 256-64x2.
+
+    >>> parse_layers("256-64x2")
+    (256, 64, 64)
+    """
+    if not _SIZES.fullmatch(text):
+        raise UserError(f"layers are written like 256-64x2, and got {text!r}.")
+    return _layers(text, text)
+
+
 def _layers(text: str, whole: str) -> tuple[int, ...]:
     """256-64x2 is (256, 64, 64)."""
     sizes: list[int] = []

@@ -14,7 +14,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -39,8 +38,9 @@ from retroprop.studies.plan import PlannedPopulation
 from retroprop.studies.records import EpochRecord, Records, RunRecord, RunUpdate
 from retroprop.studies.schema import Study
 from retroprop.training.checkpoints import load_tensors
-from retroprop.training.deep import DeepTrainer
-from retroprop.training.deep_trajectories import DeepTrajectory, deep_settings, trained_model
+from retroprop.training.confusion import count_pairs
+from retroprop.training.deep import evaluate_model
+from retroprop.training.deep_trajectories import DeepTrajectory, trained_model
 from retroprop.training.devices import choose_device
 from retroprop.training.image_sets import ImageSet, Normalization, fit_normalization, image_set
 from retroprop.training.learners import PopulationSettings
@@ -240,17 +240,12 @@ class Worker:
         model = trained_model(
             settings, test.image_shape, n_classes, members, seed=run.seed, source=path
         )
-        of_trainer = deep_settings(settings, seed=run.seed, epochs=1)
-        trainer = DeepTrainer(
-            model, test, test, replace(of_trainer, batch_size=1), device=self.device
-        )
-        scores = trainer.evaluate(trainer.validation)
-        predicted = trainer.probabilities(trainer.validation).argmax(1)
+        scores, predicted = evaluate_model(model, test, device=self.device)
         self.records.set_test(
             run.id,
             accuracy=scores.accuracy,
             loss=scores.loss,
-            confusion=_confusions(test.labels, predicted, n_classes).tolist(),
+            confusion=count_pairs(test.labels, predicted, n_classes).tolist(),
         )
 
 
@@ -268,11 +263,6 @@ class _Steps:
         if self.pending >= self.every:
             self.worker.report(StepReport(population=self.population, examples=self.pending))
             self.pending = 0
-
-
-def _confusions(labels: Tensor, predicted: Tensor, n: int) -> Tensor:
-    """(n, n) counts of labels (rows) and predictions (columns)."""
-    return torch.bincount(labels * n + predicted, minlength=n * n).view(n, n)
 
 
 def population_settings(population: PlannedPopulation, epochs: int) -> PopulationSettings:

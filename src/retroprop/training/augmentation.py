@@ -107,6 +107,16 @@ class Augmentation:
         if indices is None:
             indices = torch.arange(len(images), device=images.device)
         crops = self.draw(len(indices), *images.shape[-2:], generator=generator)
+        return self.apply(images, indices, crops)
+
+    @torch.no_grad()
+    def apply(
+        self,
+        images: Float[Tensor, "n channels height width"],
+        indices: Int[Tensor, "batch"],
+        crops: Crops,
+    ) -> Float[Tensor, "batch channels height width"]:
+        """Change the chosen images by numbers that `draw` gave before; on a CPU in small parts."""
         crops = Crops(*(drawn.to(images.device, non_blocking=True) for drawn in crops))
         images = images.contiguous()
         if images.device.type != "cpu" or len(indices) <= CHUNK:

@@ -42,22 +42,31 @@ def load_tensors(path: Path, *, about: str) -> dict[str, Tensor]:
     Raises:
         UserError: If the file is missing, damaged or about something else.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            written_for = (file.metadata() or {}).get("about")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise UserError(f"the checkpoint {path} is missing; train the study again.") from None
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"the checkpoint {path} is damaged ({error}); delete it and run the study again."
-        ) from error
+    tensors, written_for = read_tensors(path)
     if written_for != about:
         raise UserError(
             f"the checkpoint {path} belongs to {written_for!r} and not to {about!r}; move it away "
             "and run the study again."
         )
     return tensors
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], str | None]:
+    """The tensors of a safetensors file, and what they belong to; no code of the file is run.
+
+    Raises:
+        UserError: If the file is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            written_for = (file.metadata() or {}).get("about")
+            return {name: file.get_tensor(name) for name in file.keys()}, written_for  # noqa: SIM118
+    except FileNotFoundError:
+        raise UserError(f"the checkpoint {path} is missing; train again to have it.") from None
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"the checkpoint {path} is damaged ({error}); delete it and train again."
+        ) from error
 
 
 def _cannot_write(path: Path, error: Exception) -> str:

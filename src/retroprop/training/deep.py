@@ -29,7 +29,7 @@ from retroprop.byhand.schedules import warmup_cosine
 from retroprop.data.minibatches import epoch_order
 from retroprop.errors import UserError, did_you_mean
 from retroprop.randomness import generator
-from retroprop.training.augmentation import Augmentation, Crops, crop_and_mirror
+from retroprop.training.augmentation import Augmentation
 from retroprop.training.checkpoints import load_tensors, save_tensors
 from retroprop.training.devices import explain_memory, is_out_of_memory
 from retroprop.training.image_sets import ImageSet
@@ -43,6 +43,8 @@ CLAMP = 1e-9
 """Where probabilities are cut in the clamped loss: into [CLAMP, 1 − CLAMP]."""
 
 _EVALUATION_BATCH = {"cpu": 250, "cuda": 2500}
+_CHUNK = 1000
+"""Examples whose losses are summed at once; fixed, so that sums do not depend on the machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,7 +287,7 @@ class DeepTrainer:
             for step, (x, y, n) in enumerate(self.minibatches(epoch), (epoch - 1) * steps):
                 for group in self.optimizer.param_groups:
                     group["lr"] = settings.rate(step, steps)
-                with self._precision():
+                with self.precision():
                     z = self._called(x)  # (batch, classes)
                 loss = self._summed_loss(z.float(), y)
                 self.optimizer.zero_grad(set_to_none=True)
@@ -301,21 +303,22 @@ class DeepTrainer:
         mine = self.ranks.total(sums[:2].clone())
         return _scores(mine, len(self.train)), float(sums[2]) / steps
 
-    @torch.inference_mode()
     def evaluate(self, images: ImageSet) -> Scores:
         """Mean loss and accuracy over a whole set, without augmentation."""
-        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
-        for z, y in self._outputs(images):
-            hits = (z.argmax(1) == y).sum()
-            sums += torch.stack((self._summed_loss(z, y).double(), hits.double()))
+        mine = self.ranks.share(images.labels)
+        z, y = (
+            outputs(self.model, images.images[mine], self.device, self.precision(), self._layout),
+            images.labels[mine].to(self.device),
+        )
+        with torch.inference_mode():
+            loss = torch.stack(
+                [
+                    self._summed_loss(part, labels).double()
+                    for part, labels in zip(z.split(_CHUNK), y.split(_CHUNK), strict=True)
+                ]
+            ).sum()
+            sums = torch.stack((loss, (z.argmax(1) == y).sum().double()))
         return _scores(self.ranks.total(sums), len(images))
-
-    @torch.inference_mode()
-    def probabilities(self, images: ImageSet) -> Float[Tensor, "n classes"]:
-        """Softmax outputs for a whole set, on the CPU; of this process alone."""
-        alone = Ranks()
-        chunks = [z.softmax(1).cpu() for z, _ in self._outputs(images, alone)]
-        return torch.cat(chunks)
 
     def minibatches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, int]]:
         """This rank's share of each minibatch of an epoch, augmented.
@@ -383,31 +386,18 @@ class DeepTrainer:
         if step == 0:
             self._augmenting = generator("augmentation", self.settings.seed, epoch)
         crops = augment.draw(len(chosen), height, width, generator=self._augmenting)
-        mine = Crops(*(drawn[share].to(self.device, non_blocking=True) for drawn in crops))
-        return crop_and_mirror(self.train.images, chosen[share], mine)
-
-    def _outputs(
-        self, images: ImageSet, ranks: Ranks | None = None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Logits (chunk, classes) and labels of this rank's part of a set."""
-        self.model.eval()
-        size = _EVALUATION_BATCH.get(self.device.type, 250)
-        mine = (ranks or self.ranks).share(images.labels)
-        for x, y in zip(
-            images.images[mine].split(size), images.labels[mine].split(size), strict=True
-        ):
-            with self._precision():
-                z = self.model(x.to(self.device).contiguous(memory_format=self._layout))
-            yield z.float(), y.to(self.device)
+        return augment.apply(self.train.images, chosen[share], crops.part(share))
 
     def _summed_loss(self, z: Float[Tensor, "batch classes"], y: Int[Tensor, "batch"]) -> Tensor:
         if self.settings.loss == "cross-entropy":
+            # smoothed targets are learnt from, and never measured
             smoothing = self.settings.label_smoothing if torch.is_grad_enabled() else 0.0
             return F.cross_entropy(z, y, reduction="sum", label_smoothing=smoothing)
         p = z.softmax(1).clamp(CLAMP, 1 - CLAMP)
         return -p.log().gather(1, y[:, None]).sum()
 
-    def _precision(self) -> torch.autocast:
+    def precision(self) -> torch.autocast:
+        """The context in which the model computes."""
         half = self.settings.precision == "bfloat16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
@@ -444,6 +434,38 @@ class DeepTrainer:
                 tensor = torch.empty_like(parameter).copy_(tensor)
             state.setdefault(int(number), {})[name] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+
+
+@torch.inference_mode()
+def outputs(
+    model: nn.Module,
+    images: Float[Tensor, "n channels height width"],
+    device: torch.device,
+    precision: torch.autocast,
+    layout: torch.memory_format = torch.contiguous_format,
+) -> Float[Tensor, "n classes"]:
+    """Logits of a whole set in evaluation mode, in float32, on the device."""
+    model.eval()
+    size = _EVALUATION_BATCH.get(device.type, 250)
+    with precision:
+        parts = [
+            model(part.to(device).contiguous(memory_format=layout)).float()
+            for part in images.split(size)
+        ]
+    return torch.cat(parts)
+
+
+def evaluate_model(
+    model: nn.Module, images: ImageSet, *, device: torch.device | str = "cpu"
+) -> tuple[Scores, Int[Tensor, "n"]]:
+    """Cross-entropy and accuracy of a model over a whole set, and the classes that it gives."""
+    on = torch.device(device)
+    exactly = torch.autocast(on.type, enabled=False)
+    z = outputs(model.to(on), images.images, on, exactly).cpu()
+    predicted, labels = z.argmax(1), images.labels.cpu()
+    loss = F.cross_entropy(z.double(), labels, reduction="sum")
+    hits = (predicted == labels).sum()
+    return _scores(torch.stack((loss, hits.double())), len(images)), predicted
 
 
 def load_weights(model: nn.Module, tensors: dict[str, Tensor], source: Path | str) -> None:

@@ -62,9 +62,7 @@ class RangeTest:
                 "and nothing was changed in the model or its optimizer."
             )
         end = (
-            ""
-            if self.diverged_at is None
-            else f" The training diverges at {self.diverged_at:.2g}."
+            "" if self.diverged_at is None else f" The training diverges at {self.diverged_at:.2g}."
         )
         return (
             f"Over the learning rates {tried}, the loss falls fastest at {self.suggestion:.2g}."
@@ -214,8 +212,7 @@ class _Restored:
 
     def __enter__(self) -> None:
         self.tensors = {
-            id(t): t.detach().clone()
-            for t in (*self.model.parameters(), *self.model.buffers())
+            id(t): t.detach().clone() for t in (*self.model.parameters(), *self.model.buffers())
         }
         self.gradients = {
             id(p): None if p.grad is None else p.grad.clone() for p in self.model.parameters()

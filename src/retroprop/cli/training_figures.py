@@ -1,0 +1,57 @@
+"""The pictures that `retroprop train` and `retroprop lr-find` leave in a folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from retroprop.errors import UserError
+from retroprop.figures.architectures import accuracy_curves, curve_of, gradient_norm_curves
+from retroprop.figures.confusion import confusion_matrix
+from retroprop.figures.curves import Curve, Part
+from retroprop.figures.lr_finder import range_test_curve
+
+
+def draw_run(folder: Path, history: Sequence[Any], counts: Any, classes: Sequence[str]) -> None:
+    """accuracy.svg, gradient-norm.svg and confusion.svg of one training.
+
+    Args:
+        folder: Where they go.
+        history: Its epochs, `training.deep.DeepEpoch`.
+        counts: The confusion matrix on the test set.
+        classes: The names of the classes.
+    """
+    trained = [epoch for epoch in history if epoch.epoch > 0]
+    curves: dict[Part, Curve] = {
+        "validation": curve_of([epoch.validation.accuracy for epoch in trained]),
+        "train": curve_of([epoch.train.accuracy for epoch in trained]),
+    }
+    norms = [epoch.gradient_norm or 0.0 for epoch in trained]
+    save(accuracy_curves({"accuracy": curves}), folder / "accuracy.svg")
+    if any(norm > 0 for norm in norms):
+        save(gradient_norm_curves({"": curve_of(norms)}), folder / "gradient-norm.svg")
+    save(confusion_matrix(counts.numpy(), classes), folder / "confusion.svg")
+
+
+def draw_range_test(result: Any, file: Path) -> None:
+    """The curve of a learning-rate range test."""
+    figure = range_test_curve(
+        result.learning_rates, result.losses, result.smoothed, result.suggestion
+    )
+    save(figure, file)
+
+
+def save(figure: Figure, file: Path) -> None:
+    """Write a figure in the format that its name says.
+
+    Raises:
+        UserError: If the format is unknown or the file cannot be written.
+    """
+    if file.suffix.lower() not in (".svg", ".png", ".pdf"):
+        raise UserError(f"{file} should end in .svg, .png or .pdf; rename it.")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, bbox_inches="tight", dpi=150)
+    except OSError as error:
+        raise UserError(f"{file} cannot be written ({error.strerror or error}).") from error

@@ -1,0 +1,88 @@
+"""A trained model as an ONNX file: bytes in, probabilities out, checked against torch."""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from retroprop.errors import UserError
+from retroprop.training.image_sets import Normalization
+from retroprop.training.model_files import ModelCard
+
+_CHECKED = 5
+"""Images that the check tries; the file was made from 2."""
+
+
+class BytesToProbabilities(nn.Module):
+    """A model with its normalization in front and softmax behind."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: nn.Module, normalization: Normalization) -> None:
+        """Take the parts."""
+        super().__init__()
+        self.model = model
+        self.register_buffer("mean", normalization.mean)
+        self.register_buffer("std", normalization.std)
+
+    def forward(
+        self, images: UInt8[Tensor, "n height width channels"]
+    ) -> Float[Tensor, "n classes"]:
+        """Probabilities of the classes."""
+        planes = images.permute(0, 3, 1, 2).float()
+        return self.model((planes - self.mean) / self.std).softmax(1)
+
+
+def export_onnx(
+    model: nn.Module, card: ModelCard, normalization: Normalization, path: Path
+) -> float:
+    """Write the file, run it with onnxruntime, and return the largest difference.
+
+    Args:
+        model: In evaluation mode, on the CPU.
+        card: What its images and classes are.
+        normalization: What its inputs must be.
+        path: Where the file goes.
+
+    Raises:
+        UserError: If the libraries are not installed, the file cannot be written, or its outputs
+            are not those of the model.
+    """
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401 - torch.onnx writes with it
+    except ImportError as error:
+        raise UserError(
+            f"exporting needs {error.name}; install it with: pip install 'retroprop[onnx]'"
+        ) from None
+    whole = BytesToProbabilities(model, normalization).eval()
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(
+        0, 256, (_CHECKED, *card.image_shape), generator=generator, dtype=torch.uint8
+    )
+    try:
+        torch.onnx.export(
+            whole,
+            (images[:2],),
+            str(path),
+            input_names=["images"],
+            output_names=["probabilities"],
+            dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror or error}).") from error
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (theirs,) = session.run(None, {"images": images.numpy()})
+    with torch.inference_mode():
+        worst = float((torch.from_numpy(theirs) - whole(images)).abs().max())
+    if not worst < 1e-4:
+        raise UserError(
+            f"the outputs of {path} differ from the model's by {worst:.1e}; do not use the file, "
+            "and report it with the versions of torch and onnxruntime."
+        )
+    return worst
