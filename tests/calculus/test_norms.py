@@ -17,7 +17,7 @@ def random(*shape, seed=0):
 def test_the_gradient_norm_runs_over_all_inputs_of_all_shapes():
     W, x, b = random(3, 4), random(4, seed=1), random(seed=2)
     norm = gradient_norm(lambda W, x, b: (W @ x).sum() * b, W, x, b)
-    dW = b * torch.ones(3, 1) * x
+    dW = b * torch.ones(3, 1, dtype=torch.float64) * x
     dx = b * W.sum(0)
     db = (W @ x).sum()
     expected = torch.sqrt(dW.square().sum() + dx.square().sum() + db.square())
