@@ -123,7 +123,7 @@ def _tensors(values: Tensor | Sequence[Tensor]) -> list[Tensor]:
 
 
 def by_autograd(function: Callable[..., Tensor], *inputs: Tensor) -> list[Tensor]:
-    """The gradient of a scalar function with respect to each input, by automatic differentiation."""
+    """The gradient of a scalar function with respect to each input, by autograd."""
     leaves = [one.detach().clone().requires_grad_() for one in inputs]
     with torch.enable_grad():
         return list(torch.autograd.grad(function(*leaves), leaves))

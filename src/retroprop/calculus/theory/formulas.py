@@ -27,10 +27,10 @@ SYMBOLS = {
 }
 """Names that stand for one sign."""
 
-WORDS = frozenset(
-    ("exp", "ln", "log", "max", "min", "lim", "arg", "MSE", "CE", "sign", "rect", "tanh")
-    + ("softplus", "softmax", "onehot", "diag")
-)
+WORDS = {
+    *("exp", "ln", "log", "max", "min", "lim", "arg", "MSE", "CE"),
+    *("sign", "rect", "tanh", "softplus", "softmax", "onehot", "diag"),
+}
 """Names that are set as they are, upright."""
 
 CALLS = {

@@ -29,7 +29,7 @@ def prove_false_variant(proof: Proof) -> Verdict:
 
 
 def verdict(pairs: Pairs, proof: Proof) -> Verdict:
-    """ "proved" if all pairs are equal, "refuted" if numbers tell one of them apart."""
+    """Whether all pairs are equal, or numbers tell one of them apart."""
     assert pairs, "a proof of nothing"
     differences = [sp.sympify(left - right) for left, right in pairs]
     if any(differ(one, proof) for one in differences if one != 0):
@@ -39,8 +39,18 @@ def verdict(pairs: Pairs, proof: Proof) -> Verdict:
 
 def reduces_to_zero(difference: sp.Expr, proof: Proof) -> bool:
     """Whether SymPy brings an expression to 0, in steps that hold for all values."""
-    reduced = difference.doit().subs(_within(difference, proof))
+    reduced = _constants_out(difference.doit().subs(_within(difference, proof)))
     return reduced == 0 or sp.expand(reduced) == 0 or sp.simplify(reduced) == 0
+
+
+def _constants_out(expression: sp.Expr) -> sp.Expr:
+    """Σ_k a b_k as a Σ_k b_k, in every sum of the expression."""
+
+    def of(total: sp.Sum) -> sp.Expr:
+        constant, rest = total.function.as_independent(*total.variables, as_Add=False)
+        return constant * sp.Sum(rest, *total.limits)
+
+    return expression.replace(sp.Sum, lambda *parts: of(sp.Sum(*parts)))
 
 
 def _within(expression: sp.Expr, proof: Proof) -> dict[sp.Basic, bool]:

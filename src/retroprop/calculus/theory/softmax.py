@@ -9,7 +9,7 @@ from retroprop.calculus.theory.code_lines import CodeLine
 from retroprop.calculus.theory.question import ANY_N, Check, Proof, Question, Step, Words
 from retroprop.calculus.theory.usual_functions import AUTOGRAD
 
-_n, _i, _j, _k, _l = (sp.Symbol(name, integer=True, positive=True) for name in "nijkl")
+_n, _i, _j, _l = (sp.Symbol(name, integer=True, positive=True) for name in "nijl")
 _x = sp.IndexedBase("x", real=True)
 _c, _u = sp.symbols("c u", real=True)
 _of_u = sp.Function("x", real=True)  # x(i, u): component i of the vector x(u)
@@ -354,15 +354,8 @@ def _log_softmax_slope() -> sp.Expr:
 
 
 def _slope_minus(weight) -> sp.Expr:
-    """∂x_i/∂u − Σ_k weight(k) ∂x_k/∂u."""
-    mean = sp.Sum(weight(_k) * sp.diff(_of_u(_k, _u), _u), (_k, 1, _n))
-    return sp.diff(_of_u(_i, _u), _u) - mean
-
-
-def _expected() -> sp.Expr:
-    """The claim with 1/Σ_l e^x_l, which does not depend on k, taken out of the expectation."""
-    total = sp.Sum(sp.exp(_of_u(_l, _u)), (_l, 1, _n))
-    mean = sp.Sum(sp.exp(_of_u(_l, _u)) * sp.diff(_of_u(_l, _u), _u), (_l, 1, _n)) / total
+    """∂x_i/∂u − Σ_l weight(l) ∂x_l/∂u."""
+    mean = sp.Sum(weight(_l) * sp.diff(_of_u(_l, _u), _u), (_l, 1, _n))
     return sp.diff(_of_u(_i, _u), _u) - mean
 
 
@@ -435,10 +428,15 @@ LOG_GRADIENT = Question(
                 "pour toute dimension n et toute fonction x dérivable, selon une composante u "
                 "quelconque du vecteur",
             ),
-            sides=lambda: [(_log_softmax_slope(), _expected())],
+            sides=lambda: [
+                (
+                    _log_softmax_slope(),
+                    _slope_minus(lambda at: softmax_of(at, lambda index: _of_u(index, _u))),
+                )
+            ],
             false="frac(partial, partial u) log S(bx(u))_i = frac(partial x_i, partial u) "
             "- frac(1, n) sum_j frac(partial x_j, partial u)",
-            wrong=lambda: [(_log_softmax_slope(), _slope_minus(lambda k: 1 / _n))],
+            wrong=lambda: [(_log_softmax_slope(), _slope_minus(lambda _: 1 / _n))],
             indices={"i": "n"},
         ),
     ),
