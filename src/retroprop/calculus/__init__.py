@@ -1,5 +1,5 @@
-"""Elementary functions and their derivatives, norms of gradients, the theory sheet, convolutions.
+"""What can be calculated without training: functions and derivatives, convolution arithmetic.
 
-`functions` and `norms` know no other room. `theory` proves the sheet and ties it to the code of
-`byhand`.
+`functions` and `norms` know no other room. `theory` proves the theory sheet and ties it to the code
+of `byhand`.
 """
