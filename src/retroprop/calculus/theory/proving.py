@@ -39,7 +39,8 @@ def verdict(pairs: Pairs, proof: Proof) -> Verdict:
 
 def reduces_to_zero(difference: sp.Expr, proof: Proof) -> bool:
     """Whether SymPy brings an expression to 0, in steps that hold for all values."""
-    reduced = _constants_out(difference.doit().subs(_within(difference, proof)))
+    reduced = difference.doit().subs(_within(difference, proof))
+    reduced = _same_names(_constants_out(reduced))
     return reduced == 0 or sp.expand(reduced) == 0 or sp.simplify(reduced) == 0
 
 
@@ -49,6 +50,19 @@ def _constants_out(expression: sp.Expr) -> sp.Expr:
     def of(total: sp.Sum) -> sp.Expr:
         constant, rest = total.function.as_independent(*total.variables, as_Add=False)
         return constant * sp.Sum(rest, *total.limits)
+
+    return expression.replace(sp.Sum, lambda *parts: of(sp.Sum(*parts)))
+
+
+def _same_names(expression: sp.Expr) -> sp.Expr:
+    """Every sum with the same name for its running index: Σ_k b_k and Σ_l b_l are one sum."""
+
+    def of(total: sp.Sum) -> sp.Expr:
+        if total.function.has(sp.Sum) or len(total.limits) > 1:
+            return total
+        (index, first, last) = total.limits[0]
+        name = sp.Dummy("running", dummy_index=1, integer=True, nonnegative=True)
+        return sp.Sum(total.function.xreplace({index: name}), (name, first, last))
 
     return expression.replace(sp.Sum, lambda *parts: of(sp.Sum(*parts)))
 
