@@ -12,9 +12,7 @@ from retroprop.calculus.theory.code_lines import CodeLine
 from retroprop.calculus.theory.network import Network, draw_network
 from retroprop.calculus.theory.question import Check, Proof, Question, Step, Words
 
-ANY_SIZE = Words(
-    "for all dimensions d, d_h and m", "pour toutes les dimensions d, d_h et m"
-)
+ANY_SIZE = Words("for all dimensions d, d_h and m", "pour toutes les dimensions d, d_h et m")
 TORCH = Words("torch", "torch")
 
 d, d_h, m = (sp.Symbol(name, integer=True, positive=True) for name in ("d", "d_h", "m"))
@@ -55,7 +53,9 @@ def _explicit_outputs(size: int, numerator) -> list[sp.Expr]:
 def _signs(numerator) -> list[tuple[sp.Expr, sp.Expr]]:
     """The sign of every output beside 1, for m = 1 to 5."""
     return [
-        (sp.sign(one), sp.S(1)) for size in range(1, 6) for one in _explicit_outputs(size, numerator)
+        (sp.sign(one), sp.S(1))
+        for size in range(1, 6)
+        for one in _explicit_outputs(size, numerator)
     ]
 
 
@@ -195,9 +195,7 @@ OUTPUT = Question(
             wrong=lambda net: [network.forward(net._replace(b2=0 * net.b2)).oa] * 3,
         ),
     ),
-    code=(
-        CodeLine("byhand.linear", "Linear.forward", "return torch.addmm(self.b, x, self.W), x"),
-    ),
+    code=(CodeLine("byhand.linear", "Linear.forward", "return torch.addmm(self.b, x, self.W), x"),),
 )
 
 PROBABILITIES = Question(
@@ -323,8 +321,9 @@ LOSS = Question(
                 losses.softmax_cross_entropy(z, losses.one_hot(y, 6, z.dtype)),
             ],
             oracle=lambda z, y: [F.cross_entropy(z, y, reduction="sum")] * 2,
-            wrong=lambda z, y: [(torch.logsumexp(z, -1) + z.gather(-1, y[:, None])[:, 0]).sum()]
-            * 2,
+            wrong=lambda z, y: (
+                [(torch.logsumexp(z, -1) + z.gather(-1, y[:, None])[:, 0]).sum()] * 2
+            ),
         ),
     ),
     code=(
@@ -357,7 +356,10 @@ def _draw_batch(g: Generator) -> tuple[Network, Tensor, Tensor]:
 
 def _risk(net: Network, X: Tensor, y: Tensor) -> Tensor:
     """The mean of −ln oˢ_y over the examples, from the definition."""
-    terms = [network.forward(net._replace(x=one)).os[label].log() for one, label in zip(X, y, strict=True)]
+    terms = [
+        network.forward(net._replace(x=one)).os[label].log()
+        for one, label in zip(X, y, strict=True)
+    ]
     return -torch.stack(terms).sum() / len(X)
 
 
@@ -407,8 +409,7 @@ RISK = Question(
     ),
     remark=Words(
         "With 784 inputs, 100 hidden neurons and 10 classes: 100 × 795 + 10 = 79,510 parameters.",
-        "Avec 784 entrées, 100 neurones cachés et 10 classes : 100 × 795 + 10 = 79 510 "
-        "paramètres.",
+        "Avec 784 entrées, 100 neurones cachés et 10 classes : 100 × 795 + 10 = 79 510 paramètres.",
     ),
     proofs=(
         Proof(

@@ -1,6 +1,6 @@
 """The network of question 2, one hidden layer, with every gradient written in four ways.
 
-    hᵃ = W⁽¹⁾ x + b⁽¹⁾      hˢ = σ(hᵃ)      oᵃ = W⁽²⁾ hˢ + b⁽²⁾      oˢ = softmax(oᵃ)      L = −ln oˢ_y
+    hᵃ = W⁽¹⁾ x + b⁽¹⁾     hˢ = σ(hᵃ)     oᵃ = W⁽²⁾ hˢ + b⁽²⁾     oˢ = softmax(oᵃ)     L = −ln oˢ_y
 
 *scalar*: each number by its formula, in loops; *matrix*: the matrix expressions; *by hand*: the
 layers of `byhand`; *autograd*: automatic differentiation. The sheet's vectors are columns and its
@@ -23,7 +23,7 @@ from retroprop.byhand.mlp import MLP
 from retroprop.calculus.functions import sigmoid, softmax
 
 Gradients = dict[str, Tensor]
-"""∂L/∂ of each quantity by its name: oa, W2, b2, hs, ha, W1, b1, x; each in its quantity's shape."""
+"""∂L/∂ of each quantity by its name: oa, W2, b2, hs, ha, W1, b1, x; in its quantity's shape."""
 
 
 class Network(NamedTuple):
@@ -65,7 +65,7 @@ def forward(net: Network) -> Activities:
 def forward_by_elements(net: Network) -> Activities:
     """The same, one number after the other, as the sums of 2 (a) and (b) are written."""
     ha = _vector(
-        sum(net.W1[j, l] * net.x[l] for l in range(len(net.x))) + net.b1[j]
+        sum(net.W1[j, i] * net.x[i] for i in range(len(net.x))) + net.b1[j]
         for j in range(len(net.b1))
     )
     hs = _vector(1 / (1 + torch.exp(-one)) for one in ha)
@@ -96,12 +96,12 @@ def scalar_gradients(net: Network) -> Gradients:
     """Each derivative by its own formula: 2 (i), (j), (l), (n)."""
     ha, hs, _, os = forward(net)
     d, d_h, m = len(net.x), len(net.b1), len(net.b2)
-    oa = _vector(os[k] - (k == net.y) for k in range(m))
+    oa = _vector(os[k] - float(k == net.y) for k in range(m))
     W2 = torch.stack([_vector(oa[k] * hs[j] for j in range(d_h)) for k in range(m)])
     dhs = _vector(sum(oa[k] * net.W2[k, j] for k in range(m)) for j in range(d_h))
     dha = _vector(dhs[j] * sigmoid(ha[j]) * (1 - sigmoid(ha[j])) for j in range(d_h))
-    W1 = torch.stack([_vector(dha[j] * net.x[l] for l in range(d)) for j in range(d_h)])
-    x = _vector(sum(dha[j] * net.W1[j, l] for j in range(d_h)) for l in range(d))
+    W1 = torch.stack([_vector(dha[j] * net.x[i] for i in range(d)) for j in range(d_h)])
+    x = _vector(sum(dha[j] * net.W1[j, i] for j in range(d_h)) for i in range(d))
     return {
         **{"oa": oa, "W2": W2, "b2": oa, "hs": dhs},
         **{"ha": dha, "W1": W1, "b1": dha, "x": x},

@@ -39,9 +39,34 @@ def verdict(pairs: Pairs, proof: Proof) -> Verdict:
 
 def reduces_to_zero(difference: sp.Expr, proof: Proof) -> bool:
     """Whether SymPy brings an expression to 0, in steps that hold for all values."""
-    reduced = difference.doit().subs(_within(difference, proof))
+    reduced, before = difference, None
+    while reduced != before:  # a sum may open up once its index is known to be in range
+        before, reduced = reduced, reduced.doit().subs(_within(difference, proof))
     reduced = _same_names(_constants_out(reduced))
-    return reduced == 0 or sp.expand(reduced) == 0 or sp.simplify(reduced) == 0
+    if reduced == 0:
+        return True
+    numerator, _ = sp.fraction(sp.together(_without_exponentials(reduced)))
+    return sp.expand(numerator) == 0 or sp.simplify(reduced) == 0
+
+
+def _without_exponentials(expression: sp.Expr) -> sp.Expr:
+    """A new symbol in place of each e^t and of each sum, and e^(t + u) = e^t e^u.
+
+    What is left is rational. If it is 0 whatever the symbols are, then it is 0 for what they stand
+    for. Sums go first: inside of them an exponential depends on the running index.
+    """
+    sums = {total: sp.Dummy() for total in expression.atoms(sp.Sum)}
+    symbols: dict[sp.Expr, sp.Dummy] = {}
+
+    def of(exponent: sp.Expr) -> sp.Expr:
+        factors = []
+        for term in sp.Add.make_args(exponent):
+            opposite = term.could_extract_minus_sign()
+            symbol = symbols.setdefault(-term if opposite else term, sp.Dummy(positive=True))
+            factors.append(1 / symbol if opposite else symbol)
+        return sp.Mul(*factors)
+
+    return expression.xreplace(sums).replace(sp.exp, of)
 
 
 def _constants_out(expression: sp.Expr) -> sp.Expr:
@@ -74,7 +99,8 @@ def _within(expression: sp.Expr, proof: Proof) -> dict[sp.Basic, bool]:
     for index, dimension in proof.indices.items():
         if index in symbols and dimension in symbols:
             i, n = symbols[index], symbols[dimension]
-            known |= {sp.Le(i, n): True, sp.Le(i, n - 1): True, sp.Lt(i, n): True}
+            for last in (n, n - 1):
+                known |= {sp.Le(i, last): True, sp.Ge(last, i): True}
     return known
 
 
@@ -114,10 +140,13 @@ def _instance(
     entries = sorted(
         value.atoms(sp.Indexed, sp.matrices.expressions.matexpr.MatrixElement), key=str
     )
-    value = value.xreplace({entry: next(rationals) for entry in entries})
+    value = value.xreplace({entry: sp.Float(next(rationals), 30) for entry in entries})
     symbols = sorted((s for s in value.free_symbols if not isinstance(s, sp.IndexedBase)), key=str)
-    numbers = {s: abs(r) if s.is_positive else r for s, r in zip(symbols, rationals, strict=False)}
-    value = sp.N(value.subs(numbers))
+    numbers = {
+        s: sp.Float(abs(r) if s.is_positive else r, 30)
+        for s, r in zip(symbols, rationals, strict=False)
+    }
+    value = sp.N(value.xreplace(numbers))
     return complex(value) if value.is_number and value.is_finite else None
 
 
