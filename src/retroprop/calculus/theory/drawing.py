@@ -12,8 +12,9 @@ alphabet: `plain` turns them back, where a terminal has a bold face of its own.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from retroprop.calculus.theory.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
 
@@ -205,15 +206,68 @@ class Box:
         return max(map(_width, self.lines))
 
 
-def draw(source: str) -> list[str]:
+def draw(source: str, width: int | None = None) -> list[str]:
     """The lines of the formula, drawn in two dimensions.
+
+    Args:
+        source: The formula.
+        width: Columns of the terminal; a wider formula is broken at its gaps and relations.
 
     >>> print(*draw("frac(1, 1 + e^(-x))"), sep=chr(10))
        1
     ───────
     1 + e⁻ˣ
     """
-    return [line.rstrip() for line in _box(parse(source)).lines]
+    tree = parse(source)
+    box = _box(tree)
+    if width is not None and box.width > width and isinstance(tree, Row):
+        box = _broken(tree.items, width)
+    return [line.rstrip() for line in box.lines]
+
+
+def _broken(items: Sequence[Node], width: int) -> Box:
+    """A row on several lines: cut at its wide gaps, and before relations if that is not enough."""
+    boxes: list[Box] = []
+    for part in _pieces(items, lambda item: _is(item, "space") and len(item.text) > 1):
+        box = _box(Row(tuple(part)))
+        if box.width > width:
+            first, *others = _pieces(part, lambda item: _is(item, "relation"), keep=True)
+            lines = [_box(Row(tuple(first)))]
+            lines += [_beside([Box(("  ",)), _box(Row(tuple(one)))]) for one in others]
+            box = _above_each_other(lines)
+        boxes.append(box)
+    return _above_each_other(boxes)
+
+
+def _is(node: Node, kind: str) -> TypeGuard[Sign]:
+    return isinstance(node, Sign) and node.kind == kind
+
+
+def _pieces(
+    items: Sequence[Node], cuts: Callable[[Node], bool], *, keep: bool = False
+) -> list[list[Node]]:
+    """The items between the cuts; `keep` leaves the cut at the start of its piece."""
+    pieces: list[list[Node]] = [[]]
+    for item in items:
+        if not cuts(item):
+            pieces[-1].append(item)
+        elif keep:
+            pieces.append([item])
+        else:
+            pieces.append([])
+    return [piece for piece in pieces if piece]
+
+
+def _above_each_other(boxes: Sequence[Box]) -> Box:
+    """Boxes one below the other, from the left, with an empty line beside a tall one."""
+    lines: list[str] = []
+    tall = False
+    for box in boxes:
+        if lines and (tall or len(box.lines) > 1):
+            lines.append("")
+        lines += box.lines
+        tall = len(box.lines) > 1
+    return Box(tuple(lines))
 
 
 def _width(text: str) -> int:
@@ -339,14 +393,11 @@ def _table(rows: Sequence[Sequence[Box]]) -> Box:
     widths = [
         max((row[c].width for row in rows if c < len(row)), default=0) for c in range(columns)
     ]
-    lines: list[str] = []
+    lines: list[Box] = []
     for row in rows:
         cells = []
         for column, cell in enumerate(row):
             pad = Box((" " * (widths[column] - cell.width),))
             cells.append(_beside([pad, cell] if column == 0 and columns > 1 else [cell, pad]))
-        tall = _beside(cells)
-        if lines and (len(tall.lines) > 1 or lines[-1].strip()):
-            lines.append("")
-        lines += tall.lines
-    return Box(tuple(lines), 0)
+        lines.append(_beside(cells))
+    return _above_each_other(lines)

@@ -48,7 +48,7 @@ OPERATORS = {"+": "+", "-": "−", "×": "×", "·": "·", "⊙": "⊙"}
 
 _TOKEN = re.compile(
     r'\s*(?:(?P<text>"[^"]*")|(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z]+)'
-    r"|(?P<sign><=|>=|!=|->|=>|\.\.\.|[-+=<>(){}\[\],;:!'|_^&\\/]))"
+    r"|(?P<sign><=|>=|!=|->|=>|\.\.\.|[-+=<>(){}\[\],;:!'|_^&\\/*]))"
 )
 
 
@@ -221,7 +221,7 @@ class _Parser:
             return Sign(RELATIONS[text], "relation")
         if text in OPERATORS:
             return Sign(OPERATORS[text], "operator")
-        if text in ",;:!|/...":
+        if text in ",;:!|/*...":
             return Sign({"...": "…"}.get(text, text), "mark")
         raise ValueError(f"unexpected {text!r} in the formula {self.source!r}")
 

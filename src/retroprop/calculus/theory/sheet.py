@@ -63,7 +63,8 @@ def _suggestion(name: str) -> str:
     letters = {part: [q.name for q in SHEET if q.part == part] for part in PARTS}
     if name[:1].isdigit() and int(name[0]) in letters:
         of_part = letters[int(name[0])]
-        return f"Question {name[0]} goes from {of_part[0]} to {of_part[-1]}: retroprop theory 2i."
+        example = next((one for one in of_part if one.endswith("i")), of_part[0])
+        return f"Question {name[0]} goes from {of_part[0]} to {of_part[-1]}; try {example}."
     ranges = ", ".join(f"{names[0]} to {names[-1]}" for names in letters.values())
     if len(name) == 1 and name.isalpha():
         return did_you_mean(name, [q.name for q in SHEET if q.name.endswith(name)])
