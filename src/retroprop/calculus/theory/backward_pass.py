@@ -16,7 +16,7 @@ from retroprop.calculus.theory.network import Gradients, Network, draw_network
 from retroprop.calculus.theory.question import Check, Proof, Question, Step, Words
 from retroprop.calculus.theory.usual_functions import AUTOGRAD
 
-ANY_CLASSES = Words("for every number m of classes", "pour tout nombre m de classes")
+ANY_CLASSES = Words("for every number $m$ of classes", "pour tout nombre $m$ de classes")
 
 _y, _k, _j, _c, _l = (sp.Symbol(name, integer=True, positive=True) for name in "ykjcl")
 _W, _b, _h, _g, _a, _x = (
@@ -235,7 +235,10 @@ OUTPUT_PARAMETERS = Question(
 OUTPUT_MATRICES = Question(
     name="2k",
     points=2,
-    title=Words("The same as matrices", "La même chose en matrices"),
+    title=Words(
+        "The parameters of the output layer, as matrices",
+        "Les paramètres de la couche de sortie, en matrices",
+    ),
     task=Words(
         "Write the gradients of 2 (j) as matrix expressions, with all dimensions.",
         "Exprimer les gradients de 2 (j) sous forme matricielle, en précisant les dimensions.",
@@ -349,7 +352,10 @@ HIDDEN_OUTPUTS = Question(
 HIDDEN_OUTPUTS_MATRIX = Question(
     name="2m",
     points=2,
-    title=Words("The same as matrices", "La même chose en matrices"),
+    title=Words(
+        "The outputs of the hidden layer, as matrices",
+        "Les sorties de la couche cachée, en matrices",
+    ),
     task=Words(
         "Write the gradient of 2 (l) as a matrix expression, with all dimensions.",
         "Exprimer le gradient de 2 (l) sous forme matricielle, en précisant les dimensions.",
@@ -467,7 +473,10 @@ HIDDEN_ACTIVATIONS = Question(
 HIDDEN_ACTIVATIONS_MATRIX = Question(
     name="2o",
     points=2,
-    title=Words("The same as vectors", "La même chose en vecteurs"),
+    title=Words(
+        "The activations of the hidden layer, as vectors",
+        "Les activations de la couche cachée, en vecteurs",
+    ),
     task=Words(
         "Write the gradient of 2 (n) as a matrix expression, with all dimensions.",
         "Exprimer le gradient de 2 (n) sous forme matricielle, en précisant les dimensions.",
@@ -599,8 +608,8 @@ BEYOND = Question(
             "frac(partial L, partial bb^((1))) = frac(partial L, partial bh^a), quad "
             "frac(partial L, partial bx) = (bW^((1)))^top frac(partial L, partial bh^a)",
             scope=Words(
-                "the whole network at once, for d = 2, d_h = 2, m = 3",
-                "le réseau entier d’un coup, pour d = 2, d_h = 2, m = 3",
+                "the whole network at once, for $d = 2$, $d_h = 2$, $m = 3$",
+                "le réseau entier d’un coup, pour $d = 2$, $d_h = 2$, $m = 3$",
             ),
             sides=_end_to_end,
             false="frac(partial L, partial bx) = bW^((1)) frac(partial L, partial bh^a)",

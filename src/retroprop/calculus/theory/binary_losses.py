@@ -15,8 +15,8 @@ from retroprop.calculus.theory.usual_functions import AUTOGRAD
 
 _o, _y = sp.symbols("o y", real=True)
 
-EVERY = Words("for all real o and y", "pour tous réels o et y")
-POSITIVE_CLASS = Words("for y = 1 and every real o", "pour y = 1 et tout réel o")
+EVERY = Words("for all real $o$ and $y$", "pour tous réels $o$ et $y$")
+POSITIVE_CLASS = Words("for $y = 1$ and every real $o$", "pour $y = 1$ et tout réel $o$")
 
 WRONG_AND_SURE = (-20.0, -15.0, -10.0, -5.0, -2.0, -1.0, 0.0, 1.0, 3.0)
 
@@ -282,7 +282,7 @@ WHY = Question(
         Step(
             Words(
                 "*It is what the output means.* $sigma(bo^a)$ is the probability of class 1, and "
-                "minimizing $L_CE$ maximizes the likelihood of the observed classes.",
+                "minimising $L_CE$ maximises the likelihood of the observed classes.",
                 "*C’est ce que signifie la sortie.* $sigma(bo^a)$ est la probabilité de la classe "
                 "1, et minimiser $L_CE$ maximise la vraisemblance des classes observées.",
             ),
@@ -305,7 +305,7 @@ WHY = Question(
         Proof(
             claim="lim_(o -> -infinity) frac(partial L_MSE, partial o) = 0, quad "
             "lim_(o -> -infinity) frac(partial L_CE, partial o) = -1",
-            scope=Words("for y = 1", "pour y = 1"),
+            scope=Words("for $y = 1$", "pour $y = 1$"),
             sides=lambda: _limits((0, -1)),
             false="lim_(o -> -infinity) frac(partial L_MSE, partial o) = -1",
             wrong=lambda: _limits((-1, -1)),

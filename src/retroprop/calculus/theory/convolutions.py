@@ -130,7 +130,7 @@ def _proof(
         pairs = _equivalence(padding, dilation, strides, wrong=wrong)
         return [*pairs, (sp.Add(*(within for _, within in pairs)), sp.Integer(count))]
 
-    every = f"s = {strides[0]}" if len(strides) == 1 else f"s ≤ {strides[-1]}"
+    every = f"$s = {strides[0]}$" if len(strides) == 1 else f"$s <= {strides[-1]}$"
     return Proof(
         claim=claim,
         scope=Words(
@@ -378,7 +378,7 @@ STRIDED = Question(
     task=Words(
         "The same with $p = 1$, $d = 1$ and $s = 2$.", "De même avec $p = 1$, $d = 1$ et $s = 2$."
     ),
-    answer='k = 27 " or " k = 28',
+    answer='k = 27 "or" k = 28',
     hypotheses=Words("$p = 1$, $d = 1$ and $s = 2$", "$p = 1$, $d = 1$ et $s = 2$"),
     steps=(
         Step(

@@ -147,7 +147,7 @@ def _tokens(source: str) -> Iterator[tuple[str, str, bool]]:
 def _is_factor(node: Node) -> bool:
     return not (
         isinstance(node, Sign)
-        and (node.kind in ("relation", "operator", "mark", "space", "text") or node.text in "∂∇")
+        and (node.kind in ("relation", "operator", "mark", "space") or node.text in "∂∇")
     )
 
 

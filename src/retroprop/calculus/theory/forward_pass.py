@@ -12,7 +12,9 @@ from retroprop.calculus.theory.code_lines import CodeLine
 from retroprop.calculus.theory.network import Network, draw_network
 from retroprop.calculus.theory.question import Check, Proof, Question, Step, Words
 
-ANY_SIZE = Words("for all dimensions d, d_h and m", "pour toutes les dimensions d, d_h et m")
+ANY_SIZE = Words(
+    "for all dimensions $d$, $d_h$ and $m$", "pour toutes les dimensions $d$, $d_h$ et $m$"
+)
 TORCH = Words("torch", "torch")
 
 d, d_h, m = (sp.Symbol(name, integer=True, positive=True) for name in ("d", "d_h", "m"))
@@ -241,14 +243,14 @@ PROBABILITIES = Question(
     proofs=(
         Proof(
             claim="sum_(k = 1)^m bo_k^s = 1",
-            scope=Words("for every number m of classes", "pour tout nombre m de classes"),
+            scope=Words("for every number $m$ of classes", "pour tout nombre $m$ de classes"),
             sides=lambda: [(sp.Sum(output(_k), (_k, 1, m)), sp.S(1))],
             false="sum_(k = 1)^m bo_k^s = m",
             wrong=lambda: [(sp.Sum(output(_k), (_k, 1, m)), m)],
         ),
         Proof(
             claim="sign(bo_k^s) = 1",
-            scope=Words("for m = 1, 2, 3, 4 and 5", "pour m = 1, 2, 3, 4 et 5"),
+            scope=Words("for $m = 1, 2, 3, 4$ and 5", "pour $m = 1, 2, 3, 4$ et 5"),
             sides=lambda: _signs(sp.exp),
             false="sign(frac(bo_k^a, sum_c bo_c^a)) = 1",
             wrong=lambda: _signs(lambda one: one),
@@ -299,7 +301,7 @@ LOSS = Question(
     proofs=(
         Proof(
             claim="-log bo_y^s = -bo_y^a + log sum_k exp(bo_k^a)",
-            scope=Words("for every number m of classes", "pour tout nombre m de classes"),
+            scope=Words("for every number $m$ of classes", "pour tout nombre $m$ de classes"),
             sides=lambda: [
                 (
                     sp.exp(loss()),
@@ -379,7 +381,7 @@ RISK = Question(
     title=Words("Empirical risk and parameters", "Risque empirique et paramètres"),
     task=Words(
         "Write the empirical risk $hat(R)$, the set $theta$ of parameters, their number "
-        "$n_theta$, and the optimization problem of training.",
+        "$n_theta$, and the optimisation problem of training.",
         "Formuler le risque empirique $hat(R)$, l’ensemble $theta$ des paramètres, leur nombre "
         "$n_theta$, et le problème d’optimisation de l’entraînement.",
     ),

@@ -122,5 +122,5 @@ class Question:
         return int(self.name[0])
 
 
-ALL_REAL = Words("for every real x", "pour tout réel x")
-ANY_N = Words("for every dimension n", "pour toute dimension n")
+ALL_REAL = Words("for every real $x$", "pour tout réel $x$")
+ANY_N = Words("for every dimension $n$", "pour toute dimension $n$")

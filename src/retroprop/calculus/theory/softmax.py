@@ -15,7 +15,8 @@ _c, _u = sp.symbols("c u", real=True)
 _of_u = sp.Function("x", real=True)  # x(i, u): component i of the vector x(u)
 
 SIZES = Words(
-    "entry by entry, for n = 1, 2, 3 and 4", "coefficient par coefficient, n = 1, 2, 3, 4"
+    "entry by entry, for $n = 1, 2, 3$ and 4",
+    "coefficient par coefficient, pour $n = 1, 2, 3$ et 4",
 )
 
 
@@ -77,7 +78,7 @@ SCALING = Question(
         "multiplications scalaires.",
     ),
     answer="frac(S(c bx)_i, S(c bx)_j) = e^(c (x_i - x_j)) != e^(x_i - x_j) "
-    '= frac(S(bx)_i, S(bx)_j) quad " if " c != 1, x_i != x_j',
+    '= frac(S(bx)_i, S(bx)_j) quad "if" c != 1, x_i != x_j',
     hypotheses=Words(
         "$c != 1$ and a vector with two different components; otherwise $S(c bx) = S(bx)$.",
         "$c != 1$ et un vecteur qui a deux composantes différentes ; sinon $S(c bx) = S(bx)$.",
@@ -103,7 +104,7 @@ SCALING = Question(
                 "This ratio is that of $S(bx)$ for all $i, j$ if and only if",
                 "Ce rapport est celui de $S(bx)$ pour tous $i, j$ si et seulement si",
             ),
-            '(c - 1) (x_i - x_j) = 0 quad " for all " i, j',
+            '(c - 1) (x_i - x_j) = 0 quad "for all" i, j',
         ),
     ),
     remark=Words(
@@ -123,7 +124,7 @@ SCALING = Question(
         ),
         Proof(
             claim="S(2 bx) = (frac(1, 5), frac(4, 5)), quad S(bx) = (frac(1, 3), frac(2, 3))",
-            scope=Words("for x = (0, ln 2)", "pour x = (0, ln 2)"),
+            scope=Words("for $bx = (0, ln 2)$", "pour $bx = (0, ln 2)$"),
             sides=lambda: [
                 (sp.exp(c * x) / (1 + sp.exp(c * sp.log(2))), value)
                 for c, row in ((2, (1, 4)), (1, (1, 2)))
@@ -423,10 +424,10 @@ LOG_GRADIENT = Question(
             claim="frac(partial, partial u) log S(bx(u))_i = frac(partial x_i, partial u) "
             "- sum_j S(bx(u))_j frac(partial x_j, partial u)",
             scope=Words(
-                "for every dimension n and every differentiable x, along any component u of the "
-                "vector",
-                "pour toute dimension n et toute fonction x dérivable, selon une composante u "
-                "quelconque du vecteur",
+                "for every dimension $n$ and every differentiable $bx$, along any component $u$ of "
+                "the vector",
+                "pour toute dimension $n$ et toute fonction $bx$ dérivable, selon une "
+                "composante $u$ quelconque du vecteur",
             ),
             sides=lambda: [
                 (

@@ -110,7 +110,7 @@ SIGN = Question(
                 "A real number is positive, negative or 0. In the three cases the right side is",
                 "Un réel est positif, négatif ou nul. Dans les trois cas, le membre de droite vaut",
             ),
-            'cases(1 - 0 = 1 " if " x > 0, 0 - 1 = -1 " if " x < 0, 0 - 0 = 0 " if " x = 0)',
+            'cases(1 - 0 = 1 "if" x > 0, 0 - 1 = -1 "if" x < 0, 0 - 0 = 0 "if" x = 0)',
         ),
         Step(
             Words("which is the definition of the sign.", "ce qui est la définition du signe."),
@@ -128,8 +128,8 @@ SIGN = Question(
         Proof(
             claim="sign(x) = bone_({x > 0})(x) - bone_({x < 0})(x)",
             scope=Words(
-                "for x > 0, x < 0 and x = 0, so for every real x",
-                "pour x > 0, x < 0 et x = 0, donc pour tout réel x",
+                "for $x > 0$, $x < 0$ and $x = 0$, so for every real $x$",
+                "pour $x > 0$, $x < 0$ et $x = 0$, donc pour tout réel $x$",
             ),
             sides=lambda: [
                 (sp.sign(x), _indicator(x > 0) - _indicator(x < 0))
@@ -180,11 +180,11 @@ RECTIFIER = Question(
                 "On either side of 0 the function is linear:",
                 "De chaque côté de 0, la fonction est linéaire :",
             ),
-            'rect(x) = cases(x " if " x > 0, 0 " if " x < 0)',
+            'rect(x) = cases(x "if" x > 0, 0 "if" x < 0)',
         ),
         Step(
             Words("so its slope is constant there:", "sa pente y est donc constante :"),
-            'rect\'(x) = cases(1 " if " x > 0, 0 " if " x < 0)',
+            'rect\'(x) = cases(1 "if" x > 0, 0 "if" x < 0)',
         ),
         Step(
             Words(
@@ -198,14 +198,14 @@ RECTIFIER = Question(
     proofs=(
         Proof(
             claim="rect'(x) = bone_({x > 0})(x)",
-            scope=Words("for every x > 0 and every x < 0", "pour tout x > 0 et tout x < 0"),
+            scope=Words("for every $x > 0$ and every $x < 0$", "pour tout $x > 0$ et tout $x < 0$"),
             sides=lambda: list(zip(_rectifier_slopes(), (sp.S(1), sp.S(0)), strict=True)),
             false="rect'(x) = x bone_({x > 0})(x)",
             wrong=lambda: list(zip(_rectifier_slopes(), (_positive, sp.S(0)), strict=True)),
         ),
         Proof(
             claim="lim_(h -> 0^+) frac(rect(h), h) = 1, quad lim_(h -> 0^-) frac(rect(h), h) = 0",
-            scope=Words("at x = 0", "en x = 0"),
+            scope=Words("at $x = 0$", "en $x = 0$"),
             sides=lambda: [
                 (sp.limit(sp.Max(0, _positive) / _positive, _positive, 0, "+"), sp.S(1)),
                 (sp.limit(sp.Max(0, _negative) / _negative, _negative, 0, "-"), sp.S(0)),
@@ -493,8 +493,8 @@ ABSOLUTE_NORM = Question(
         Proof(
             claim="frac(partial norm(bx)_1, partial x_k) = sign(x_k)",
             scope=Words(
-                "for every dimension n, where no component is 0",
-                "pour toute dimension n, là où aucune composante n’est nulle",
+                "for every dimension $n$, where no component is 0",
+                "pour toute dimension $n$, là où aucune composante n’est nulle",
             ),
             sides=lambda: [(sp.diff(_absolute_values(), _vector[_k]), sp.sign(_vector[_k]))],
             false="frac(partial norm(bx)_1, partial x_k) = 1",
