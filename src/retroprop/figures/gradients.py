@@ -36,7 +36,7 @@ def gradients_at_the_output(
     axes.axvline(0, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
     for name, edge in zip(regions, (pre_activations[0], pre_activations[-1]), strict=True):
         axes.text(edge / 2, 0.06, name, fontsize=8.5, color=INK, ha="center", va="center")
-    named_at = len(pre_activations) // 5  # where the curves are far apart
+    named_at = len(pre_activations) // 6  # where the curves are far apart
     for index, (name, values) in enumerate(slopes.items()):
         style = series_style(index)
         axes.plot(
