@@ -185,7 +185,8 @@ def _scripts(base: Node, low: Node | None, high: Node | None) -> str:
         if converted is None:
             assert node is not None
             plainly = _line(node, small=True)
-            converted = mark + (plainly if len(plainly) == 1 else f"({plainly})")
+            bare = len(plainly) == 1 or isinstance(node, Sign)
+            converted = mark + (plainly if bare else f"({plainly})")
         text += converted
     return text
 
@@ -373,8 +374,8 @@ def _fenced(opening: str, body: Box, closing: str) -> Box:
     n = len(body.lines)
 
     def fence(bracket: str) -> Box:
-        if not bracket or n == 1:
-            return Box((bracket,) * n, body.baseline)
+        if not bracket or n == 1 or (n == 2 and bracket != "{"):  # a line of indices alone
+            return Box(tuple(bracket * (at == body.baseline) for at in range(n)), body.baseline)
         if n == 2 and bracket == "{":
             return Box(("⎰", "⎱"), body.baseline)
         first, middle, last = _TALL[bracket]

@@ -144,6 +144,11 @@ def _tokens(source: str) -> Iterator[tuple[str, str, bool]]:
         place = found.end()
 
 
+def _is_word(node: Node) -> bool:
+    base = node.base if isinstance(node, Script) else node
+    return isinstance(base, Sign) and base.kind == "word"
+
+
 def _is_factor(node: Node) -> bool:
     return not (
         isinstance(node, Sign)
@@ -179,7 +184,8 @@ class _Parser:
         while self.place < len(self.tokens) and self.peek() not in ends | {")", "]", "}"}:
             spaced = self.tokens[self.place][2]
             item = self.scripted()
-            if spaced and items and _is_factor(items[-1]) and _is_factor(item):
+            call = isinstance(item, Group) and bool(items) and _is_word(items[-1])
+            if spaced and items and not call and _is_factor(items[-1]) and _is_factor(item):
                 items.append(Sign(" ", "space"))  # a product: σ(x) (1 − σ(x)), not a call
             items.append(item)
         return items[0] if len(items) == 1 else Row(tuple(items))
