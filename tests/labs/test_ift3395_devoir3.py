@@ -280,6 +280,7 @@ def test_a_step_returns_the_norm_of_the_gradient_before_it_and_moves_the_paramet
     trainer, _ = small()
     X, y = trainer.train[0][:50], trainer.one_hot(trainer.train[1][:50])
     loss, _ = trainer.compute_loss_and_accuracy(X, y)
+    assert trainer.compute_loss_and_accuracy(X, y.long())[0] == loss  # rows of whole numbers too
     gradients = torch.autograd.grad(loss, list(trainer.network.parameters()))
     expected = torch.cat([g.flatten() for g in gradients]).double().norm().item()
     before = [p.detach().clone() for p in trainer.network.parameters()]

@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from retroprop.calculus.norms import gradient_norm, jacobian_norm
@@ -199,7 +199,7 @@ class Trainer:
         train, valid, test = (((x - mean).div_(std), y) for x, y in (train, valid, test))
         return train, valid, test
 
-    def one_hot(self, y: Int[Tensor, "batch"]) -> Float[Tensor, "batch classes"]:
+    def one_hot(self, y: Integer[Tensor, "batch"]) -> Float[Tensor, "batch classes"]:
         """Labels as rows with a single 1.
 
         Raises:
@@ -280,13 +280,13 @@ class Trainer:
     # --- training ---------------------------------------------------------------------------------
 
     def compute_loss_and_accuracy(
-        self, X: Tensor, y_one_hot: Float[Tensor, "batch classes"]
+        self, X: Tensor, y_one_hot: Tensor
     ) -> tuple[Float[Tensor, ""], float]:
         """The cross-entropy of the network on a minibatch, and its accuracy.
 
         Args:
             X: Images (batch, channels, height, width).
-            y_one_hot: Their labels as `one_hot` gives them.
+            y_one_hot: Their labels (batch, classes), as `one_hot` gives them.
 
         Returns:
             The mean loss (nats), from which autograd can go backwards, and the fraction of images
@@ -307,12 +307,12 @@ class Trainer:
         ]
         return float(torch.stack(squares).double().sum().sqrt()) if squares else 0.0
 
-    def training_step(self, X_batch: Tensor, y_batch: Float[Tensor, "batch classes"]) -> float:
+    def training_step(self, X_batch: Tensor, y_batch: Tensor) -> float:
         """One step of Adam on a minibatch.
 
         Args:
             X_batch: Images (batch, channels, height, width).
-            y_batch: Their labels as `one_hot` gives them.
+            y_batch: Their labels (batch, classes), as `one_hot` gives them.
 
         Returns:
             The norm of the gradient of the loss, before the step.

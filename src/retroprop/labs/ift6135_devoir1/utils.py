@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from retroprop.errors import UserError
@@ -24,7 +24,7 @@ CURVES = ("train_accs", "valid_accs", "train_losses", "valid_losses")
 
 
 def cross_entropy_loss(
-    logits: Float[Tensor, "batch classes"], labels: Int[Tensor, "batch"]
+    logits: Float[Tensor, "batch classes"], labels: Integer[Tensor, "batch"]
 ) -> Float[Tensor, ""]:
     """Mean cross-entropy (nats): mean_b (ln Σ_c exp(z_bc) − z_b,y_b).
 
@@ -49,7 +49,7 @@ def cross_entropy_loss(
 
 
 def compute_accuracy(
-    logits: Float[Tensor, "batch classes"], labels: Int[Tensor, "batch"]
+    logits: Float[Tensor, "batch classes"], labels: Integer[Tensor, "batch"]
 ) -> Float[Tensor, ""]:
     """The fraction of the batch whose largest logit is that of the label.
 
