@@ -11,6 +11,7 @@ SCRIPTS = (
     "mlp",
     "populations",
     "depth_width",
+    "template_trainer",
     "augmentation",
 )
 

@@ -169,7 +169,7 @@ def test_patches_are_the_squares_of_the_image_row_by_row():
         embed.proj.weight.copy_(torch.eye(4).view(4, 1, 2, 2))
         embed.proj.bias.zero_()
         tokens = embed(torch.arange(16.0).view(1, 1, 4, 4))
-    assert embed.grid_size == (2, 2)
+    assert embed.grid_size == 2
     assert embed.num_patches == 4
     assert tokens[0].tolist() == [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
 
@@ -196,6 +196,13 @@ def test_stochastic_depth_leaves_out_whole_examples_and_keeps_the_mean():
         (lambda: MLP(3, [2], 2, activation="rleu"), "Did you mean 'relu'?"),
         (lambda: MLPMixer(10, 32, 5, 8, 1), "use 1, 2, 4, 8, 16 or 32"),
         (lambda: PatchEmbed(8, 4)(torch.zeros(1, 3, 8, 12)), "and got 8 × 12"),
+        (lambda: PatchEmbed(8, 4)(torch.zeros(1, 1, 8, 8)), r"\(batch, 3, 8, 8\), and got \(1, 1"),
+        (lambda: MLP(3, [0], 2), r"1 unit or more each, and got \(3, 0, 2\)"),
+        (lambda: MLP(3, [2], 2)(torch.zeros(1, 4)), "images of 3 numbers each, and got"),
+        (lambda: ResNet18()(torch.zeros(1, 1, 8, 8)), "three colours"),
+        (lambda: CNN(1, 10)(torch.zeros(1, 3, 28, 28)), r"\(batch, 1, height, width\), and got"),
+        (lambda: CNN(1, 10)(torch.zeros(1, 1, 15, 28)), "convolution 3 has a kernel of 3 × 3"),
+        (lambda: CNN(1, 10, strides=(1, 0, 1)), "strides must be whole numbers from 1"),
         (lambda: CNN(1, 10, n_channels=(4, 4)), "n_channels 2, kernel_sizes 3"),
         (
             lambda: CNN(1, 10, n_channels=(), kernel_sizes=(), strides=(), paddings=()),

@@ -8,25 +8,30 @@
 Each example has its own loss: a gradient's row is that of its example, and a value is the sum over
 the batch. Whoever wants the mean divides by the size of the batch.
 
-All functions take any number of leading population axes. Shifting the logits by their maximum
-changes nothing (softmax is translation-invariant) and keeps every exponential in (0, 1], so logits
-of 1e5 are fine. Sources: Goodfellow et al., Deep Learning (2016), 4.1 and 6.2.2.3; the Lyon TP
-(2019), parts 1 to 3, whose δ = t − y is our −dz; IFT3395, devoir 3, question 8, for the clamp.
+All functions take any number of leading population axes. `softmax` and its logarithm are those of
+`calculus.functions`, so logits of 1e5 are fine. Sources: Goodfellow et al., Deep Learning (2016),
+4.1 and 6.2.2.3; the Lyon TP (2019), parts 1 to 3, whose δ = t − y is our −dz; IFT3395, devoir 3,
+question 8, for the clamp.
 """
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from retroprop.calculus.functions import log_softmax, softmax
 
-def softmax(z: Float[Tensor, "*lead classes"], axis: int = -1) -> Float[Tensor, "*lead classes"]:
-    """Probabilities proportional to exp(z) along `axis`.
-
-    >>> softmax(torch.tensor([1000.0, 10000.0, 100000.0]))
-    tensor([0., 0., 1.])
-    """
-    exponentials = (z - z.amax(axis, keepdim=True)).exp_()
-    return exponentials.div_(exponentials.sum(axis, keepdim=True))
+__all__ = [
+    "clamped_cross_entropy",
+    "clamped_cross_entropy_gradient",
+    "cross_entropy_and_hits",
+    "one_hot",
+    "softmax",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_gradient",
+    "squared_error",
+    "squared_error_and_hits",
+    "squared_error_gradient",
+]
 
 
 def one_hot(
@@ -93,9 +98,7 @@ def softmax_cross_entropy(
         z: Logits.
         targets: One-hot labels, or any probabilities that sum to 1.
     """
-    shifted = z - z.amax(-1, keepdim=True)
-    log_sum = shifted.exp().sum(-1, keepdim=True).log_()
-    return (targets * (log_sum - shifted)).sum((-2, -1))
+    return -(targets * log_softmax(z)).sum((-2, -1))
 
 
 def squared_error(

@@ -71,7 +71,8 @@ for _name, _function in {
 }.items():
     data_app.command(f"retroprop.cli.data:{_function}", name=_name, help=DATA[_name])
 app.command(data_app)
-app.command("retroprop.cli.verify:verify", name="verify", group=_proof, help=PROOF["verify"])
+for _name in PROOF:
+    app.command(f"retroprop.cli.{_name}:{_name}", name=_name, group=_proof, help=PROOF[_name])
 for _name in CALCULATE:
     app.command(
         f"retroprop.cli.{_name}:{_name}", name=_name, group=_calculate, help=CALCULATE[_name]

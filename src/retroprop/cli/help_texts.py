@@ -128,6 +128,20 @@ retroprop verify --layer conv2d --shape 2,3,7,9 --stride 2 --population 2,3
 retroprop verify --layer mlp --shape 5,7 --set layers=4 --set activation=gelu
 ```
 """,
+    "theory": """Prove the theory sheet, show one derivation step by step, or typeset the whole.
+
+Every answer of the sheet of IFT3395 is an object that checks itself: SymPy proves it, random
+numbers check it against autograd, and a false variant of it must be refuted. Exit code 1 when one
+fails.
+
+```
+retroprop theory
+retroprop theory 2i
+retroprop theory 1l --lang fr
+retroprop theory --pdf --author "Ada Lovelace"
+retroprop theory --pdf devoir3.pdf --lang fr
+```
+""",
 }
 
 CALCULATE = {

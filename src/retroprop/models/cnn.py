@@ -9,17 +9,80 @@ Gradient-based learning applied to document recognition (1998).
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from retroprop.errors import UserError
 from retroprop.models.activations import activation_class
+from retroprop.models.pooling import PooledSequential
 
 POOLED = 4
 """Height and width of what the dense layers see."""
 
 
-class CNN(nn.Sequential):
+class Convolution(NamedTuple):
+    """The sizes of one convolution."""
+
+    channels: int
+    kernel_size: int
+    stride: int
+    padding: int
+
+
+def convolutions_of(
+    n_channels: Sequence[int],
+    kernel_sizes: Sequence[int],
+    strides: Sequence[int],
+    paddings: Sequence[int],
+) -> list[Convolution]:
+    """The convolutions that four lists describe, one value each.
+
+    Raises:
+        UserError: If the lists differ in length or are empty, or a size cannot be.
+    """
+    lists = {
+        "n_channels": n_channels,
+        "kernel_sizes": kernel_sizes,
+        "strides": strides,
+        "paddings": paddings,
+    }
+    if not n_channels or len({len(values) for values in lists.values()}) > 1:
+        lengths = ", ".join(f"{name} {len(values)}" for name, values in lists.items())
+        raise UserError(
+            f"expected one value per convolution, at least one each, and got {lengths} values."
+        )
+    for name, values in lists.items():
+        lowest = 0 if name == "paddings" else 1
+        if min(values) < lowest:
+            raise UserError(f"{name} must be whole numbers from {lowest}, and got {tuple(values)}.")
+    return [Convolution(*sizes) for sizes in zip(*lists.values(), strict=True)]
+
+
+def pooled_size(height: int, width: int, convolutions: Sequence[Convolution]) -> tuple[int, int]:
+    """Height and width of what reaches the last pooling: a max-pooling of 2 stands between two.
+
+    Raises:
+        UserError: If a kernel is larger than its padded input, or nothing is left to pool.
+
+    >>> pooled_size(28, 28, convolutions_of((16, 32, 48), (3, 3, 3), (1, 1, 1), (0, 0, 0)))
+    (3, 3)
+    """
+    for number, (_, kernel, stride, padding) in enumerate(convolutions, start=1):
+        if number > 1:
+            height, width = height // 2, width // 2
+        if kernel > min(height, width) + 2 * padding:
+            raise UserError(
+                f"convolution {number} has a kernel of {kernel} × {kernel}, larger than its input "
+                f"of {height} × {width} with a padding of {padding}; make that kernel or the ones "
+                "before it smaller, use fewer convolutions, or pad."
+            )
+        height = (height + 2 * padding - kernel) // stride + 1
+        width = (width + 2 * padding - kernel) // stride + 1
+    return height, width
+
+
+class CNN(PooledSequential):
     """(batch, in_channels, height, width) → (batch, num_classes).
 
     The layers with parameters are called conv1, conv2, …, dense1, dense2, …, output.
@@ -53,22 +116,11 @@ class CNN(nn.Sequential):
             UserError: If the activation is unknown, there is no convolution, or the four lists of
                 the convolutions differ in length.
         """
-        of_convolutions = {
-            "n_channels": n_channels,
-            "kernel_sizes": kernel_sizes,
-            "strides": strides,
-            "paddings": paddings,
-        }
-        if not n_channels or len({len(values) for values in of_convolutions.values()}) > 1:
-            lengths = ", ".join(f"{name} {len(v)}" for name, v in of_convolutions.items())
-            raise UserError(
-                f"expected one value per convolution, at least one each, and got {lengths} values."
-            )
+        convolutions = convolutions_of(n_channels, kernel_sizes, strides, paddings)
         phi = activation_class(activation)
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         channels = in_channels
-        for i, (out, *geometry) in enumerate(zip(*of_convolutions.values(), strict=True), start=1):
-            kernel, stride, padding = geometry
+        for i, (out, kernel, stride, padding) in enumerate(convolutions, start=1):
             layers[f"conv{i}"] = nn.Conv2d(channels, out, kernel, stride, padding)
             layers[f"conv{i}_activation"] = phi()
             last = i == len(n_channels)
@@ -82,3 +134,18 @@ class CNN(nn.Sequential):
             features = units
         layers["output"] = nn.Linear(features, num_classes)
         super().__init__(layers)
+        self.convolutions, self.in_channels = convolutions, in_channels
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(batch, in_channels, height, width) → (batch, num_classes).
+
+        Raises:
+            UserError: If the images have another number of channels, or are too small.
+        """
+        if input.ndim != 4 or input.shape[1] != self.in_channels:
+            raise UserError(
+                f"expected images of shape (batch, {self.in_channels}, height, width), and got "
+                f"{tuple(input.shape)}; make the network for their number of channels."
+            )
+        pooled_size(input.shape[2], input.shape[3], self.convolutions)
+        return super().forward(input)

@@ -5,11 +5,13 @@ difficulty of training deep feedforward neural networks (2010), for Xavier's nor
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from retroprop.errors import UserError
 from retroprop.models.activations import activation_class
 
 
@@ -22,6 +24,7 @@ class Linear(nn.Module):
     def __init__(self, in_features: int, out_features: int) -> None:
         """Make the map from `in_features` to `out_features` numbers."""
         super().__init__()
+        self.in_features, self.out_features = in_features, out_features
         bound = in_features**-0.5
         self.weight = nn.Parameter(torch.empty(out_features, in_features).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(out_features).uniform_(-bound, bound))
@@ -50,9 +53,14 @@ class MLP(nn.Module):
             activation: relu, tanh, sigmoid or gelu.
 
         Raises:
-            UserError: If the activation is unknown.
+            UserError: If the activation is unknown, or a layer has no unit.
         """
         super().__init__()
+        sizes = (input_size, *hidden_sizes, num_classes)
+        if min(sizes) < 1:
+            raise UserError(f"the layers must have 1 unit or more each, and got {sizes}.")
+        self.input_size, self.hidden_sizes = input_size, list(hidden_sizes)
+        self.num_classes = num_classes
         self.activation = activation
         self.phi = activation_class(activation)()
         self.hidden_layers, self.output_layer = self._build_layers(
@@ -62,7 +70,16 @@ class MLP(nn.Module):
             self._initialize_linear_layer(layer)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(batch, …) → (batch, num_classes)."""
+        """(batch, …) → (batch, num_classes).
+
+        Raises:
+            UserError: If an image has not `input_size` numbers.
+        """
+        if images.ndim < 2 or math.prod(images.shape[1:]) != self.input_size:
+            raise UserError(
+                f"expected images of {self.input_size} numbers each, and got a tensor of shape "
+                f"{tuple(images.shape)}; make the network with their input_size."
+            )
         h = images.flatten(1)  # (batch, features)
         for layer in self.hidden_layers:
             h = self.activation_fn(self.activation, layer(h))

@@ -24,8 +24,8 @@ class PatchEmbed(nn.Module):
     """Cut the image into squares and map each to a token: a convolution whose stride is its size.
 
     Attributes:
-        grid_size: Patches along the height and along the width.
-        num_patches: Their product.
+        grid_size: Patches along each side of the image.
+        num_patches: Its square.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class PatchEmbed(nn.Module):
                 f"{', '.join(sizes[:-1])} or {sizes[-1]}."
             )
         self.img_size, self.patch_size = img_size, patch_size
-        self.grid_size = (img_size // patch_size, img_size // patch_size)
-        self.num_patches = self.grid_size[0] * self.grid_size[1]
+        self.grid_size = img_size // patch_size
+        self.num_patches = self.grid_size**2
         self.proj = nn.Conv2d(in_chans, embed_dim, kernel_size=patch_size, stride=patch_size)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,6 +54,12 @@ class PatchEmbed(nn.Module):
         Raises:
             UserError: If the images are not of the size that was announced.
         """
+        in_chans = self.proj.in_channels
+        if x.ndim != 4 or x.shape[1] != in_chans:
+            raise UserError(
+                f"expected images of shape (batch, {in_chans}, {self.img_size}, {self.img_size}), "
+                f"and got {tuple(x.shape)}; make the model for their number of channels."
+            )
         if x.shape[-2:] != (self.img_size, self.img_size):
             raise UserError(
                 f"expected images of {self.img_size} × {self.img_size} pixels, and got "

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from retroprop.errors import UserError
+
 
 class BasicBlock(nn.Module):
     """Two 3 × 3 convolutions with batch normalization, and a shortcut around them."""
@@ -61,7 +63,16 @@ class ResNet18(nn.Module):
         self.linear = nn.Linear(fourth, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits, after global average pooling."""
+        """Logits, after global average pooling.
+
+        Raises:
+            UserError: If the images are not (batch, 3, height, width).
+        """
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise UserError(
+                "expected images in three colours, (batch, 3, height, width), and got "
+                f"{tuple(images.shape)}."
+            )
         h = F.relu(self.bn1(self.conv1(images)))
         h = self.layer4(self.layer3(self.layer2(self.layer1(h))))  # (batch, widths[3], h/8, w/8)
         return self.linear(h.mean((-2, -1)))

@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from retroprop.byhand import linear, losses
+from retroprop.byhand import linear
 from retroprop.byhand.activations import GELU, ReLU, Sigmoid, Softmax, Tanh
 from retroprop.byhand.layer import Flatten, Layer, Residual, Sequential
 from retroprop.byhand.linear import Linear
@@ -56,7 +56,7 @@ ACTIVATION_ROWS = [
         by_hand=lambda p, o: Softmax(),
         twin=lambda x, p, o: F.softmax(x, -1),
         cases=ELEMENTWISE,
-        covers=(Softmax, losses.softmax),
+        covers=(Softmax,),
     ),
 ]
 

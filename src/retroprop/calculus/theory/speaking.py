@@ -1,0 +1,163 @@
+"""Formulas in words, for a voice: what a screen reader says of a formula in the PDF."""
+
+import re
+
+from retroprop.calculus.theory.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
+from retroprop.calculus.theory.question import Words
+
+_LETTERS = {
+    **{"σ": Words("sigma", "sigma"), "θ": Words("theta", "thêta"), "η": Words("eta", "êta")},
+    **{"∂": Words("partial", "d rond"), "∇": Words("gradient", "gradient")},
+    **{"∞": Words("infinity", "l’infini"), "ℝ": Words("the reals", "les réels")},
+    **{"𝔼": Words("the expectation", "l’espérance"), "…": Words("and so on", "et ainsi de suite")},
+    **{"ln": Words("log", "logarithme"), "log": Words("log", "logarithme")},
+    **{"exp": Words("the exponential", "l’exponentielle"), "arg": Words("arg", "arg")},
+    **{"sign": Words("sign", "signe"), "onehot": Words("one-hot", "one-hot")},
+    **{"ᵀ": Words("transposed", "transposé"), "*": Words("star", "étoile")},
+}
+_RELATIONS = {
+    **{"=": Words("equals", "égale"), "≠": Words("differs from", "diffère de")},
+    **{"<": Words("is less than", "est inférieur à"), "≤": Words("is at most", "est au plus")},
+    **{">": Words("is greater than", "est supérieur à"), "≥": Words("is at least", "est au moins")},
+    **{"→": Words("tends to", "tend vers"), "⇒": Words("so", "donc")},
+    **{"⇔": Words("if and only if", "si et seulement si"), "∈": Words("in", "dans")},
+    **{"≈": Words("is about", "vaut environ"), "⊂": Words("is part of", "est inclus dans")},
+    **{"+": Words("plus", "plus"), "−": Words("minus", "moins"), "×": Words("times", "fois")},
+    **{
+        "·": Words("times", "fois"),
+        "/": Words("over", "sur"),
+        "!": Words("factorial", "factorielle"),
+    },
+    "⊙": Words("times, element by element,", "fois, élément par élément,"),
+    "|": Words("given", "sachant"),
+}
+_LARGE = {
+    "Σ": Words("the sum", "la somme"),
+    "lim": Words("the limit", "la limite"),
+    "max": Words("the maximum", "le maximum"),
+    "min": Words("the minimum", "le minimum"),
+}
+_CALLS = {
+    "sqrt": Words("the square root of {}", "la racine carrée de {}"),
+    "norm": Words("the norm of {}", "la norme de {}"),
+    "abs": Words("the absolute value of {}", "la valeur absolue de {}"),
+    "floor": Words("the integer part of {}", "la partie entière de {}"),
+    "hat": Words("{} hat", "{} chapeau"),
+    "cal": Words("script {}", "{} rond"),
+}
+
+
+def spoken(source: str, language: str) -> str:
+    """The formula in words.
+
+    >>> spoken("sigma'(x) = frac(1, 2)", "en")
+    'sigma prime of x equals 1 over 2'
+    """
+    words = " ".join(_say(parse(source), 0 if language == "en" else 1).split())
+    return re.sub(r"(\s*,)+", ",", words).strip(",")
+
+
+def _say(node: Node, i: int) -> str:
+    """The node in the language of this index in `Words`."""
+    match node:
+        case Sign():
+            return _sign(node, i)
+        case Row(items):
+            return _row(items, i)
+        case Group(_, body, _):
+            return _bracket(body, i)
+        case Script(base, low, high):
+            return _script(base, low, high, i)
+        case Call("frac", (top, bottom)):
+            return _fraction(top, bottom, i)
+        case Call("underbrace", (body, label)):
+            return f"{_say(body, i)}, {_say(label, i)},"
+        case Call("cases", arguments):
+            return ("either ", "soit ")[i] + (", or ", ", soit ")[i].join(
+                _say(one, i) for one in arguments
+            )
+        case Call(name, (body,)):
+            return _CALLS[name][i].format(_say(body, i))
+        case Lines(rows):
+            return "; ".join(" ".join(_say(cell, i) for cell in row) for row in rows)
+    raise AssertionError(node)
+
+
+def _sign(sign: Sign, i: int) -> str:
+    if sign.text.isspace():
+        return ", " if len(sign.text) > 1 else " "
+    known = _LETTERS.get(sign.text) or _RELATIONS.get(sign.text) or _LARGE.get(sign.text)
+    return known[i] if known else sign.text
+
+
+def _bracket(body: Node, i: int) -> str:
+    """A group by itself: short ones need no bracket."""
+    inside = _say(body, i)
+    if len(inside.split()) == 1:
+        return inside
+    return ("open bracket {}, close bracket", "parenthèse {}, fin de parenthèse")[i].format(inside)
+
+
+def _row(items: tuple[Node, ...], i: int) -> str:
+    words = []
+    for place, item in enumerate(items):
+        before = items[place - 1] if place else None
+        if isinstance(item, Group) and _takes_arguments(before):
+            words.append(("of ", "de ")[i] + _say(item.body, i))
+        elif isinstance(item, Script) and isinstance(item.base, Group) and _takes_arguments(before):
+            of = Script(item.base.body, item.low, item.high)  # S(x)_i: "S of x sub i"
+            words.append(("of ", "de ")[i] + _script(of.base, of.low, of.high, i))
+        else:
+            words.append(_say(item, i))
+    return " ".join(words)
+
+
+def _takes_arguments(node: Node | None) -> bool:
+    """Whether brackets after it are a call: σ(x), S(x), exp(x), L(x, y)."""
+    if isinstance(node, Script):
+        return _takes_arguments(node.base) or isinstance(node.high, Sign)
+    return isinstance(node, Call) or (
+        isinstance(node, Sign) and node.kind in ("letter", "word", "bold")
+    )
+
+
+def _script(base: Node, low: Node | None, high: Node | None, i: int) -> str:
+    if isinstance(base, Sign) and base.text in _LARGE:
+        start = _LARGE[base.text][i]
+        if low is not None:
+            start += (" over ", " pour ")[i] + _say(low, i)
+        if high is not None:
+            start += (" up to ", " jusqu’à ")[i] + _say(high, i)
+        return start + (" of", " de")[i]
+    if isinstance(high, Sign) and high.kind == "prime":
+        return f"{_say(base, i)} {'prime ' * len(high.text)}".strip()
+    text = _say(base, i)
+    if low is not None and base == Sign("1", "bold"):
+        return ("the indicator of ", "l’indicatrice de ")[i] + _say(low, i)
+    if low is not None:
+        text += (" sub ", " indice ")[i] + _say(low, i)
+    if high is None:
+        return text
+    if high == Sign("2", "number"):
+        return text + (" squared", " au carré")[i]
+    if isinstance(high, Sign) and high.text in ("ᵀ", "*"):
+        return f"{text} {_say(high, i)}"
+    of_layer = isinstance(base, Sign) and base.kind == "bold"  # oˢ, W⁽²⁾: no power
+    power = (" superscript ", " exposant ") if of_layer else (" to the ", " puissance ")
+    return text + power[i] + _say(high, i)
+
+
+def _fraction(top: Node, bottom: Node, i: int) -> str:
+    above, below = _say(top, i), _say(bottom, i)
+    partial = _LETTERS["∂"][i]
+    if below.startswith(partial):
+        of, by = above.removeprefix(partial), below.removeprefix(partial)
+        start = ("the derivative", "la dérivée")[i]
+        start += (" of", " de")[i] + of if of else ""
+        return start + (" with respect to", " par rapport à")[i] + by
+    if len(above.split()) == len(below.split()) == 1:
+        return f"{above} {('over', 'sur')[i]} {below}"
+    return (
+        "the fraction {} over {}, end of fraction",
+        "la fraction {} sur {}, fin de fraction",
+    )[i].format(above, below)

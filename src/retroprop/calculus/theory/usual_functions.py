@@ -1,0 +1,519 @@
+"""The sheet, question 1 (a) to (g): sign, rectifier, sigmoid, softplus, and the norms."""
+
+from collections.abc import Callable
+
+import mpmath
+import sympy as sp
+import torch
+from torch import Generator, Tensor
+
+from retroprop.calculus import functions
+from retroprop.calculus.theory.checking import by_autograd
+from retroprop.calculus.theory.code_lines import CodeLine
+from retroprop.calculus.theory.question import (
+    ALL_REAL,
+    ANY_N,
+    Check,
+    Proof,
+    Question,
+    Step,
+    Words,
+)
+
+AUTOGRAD = Words("automatic differentiation", "la différentiation automatique")
+MANY_DIGITS = Words("50-digit arithmetic", "une arithmétique à 50 chiffres")
+
+_x = sp.Symbol("x", real=True)
+_positive, _negative = sp.Symbol("p", positive=True), sp.Symbol("q", negative=True)
+_n, _k, _l = (sp.Symbol(name, integer=True, positive=True) for name in "nkl")
+_vector = sp.IndexedBase("x", real=True)
+
+
+def numbers(g: Generator) -> tuple[Tensor]:
+    """100 numbers of several sizes and both signs; none of them is 0."""
+    return (torch.randn(100, generator=g, dtype=torch.float64) * 5,)
+
+
+def _numbers_and_zero(g: Generator) -> tuple[Tensor]:
+    (x,) = numbers(g)
+    x[::10] = 0
+    return (x,)
+
+
+def _vectors(g: Generator) -> tuple[Tensor]:
+    return (torch.randn(3, 7, generator=g, dtype=torch.float64),)
+
+
+def _slope(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The gradient of Σ function(x) by autograd."""
+    return lambda x: by_autograd(lambda leaf: function(leaf).sum(), x)[0]
+
+
+def _precisely(function: Callable[[mpmath.mpf], mpmath.mpf]) -> Callable[[Tensor], Tensor]:
+    """The function of each number in 50 digits, rounded at the end."""
+
+    def of(x: Tensor) -> Tensor:
+        with mpmath.workdps(50):
+            values = [float(function(mpmath.mpf(one))) for one in x.tolist()]
+        return torch.tensor(values, dtype=torch.float64)
+
+    return of
+
+
+# -- the symbolic sides ------------------------------------------------------------------------
+
+
+def _indicator(condition: sp.Basic) -> sp.Expr:
+    return sp.Piecewise((1, condition), (0, True))
+
+
+def _sigma(x: sp.Expr) -> sp.Expr:
+    return 1 / (1 + sp.exp(-x))
+
+
+def _softplus(x: sp.Expr) -> sp.Expr:
+    return sp.log(1 + sp.exp(x))
+
+
+def _rectifier_slopes() -> list[sp.Expr]:
+    """The derivative of max(0, x) right and left of 0."""
+    return [sp.diff(sp.Max(0, _x), _x).subs(_x, x) for x in (_positive, _negative)]
+
+
+def _log_of(expression: sp.Expr) -> sp.Expr:
+    """ln e, with SymPy's rules for logarithms of positive numbers applied."""
+    return sp.expand_log(sp.log(sp.factor(expression)), force=False)
+
+
+def _squares() -> sp.Expr:
+    return sp.Sum(_vector[_l] ** 2, (_l, 1, _n))
+
+
+def _absolute_values() -> sp.Expr:
+    return sp.Sum(sp.Abs(_vector[_l]), (_l, 1, _n))
+
+
+# -- the questions -----------------------------------------------------------------------------
+
+SIGN = Question(
+    name="1a",
+    points=1,
+    title=Words("The sign, by indicators", "Le signe, par des indicatrices"),
+    task=Words(
+        "Write $sign(x)$ with indicator functions alone.",
+        "Écrire $sign(x)$ en utilisant seulement des fonctions indicatrices.",
+    ),
+    answer="sign(x) = bone_({x > 0})(x) - bone_({x < 0})(x)",
+    steps=(
+        Step(
+            Words(
+                "A real number is positive, negative or 0. In the three cases the right side is",
+                "Un réel est positif, négatif ou nul. Dans les trois cas, le membre de droite vaut",
+            ),
+            'cases(1 - 0 = 1 "if" x > 0, 0 - 1 = -1 "if" x < 0, 0 - 0 = 0 "if" x = 0)',
+        ),
+        Step(
+            Words("which is the definition of the sign.", "ce qui est la définition du signe."),
+        ),
+    ),
+    remark=Words(
+        "In the same way $H(x) = bone_({x > 0})(x) + frac(1, 2) bone_({x = 0})(x)$ and "
+        "$rect(x) = x bone_({x > 0})(x)$. The sheet prints $rect(x) = bone_({x > 0})(x)$, "
+        "where the factor $x$ is missing.",
+        "De même $H(x) = bone_({x > 0})(x) + frac(1, 2) bone_({x = 0})(x)$ et "
+        "$rect(x) = x bone_({x > 0})(x)$. L’énoncé imprime $rect(x) = bone_({x > 0})(x)$, "
+        "où il manque le facteur $x$.",
+    ),
+    proofs=(
+        Proof(
+            claim="sign(x) = bone_({x > 0})(x) - bone_({x < 0})(x)",
+            scope=Words(
+                "for $x > 0$, $x < 0$ and $x = 0$, so for every real $x$",
+                "pour $x > 0$, $x < 0$ et $x = 0$, donc pour tout réel $x$",
+            ),
+            sides=lambda: [
+                (sp.sign(x), _indicator(x > 0) - _indicator(x < 0))
+                for x in (_positive, _negative, sp.S(0))
+            ],
+            false="sign(x) = bone_({x > 0})(x) - bone_({x <= 0})(x)",
+            wrong=lambda: [
+                (sp.sign(x), _indicator(x > 0) - _indicator(x <= 0))
+                for x in (_positive, _negative, sp.S(0))
+            ],
+        ),
+    ),
+    checks=(
+        Check(
+            claim=Words("the difference of indicators", "la différence des indicatrices"),
+            against=Words("torch.sign, also at 0", "torch.sign, y compris en 0"),
+            draw=_numbers_and_zero,
+            claimed=lambda x: [
+                functions.indicator(x > 0, x.dtype) - functions.indicator(x < 0, x.dtype),
+                functions.sign(x),
+            ],
+            oracle=lambda x: [torch.sign(x)] * 2,
+            wrong=lambda x: (
+                [functions.indicator(x > 0, x.dtype) - functions.indicator(x <= 0, x.dtype)] * 2
+            ),
+            tolerance=0.0,
+        ),
+    ),
+    code=(CodeLine("calculus.functions", "sign", "return torch.where(x.isnan(), x, x.sign())"),),
+)
+
+RECTIFIER = Question(
+    name="1b",
+    points=2,
+    title=Words("The derivative of the rectifier", "La dérivée de la rectificatrice"),
+    task=Words(
+        "Write the derivative of $rect(x) = max(0, x)$ wherever it exists.",
+        "Écrire la dérivée de $rect(x) = max(0, x)$ partout où elle existe.",
+    ),
+    answer="rect'(x) = bone_({x > 0})(x)",
+    hypotheses=Words(
+        "$x != 0$: at 0 the derivative does not exist, and the code returns 0 there.",
+        "$x != 0$ : en 0 la dérivée n’existe pas, et le code y retourne 0.",
+    ),
+    steps=(
+        Step(
+            Words(
+                "On either side of 0 the function is linear:",
+                "De chaque côté de 0, la fonction est linéaire :",
+            ),
+            'rect(x) = cases(x "if" x > 0, 0 "if" x < 0)',
+        ),
+        Step(
+            Words("so its slope is constant there:", "sa pente y est donc constante :"),
+            'rect\'(x) = cases(1 "if" x > 0, 0 "if" x < 0)',
+        ),
+        Step(
+            Words(
+                "At 0 the slopes from the right and from the left differ, so there is none:",
+                "En 0, les pentes à droite et à gauche diffèrent, il n’y a donc pas de dérivée :",
+            ),
+            "lim_(h -> 0^+) frac(rect(h) - rect(0), h) = 1 quad != quad "
+            "lim_(h -> 0^-) frac(rect(h) - rect(0), h) = 0",
+        ),
+    ),
+    proofs=(
+        Proof(
+            claim="rect'(x) = bone_({x > 0})(x)",
+            scope=Words("for every $x > 0$ and every $x < 0$", "pour tout $x > 0$ et tout $x < 0$"),
+            sides=lambda: list(zip(_rectifier_slopes(), (sp.S(1), sp.S(0)), strict=True)),
+            false="rect'(x) = x bone_({x > 0})(x)",
+            wrong=lambda: list(zip(_rectifier_slopes(), (_positive, sp.S(0)), strict=True)),
+        ),
+        Proof(
+            claim="lim_(h -> 0^+) frac(rect(h), h) = 1, quad lim_(h -> 0^-) frac(rect(h), h) = 0",
+            scope=Words("at $x = 0$", "en $x = 0$"),
+            sides=lambda: [
+                (sp.limit(sp.Max(0, _positive) / _positive, _positive, 0, "+"), sp.S(1)),
+                (sp.limit(sp.Max(0, _negative) / _negative, _negative, 0, "-"), sp.S(0)),
+            ],
+            false="lim_(h -> 0^+) frac(rect(h), h) = 0",
+            wrong=lambda: [
+                (sp.limit(sp.Max(0, _positive) / _positive, _positive, 0, "+"), sp.S(0))
+            ],
+        ),
+    ),
+    checks=(
+        Check(
+            claim=Words("rect′, also at 0", "rect′, y compris en 0"),
+            against=AUTOGRAD,
+            draw=_numbers_and_zero,
+            claimed=functions.rectifier_derivative,
+            oracle=_slope(torch.relu),
+            wrong=lambda x: x * functions.rectifier_derivative(x),
+            tolerance=0.0,
+        ),
+    ),
+    code=(
+        CodeLine("byhand.activations", "ReLU.backward_", "return dy.mul_(saved.sign_())"),
+        CodeLine(
+            "calculus.functions",
+            "rectifier_derivative",
+            "return torch.where(x.isnan(), x, indicator(x > 0, x.dtype))",
+        ),
+    ),
+)
+
+SIGMOID = Question(
+    name="1c",
+    points=1,
+    title=Words("The derivative of the sigmoid", "La dérivée de la sigmoïde"),
+    task=Words(
+        "Write $sigma'$ with the function $sigma$ alone.",
+        "Écrire $sigma'$ en utilisant seulement la fonction $sigma$.",
+    ),
+    answer="sigma'(x) = sigma(x) (1 - sigma(x))",
+    steps=(
+        Step(
+            Words(
+                "By the chain rule, with $sigma(x) = (1 + e^(-x))^(-1)$,",
+                "Par la règle de dérivation en chaîne, avec $sigma(x) = (1 + e^(-x))^(-1)$,",
+            ),
+            "sigma'(x) = -(1 + e^(-x))^(-2) (-e^(-x)) = frac(e^(-x), (1 + e^(-x))^2)",
+        ),
+        Step(
+            Words("Split the fraction in two factors:", "On sépare la fraction en deux facteurs :"),
+            "sigma'(x) = frac(1, 1 + e^(-x)) dot frac(e^(-x), 1 + e^(-x))",
+        ),
+        Step(
+            Words(
+                "The first is $sigma(x)$. In the second, add and subtract 1 above the line:",
+                "Le premier est $sigma(x)$. Dans le second, on ajoute et on retranche 1 au "
+                "numérateur :",
+            ),
+            "frac(e^(-x), 1 + e^(-x)) = frac((1 + e^(-x)) - 1, 1 + e^(-x)) = 1 - sigma(x)",
+        ),
+    ),
+    remark=Words(
+        "For large $x$, $1 - sigma(x)$ loses its digits; the code writes it $sigma(-x)$.",
+        "Pour $x$ grand, $1 - sigma(x)$ perd ses chiffres ; le code l’écrit $sigma(-x)$.",
+    ),
+    proofs=(
+        Proof(
+            claim="sigma'(x) = sigma(x) (1 - sigma(x))",
+            scope=ALL_REAL,
+            sides=lambda: [(sp.diff(_sigma(_x), _x), _sigma(_x) * (1 - _sigma(_x)))],
+            false="sigma'(x) = sigma(x) (1 + sigma(x))",
+            wrong=lambda: [(sp.diff(_sigma(_x), _x), _sigma(_x) * (1 + _sigma(_x)))],
+        ),
+    ),
+    checks=(
+        Check(
+            claim=Words("σ (1 − σ)", "σ (1 − σ)"),
+            against=AUTOGRAD,
+            draw=numbers,
+            claimed=lambda x: [
+                functions.sigmoid(x) * (1 - functions.sigmoid(x)),
+                functions.sigmoid_derivative(x),
+            ],
+            oracle=lambda x: [_slope(torch.sigmoid)(x)] * 2,
+            wrong=lambda x: [functions.sigmoid(x) * (1 + functions.sigmoid(x))] * 2,
+        ),
+    ),
+    code=(
+        CodeLine(
+            "byhand.activations",
+            "Sigmoid.backward_",
+            "return dy.mul_(saved.addcmul_(saved, saved, value=-1))",
+        ),
+        CodeLine("calculus.functions", "sigmoid_derivative", "return sigmoid(x) * sigmoid(-x)"),
+    ),
+)
+
+LOG_SIGMOID = Question(
+    name="1d",
+    points=1,
+    title=Words("The logarithm of the sigmoid", "Le logarithme de la sigmoïde"),
+    task=Words(
+        "Show that $ln sigma(x) = -softplus(-x)$.",
+        "Montrer que $ln sigma(x) = -softplus(-x)$.",
+    ),
+    answer="ln sigma(x) = -softplus(-x)",
+    steps=(
+        Step(
+            Words(
+                "The logarithm of an inverse is the opposite of the logarithm:",
+                "Le logarithme d’un inverse est l’opposé du logarithme :",
+            ),
+            "ln sigma(x) = ln frac(1, 1 + e^(-x)) = -ln(1 + e^(-x))",
+        ),
+        Step(
+            Words(
+                "and $softplus(-x) = ln(1 + e^(-x))$ by definition.",
+                "et $softplus(-x) = ln(1 + e^(-x))$ par définition.",
+            ),
+        ),
+    ),
+    proofs=(
+        Proof(
+            claim="ln sigma(x) = -softplus(-x)",
+            scope=ALL_REAL,
+            sides=lambda: [(sp.expand_log(sp.log(_sigma(_x))), -_softplus(-_x))],
+            false="ln sigma(x) = -softplus(x)",
+            wrong=lambda: [(sp.expand_log(sp.log(_sigma(_x))), -_softplus(_x))],
+        ),
+    ),
+    checks=(
+        Check(
+            claim=Words("−softplus(−x), for |x| up to 1,000", "−softplus(−x), pour |x| ≤ 1 000"),
+            against=MANY_DIGITS,
+            draw=lambda g: (torch.randn(40, generator=g, dtype=torch.float64) * 300,),
+            claimed=lambda x: [-functions.softplus(-x), functions.log_sigmoid(x)],
+            oracle=lambda x: [_precisely(lambda t: -mpmath.log1p(mpmath.exp(-t)))(x)] * 2,
+            wrong=lambda x: [-functions.softplus(x)] * 2,
+            rounds=5,
+        ),
+    ),
+    code=(CodeLine("calculus.functions", "log_sigmoid", "return -softplus(-x)"),),
+)
+
+SOFTPLUS = Question(
+    name="1e",
+    points=1,
+    title=Words("A difference of softplus", "Une différence de softplus"),
+    task=Words(
+        "Show that $softplus(x) - softplus(-x) = x$.",
+        "Montrer que $softplus(x) - softplus(-x) = x$.",
+    ),
+    answer="softplus(x) - softplus(-x) = x",
+    steps=(
+        Step(
+            Words(
+                "A difference of logarithms is the logarithm of a quotient:",
+                "Une différence de logarithmes est le logarithme d’un quotient :",
+            ),
+            "softplus(x) - softplus(-x) = ln frac(1 + e^x, 1 + e^(-x))",
+        ),
+        Step(
+            Words(
+                "Take $e^x$ out of the numerator, $1 + e^x = e^x (e^(-x) + 1)$:",
+                "On met $e^x$ en facteur au numérateur, $1 + e^x = e^x (e^(-x) + 1)$ :",
+            ),
+            "ln frac(e^x (e^(-x) + 1), 1 + e^(-x)) = ln e^x = x",
+        ),
+    ),
+    proofs=(
+        Proof(
+            claim="softplus(x) - softplus(-x) = x",
+            scope=ALL_REAL,
+            sides=lambda: [(_softplus_difference(), _x)],
+            false="softplus(x) - softplus(-x) = 2 x",
+            wrong=lambda: [(_softplus_difference(), 2 * _x)],
+        ),
+    ),
+    checks=(
+        Check(
+            claim=Words("softplus(x) − softplus(−x)", "softplus(x) − softplus(−x)"),
+            against=Words("x itself", "x lui-même"),
+            draw=lambda g: (torch.randn(100, generator=g, dtype=torch.float64) * 300,),
+            claimed=lambda x: functions.softplus(x) - functions.softplus(-x),
+            oracle=lambda x: x,
+            wrong=lambda x: functions.softplus(x) + functions.softplus(-x),
+        ),
+    ),
+    code=(
+        CodeLine(
+            "calculus.functions", "softplus", "return torch.logaddexp(torch.zeros_like(x), x)"
+        ),
+    ),
+)
+
+
+def _softplus_difference() -> sp.Expr:
+    """The difference as one logarithm, whose argument SymPy then simplifies."""
+    difference = sp.logcombine(_softplus(_x) - _softplus(-_x), force=False)
+    return sp.simplify(difference)
+
+
+SQUARED_NORM = Question(
+    name="1f",
+    points=1,
+    title=Words("The gradient of the squared norm", "Le gradient de la norme au carré"),
+    task=Words(
+        "Write the gradient of $norm(bx)_2^2 = sum_i x_i^2$ as a vector.",
+        "Écrire le gradient de $norm(bx)_2^2 = sum_i x_i^2$ en forme vectorielle.",
+    ),
+    answer="frac(partial norm(bx)_2^2, partial bx) = 2 bx",
+    steps=(
+        Step(
+            Words(
+                "Of the sum, only the term of index $k$ depends on $x_k$:",
+                "Dans la somme, seul le terme d’indice $k$ dépend de $x_k$ :",
+            ),
+            "frac(partial, partial x_k) sum_(i = 1)^n x_i^2 = sum_(i = 1)^n 2 x_i bone_(i = k) "
+            "= 2 x_k",
+        ),
+        Step(
+            Words(
+                "The $n$ partial derivatives, one under the other, are the vector $2 bx$.",
+                "Les $n$ dérivées partielles, l’une sous l’autre, forment le vecteur $2 bx$.",
+            ),
+        ),
+    ),
+    proofs=(
+        Proof(
+            claim="frac(partial norm(bx)_2^2, partial x_k) = 2 x_k",
+            scope=ANY_N,
+            sides=lambda: [(sp.diff(_squares(), _vector[_k]), 2 * _vector[_k])],
+            false="frac(partial norm(bx)_2^2, partial x_k) = x_k",
+            wrong=lambda: [(sp.diff(_squares(), _vector[_k]), _vector[_k])],
+            indices={"k": "n"},
+        ),
+    ),
+    checks=(
+        Check(
+            claim=Words("2 x", "2 x"),
+            against=AUTOGRAD,
+            draw=_vectors,
+            claimed=functions.squared_l2_norm_gradient,
+            oracle=_slope(lambda x: x.square().sum(-1)),
+            wrong=lambda x: x,
+        ),
+    ),
+    code=(CodeLine("calculus.functions", "squared_l2_norm_gradient", "return 2 * x"),),
+)
+
+ABSOLUTE_NORM = Question(
+    name="1g",
+    points=1,
+    title=Words("The gradient of the L1 norm", "Le gradient de la norme L1"),
+    task=Words(
+        "Write the gradient of $norm(bx)_1 = sum_i abs(x_i)$ as a vector.",
+        "Écrire le gradient de $norm(bx)_1 = sum_i abs(x_i)$ en forme vectorielle.",
+    ),
+    answer="frac(partial norm(bx)_1, partial bx) = sign(bx)",
+    hypotheses=Words(
+        "$x_i != 0$ for all $i$: where $x_i = 0$ the partial derivative does not exist; any "
+        "number from −1 to 1 is a subgradient there, and $sign(0) = 0$ is the usual choice.",
+        "$x_i != 0$ pour tout $i$ : là où $x_i = 0$ la dérivée partielle n’existe pas ; tout "
+        "nombre de −1 à 1 y est un sous-gradient, et $sign(0) = 0$ est le choix usuel.",
+    ),
+    steps=(
+        Step(
+            Words(
+                "For $x_k > 0$, $abs(x_k) = x_k$ has slope 1; for $x_k < 0$, $abs(x_k) = -x_k$ "
+                "has slope −1: the slope is the sign.",
+                "Pour $x_k > 0$, $abs(x_k) = x_k$ a la pente 1 ; pour $x_k < 0$, "
+                "$abs(x_k) = -x_k$ a la pente −1 : la pente est le signe.",
+            ),
+            "frac(partial, partial x_k) sum_(i = 1)^n abs(x_i) = sum_(i = 1)^n sign(x_i) "
+            "bone_(i = k) = sign(x_k)",
+        ),
+        Step(
+            Words(
+                "As a vector: the sign of each component.",
+                "En forme vectorielle : le signe de chaque composante.",
+            ),
+        ),
+    ),
+    proofs=(
+        Proof(
+            claim="frac(partial norm(bx)_1, partial x_k) = sign(x_k)",
+            scope=Words(
+                "for every dimension $n$, where no component is 0",
+                "pour toute dimension $n$, là où aucune composante n’est nulle",
+            ),
+            sides=lambda: [(sp.diff(_absolute_values(), _vector[_k]), sp.sign(_vector[_k]))],
+            false="frac(partial norm(bx)_1, partial x_k) = 1",
+            wrong=lambda: [(sp.diff(_absolute_values(), _vector[_k]), sp.S(1))],
+            indices={"k": "n"},
+        ),
+    ),
+    checks=(
+        Check(
+            claim=Words("sign(x)", "sign(x)"),
+            against=AUTOGRAD,
+            draw=_vectors,
+            claimed=functions.l1_norm_gradient,
+            oracle=_slope(lambda x: x.abs().sum(-1)),
+            wrong=torch.ones_like,
+            tolerance=0.0,
+        ),
+    ),
+    code=(CodeLine("calculus.functions", "l1_norm_gradient", "return sign(x)"),),
+)
+
+QUESTIONS = (SIGN, RECTIFIER, SIGMOID, LOG_SIGMOID, SOFTPLUS, SQUARED_NORM, ABSOLUTE_NORM)

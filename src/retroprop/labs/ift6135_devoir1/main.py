@@ -1,0 +1,294 @@
+"""IFT6135, devoir 1, `main.py`: train a network on CIFAR-10 from the original command line.
+
+    python -m retroprop.labs.ift6135_devoir1.main --model resnet18 --lr 1e-3 --logdir exps/resnet18
+
+As in the template: 45,000 images train, flipped and cropped at random, 5,000 validate; the losses
+and accuracies of training are means over the minibatches while the network was learning; Adam
+takes no weight decay; the network of the last epoch is tested once. Unlike it, the two sets of the
+split have no image in common, and the last minibatch of an epoch counts though it is smaller.
+"""
+
+import inspect
+import json
+import math
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from retroprop.data import load
+from retroprop.data.catalog import CIFAR10_MEAN, CIFAR10_STD
+from retroprop.data.splits import train_validation_split
+from retroprop.errors import UserError, did_you_mean
+from retroprop.labs.ift6135_devoir1.config import MODELS, get_config_parser, shipped_config
+from retroprop.labs.ift6135_devoir1.utils import seed_experiment
+from retroprop.training.augmentation import Augmentation
+from retroprop.training.deep import DeepSettings, DeepTrainer, Scores
+from retroprop.training.devices import choose_device, explain_memory, is_out_of_memory
+from retroprop.training.image_sets import ImageSet, fit_normalization, image_set
+
+VALIDATION = 0.1
+"""Part of the training images that validates: 5,000 of 50,000."""
+
+Results = dict[str, Any]
+"""train_losses, valid_losses, train_accs, valid_accs (one per epoch), test_loss and test_acc."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train, test and write results.json; returns the exit code."""
+    args = get_config_parser().parse_args(argv)
+    try:
+        run(args)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def run(args: Namespace) -> Results:
+    """Do what the options of `get_config_parser` say.
+
+    Raises:
+        UserError: If an option, the model's file or the data cannot be used.
+    """
+    device = choose_device(args.device)
+    settings = settings_of(args)
+    if args.print_every < 1:
+        raise UserError(f"--print_every must be at least 1, and got {args.print_every}.")
+    seed_experiment(args.seed)
+    model = build(args.model, args.model_config)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    print(f"{args.model}: {count:,} parameters; {args.optimizer} at {args.lr:g} on {device}")
+    train, validation, test = image_sets(args.dataset, args.seed)
+    check_shapes(model, train)
+    trainer = DeepTrainer(model, train, validation, settings, device=device)
+    try:
+        results = fit(trainer, test, args.print_every)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(explain_memory(model, train, args.batch_size, device)) from error
+    if args.logdir is not None:
+        write_results(results, args.logdir)
+    if args.visualize:
+        show(model, args.logdir or Path())
+    return results
+
+
+def settings_of(args: Namespace) -> DeepSettings:
+    """The options as the engine takes them.
+
+    Raises:
+        UserError: If a value is out of its range.
+    """
+    return DeepSettings(
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        optimizer=args.optimizer,
+        learning_rate=args.lr,
+        momentum=args.momentum,
+        weight_decay=0.0 if args.optimizer == "adam" else args.weight_decay,
+        augmentation=Augmentation(),
+        channels_last=args.model == "resnet18",
+        train_metrics="running",
+        seed=args.seed,
+    )
+
+
+def build(name: str, config: Path | None) -> nn.Module:
+    """A network from a JSON file of its arguments.
+
+    Args:
+        name: "mlp", "resnet18" or "mlpmixer".
+        config: The file; None, or a path model_configs/… that is not there, is the lab's own.
+
+    Raises:
+        UserError: If the file cannot be read or does not suit the model.
+    """
+    path = config or shipped_config(name)
+    if not path.exists() and path.parent.name == "model_configs":
+        path = shipped_config(path.stem)
+    try:
+        arguments = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"there is no file {config}; leave --model_config out to use the lab's own."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path} as JSON: {error}.") from error
+    if not isinstance(arguments, dict):
+        raise UserError(f"{path} should hold an object of arguments, and holds {arguments!r}.")
+    parameters = inspect.signature(MODELS[name]).parameters
+    for argument, value in arguments.items():
+        if argument not in parameters:
+            raise UserError(
+                f"{path}: {name} has no argument {argument!r}. {did_you_mean(argument, parameters)}"
+            )
+        _check_argument(f"{path}: {argument}", value, parameters[argument].annotation)
+    for argument, parameter in parameters.items():
+        if parameter.default is parameter.empty and argument not in arguments:
+            raise UserError(f"{path}: {name} needs the argument {argument!r}; add it.")
+    return MODELS[name](**arguments)
+
+
+def image_sets(name: str, seed: int) -> tuple[ImageSet, ImageSet, ImageSet]:
+    """Training, validation and test images, normalised by the published means.
+
+    Raises:
+        UserError: If the data set is not on this machine.
+    """
+    try:
+        data = load(name)
+    except UserError as error:
+        raise UserError(
+            f"{error} Or try --dataset cifar10-sample, a few images that do."
+        ) from error
+    pixels, labels = torch.tensor(data.train_images), torch.tensor(data.train_labels)
+    kept, held_out = train_validation_split(len(labels), validation=VALIDATION, seed=seed)
+    normalization = fit_normalization("per-channel", pixels, mean=CIFAR10_MEAN, std=CIFAR10_STD)
+    parts = (
+        (pixels[kept], labels[kept]),
+        (pixels[held_out], labels[held_out]),
+        (torch.tensor(data.test_images), torch.tensor(data.test_labels)),
+    )
+    n_classes = len(data.info.classes)
+    train, validation, test = (
+        image_set(*part, normalization, n_classes=n_classes) for part in parts
+    )
+    return train, validation, test
+
+
+def check_shapes(model: nn.Module, images: ImageSet) -> None:
+    """Refuse a network that cannot read these images, or has fewer outputs than they have classes.
+
+    Raises:
+        UserError: If so.
+    """
+    with torch.inference_mode():
+        outputs = model.eval()(images.images[:1]).shape[1]
+    if outputs < images.n_classes:
+        raise UserError(
+            f"the network has {outputs} outputs and the images have {images.n_classes} classes; "
+            f"set num_classes to {images.n_classes} in the model's file."
+        )
+
+
+def fit(trainer: DeepTrainer, test: ImageSet, print_every: int) -> Results:
+    """Train for all epochs, then test once; a run whose numbers are not finite stops there.
+
+    Args:
+        trainer: An untrained network with its images and settings.
+        test: Looked at once, after the last epoch.
+        print_every: Minibatches between two lines of progress.
+    """
+    results: Results = {name: [] for name in ("train_losses", "valid_losses")}
+    results |= {name: [] for name in ("train_accs", "valid_accs")}
+    validation, diverged = trainer.validation, False
+    for epoch in range(1, trainer.settings.epochs + 1):
+        print(f"====== Epoch {epoch} ======>", flush=True)
+        progress = Progress(epoch, len(trainer.train), print_every)
+        train, _ = trainer.train_epoch(epoch, on_step=progress)
+        scores = trainer.evaluate(validation)
+        for part, of_part in (("train", train), ("valid", scores)):
+            results[f"{part}_losses"].append(_finite(of_part.loss))
+            results[f"{part}_accs"].append(_finite(of_part.accuracy))
+        print(
+            f"train loss {train.loss:.4f}, accuracy {train.accuracy:.2%}; validation loss "
+            f"{scores.loss:.4f}, accuracy {scores.accuracy:.2%}; {progress.seconds:.1f} s",
+            flush=True,
+        )
+        diverged = not (math.isfinite(train.loss) and math.isfinite(scores.loss))
+        if diverged:
+            print(f"the training diverged in epoch {epoch}; try a smaller --lr.")
+            break
+    tested = Scores(loss=math.nan, accuracy=math.nan) if diverged else trainer.evaluate(test)
+    print(f"test loss {tested.loss:.4f}, accuracy {tested.accuracy:.2%}")
+    return {
+        **results,
+        "test_loss": _finite(tested.loss),
+        "test_acc": _finite(tested.accuracy),
+    }
+
+
+class Progress:
+    """Counts minibatches, and prints a line now and then."""
+
+    def __init__(self, epoch: int, n_images: int, every: int) -> None:
+        self.epoch, self.n_images, self.every = epoch, n_images, every
+        self.images = self.minibatches = 0
+        self.started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since the epoch began."""
+        return time.perf_counter() - self.started
+
+    def __call__(self, images: int) -> None:
+        """After each minibatch, with its number of images."""
+        self.images += images
+        self.minibatches += 1
+        if self.minibatches % self.every == 0:
+            print(
+                f"[TRAIN] Epoch: {self.epoch}, Iter: {self.minibatches}, {self.images:,} of "
+                f"{self.n_images:,} images, {self.images / self.seconds:,.0f} images/s",
+                flush=True,
+            )
+
+
+def write_results(results: Results, logdir: Path) -> Path:
+    """Write results.json, with null where a number was not finite.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    path = logdir / "results.json"
+    try:
+        logdir.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(results, indent=4, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror or error}; name a folder of yours with --logdir."
+        ) from error
+    print(f"results: {path}")
+    return path
+
+
+def show(model: nn.Module, folder: Path) -> None:
+    """Draw the first layer of a network that has something to see."""
+    visualize = getattr(model, "visualize", None)
+    if visualize is None:
+        print("an MLP has no kernels to draw; --visualize is for resnet18 and mlpmixer.")
+        return
+    files = visualize(folder)
+    print("drawn:", *(files if isinstance(files, list) else [files]))
+
+
+def _check_argument(where: str, value: Any, wanted: Any) -> None:
+    """Refuse a value of another type than the network's constructor takes."""
+    if wanted is int:
+        right, kind = type(value) is int, "a whole number"
+    elif wanted is float:
+        right, kind = type(value) in (int, float), "a number"
+    elif wanted is str:
+        right, kind = isinstance(value, str), "a word"
+    else:
+        right = isinstance(value, list) and all(type(one) is int for one in value)
+        kind = "a list of whole numbers"
+    if not right:
+        raise UserError(f"{where} should be {kind}, and is {value!r}.")
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
