@@ -51,7 +51,9 @@ def _through_sigmoid() -> sp.Expr:
     return sp.Sum(_g[_l] * sp.diff(_sigma(_a[_l]), _a[_j]), (_l, 1, d_h))
 
 
-def _sizes(matrix, rows: sp.Expr, columns: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
+def _sizes(
+    matrix: sp.MatrixExpr, rows: sp.Expr, columns: sp.Expr | int
+) -> list[tuple[sp.Expr, sp.Expr]]:
     return [(matrix.shape[0], rows), (matrix.shape[1], sp.sympify(columns))]
 
 

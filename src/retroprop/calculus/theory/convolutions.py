@@ -316,7 +316,7 @@ NO_PADDING = Question(
         _proof(
             "floor(frac(32 - k, s)) + 1 = 4 quad iff quad 3 s <= 32 - k < 4 s",
             "floor(frac(32 - k, s)) + 1 = 4 quad iff quad 3 s < 32 - k <= 4 s",
-            range(1, 41),
+            range(1, 33),
             count=43,
             padding=0,
             dilation=1,
@@ -360,7 +360,7 @@ DILATED = Question(
         _proof(
             "floor(frac(37 - 2 k, s)) + 1 = 4 quad iff quad 3 s <= 37 - 2 k < 4 s",
             "floor(frac(37 - 2 k, s)) + 1 = 4 quad iff quad 3 s < 37 - 2 k <= 4 s",
-            range(1, 41),
+            range(1, 33),
             count=30,
             padding=2,
             dilation=2,

@@ -42,7 +42,9 @@ def loss() -> sp.Expr:
     return -sp.log(output(_y))
 
 
-def _shape_pairs(matrix, rows: sp.Expr, columns: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
+def _shape_pairs(
+    matrix: sp.MatrixExpr, rows: sp.Expr, columns: sp.Expr | int
+) -> list[tuple[sp.Expr, sp.Expr]]:
     return [(matrix.shape[0], rows), (matrix.shape[1], sp.sympify(columns))]
 
 
