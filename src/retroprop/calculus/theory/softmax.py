@@ -1,10 +1,10 @@
 """The sheet, question 1 (h) to (l): what softmax is invariant to, its Jacobian, its logarithm."""
 
-import sympy as sp
 import torch
 from torch import Generator, Tensor
 
 from retroprop.calculus import functions
+from retroprop.calculus.theory.algebra import Expr, sp
 from retroprop.calculus.theory.code_lines import CodeLine
 from retroprop.calculus.theory.question import ANY_N, Check, Proof, Question, Step, Words
 from retroprop.calculus.theory.usual_functions import AUTOGRAD
@@ -31,23 +31,23 @@ def _with_number(g: Generator) -> tuple[Tensor, Tensor]:
     return x, torch.rand(2, 3, 1, generator=g, dtype=torch.float64) * 3 + 1.5
 
 
-def softmax_of(index: sp.Expr, component=lambda index: _x[index]) -> sp.Expr:
+def softmax_of(index: Expr, component=lambda index: _x[index]) -> Expr:
     """S(x)_index for a vector of n components, n a symbol."""
     total = sp.Sum(sp.exp(component(_l)), (_l, 1, _n))
     return sp.exp(component(index)) / total
 
 
-def _log_ratio(c: sp.Expr) -> sp.Expr:
+def _log_ratio(c: Expr) -> Expr:
     """ln of S(c x)_i / S(c x)_j."""
     first, second = (softmax_of(index, lambda index: c * _x[index]) for index in (_i, _j))
     return sp.expand_log(sp.log(sp.simplify(first / second)))
 
 
-def _delta() -> sp.Expr:
+def _delta() -> Expr:
     return sp.KroneckerDelta(_i, _j)
 
 
-def _jacobian_entries(claimed) -> list[tuple[sp.Expr, sp.Expr]]:
+def _jacobian_entries(claimed) -> list[tuple[Expr, Expr]]:
     """Every entry of ∂S/∂x beside that of the claimed matrix, for n = 1 to 4."""
     pairs = []
     for size in (1, 2, 3, 4):
@@ -349,12 +349,12 @@ JACOBIAN = Question(
 )
 
 
-def _log_softmax_slope() -> sp.Expr:
+def _log_softmax_slope() -> Expr:
     log_softmax = sp.log(softmax_of(_i, lambda index: _of_u(index, _u)))
     return sp.diff(log_softmax, _u)
 
 
-def _slope_minus(weight) -> sp.Expr:
+def _slope_minus(weight) -> Expr:
     """∂x_i/∂u − Σ_l weight(l) ∂x_l/∂u."""
     mean = sp.Sum(weight(_l) * sp.diff(_of_u(_l, _u), _u), (_l, 1, _n))
     return sp.diff(_of_u(_i, _u), _u) - mean
