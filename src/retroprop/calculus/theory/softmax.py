@@ -14,6 +14,17 @@ _x = sp.IndexedBase("x", real=True)
 _c, _u = sp.symbols("c u", real=True)
 _of_u = sp.Function("x", real=True)  # x(i, u): component i of the vector x(u)
 
+_row, _column = (sp.Symbol(name, integer=True, nonnegative=True) for name in "ij")
+_S = sp.MatrixSymbol("S", _n, 1)
+_matrix = sp.DiagMatrix(_S) - _S * _S.T
+
+
+def _entry(sign: int) -> Expr:
+    """S_i 1[i = j] − S_i S_j, the result of 1 (j); with the other sign for the false variant."""
+    both = _S[_row, 0] * _S[_column, 0]
+    return _S[_row, 0] * sp.KroneckerDelta(_row, _column) - sign * both
+
+
 SIZES = Words(
     "entry by entry, for $n = 1, 2, 3$ and 4",
     "coefficient par coefficient, pour $n = 1, 2, 3$ et 4",
@@ -325,6 +336,14 @@ JACOBIAN = Question(
         "$diag(S) bv - S S^top bv = S circle (bv - S^top bv)$.",
     ),
     proofs=(
+        Proof(
+            claim="(diag(S) - S S^top)_(i j) = S_i bone_(i = j) - S_i S_j",
+            scope=ANY_N,
+            sides=lambda: [(_matrix[_row, _column], _entry(1))],
+            false="(diag(S) - S S^top)_(i j) = S_i bone_(i = j) + S_i S_j",
+            wrong=lambda: [(_matrix[_row, _column], _entry(-1))],
+            indices={"i": "n", "j": "n"},
+        ),
         Proof(
             claim="frac(partial S(bx), partial bx) = diag(S(bx)) - S(bx) S(bx)^top",
             scope=SIZES,
