@@ -26,7 +26,7 @@ def figure():
 
 
 def test_the_curves_are_those_of_the_two_losses():
-    curves = gradient_curves(-30, 30, 61)
+    curves = gradient_curves(-30.0, 30.0, 61)
     left, right = 0, -1
     assert curves["CE"][left] == pytest.approx(-1, abs=1e-12)
     assert curves["MSE"][left] == pytest.approx(0, abs=1e-12)
