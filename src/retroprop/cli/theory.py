@@ -259,6 +259,8 @@ def _target(word: str | None, language: Language) -> "tuple[Path, Sequence[Quest
         return Path(f"theory-{language}.pdf"), SHEET
     path = Path(word)
     if path.suffix.lower() == ".pdf":
+        if not path.parent.is_dir():  # before anything is proved
+            raise UserError(f"there is no folder {path.parent}; make it, or name another file.")
         return path, SHEET
     if len(path.parts) > 1 or path.suffix:
         raise UserError(f"--pdf writes a file whose name ends in .pdf, and got {word!r}.")

@@ -6,10 +6,9 @@ with its dimensions. 2 (p) goes on to the first layer and the input, which the s
 
 from collections.abc import Callable
 
-import sympy as sp
-
 from retroprop.calculus.functions import softmax
 from retroprop.calculus.theory import network
+from retroprop.calculus.theory.algebra import Expr, Matrix, sp
 from retroprop.calculus.theory.code_lines import CodeLine
 from retroprop.calculus.theory.forward_pass import ANY_SIZE, d_h, loss, m, o, output
 from retroprop.calculus.theory.network import Gradients, Network, draw_network
@@ -28,30 +27,30 @@ W = sp.MatrixSymbol("W", m, d_h)
 GH, S = sp.MatrixSymbol("GH", d_h, 1), sp.MatrixSymbol("S", d_h, 1)  # ∂L/∂hˢ and σ(hᵃ)
 
 
-def _delta(a: sp.Expr, b: sp.Expr) -> sp.Expr:
+def _delta(a: Expr, b: Expr) -> Expr:
     return sp.KroneckerDelta(a, b)
 
 
-def _activation(index: sp.Expr) -> sp.Expr:
+def _activation(index: Expr) -> Expr:
     """oᵃ_index = Σ_l W_(index, l) h_l + b_index."""
     return sp.Sum(_W[index, _l] * _h[_l], (_l, 1, d_h)) + _b[index]
 
 
-def _through_outputs(variable: sp.Expr) -> sp.Expr:
+def _through_outputs(variable: Expr) -> Expr:
     """The chain rule Σ_c ∂L/∂oᵃ_c ∂oᵃ_c/∂variable, with g_c = ∂L/∂oᵃ_c."""
     return sp.Sum(_g[_c] * sp.diff(_activation(_c), variable), (_c, 1, m))
 
 
-def _sigma(x: sp.Expr) -> sp.Expr:
+def _sigma(x: Expr) -> Expr:
     return 1 / (1 + sp.exp(-x))
 
 
-def _through_sigmoid() -> sp.Expr:
+def _through_sigmoid() -> Expr:
     """Σ_l ∂L/∂hˢ_l ∂σ(hᵃ_l)/∂hᵃ_j, with g_l = ∂L/∂hˢ_l and a = hᵃ."""
     return sp.Sum(_g[_l] * sp.diff(_sigma(_a[_l]), _a[_j]), (_l, 1, d_h))
 
 
-def _sizes(matrix, rows: sp.Expr, columns: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
+def _sizes(matrix: Matrix, rows: Expr, columns: Expr | int) -> list[tuple[Expr, Expr]]:
     return [(matrix.shape[0], rows), (matrix.shape[1], sp.sympify(columns))]
 
 
@@ -538,7 +537,7 @@ HIDDEN_ACTIVATIONS_MATRIX = Question(
 )
 
 
-def _whole_network() -> tuple[sp.Expr, dict[str, sp.Matrix], sp.Matrix, sp.Matrix]:
+def _whole_network() -> tuple[Expr, dict[str, Matrix], Matrix, Matrix]:
     """L of a network with d = 2, d_h = 2, m = 3, y = 1; its symbols; hˢ and oˢ."""
     sizes = {"W1": (2, 2), "b1": (2, 1), "W2": (3, 2), "b2": (3, 1), "x": (2, 1)}
     net = {
@@ -551,7 +550,7 @@ def _whole_network() -> tuple[sp.Expr, dict[str, sp.Matrix], sp.Matrix, sp.Matri
     return -oa[0] + sp.log(total), net, hs, oa.applyfunc(sp.exp) / total
 
 
-def _end_to_end(*, transposed: bool = True) -> list[tuple[sp.Expr, sp.Expr]]:
+def _end_to_end(*, transposed: bool = True) -> list[tuple[Expr, Expr]]:
     """∂L/∂W⁽¹⁾, ∂L/∂b⁽¹⁾, ∂L/∂x of the whole network beside the matrix expressions."""
     L, net, hs, os = _whole_network()
     doa = os - sp.Matrix([1, 0, 0])

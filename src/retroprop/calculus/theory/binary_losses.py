@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import mpmath
-import sympy as sp
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from retroprop.calculus.functions import sigmoid, softplus
+from retroprop.calculus.theory.algebra import Expr, sp
 from retroprop.calculus.theory.checking import by_autograd
 from retroprop.calculus.theory.question import Check, Proof, Question, Step, Words
 from retroprop.calculus.theory.usual_functions import AUTOGRAD
@@ -54,24 +54,24 @@ def _slope(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor
     return lambda o, y: by_autograd(lambda leaf: loss(leaf, y).sum(), o)[0]
 
 
-def _sigma(o: sp.Expr) -> sp.Expr:
+def _sigma(o: Expr) -> Expr:
     return 1 / (1 + sp.exp(-o))
 
 
-def _squared() -> sp.Expr:
+def _squared() -> Expr:
     return (_sigma(_o) - _y) ** 2
 
 
-def _cross_entropy() -> sp.Expr:
+def _cross_entropy() -> Expr:
     return -_y * sp.log(_sigma(_o)) - (1 - _y) * sp.log(1 - _sigma(_o))
 
 
-def _slopes_at_one() -> tuple[sp.Expr, sp.Expr]:
+def _slopes_at_one() -> tuple[Expr, Expr]:
     """The derivatives of both losses for y = 1: squared error, cross-entropy."""
     return sp.diff(_squared(), _o).subs(_y, 1), sp.diff(_cross_entropy(), _o).subs(_y, 1)
 
 
-def _limits(expected: tuple[int, int]) -> list[tuple[sp.Expr, sp.Expr]]:
+def _limits(expected: tuple[int, int]) -> list[tuple[Expr, Expr]]:
     """Both derivatives, y = 1, where the network is sure and wrong: o → −∞."""
     # SymPy finds these limits of rational functions of t = eᵒ → 0
     t = sp.Symbol("t", positive=True)
@@ -81,7 +81,7 @@ def _limits(expected: tuple[int, int]) -> list[tuple[sp.Expr, sp.Expr]]:
     ]
 
 
-def _curvatures(sign: int) -> list[tuple[sp.Expr, sp.Expr]]:
+def _curvatures(sign: int) -> list[tuple[Expr, Expr]]:
     """Both second derivatives for y = 1 beside their factored forms."""
     s = _sigma(_o)
     squared, cross_entropy = (sp.diff(slope, _o) for slope in _slopes_at_one())

@@ -176,11 +176,15 @@ def _converted(node: Node | None, table: dict[str, str]) -> str | None:
 
 
 def _scripts(base: Node, low: Node | None, high: Node | None) -> str:
-    """Indices and powers on one line: aᵢ², or a_y and a^(x y) where Unicode has no character."""
+    """Indices and powers on one line: aᵢ², or a_y and a^(xᵢ) where Unicode has no character.
+
+    A vector's superscript is part of its name and comes first: oˢₖ.
+    """
     if base == Sign("1", "bold") and low is not None and _converted(low, _LOWERED) is None:
         return f"[{_line(low.body if isinstance(low, Group) else low)}]"  # 1[x > 0]
     text = ""
-    for node, table, mark in ((high, _RAISED, "^"), (low, _LOWERED, "_")):
+    parts = [(high, _RAISED, "^"), (low, _LOWERED, "_")]
+    for node, table, mark in parts if _is(base, "bold") else reversed(parts):
         converted = _converted(node, table)
         if converted is None:
             assert node is not None
@@ -329,7 +333,8 @@ def _with_scripts(base: Node, low: Node | None, high: Node | None) -> Box:
             return Box((inner.lines[0] + on_one,))
     raised, lowered = _converted(high, _RAISED), _converted(low, _LOWERED)
     if len(inner.lines) == 1:  # what Unicode can raise or lower stays on the line
-        inner = Box((inner.lines[0] + (raised or "") + (lowered or ""),))
+        both = (raised or "", lowered or "")
+        inner = Box((inner.lines[0] + "".join(both if _is(base, "bold") else both[::-1]),))
         high = None if raised is not None else high
         low = None if lowered is not None else low
     above = [] if high is None else [_line(high, small=True)]

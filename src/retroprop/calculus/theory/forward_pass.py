@@ -1,6 +1,5 @@
 """The sheet, question 2 (a) to (c), (g) and (h): the network, its loss and its parameters."""
 
-import sympy as sp
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
@@ -8,6 +7,7 @@ from torch import Generator, Tensor
 from retroprop.byhand import losses
 from retroprop.calculus import functions
 from retroprop.calculus.theory import network
+from retroprop.calculus.theory.algebra import Expr, Matrix, sp
 from retroprop.calculus.theory.code_lines import CodeLine
 from retroprop.calculus.theory.network import Network, draw_network
 from retroprop.calculus.theory.question import Check, Proof, Question, Step, Words
@@ -27,32 +27,32 @@ o = sp.IndexedBase("o", real=True)
 _y, _k, _c = (sp.Symbol(name, integer=True, positive=True) for name in ("y", "k", "c"))
 
 
-def product_sum(W, v, row: sp.Expr, size: sp.Expr) -> sp.Expr:
+def product_sum(W, v, row: Expr, size: Expr) -> Expr:
     """Σ_l W[row, l] v[l], as the scalar formulas write a product."""
     return sp.Sum(W[row, _l] * v[_l, 0], (_l, 0, size - 1))
 
 
-def output(index: sp.Expr) -> sp.Expr:
+def output(index: Expr) -> Expr:
     """oˢ_index = exp(oᵃ_index) / Σ_c exp(oᵃ_c), for a symbolic number of classes."""
     return sp.exp(o[index]) / sp.Sum(sp.exp(o[_c]), (_c, 1, m))
 
 
-def loss() -> sp.Expr:
+def loss() -> Expr:
     """−ln oˢ_y."""
     return -sp.log(output(_y))
 
 
-def _shape_pairs(matrix, rows: sp.Expr, columns: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
+def _shape_pairs(matrix: Matrix, rows: Expr, columns: Expr | int) -> list[tuple[Expr, Expr]]:
     return [(matrix.shape[0], rows), (matrix.shape[1], sp.sympify(columns))]
 
 
-def _explicit_outputs(size: int, numerator) -> list[sp.Expr]:
+def _explicit_outputs(size: int, numerator) -> list[Expr]:
     """numerator(oᵃ_k) / Σ_c numerator(oᵃ_c), for each k."""
     values = [numerator(one) for one in sp.symbols(f"o1:{size + 1}", real=True)]
     return [value / sum(values) for value in values]
 
 
-def _signs(numerator) -> list[tuple[sp.Expr, sp.Expr]]:
+def _signs(numerator) -> list[tuple[Expr, Expr]]:
     """The sign of every output beside 1, for m = 1 to 5."""
     return [
         (sp.sign(one), sp.S(1))
@@ -344,7 +344,7 @@ LOSS = Question(
 )
 
 
-def _entries(*matrices) -> sp.Expr:
+def _entries(*matrices) -> Expr:
     """How many numbers the matrices hold."""
     return sum((one.shape[0] * one.shape[1] for one in matrices), sp.S(0))
 

@@ -8,14 +8,13 @@ stays *open*, which counts as not proved.
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
-import sympy as sp
-
+from retroprop.calculus.theory.algebra import Expr, sp
 from retroprop.calculus.theory.question import Proof
 
 Verdict = Literal["proved", "refuted", "open"]
-Pairs = Sequence[tuple[sp.Expr, sp.Expr]]
+Pairs = Sequence[tuple[Expr, Expr]]
 
 
 def prove(proof: Proof) -> Verdict:
@@ -37,8 +36,10 @@ def verdict(pairs: Pairs, proof: Proof) -> Verdict:
     return "proved" if all(reduces_to_zero(one, proof) for one in differences) else "open"
 
 
-def reduces_to_zero(difference: sp.Expr, proof: Proof) -> bool:
+def reduces_to_zero(difference: Expr, proof: Proof) -> bool:
     """Whether SymPy brings an expression to 0, in steps that hold for all values."""
+    if difference == 0:
+        return True
     reduced, before = difference, None
     while reduced != before:  # a sum may open up once its index is known to be in range
         before, reduced = reduced, reduced.doit().subs(_within(difference, proof))
@@ -49,16 +50,16 @@ def reduces_to_zero(difference: sp.Expr, proof: Proof) -> bool:
     return sp.expand(numerator) == 0 or sp.simplify(reduced) == 0
 
 
-def _without_exponentials(expression: sp.Expr) -> sp.Expr:
+def _without_exponentials(expression: Expr) -> Expr:
     """A new symbol in place of each e^t and of each sum, and e^(t + u) = e^t e^u.
 
     What is left is rational. If it is 0 whatever the symbols are, then it is 0 for what they stand
     for. Sums go first: inside of them an exponential depends on the running index.
     """
     sums = {total: sp.Dummy() for total in expression.atoms(sp.Sum)}
-    symbols: dict[sp.Expr, sp.Dummy] = {}
+    symbols: dict[Expr, Expr] = {}
 
-    def of(exponent: sp.Expr) -> sp.Expr:
+    def of(exponent: Expr) -> Expr:
         factors = []
         for term in sp.Add.make_args(exponent):
             opposite = term.could_extract_minus_sign()
@@ -69,20 +70,20 @@ def _without_exponentials(expression: sp.Expr) -> sp.Expr:
     return expression.xreplace(sums).replace(sp.exp, of)
 
 
-def _constants_out(expression: sp.Expr) -> sp.Expr:
+def _constants_out(expression: Expr) -> Expr:
     """Σ_k a b_k as a Σ_k b_k, in every sum of the expression."""
 
-    def of(total: sp.Sum) -> sp.Expr:
+    def of(total: Expr) -> Expr:
         constant, rest = total.function.as_independent(*total.variables, as_Add=False)
         return constant * sp.Sum(rest, *total.limits)
 
     return expression.replace(sp.Sum, lambda *parts: of(sp.Sum(*parts)))
 
 
-def _same_names(expression: sp.Expr) -> sp.Expr:
+def _same_names(expression: Expr) -> Expr:
     """Every sum with the same name for its running index: Σ_k b_k and Σ_l b_l are one sum."""
 
-    def of(total: sp.Sum) -> sp.Expr:
+    def of(total: Expr) -> Expr:
         if total.function.has(sp.Sum) or len(total.limits) > 1:
             return total
         (index, first, last) = total.limits[0]
@@ -92,9 +93,9 @@ def _same_names(expression: sp.Expr) -> sp.Expr:
     return expression.replace(sp.Sum, lambda *parts: of(sp.Sum(*parts)))
 
 
-def _within(expression: sp.Expr, proof: Proof) -> dict[sp.Basic, bool]:
+def _within(expression: Expr, proof: Proof) -> dict[Any, bool]:
     """What is known of the indices: they are at most their dimension (less 1 if from 0)."""
-    known: dict[sp.Basic, bool] = {}
+    known: dict[Any, bool] = {}
     symbols = {symbol.name: symbol for symbol in expression.free_symbols}
     for index, dimension in proof.indices.items():
         if index in symbols and dimension in symbols:
@@ -104,7 +105,7 @@ def _within(expression: sp.Expr, proof: Proof) -> dict[sp.Basic, bool]:
     return known
 
 
-def differ(difference: sp.Expr, proof: Proof) -> bool:
+def differ(difference: Expr, proof: Proof) -> bool:
     """Whether the difference is far from 0 for some choice of its free symbols."""
     rationals = _rationals()
     integers = {s.name for s in difference.free_symbols if s.is_integer}
@@ -121,15 +122,13 @@ def differ(difference: sp.Expr, proof: Proof) -> bool:
     return False
 
 
-def _rationals() -> Iterator[sp.Rational]:
+def _rationals() -> Iterator[Expr]:
     """Numbers of both signs, near 1, without a pattern that a formula might share."""
     numerators = itertools.cycle((7, -4, 11, -13, 5, 17, -3, 19, -23, 2))
     return (sp.Rational(p, 9) + sp.Rational(1, 50 + q) for q, p in enumerate(numerators))
 
 
-def _instance(
-    expression: sp.Expr, named: dict[str, int], rationals: Iterator[sp.Rational]
-) -> complex | None:
+def _instance(expression: Expr, named: dict[str, int], rationals: Iterator[Expr]) -> complex | None:
     """The value for these named integers and for rational numbers in place of all else."""
     chosen = {s: named[s.name] for s in expression.free_symbols if s.name in named}
     value = sp.sympify(expression).subs(chosen).doit()
@@ -150,7 +149,7 @@ def _instance(
     return complex(value) if value.is_number and value.is_finite else None
 
 
-def _smooth(*arguments: sp.Expr) -> sp.Expr:
+def _smooth(*arguments: Expr) -> Expr:
     """A function that stands for an unknown one: no two of its arguments play the same part."""
     return sum(
         (sp.sin((p + 1) * a) * sp.Rational(1, p + 1) for p, a in enumerate(arguments)), sp.S(0)

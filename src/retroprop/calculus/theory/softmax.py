@@ -1,10 +1,10 @@
 """The sheet, question 1 (h) to (l): what softmax is invariant to, its Jacobian, its logarithm."""
 
-import sympy as sp
 import torch
 from torch import Generator, Tensor
 
 from retroprop.calculus import functions
+from retroprop.calculus.theory.algebra import Expr, sp
 from retroprop.calculus.theory.code_lines import CodeLine
 from retroprop.calculus.theory.question import ANY_N, Check, Proof, Question, Step, Words
 from retroprop.calculus.theory.usual_functions import AUTOGRAD
@@ -13,6 +13,17 @@ _n, _i, _j, _l = (sp.Symbol(name, integer=True, positive=True) for name in "nijl
 _x = sp.IndexedBase("x", real=True)
 _c, _u = sp.symbols("c u", real=True)
 _of_u = sp.Function("x", real=True)  # x(i, u): component i of the vector x(u)
+
+_row, _column = (sp.Symbol(name, integer=True, nonnegative=True) for name in "ij")
+_S = sp.MatrixSymbol("S", _n, 1)
+_matrix = sp.DiagMatrix(_S) - _S * _S.T
+
+
+def _entry(sign: int) -> Expr:
+    """S_i 1[i = j] − S_i S_j, the result of 1 (j); with the other sign for the false variant."""
+    both = _S[_row, 0] * _S[_column, 0]
+    return _S[_row, 0] * sp.KroneckerDelta(_row, _column) - sign * both
+
 
 SIZES = Words(
     "entry by entry, for $n = 1, 2, 3$ and 4",
@@ -31,23 +42,23 @@ def _with_number(g: Generator) -> tuple[Tensor, Tensor]:
     return x, torch.rand(2, 3, 1, generator=g, dtype=torch.float64) * 3 + 1.5
 
 
-def softmax_of(index: sp.Expr, component=lambda index: _x[index]) -> sp.Expr:
+def softmax_of(index: Expr, component=lambda index: _x[index]) -> Expr:
     """S(x)_index for a vector of n components, n a symbol."""
     total = sp.Sum(sp.exp(component(_l)), (_l, 1, _n))
     return sp.exp(component(index)) / total
 
 
-def _log_ratio(c: sp.Expr) -> sp.Expr:
+def _log_ratio(c: Expr) -> Expr:
     """ln of S(c x)_i / S(c x)_j."""
     first, second = (softmax_of(index, lambda index: c * _x[index]) for index in (_i, _j))
     return sp.expand_log(sp.log(sp.simplify(first / second)))
 
 
-def _delta() -> sp.Expr:
+def _delta() -> Expr:
     return sp.KroneckerDelta(_i, _j)
 
 
-def _jacobian_entries(claimed) -> list[tuple[sp.Expr, sp.Expr]]:
+def _jacobian_entries(claimed) -> list[tuple[Expr, Expr]]:
     """Every entry of ∂S/∂x beside that of the claimed matrix, for n = 1 to 4."""
     pairs = []
     for size in (1, 2, 3, 4):
@@ -326,6 +337,14 @@ JACOBIAN = Question(
     ),
     proofs=(
         Proof(
+            claim="(diag(S) - S S^top)_(i j) = S_i bone_(i = j) - S_i S_j",
+            scope=ANY_N,
+            sides=lambda: [(_matrix[_row, _column], _entry(1))],
+            false="(diag(S) - S S^top)_(i j) = S_i bone_(i = j) + S_i S_j",
+            wrong=lambda: [(_matrix[_row, _column], _entry(-1))],
+            indices={"i": "n", "j": "n"},
+        ),
+        Proof(
             claim="frac(partial S(bx), partial bx) = diag(S(bx)) - S(bx) S(bx)^top",
             scope=SIZES,
             sides=lambda: _jacobian_entries(lambda S: sp.diag(*S) - S * S.T),
@@ -349,12 +368,12 @@ JACOBIAN = Question(
 )
 
 
-def _log_softmax_slope() -> sp.Expr:
+def _log_softmax_slope() -> Expr:
     log_softmax = sp.log(softmax_of(_i, lambda index: _of_u(index, _u)))
     return sp.diff(log_softmax, _u)
 
 
-def _slope_minus(weight) -> sp.Expr:
+def _slope_minus(weight) -> Expr:
     """∂x_i/∂u − Σ_l weight(l) ∂x_l/∂u."""
     mean = sp.Sum(weight(_l) * sp.diff(_of_u(_l, _u), _u), (_l, 1, _n))
     return sp.diff(_of_u(_i, _u), _u) - mean

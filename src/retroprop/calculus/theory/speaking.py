@@ -133,7 +133,8 @@ def _script(base: Node, low: Node | None, high: Node | None, i: int) -> str:
         return f"{_say(base, i)} {'prime ' * len(high.text)}".strip()
     text = _say(base, i)
     if low is not None and base == Sign("1", "bold"):
-        return ("the indicator of ", "l’indicatrice de ")[i] + _say(low, i)
+        condition = low.body if isinstance(low, Group) else low
+        return ("the indicator of ", "l’indicatrice de ")[i] + _say(condition, i)
     if low is not None:
         text += (" sub ", " indice ")[i] + _say(low, i)
     if high is None:

@@ -1,13 +1,14 @@
 """The sheet, question 1 (a) to (g): sign, rectifier, sigmoid, softplus, and the norms."""
 
 from collections.abc import Callable
+from typing import Any
 
 import mpmath
-import sympy as sp
 import torch
 from torch import Generator, Tensor
 
 from retroprop.calculus import functions
+from retroprop.calculus.theory.algebra import Expr, sp
 from retroprop.calculus.theory.checking import by_autograd
 from retroprop.calculus.theory.code_lines import CodeLine
 from retroprop.calculus.theory.question import (
@@ -49,7 +50,7 @@ def _slope(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     return lambda x: by_autograd(lambda leaf: function(leaf).sum(), x)[0]
 
 
-def _precisely(function: Callable[[mpmath.mpf], mpmath.mpf]) -> Callable[[Tensor], Tensor]:
+def _precisely(function: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]:
     """The function of each number in 50 digits, rounded at the end."""
 
     def of(x: Tensor) -> Tensor:
@@ -63,33 +64,33 @@ def _precisely(function: Callable[[mpmath.mpf], mpmath.mpf]) -> Callable[[Tensor
 # -- the symbolic sides ------------------------------------------------------------------------
 
 
-def _indicator(condition: sp.Basic) -> sp.Expr:
+def _indicator(condition: Any) -> Expr:
     return sp.Piecewise((1, condition), (0, True))
 
 
-def _sigma(x: sp.Expr) -> sp.Expr:
+def _sigma(x: Expr) -> Expr:
     return 1 / (1 + sp.exp(-x))
 
 
-def _softplus(x: sp.Expr) -> sp.Expr:
+def _softplus(x: Expr) -> Expr:
     return sp.log(1 + sp.exp(x))
 
 
-def _rectifier_slopes() -> list[sp.Expr]:
+def _rectifier_slopes() -> list[Expr]:
     """The derivative of max(0, x) right and left of 0."""
     return [sp.diff(sp.Max(0, _x), _x).subs(_x, x) for x in (_positive, _negative)]
 
 
-def _log_of(expression: sp.Expr) -> sp.Expr:
+def _log_of(expression: Expr) -> Expr:
     """ln e, with SymPy's rules for logarithms of positive numbers applied."""
     return sp.expand_log(sp.log(sp.factor(expression)), force=False)
 
 
-def _squares() -> sp.Expr:
+def _squares() -> Expr:
     return sp.Sum(_vector[_l] ** 2, (_l, 1, _n))
 
 
-def _absolute_values() -> sp.Expr:
+def _absolute_values() -> Expr:
     return sp.Sum(sp.Abs(_vector[_l]), (_l, 1, _n))
 
 
@@ -402,7 +403,7 @@ SOFTPLUS = Question(
 )
 
 
-def _softplus_difference() -> sp.Expr:
+def _softplus_difference() -> Expr:
     """The difference as one logarithm, whose argument SymPy then simplifies."""
     difference = sp.logcombine(_softplus(_x) - _softplus(-_x), force=False)
     return sp.simplify(difference)
