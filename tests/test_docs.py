@@ -1,4 +1,4 @@
-"""The Python that the derivations show runs, and prints what they say."""
+"""The Python that the derivations and guides show runs, and prints what they say."""
 
 import doctest
 import re
@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "docs" / "derivations"
-PAGES = sorted(FOLDER.glob("*.md"))
+DERIVATIONS = sorted(FOLDER.glob("*.md"))
+GUIDES = [FOLDER.parent / "convolution.md"]
+PAGES = [*DERIVATIONS, *GUIDES]
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)?(#[^)\s]+)?\)")
-_PATH = re.compile(r"`((?:src|tests|docs|byhand|labs|training|models)/[\w./]+\.(?:py|md))`")
+_PATH = re.compile(
+    r"`((?:src|tests|docs|byhand|calculus|figures|labs|training|models)/[\w./]+\.(?:py|md))`"
+)
 
 
 def example_of(text: str, name: str) -> doctest.DocTest:
@@ -90,7 +94,7 @@ def test_markdown_leaves_the_formulas_of_a_page_alone(page):
 
 def test_the_index_names_every_page():
     index = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert [page.name for page in PAGES if f"({page.name}" not in index] == ["README.md"]
+    assert [page.name for page in DERIVATIONS if f"({page.name}" not in index] == ["README.md"]
 
 
 def test_the_index_names_every_row_of_the_table_of_proofs_and_no_other():

@@ -210,20 +210,20 @@ def solve_convolution(
     [Convolution(kernel=27, stride=2, padding=1, dilation=1), \
 Convolution(kernel=28, stride=2, padding=1, dilation=1)]
     """
-    axes = _axes(input_size, output_size)
+    axes = pairs_of_sizes(input_size, output_size)
     check(kernel=kernel, stride=stride, padding=padding, dilation=dilation)
     found = []
-    for k, p, d in _candidates([n for n, _ in axes], kernel, padding, dilation):
+    for k, p, d in candidates([n for n, _ in axes], kernel, padding, dilation):
         found += [Convolution(k, s, p, d) for s in _strides(axes, extent(k, d), p, stride)]
     return sorted(found)
 
 
-def _axes(
+def pairs_of_sizes(
     input_size: int | Sequence[int], output_size: int | Sequence[int]
 ) -> list[tuple[int, int]]:
     """(size before, size after) along each axis; equal axes once."""
-    before = (input_size,) if isinstance(input_size, int) else tuple(input_size)
-    after = (output_size,) if isinstance(output_size, int) else tuple(output_size)
+    before = tuple(input_size) if isinstance(input_size, Sequence) else (input_size,)
+    after = tuple(output_size) if isinstance(output_size, Sequence) else (output_size,)
     if len(before) != len(after) or not before:
         raise UserError(
             f"input and output must have as many axes, and got {len(before)} and {len(after)}."
@@ -233,7 +233,7 @@ def _axes(
     return list(dict.fromkeys(zip(before, after, strict=True)))
 
 
-def _candidates(
+def candidates(
     sizes: Sequence[int], kernel: int | None, padding: int | None, dilation: int | None
 ) -> Iterator[tuple[int, int, int]]:
     """Every (kernel, padding, dilation) within the limits of `solve_convolution`."""

@@ -27,6 +27,7 @@ from retroprop.calculus.layers import (
     Pool,
     Shape,
     TransposedConv,
+    describe,
 )
 from retroprop.errors import UserError, did_you_mean
 
@@ -164,6 +165,37 @@ def parse(text: str) -> Stack:
     first, *others = _pieces(text)
     shape = _input(text, *first)
     return Stack(text, shape, tuple(_step(text, *piece) for piece in others))
+
+
+def parse_sizes(text: str) -> tuple[Shape, Shape]:
+    """Two shapes, "3x32x32 > 28x4x4": channels × height × width, height × width, or one size.
+
+    Raises:
+        StackError: If this is not what the text is.
+
+    >>> parse_sizes("32 > 4")
+    ((32,), (4,))
+    """
+    text = re.sub(r"\s", " ", text)
+    pieces = _pieces(text)
+    example = "such as 3x32x32 > 28x4x4"
+    if len(pieces) != 2:
+        where = pieces[2][0] if len(pieces) > 2 else len(text)
+        raise StackError(f"expected an input and an output, {example}.", text, where)
+    shapes = []
+    for position, words in pieces:
+        where, word = words[0] if words else (position, "nothing")
+        sizes = _SIZES.fullmatch(word)
+        if sizes is None or len(words) > 1:
+            where = words[1][0] if sizes else where
+            raise StackError(f"expected two shapes, {example}.", text, where)
+        shapes.append(tuple(_number(text, where, size, 1) for size in sizes.groups() if size))
+    if len(shapes[0]) != len(shapes[1]):
+        sides = f"{describe(shapes[0])} and {describe(shapes[1])}"
+        raise StackError(
+            f"input and output must be written alike, and got {sides}.", text, pieces[1][1][0][0]
+        )
+    return shapes[0], shapes[1]
 
 
 Words = list[tuple[int, str]]

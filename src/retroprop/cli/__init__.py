@@ -13,7 +13,7 @@ import cyclopts
 from rich.console import Console
 
 from retroprop import __version__
-from retroprop.cli.help_texts import DATA, PROOF, STUDIES
+from retroprop.cli.help_texts import CALCULATE, DATA, PROOF, STUDIES
 from retroprop.errors import Interrupted, UserError
 
 app = cyclopts.App(
@@ -30,6 +30,7 @@ app = cyclopts.App(
 _studies = cyclopts.Group("Studies", sort_key=1)
 _data = cyclopts.Group("Data", sort_key=2)
 _proof = cyclopts.Group("Proof", sort_key=3)
+_calculate = cyclopts.Group("Calculate", sort_key=4)
 
 for _name, _module in {
     "run": "studies",
@@ -59,6 +60,10 @@ for _name, _function in {
 app.command(data_app)
 for _name in PROOF:
     app.command(f"retroprop.cli.{_name}:{_name}", name=_name, group=_proof, help=PROOF[_name])
+for _name in CALCULATE:
+    app.command(
+        f"retroprop.cli.{_name}:{_name}", name=_name, group=_calculate, help=CALCULATE[_name]
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -87,3 +87,36 @@ retroprop theory --pdf devoir3.pdf --lang fr
 ```
 """,
 }
+
+CALCULATE = {
+    "conv": """Calculate a stack of convolutions, or find all layers that make a wanted shape.
+
+A stack is its input and its layers, each after a `>`. It is quoted, because a shell takes `>` for
+something else. Numbers stand behind the letter of their option: k kernel, s stride, p padding,
+d dilation, g groups, o output padding; pairs such as k3x5 are height and width.
+
+```
+retroprop conv "3x128x128 > conv 32 k8 s2 > maxpool 5 > conv 128 k4 p1"
+retroprop conv "1x28x28 > conv 8 k3 > adaptivemaxpool 4 > flatten > linear 10"
+retroprop conv --solve "3x32x32 > 28x4x4" --padding 0 --dilation 1
+retroprop conv "1x5x5 > conv 1 k3 s2 p1" --picture conv.svg
+```
+
+Layers: conv, convT (transposed), maxpool, avgpool, adaptivemaxpool, adaptiveavgpool, flatten,
+linear, batchnorm, relu, tanh, sigmoid, gelu, softmax, dropout; and the words ceil and nobias.
+""",
+    "budget": """Find the size of a network that has a wanted number of parameters.
+
+Write x for the quantity to be found, in any place and as often as need be: `--depth x`,
+`--channels 16,32,x`, `--hidden 2x,x`. Without x, the parameters are counted. The networks are an
+MLP, and the CNN of convolutions with max pooling between them and 4 × 4 values per channel after
+the last one, followed by dense layers.
+
+```
+retroprop budget mlp --target 269322 --width 64 --depth x
+retroprop budget cnn --target 269322 --channels 16,32,45 --kernel x
+retroprop budget cnn --target 269322 --channels x --kernel 28
+retroprop budget cnn --channels 8,16,32,64 --kernel 1 --dense 256,256
+```
+""",
+}
