@@ -1,0 +1,20 @@
+"""Discrete Bayesian networks: exact inference, interventions, batches of evidence.
+
+>>> net = BayesNet(
+...     {"rain": ([0.8, 0.2], []), "wet": ([[0.9, 0.1], [0.2, 0.8]], ["rain"])},
+...     states={"rain": ["no", "yes"], "wet": ["no", "yes"]},
+... )
+>>> net.query("rain", given={"wet": "yes"})
+rain   P(rain)
+no    0.333333
+yes   0.666667
+>>> net.query("rain", do={"wet": "yes"})  # who waters the street learns nothing about the rain
+rain  P(rain)
+no        0.8
+yes       0.2
+"""
+
+from retroprop.bayes.network import BayesNet
+from retroprop.bayes.table import NamedTable
+
+__all__ = ["BayesNet", "NamedTable"]
