@@ -20,7 +20,7 @@ from retroprop.bayes import queries
 from retroprop.bayes.checks import checked_parents, checked_states, checked_table
 from retroprop.bayes.evidence import Given
 from retroprop.bayes.graph import children_of, reachable, topological_order
-from retroprop.bayes.queries import Inference
+from retroprop.bayes.queries import Inference, Posteriors
 from retroprop.bayes.table import NamedTable, position_of
 from retroprop.errors import UserError, did_you_mean
 
@@ -172,7 +172,7 @@ class BayesNet:
         do: Given = None,
         soft: Given = None,
         memory: int | None = None,
-    ) -> dict[str, NamedTable]:
+    ) -> Posteriors:
         """The probability of every variable, in one sweep; what is given or done is certain.
 
         Args and errors as for `query`.
