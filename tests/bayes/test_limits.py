@@ -131,8 +131,8 @@ def grid(n):
 
 
 def test_a_query_that_needs_too_much_memory_says_how_much_before_taking_it():
-    net = grid(40)
-    far = "v39_39"
+    net = grid(32)
+    far = "v31_31"
     tracemalloc.start()
     with pytest.raises(UserError, match=r"needs about [\d,]+ bytes .* may take 1,000,000,000"):
         net.query(far)
