@@ -20,6 +20,7 @@ SECONDS_PER_ELIMINATION = 10e-6  # of a variable, in the search
 SECONDS_PER_NEIGHBOUR = 1e-7  # for each pair of its neighbours
 SEARCH_SHARE = 0.1  # of the predicted run time
 LONGEST_SEARCH_S = 1.0
+HOPELESS_S = 3600.0  # predicted for the first order: no search makes that feasible
 MAX_RESTARTS = 64
 NOISE = (0.3, 0.6, 1.0)  # scale of the Gumbel noise on log2 sizes, in turns
 
@@ -84,6 +85,8 @@ def find_order(
     run_s = cost * SECONDS_PER_PRODUCT + len(scopes) * SECONDS_PER_STEP
     search_s = SECONDS_PER_ELIMINATION * (len(weights) + 1) + SECONDS_PER_NEIGHBOUR * pairs
     allowed_s = min(SEARCH_SHARE * uses * run_s, LONGEST_SEARCH_S)
+    if run_s > HOPELESS_S:
+        return best
     stream = random.Random(0)
     for attempt in range(min(MAX_RESTARTS, int(allowed_s / search_s))):
         scale = NOISE[attempt % len(NOISE)]
