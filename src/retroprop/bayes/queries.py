@@ -38,13 +38,20 @@ class Inference:
         self._spent_s = 0.0  # what questions asked once should have taken so far
 
     def plan(self, signature: Signature, memory: int, uses: float) -> Plan:
-        """The plan for a signature, compiled if it is not kept."""
+        """The plan for a signature, compiled if none is kept or many more uses pay for a better."""
         found = self.plans.pop(signature, None)
-        if found is None or found.memory != memory:
+        if found is None or found.memory != memory or uses >= USES * found.uses:
             found = Plan(self.coded, signature, memory, uses)
         self.plans[signature] = found
         _forget_oldest(self.plans)
         return found
+
+    def uses(self, signature: Signature, evidence: Evidence) -> int:
+        """For how many runs a plan should be prepared: the rows of a batch, more if asked again."""
+        again = signature in self._asked
+        self._asked[signature] = None
+        _forget_oldest(self._asked)
+        return (evidence.n_rows or 1) * (USES if again else 1)
 
     def answer(self, signature: Signature, evidence: Evidence, memory: int) -> np.ndarray | None:
         """The answer to a single question about some targets; None for impossible evidence.
@@ -127,7 +134,9 @@ def query(
     cards = inference.coded.cards
     shape = [cards[v] for v in wanted]
     if evidence.n_rows is not None:
-        plan = inference.plan(signature, memory or DEFAULT_MEMORY, uses=max(USES, evidence.n_rows))
+        plan = inference.plan(
+            signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence)
+        )
         values, mask = plan.answer_rows(evidence.rows(cards))
         return NamedTable.unchecked(values.reshape(-1, *shape), names, states, mask, title)
     answer = inference.answer(signature, evidence, memory or DEFAULT_MEMORY)
@@ -144,7 +153,7 @@ def posteriors(
     coded = inference.coded
     evidence = read_evidence(coded, given, do, soft)
     signature = signature_of(None, evidence)
-    plan = inference.plan(signature, memory or DEFAULT_MEMORY, uses=evidence.n_rows or 1)
+    plan = inference.plan(signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence))
     if evidence.n_rows is None:
         values, mask = plan.answer_row(evidence.row(), list(evidence.soft.values())), None
         if values is None:
@@ -225,7 +234,7 @@ def log_evidence(
     inference = net.inference
     evidence = read_evidence(inference.coded, given, do, soft)
     signature = signature_of((), evidence)
-    plan = inference.plan(signature, memory or DEFAULT_MEMORY, uses=evidence.n_rows or 1)
+    plan = inference.plan(signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence))
     if evidence.n_rows is not None:
         return plan.log_evidence_rows(evidence.rows(inference.coded.cards))
     return plan.log_evidence_row(evidence.row(), list(evidence.soft.values()))
