@@ -16,9 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from retroprop.bayes import queries
 from retroprop.bayes.checks import checked_parents, checked_states, checked_table
+from retroprop.bayes.evidence import Given
 from retroprop.bayes.graph import children_of, reachable, topological_order
-from retroprop.bayes.table import position_of
+from retroprop.bayes.queries import Inference
+from retroprop.bayes.table import NamedTable, position_of
 from retroprop.errors import UserError, did_you_mean
 
 
@@ -124,6 +127,70 @@ class BayesNet:
             fixed[self.state_index(name, state)] = 1
             spec[name] = (fixed, ())
         return BayesNet(spec, self.states)
+
+    # --- questions --------------------------------------------------------------------------------
+
+    @cached_property
+    def inference(self) -> Inference:
+        """Plans and orders that the network has worked out so far."""
+        return Inference(self)
+
+    def query(
+        self,
+        targets: str | Sequence[str],
+        given: Given = None,
+        do: Given = None,
+        soft: Given = None,
+        memory: int | None = None,
+    ) -> NamedTable:
+        """The joint probability of the targets after observing and intervening.
+
+        Args:
+            targets: One variable or several; none of them given or done.
+            given: Observed variable to its state (name or position), or to a column of states,
+                which makes the query a batch: one answer per row.
+            do: Variable to the state at which an intervention fixes it, or a column of states. The
+                variable's own table is dropped (graph surgery), so its causes learn nothing.
+            soft: Variable to the likelihood of each of its states, up to a factor: (states,), or
+                (rows, states). This is virtual evidence: it multiplies the variable's prior.
+            memory: Bytes that the values of the query may take; 1 GB by default. A batch is run in
+                chunks that fit.
+
+        Returns:
+            The answer, with one axis per target in the order asked. Rows of a batch whose evidence
+            is impossible are marked in `impossible` and hold zeros, never NaN.
+
+        Raises:
+            UserError: For unknown names, variables with two roles, impossible evidence in a single
+                query, or a query that needs more memory than it may take.
+        """
+        return queries.query(self, targets, given, do, soft, memory)
+
+    def posteriors(
+        self,
+        given: Given = None,
+        do: Given = None,
+        soft: Given = None,
+        memory: int | None = None,
+    ) -> dict[str, NamedTable]:
+        """The probability of every variable, in one sweep; what is given or done is certain.
+
+        Args and errors as for `query`.
+        """
+        return queries.posteriors(self, given, do, soft, memory)
+
+    def log_evidence(
+        self,
+        given: Given = None,
+        do: Given = None,
+        soft: Given = None,
+        memory: int | None = None,
+    ) -> float | np.ndarray:
+        """log P(given | do), one number, or one per row of a batch; −inf where it is impossible.
+
+        Args and errors as for `query`, but impossible evidence is no error here.
+        """
+        return queries.log_evidence(self, given, do, soft, memory)
 
     # --- as an object -----------------------------------------------------------------------------
 
