@@ -6,8 +6,9 @@ some variables needs a formula in observed probabilities:
     back-door Z:     P(y | do(x)) = Σ_z P(y | x, z) P(z)
     front-door M:    P(y | do(x)) = Σ_m P(m | x) Σ_x′ P(y | x′, m) P(x′)
 
-Z holds no descendant of x and blocks every path that enters x; M intercepts every directed path from
-x to y, no open path enters x on the way to M, and x blocks every path that enters M on the way to y.
+Z holds no descendant of x and blocks every path that enters x. M intercepts every directed path
+from x to y, no open path enters x on the way to M, and x blocks every path that enters M on the way
+to y.
 
 The minimal back-door sets are the minimal separators of x and y in the moral graph of their
 ancestors, arrows out of x removed; they are listed one from the other, moving away from x. The
@@ -116,21 +117,21 @@ _WORDS = {
         "Aucun chemin n’entre dans {x} en allant vers {y}\u00a0: observer {x} vaut donc le fixer."
     ),
     ("back-door", "en"): (
-        "Compare cases with the same {names}, then average over how often these occur: {names} "
-        "blocks every path that enters {x} on the way to {y}."
+        "Compare cases with the same {names}, then average over how often these occur: knowing "
+        "{names} blocks every path that enters {x} on the way to {y}."
     ),
     ("back-door", "fr"): (
         "On compare des cas de même {names}, puis on fait la moyenne selon leur fréquence\u00a0: "
-        "{names} bloque tous les chemins qui entrent dans {x} en allant vers {y}."
+        "connaître {names} bloque tous les chemins qui entrent dans {x} en allant vers {y}."
     ),
     ("front-door", "en"): (
         "Chain two effects, that of {x} on {names} and that of {names} on {y}: all influence of "
         "{x} on {y} passes through {names}, and {x} blocks what else ties {names} to {y}."
     ),
     ("front-door", "fr"): (
-        "On enchaîne deux effets, celui de {x} sur {names} et celui de {names} sur {y}\u00a0: toute "
-        "l’influence de {x} sur {y} passe par {names}, et {x} bloque ce qui lie autrement {names} "
-        "à {y}."
+        "On enchaîne deux effets, celui de {x} sur {names} et celui de {names} sur {y}\u00a0: "
+        "toute l’influence de {x} sur {y} passe par {names}, et {x} bloque ce qui lie autrement "
+        "{names} à {y}."
     ),
 }
 
@@ -200,9 +201,7 @@ def frontdoor_sets(
     return _as_sets("front-door", net, x, y, sets)
 
 
-def _checked(
-    net: "BayesNet", x: str, y: str, unobserved: str | Sequence[str]
-) -> frozenset[str]:
+def _checked(net: "BayesNet", x: str, y: str, unobserved: str | Sequence[str]) -> frozenset[str]:
     for name in (x, y):
         if not isinstance(name, str):
             raise UserError(f"the treatment and the outcome are one variable each, got {name!r}.")

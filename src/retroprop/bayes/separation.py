@@ -1,7 +1,8 @@
 """Which variables tell something about which others, by the graph alone: d-separation.
 
-A path carries information from x to y given Z unless it is blocked: by a chain → z → or a fork ← z →
-through an observed z, or by a collider → c ← such that neither c nor a descendant of c is observed.
+A path carries information from x to y given Z unless it is blocked: by a chain → z → or a fork
+← z → through an observed z, or by a collider → c ← such that neither c nor a descendant of c is
+observed.
 The search walks over (node, direction) pairs, so it takes time linear in the graph.
 
 Source: Koller and Friedman, Probabilistic Graphical Models (2009), algorithm 3.1; Pearl, Causality
@@ -9,6 +10,7 @@ Source: Koller and Friedman, Probabilistic Graphical Models (2009), algorithm 3.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from retroprop.bayes.graph import children_of, reachable
@@ -107,6 +109,6 @@ def _in_words(parents: Parents, came_from: Mapping[_State, _State | None], end: 
         state = came_from[state]
     nodes.reverse()
     words = [nodes[0]]
-    for before, after in zip(nodes, nodes[1:], strict=False):
+    for before, after in pairwise(nodes):
         words += ["→" if before in parents[after] else "←", after]
     return " ".join(words)
