@@ -94,7 +94,7 @@ def test_enough_samples_give_the_network_back():
         ({"A": np.array([0, 2]), "B": ["low", "low"]}, "case 1 .* positions 0 to 1, and got 2"),
         ({"A": np.array([0, -1]), "B": ["low", "low"]}, "positions 0 to 1, and got -1"),
         ({"A": [["no"], ["yes"]], "B": ["low", "low"]}, "must have one axis, and got 2"),
-        ({"A": np.array([[], None], object), "B": ["low", "low"]}, r"has no state \[\]"),
+        ({"A": np.array([[], "no"], object), "B": ["low", "low"]}, r"has no state \[\]"),
         (np.zeros((3, 5), int), r"an array \(cases, 2\), and got an array of shape \(3, 5\)"),
         ("text", "got an array of shape"),
     ],
