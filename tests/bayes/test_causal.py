@@ -13,7 +13,7 @@ from retroprop.bayes.networks import load
 from retroprop.bayes.separation import open_path
 from retroprop.errors import UserError
 
-from .oracle import assert_equal, enumerate_posterior, joint, random_network
+from enumeration import assert_equal, enumerate_posterior, joint, random_network
 
 
 def graph(arrows):

@@ -13,7 +13,7 @@ from retroprop.bayes.layout import lay_out
 from retroprop.bayes.networks import NETWORKS, load
 from retroprop.errors import UserError
 
-from .oracle import random_network
+from enumeration import random_network
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -42,7 +42,9 @@ def test_every_state_stands_beside_its_probability(name, language):
         for state, probability in zip(net.states[variable], answer.values, strict=True):
             at = found.index(state, at)
             number = f"{100 * probability:.1f}"
-            number = {"0.0": "<0.1", "100.0": ">99.9"}[number] if at_the_edge(probability) else number
+            number = (
+                {"0.0": "<0.1", "100.0": ">99.9"}[number] if at_the_edge(probability) else number
+            )
             assert found[at + 1] == (number.replace(".", ",") if language == "fr" else number)
 
 

@@ -4,17 +4,16 @@ import math
 
 import numpy as np
 import pytest
-
-from retroprop.bayes import BayesNet
-from retroprop.errors import UserError
-
-from .oracle import (
+from enumeration import (
     assert_equal,
     enumerate_posterior,
     joint,
     random_network,
     random_question,
 )
+
+from retroprop.bayes import BayesNet
+from retroprop.errors import UserError
 
 QUICK = range(300)
 THOROUGH = range(300, 4300)

@@ -22,7 +22,7 @@ front-door adjustment sets (2022).
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -156,20 +156,27 @@ def backdoor_sets(
     Raises:
         UserError: For an unknown variable, or if there are too many sets.
     """
+    found = list(islice(minimal_backdoor_sets(net, x, y, unobserved=unobserved), at_most + 1))
+    if len(found) > at_most:
+        raise _too_many("back-door", x, y, at_most)
+    return _in_order(net, found)
+
+
+def minimal_backdoor_sets(
+    net: "BayesNet", x: str, y: str, *, unobserved: str | Sequence[str] = ()
+) -> Iterator[AdjustmentSet]:
+    """The minimal back-door sets one after the other, those nearest to x first.
+
+    Raises:
+        UserError: For an unknown variable.
+    """
     hidden = _checked(net, x, y, unobserved)
     graph = without_arrows_from(net.parents, [x])
     moral = _moral_graph(graph, {x, y} | reachable([x, y], graph))
     for node in (hidden | net.descendants(x)) - {x, y}:
         _eliminate(moral, node)
-    sets = []
     for separator in _minimal_separators(moral, x, y):
-        sets.append(separator)
-        if len(sets) > at_most:
-            raise UserError(
-                f"{x} and {y} have more than {at_most:,} minimal back-door sets; allow more with "
-                "at_most."
-            )
-    return _as_sets("back-door", net, x, y, sets)
+        yield _as_set("back-door", net, x, y, separator)
 
 
 def frontdoor_sets(
@@ -190,15 +197,17 @@ def frontdoor_sets(
         return []  # there is no influence to intercept
     door = _FrontDoor(net.parents, net.children, x, y)
     candidates = [name for name in net.variables if name not in hidden | {x, y}]
-    sets = []
-    for found in door.minimal_sets(frozenset(), frozenset(candidates)):
-        sets.append(found)
-        if len(sets) > at_most:
-            raise UserError(
-                f"{x} and {y} have more than {at_most:,} minimal front-door sets; allow more with "
-                "at_most."
-            )
-    return _as_sets("front-door", net, x, y, sets)
+    minimal = door.minimal_sets(frozenset(), frozenset(candidates))
+    found = [_as_set("front-door", net, x, y, one) for one in islice(minimal, at_most + 1)]
+    if len(found) > at_most:
+        raise _too_many("front-door", x, y, at_most)
+    return _in_order(net, found)
+
+
+def _too_many(kind: str, x: str, y: str, at_most: int) -> UserError:
+    return UserError(
+        f"{x} and {y} have more than {at_most:,} minimal {kind} sets; allow more with at_most."
+    )
 
 
 def _checked(net: "BayesNet", x: str, y: str, unobserved: str | Sequence[str]) -> frozenset[str]:
@@ -212,13 +221,16 @@ def _checked(net: "BayesNet", x: str, y: str, unobserved: str | Sequence[str]) -
     return hidden
 
 
-def _as_sets(
-    kind: str, net: "BayesNet", x: str, y: str, sets: Sequence[Collection[str]]
-) -> list[AdjustmentSet]:
+def _as_set(kind: str, net: "BayesNet", x: str, y: str, nodes: Collection[str]) -> AdjustmentSet:
+    return AdjustmentSet(kind, x, y, tuple(name for name in net.variables if name in nodes))
+
+
+def _in_order(net: "BayesNet", sets: Sequence[AdjustmentSet]) -> list[AdjustmentSet]:
+    """The smallest first, then as the variables stand in the network."""
     place = {name: i for i, name in enumerate(net.variables)}
-    ordered = [tuple(sorted(one, key=place.__getitem__)) for one in sets]
-    ordered.sort(key=lambda one: (len(one), [place[name] for name in one]))
-    return [AdjustmentSet(kind, x, y, one) for one in ordered]
+    return sorted(
+        sets, key=lambda one: (len(one.variables), [place[name] for name in one.variables])
+    )
 
 
 # --- back door ------------------------------------------------------------------------------------

@@ -19,9 +19,12 @@ import numpy as np
 
 from retroprop.bayes import queries
 from retroprop.bayes.checks import checked_parents, checked_states, checked_table
+from retroprop.bayes.compiled import CompiledQuery
 from retroprop.bayes.evidence import Given
+from retroprop.bayes.explanation import Explanation, most_probable_explanation
 from retroprop.bayes.graph import children_of, reachable, topological_order
-from retroprop.bayes.queries import Inference
+from retroprop.bayes.queries import Inference, Posteriors
+from retroprop.bayes.sampling import sample
 from retroprop.bayes.table import NamedTable, position_of
 from retroprop.errors import UserError, did_you_mean
 
@@ -176,12 +179,37 @@ class BayesNet:
         do: Given = None,
         soft: Given = None,
         memory: int | None = None,
-    ) -> dict[str, NamedTable]:
+    ) -> Posteriors:
         """The probability of every variable, in one sweep; what is given or done is certain.
 
         Args and errors as for `query`.
         """
         return queries.posteriors(self, given, do, soft, memory)
+
+    def compile(
+        self,
+        targets: str | Sequence[str] | None,
+        given: Sequence[str] = (),
+        do: Sequence[str] = (),
+        soft: Sequence[str] = (),
+        memory: int | None = None,
+    ) -> CompiledQuery:
+        """A query prepared for many calls: `plan = net.compile("G", given=["R"]); plan(R=1)`.
+
+        A thorough search for the best order is made once, and what depends on little evidence is
+        tabulated. The call takes states, or columns of them, by keyword.
+
+        Args:
+            targets: One variable or several; None asks every one, as `posteriors` does.
+            given: Names of the variables that will be observed.
+            do: Names of the variables that interventions will fix.
+            soft: Names of the variables that will have soft evidence.
+            memory: As for `query`.
+
+        Raises:
+            UserError: For unknown names, a name with two roles, or more memory than allowed.
+        """
+        return CompiledQuery(self, targets, given, do, soft, memory)
 
     def log_evidence(
         self,
@@ -195,6 +223,40 @@ class BayesNet:
         Args and errors as for `query`, but impossible evidence is no error here.
         """
         return queries.log_evidence(self, given, do, soft, memory)
+
+    def mpe(self, given: Given = None, do: Given = None, memory: int | None = None) -> Explanation:
+        """The most probable joint state of all variables, given the evidence.
+
+        Args and errors as for `query`, with single states only.
+        """
+        return most_probable_explanation(self, given, do, memory)
+
+    def sample(
+        self,
+        n: int,
+        given: Given = None,
+        do: Given = None,
+        soft: Given = None,
+        generator: np.random.Generator | int = 0,
+        memory: int | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Independent draws of all variables from their joint posterior, exactly.
+
+        Args:
+            n: How many.
+            given: As for `query`, with single states.
+            do: As for `query`, with single states.
+            soft: As for `query`, one likelihood per variable.
+            generator: A NumPy generator, or a seed.
+            memory: As for `query`.
+
+        Returns:
+            Variable to the positions of its states, (n,): columns that `query` and `fit` take.
+
+        Raises:
+            UserError: As for `query`, or for a number of samples that is none.
+        """
+        return sample(self, n, given, do, soft, generator, memory)
 
     # --- words, causes, data, files, pictures: each in a module of its own ------------------------
 

@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 SECONDS_PER_PRODUCT = 1.5e-9  # of two entries, in a large contraction
 SECONDS_PER_STEP = 4e-6  # what a contraction costs however small it is
-SECONDS_PER_ELIMINATION = 40e-6  # of a variable, in the search
-MAX_RESTARTS = 200
+SECONDS_PER_ELIMINATION = 15e-6  # of a variable, in the search
+SEARCH_SHARE = 0.1  # of the predicted run time
+MAX_RESTARTS = 64
 NOISE = (0.3, 0.6, 1.0)  # scale of the Gumbel noise on log2 sizes, in turns
 
 
@@ -68,18 +69,26 @@ def find_tree(
         uses: How often the tree will be evaluated: more uses pay for more search.
     """
     leaves = [frozenset(scope) for scope in scopes]
-    kept = frozenset(keep)
-    weights = {v: math.log2(cards[v]) for v in frozenset().union(*leaves)}
-    best = contraction_tree(leaves, greedy_order(leaves, weights, kept), cards, kept)
+    order = find_order(leaves, cards, frozenset(keep), uses)
+    return contraction_tree(leaves, order, cards, frozenset(keep))
+
+
+def find_order(
+    scopes: Sequence[frozenset[int]], cards: Sequence[int], keep: frozenset[int], uses: float
+) -> list[int]:
+    """The cheapest elimination order of some greedy ones, the first of them without noise."""
+    weights = {v: math.log2(cards[v]) for v in frozenset().union(*scopes)}
+    best, cost = greedy_order(scopes, weights, keep)
+    run_s = cost * SECONDS_PER_PRODUCT + len(scopes) * SECONDS_PER_STEP
     search_s = SECONDS_PER_ELIMINATION * (len(weights) + 1)
-    restarts = min(MAX_RESTARTS, int(0.1 * uses * best.seconds / search_s))
     stream = random.Random(0)
-    for attempt in range(restarts):
+    for attempt in range(min(MAX_RESTARTS, int(SEARCH_SHARE * uses * run_s / search_s))):
         scale = NOISE[attempt % len(NOISE)]
-        order = greedy_order(
-            leaves, weights, kept, lambda s=scale: -s * math.log(stream.expovariate(1.0))
+        order, new_cost = greedy_order(
+            scopes, weights, keep, lambda s=scale: -s * math.log(stream.expovariate(1.0)), cost
         )
-        best = min(best, contraction_tree(leaves, order, cards, kept), key=lambda t: t.seconds)
+        if new_cost < cost:
+            best, cost = order, new_cost
     return best
 
 
@@ -88,7 +97,8 @@ def greedy_order(
     weights: dict[int, float],
     keep: frozenset[int],
     noise: Callable[[], float] | None = None,
-) -> list[int]:
+    limit: float = math.inf,
+) -> tuple[list[int], float]:
     """An elimination order by minimal size: next comes the variable with the smallest product.
 
     Args:
@@ -96,25 +106,30 @@ def greedy_order(
         weights: log2 of the number of states of each variable.
         keep: Variables that are not eliminated.
         noise: Added to each log2 size.
+        limit: Cost at which to give up.
+
+    Returns:
+        The order, and its cost: the entries of all products. Infinite where given up.
     """
     near: dict[int, set[int]] = {v: set() for v in sorted(weights)}
     for scope in scopes:
         for v in scope:
             near[v] |= scope  # v itself included: its factor is in the product
-    heap = [
-        (sum(weights[u] for u in near[v]) + (noise() if noise else 0), v)
-        for v in near
-        if v not in keep
-    ]
+    size = {v: sum([weights[u] for u in near[v]]) for v in near}
+    heap = [(size[v] + noise() if noise else size[v], v) for v in near if v not in keep]
     heapq.heapify(heap)
-    current = {v: size for size, v in heap}
-    order = []
+    current = {v: priority for priority, v in heap}
+    order: list[int] = []
+    cost = 0.0
     while heap:
-        size, v = heapq.heappop(heap)
-        if current.get(v) != size:
+        priority, v = heapq.heappop(heap)
+        if current.get(v) != priority:
             continue  # it has another size by now
         del current[v]
         order.append(v)
+        cost += 2.0 ** min(size[v], 1000.0)
+        if cost >= limit:
+            return order, math.inf
         clique = near.pop(v)
         clique.discard(v)
         for u in sorted(clique):
@@ -122,9 +137,10 @@ def greedy_order(
             mine |= clique
             mine.discard(v)
             if u in current:
-                current[u] = sum(weights[w] for w in mine) + (noise() if noise else 0)
+                size[u] = sum([weights[w] for w in mine])
+                current[u] = size[u] + noise() if noise else size[u]
                 heapq.heappush(heap, (current[u], u))
-    return order
+    return order, cost
 
 
 def contraction_tree(

@@ -26,11 +26,11 @@ class Answers(NamedTuple):
     """What a plan says of a batch.
 
     Attributes:
-        values: For each output, (rows, *states), each row with the sum 1; 0 where impossible.
+        values: All outputs side by side, (rows, states); 0 where impossible.
         impossible: Rows whose evidence has probability 0, (rows,).
     """
 
-    values: list[np.ndarray]
+    values: np.ndarray
     impossible: np.ndarray
 
 
@@ -40,6 +40,7 @@ class Plan:
     Attributes:
         circuit: What it runs.
         outputs: The variables of each answer, in the order of its axes.
+        starts: Where each answer starts among the answers side by side.
     """
 
     def __init__(
@@ -76,10 +77,22 @@ class Plan:
             circuit.outputs[targets] = next(k for k in circuit.roots if circuit.nodes[k].scope)
         self.outputs = list(circuit.outputs)
         self._answers = list(circuit.outputs.values())
+        self._lengths = [circuit.size(variables) for variables in self.outputs]
+        self.starts = [sum(self._lengths[:i]) for i in range(len(self._lengths))]
+        self._ones = np.ones(self._lengths[0] if self._lengths else 0)
         self._checks = list(circuit.roots) if targets == () else circuit.checks()
         self._wanted = list(dict.fromkeys([*self._answers, *self._checks]))
         circuit.forget(self._wanted)
         self._largest = max(circuit.size(node.scope) for node in circuit.nodes) if leaves else 1
+
+    @cached_property
+    def place(self) -> dict[int, slice]:
+        """Where the answer of each variable lies among the answers side by side."""
+        ends = [start + length for start, length in zip(self.starts, self._lengths, strict=True)]
+        return {
+            variables[0]: slice(start, end)
+            for variables, start, end in zip(self.outputs, self.starts, ends, strict=True)
+        }
 
     @cached_property
     def _row_program(self) -> Program:
@@ -90,10 +103,10 @@ class Plan:
         return Program(self.circuit, self._wanted, batched=True)
 
     @cached_property
-    def _row_readers(self) -> list[tuple[int, Callable[[np.ndarray], np.ndarray]]]:
+    def _row_readers(self) -> list[tuple[int, Callable[[np.ndarray], np.ndarray] | None]]:
         axes = self._row_program.axes
         return [
-            (k, reduce_to(axes[k], targets))
+            (k, None if axes[k] == targets else reduce_to(axes[k], targets))
             for k, targets in zip(self._answers, self.outputs, strict=True)
         ]
 
@@ -101,26 +114,31 @@ class Plan:
 
     def answer_row(
         self, row: Sequence[int], likelihoods: Sequence[np.ndarray]
-    ) -> list[np.ndarray] | None:
-        """The normalised answers to one row of evidence; None if the evidence is impossible."""
+    ) -> np.ndarray | None:
+        """The normalised answers to one row of evidence, side by side; None if it is impossible."""
         values, scale = self._row_program.run_row(row, likelihoods)
         if scale is None:
             return self._answer_by_logs(row, likelihoods)
         for k in self._checks:
             if not values[k] > 0:
                 return None
-        answers = []
-        for k, reader in self._row_readers:
-            value = reader(values[k])
-            total = value.sum()
-            if not total > 0:
-                return None
-            answers.append(value / total)
-        return answers
+        if len(self._row_readers) == 1:
+            k, reader = self._row_readers[0]
+            answer = (values[k] if reader is None else reader(values[k])).reshape(-1)
+            total = answer.dot(self._ones)
+            return answer / total if total > 0 else None
+        if not self._row_readers:
+            return np.zeros(0)
+        answer = np.concatenate([values[k] for k, _ in self._row_readers])
+        totals = np.add.reduceat(answer, self.starts)
+        if not totals.min() > 0:
+            return None
+        answer /= np.repeat(totals, self._lengths)
+        return answer
 
     def _answer_by_logs(
         self, row: Sequence[int], likelihoods: Sequence[np.ndarray]
-    ) -> list[np.ndarray] | None:
+    ) -> np.ndarray | None:
         values = log_values(self.circuit, self._wanted, row, likelihoods)
         if any(np.isneginf(values[k][1]) for k in self._checks):
             return None
@@ -130,8 +148,8 @@ class Plan:
             if np.isneginf(value).all():
                 return None
             value = np.exp(value - value.max())
-            answers.append(reduce_to(axes, targets)(value / value.sum()))
-        return answers
+            answers.append(reduce_to(axes, targets)(value / value.sum()).ravel())
+        return np.concatenate(answers)
 
     def log_evidence_row(self, row: Sequence[int], likelihoods: Sequence[np.ndarray]) -> float:
         """log P(evidence), −inf where it is impossible; for a plan without targets."""
@@ -158,40 +176,39 @@ class Plan:
 
     def answer_rows(self, rows: Rows) -> Answers:
         """The normalised answers to many rows of evidence."""
-        cards = self.circuit.net.cards
-        values = [np.zeros((rows.count, *(cards[v] for v in targets))) for targets in self.outputs]
+        values = np.zeros((rows.count, sum(self._lengths)))
         impossible = np.zeros(rows.count, dtype=bool)
         for where, part in self._chunks(rows):
-            self._answer_chunk(part, [value[where] for value in values], impossible[where])
-        for value in values:
-            value[impossible] = 0
+            self._answer_chunk(part, values[where], impossible[where])
+        values[impossible] = 0
         return Answers(values, impossible)
 
-    def _answer_chunk(self, rows: Rows, answers: list[np.ndarray], impossible: np.ndarray) -> None:
+    def _answer_chunk(self, rows: Rows, answers: np.ndarray, impossible: np.ndarray) -> None:
         program = self._rows_program
         values, scales = program.run_rows(rows)
         for k in self._checks:
             impossible |= ~(self._by_row(values[k], k, rows) > 0)
-        for k, targets, answer in zip(self._answers, self.outputs, answers, strict=True):
+        for k, targets, start, length in zip(
+            self._answers, self.outputs, self.starts, self._lengths, strict=True
+        ):
             axes = program.axes[k]
-            value = values[k]
-            if axes and axes[-1] == BATCH:
-                value = np.moveaxis(reduce_to(axes, (*targets, BATCH))(value), -1, 0)
-                code = rows.distinct(self.circuit.nodes[k].evidence).code
-            else:
-                value = reduce_to(axes, targets)(value)[None]
-                code = np.zeros(rows.count, dtype=np.intp)
-            totals = value.reshape(len(value), -1).sum(1)
-            zero = ~(totals > 0)
-            impossible |= zero[code]
-            totals[zero] = 1
-            normalised = value / totals.reshape(-1, *[1] * len(targets))
-            answer[...] = normalised if len(normalised) == rows.count else normalised[code]
+            answer = answers[:, start : start + length]
+            if axes[-1] != BATCH:
+                answer[...] = reduce_to(axes, targets)(values[k]).ravel()
+                continue
+            value = reduce_to(axes, (*targets, BATCH))(values[k]).reshape(length, -1).T
+            code = rows.distinct(self.circuit.nodes[k].evidence).code
+            answer[...] = value if len(value) == rows.count else value[code]
+        if self.outputs:
+            totals = np.add.reduceat(answers, self.starts, axis=1)
+            impossible |= ~(totals.min(1) > 0)
+            totals[impossible] = 1
+            answers /= np.repeat(totals, self._lengths, axis=1)
         for i in self._lost_rows(scales, rows):
             found = self._answer_by_logs(self._row_of(rows, i), self._likelihoods_of(rows, i))
             impossible[i] = found is None
-            for answer, value in zip(answers, found or [], strict=found is not None):
-                answer[i] = value
+            if found is not None:
+                answers[i] = found
 
     def _lost_rows(self, scales: dict[int, np.ndarray], rows: Rows) -> list[int]:
         """The rows in which an underflow may have lost something."""

@@ -15,7 +15,7 @@ from retroprop.bayes.contraction import BATCH, Axes, contract, reduce_to
 from retroprop.bayes.rows import Rows
 
 TINY = 2.0**-900  # a largest entry below this may have lost its neighbours to underflow
-KEEP_ALL = 1 << 17  # entries of all values together up to which none is released early
+KEEP_ALL = 1 << 20  # entries of all values together up to which none is released early
 
 Value = Any  # np.ndarray; a constant, a value of one row, or of distinct configurations
 
@@ -147,7 +147,10 @@ class Program:
         scales: dict[int, float] = {}
         for k, first, second, product in self.steps:
             value = product(values[first], values[second])
-            scale = scales.get(first, 0.0) + (scales.get(second, 0.0) if second != first else 0.0)
+            scale = 0.0
+            if scales:
+                scale = scales.get(first, 0.0)
+                scale += scales.get(second, 0.0) if second != first else 0.0
             if nodes[k].rescale:
                 largest = float(value.max())
                 lost |= largest < TINY
@@ -155,7 +158,8 @@ class Program:
                     value = value / largest
                     scale += float(np.log(largest))
             values[k] = value
-            scales[k] = scale
+            if scale:
+                scales[k] = scale
             for released in self.releases.get(k, ()):
                 values[released] = None
         return None if lost else sum(scales.get(k, 0.0) for k in self.wanted)

@@ -1,6 +1,6 @@
 """Questions put to a network: read the evidence, find or compile the plan, run it, name it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,46 +54,103 @@ def query(
     wanted = target_numbers(net, targets, evidence)
     signature = signature_of(wanted, evidence)
     names = tuple(inference.coded.names[v] for v in wanted)
-    title = title_of(names, given, do, soft)
+    states = {name: net.states[name] for name in names}
+
+    def title() -> str:
+        return title_of(names, given, do, soft)
+
+    cards = inference.coded.cards
+    shape = [cards[v] for v in wanted]
+    plan = inference.plan(signature, memory or DEFAULT_MEMORY, uses=evidence.n_rows or 1)
     if evidence.n_rows is not None:
-        plan = inference.plan(signature, memory or DEFAULT_MEMORY, uses=evidence.n_rows)
-        answers = plan.answer_rows(evidence.rows(inference.coded.cards))
-        return NamedTable(answers.values[0], names, net.states, answers.impossible, title)
-    plan = inference.plan(signature, memory or DEFAULT_MEMORY, uses=1)
+        values, mask = plan.answer_rows(evidence.rows(cards))
+        return NamedTable.unchecked(values.reshape(-1, *shape), names, states, mask, title)
     answer = plan.answer_row(evidence.row(), list(evidence.soft.values()))
     if answer is None:
         raise impossible(given, do, soft)
-    return NamedTable(answer[0], names, net.states, title=title)
+    return NamedTable.unchecked(answer.reshape(shape), names, states, None, title)
 
 
 def posteriors(
     net: "BayesNet", given: Given, do: Given, soft: Given, memory: int | None
-) -> dict[str, NamedTable]:
+) -> "Posteriors":
     """See `BayesNet.posteriors`."""
     inference = net.inference
     coded = inference.coded
     evidence = read_evidence(coded, given, do, soft)
     signature = signature_of(None, evidence)
     plan = inference.plan(signature, memory or DEFAULT_MEMORY, uses=evidence.n_rows or 1)
-    batch = evidence.n_rows is not None
-    rows = evidence.rows(coded.cards)
-    if batch:
-        values, mask = plan.answer_rows(rows)
-    else:
+    if evidence.n_rows is None:
         values, mask = plan.answer_row(evidence.row(), list(evidence.soft.values())), None
         if values is None:
             raise impossible(given, do, soft)
-    by_number = {v: value for (v,), value in zip(plan.outputs, values, strict=True)}
-    for v, column in rows.columns.items():  # what is observed or fixed is certain
-        certain = np.eye(coded.cards[v])[column]
-        by_number[v] = certain if batch else certain[0]
-        if mask is not None:
-            certain[mask] = 0
-    found = {}
-    for v, name in enumerate(coded.names):
-        title = title_of((name,), given, do, soft)
-        found[name] = NamedTable(by_number[v], (name,), net.states, mask, title)
-    return found
+    else:
+        values, mask = plan.answer_rows(evidence.rows(coded.cards))
+    return Posteriors(net, plan, values, evidence, mask, (given, do, soft))
+
+
+class Posteriors(Mapping[str, NamedTable]):
+    """The probability of every variable: a mapping from names to tables.
+
+    A table is made when it is read; what is given or done is certain.
+    """
+
+    def __init__(
+        self,
+        net: "BayesNet",
+        plan: Plan,
+        values: np.ndarray,
+        evidence: Evidence,
+        impossible: np.ndarray | None,
+        asked: tuple[Given, Given, Given],
+    ):
+        """Keep the answers of the free variables, side by side."""
+        self._net = net
+        self._place = plan.place
+        self._values = values
+        self._evidence = evidence
+        self._asked = asked
+        self.impossible = impossible
+
+    def __getitem__(self, name: str) -> NamedTable:
+        """The probability of one variable."""
+        v = self._net.inference.coded.number.get(name)
+        if v is None:
+            (name,) = self._net.names_of(name)  # it is unknown: this says so
+            raise KeyError(name)
+        place = self._place.get(v)
+        values = self._certain(v) if place is None else self._values[..., place]
+        states = {name: self._net.states[name]}
+        return NamedTable.unchecked(
+            values, (name,), states, self.impossible, lambda: title_of((name,), *self._asked)
+        )
+
+    def _certain(self, v: int) -> np.ndarray:
+        state = self._evidence.given.get(v, self._evidence.do.get(v))
+        certain = np.eye(self._net.inference.coded.cards[v])[state]
+        if self.impossible is not None:
+            certain = np.where(self.impossible[:, None], 0.0, certain)
+        return certain
+
+    def __iter__(self) -> Iterator[str]:
+        """The variables, in the order of the network."""
+        return iter(self._net.variables)
+
+    def __len__(self) -> int:
+        """The number of variables."""
+        return len(self._net.variables)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the network has a variable."""
+        return name in self._net.tables
+
+    def __repr__(self) -> str:
+        """One table under the other."""
+        return "\n\n".join(map(repr, self.values()))
+
+    def _repr_html_(self) -> str:
+        """One table under the other, for a notebook."""
+        return "".join(table._repr_html_() for table in self.values())
 
 
 def log_evidence(

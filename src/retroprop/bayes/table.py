@@ -2,7 +2,7 @@
 
 import html
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ class NamedTable:
     ('A',)
     """  # noqa: E501 - the example
 
-    __slots__ = ("impossible", "names", "states", "title", "values")
+    __slots__ = ("_title", "impossible", "names", "states", "values")
 
     def __init__(
         self,
@@ -59,13 +59,36 @@ class NamedTable:
         self.names = tuple(names)
         self.states = {name: tuple(states[name]) for name in self.names}
         self.impossible = impossible
-        self.title = title or f"P({', '.join(self.names)})"
+        self._title: str | Callable[[], str] | None = title
         shape = tuple(len(self.states[name]) for name in self.names)
         rows = () if impossible is None else impossible.shape
         if self.values.shape != rows + shape:
             raise UserError(
                 f"{self.title} needs the shape {rows + shape}, got {self.values.shape}."
             )
+
+    @classmethod
+    def unchecked(
+        cls,
+        values: np.ndarray,
+        names: tuple[str, ...],
+        states: Mapping[str, tuple[str, ...]],
+        impossible: np.ndarray | None,
+        title: Callable[[], str],
+    ) -> "NamedTable":
+        """A table of our own making: nothing copied, the title written when it is read."""
+        table = cls.__new__(cls)
+        values.setflags(write=False)
+        table.values, table.names, table.states = values, names, states
+        table.impossible, table._title = impossible, title
+        return table
+
+    @property
+    def title(self) -> str:
+        """What heads the column of numbers, as "P(G | R=1)"."""
+        if self._title is None or callable(self._title):
+            self._title = self._title() if self._title else f"P({', '.join(self.names)})"
+        return self._title
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """The values, for NumPy."""
@@ -100,6 +123,8 @@ class NamedTable:
             UserError: For a variable or state that the table does not have.
         """
         if self.impossible is not None and isinstance(key, int | np.integer):
+            if self.impossible[key]:
+                raise UserError(f"The evidence of row {key} has probability 0: it has no answer.")
             return NamedTable(self.values[key], self.names, self.states, title=self.title)
         if not isinstance(key, Mapping):
             key = key if isinstance(key, tuple) else (key,)
@@ -119,8 +144,14 @@ class NamedTable:
         part = self.values[tuple(rows + index)]
         left = [name for name in self.names if name not in key]
         if left:
-            return NamedTable(part, left, self.states, self.impossible, self.title)
+            return NamedTable(part, left, self.states, self.impossible, self._title_at(key))
         return part if self.is_batch else float(part)
+
+    def _title_at(self, states: Mapping[str, Any]) -> str:
+        """The title of a part: "P(A, B)" at B=b0 becomes "P(A, B=b0)"."""
+        fixed = [f"{name}={states[name]}" if name in states else name for name in self.names]
+        before = f"P({', '.join(self.names)}"
+        return self.title.replace(before, f"P({', '.join(fixed)}", 1)
 
     def to_dict(self) -> dict[Any, float]:
         """States to probability; the keys are tuples when there are several variables."""

@@ -163,7 +163,9 @@ def posteriors(
             for state, probability in zip(net.states[name], answer.values, strict=True)
         )
         console.print(
-            Text.assemble((f"{name:<{width}}  ", "bold"), shares, (f"  {role}" * bool(role), "cyan")),
+            Text.assemble(
+                (f"{name:<{width}}  ", "bold"), shares, (f"  {role}" * bool(role), "cyan")
+            ),
             soft_wrap=True,
         )
 
