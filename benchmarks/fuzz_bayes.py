@@ -21,6 +21,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ class Findings:
 def fuzz(target: str, seconds: float, seed: int, folder: Path) -> None:
     """Run one target for some seconds."""
     try:
-        import atheris  # type: ignore[import-not-found]
+        atheris: Any = import_module("atheris")  # nobody needs it but this script
     except ImportError:
         atheris = None
     if atheris:

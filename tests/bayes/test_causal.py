@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from enumeration import assert_equal, enumerate_posterior, joint, random_network
 
 from retroprop.bayes import BayesNet
 from retroprop.bayes.counterfactuals import COUPLINGS, gumbel_max, twin_network
@@ -12,8 +13,6 @@ from retroprop.bayes.identification import AdjustmentSet, backdoor_sets
 from retroprop.bayes.networks import load
 from retroprop.bayes.separation import open_path
 from retroprop.errors import UserError
-
-from enumeration import assert_equal, enumerate_posterior, joint, random_network
 
 
 def graph(arrows):

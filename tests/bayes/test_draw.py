@@ -6,14 +6,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from enumeration import random_network
 
 from retroprop.bayes import BayesNet
 from retroprop.bayes.draw import _length, _split, _straight, _with_gap
 from retroprop.bayes.layout import lay_out
 from retroprop.bayes.networks import NETWORKS, load
 from retroprop.errors import UserError
-
-from enumeration import random_network
 
 SVG = "{http://www.w3.org/2000/svg}"
 

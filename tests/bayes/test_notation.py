@@ -106,7 +106,7 @@ def test_an_error_points_at_the_character(marked, sentence):
     with pytest.raises(UserError) as refusal:
         NET.ask(marked.replace("▸", ""))
     said = str(refusal.value)
-    place = f"character {marked.index('▸') + 1} of the question, at ▸ in {marked!r}: "
+    place = f"character {marked.index('▸') + 1}, at ▸ in {marked!r}: "
     assert said.startswith(place)
     assert said.removeprefix(place).startswith(sentence)
 

@@ -280,7 +280,7 @@ class _Reader:
             sentence += ", and got the end"
         end = "" if sentence.endswith((".", "?")) else "."
         shown = " ".join(f"{before}▸{after}".split())
-        raise UserError(f"character {at + 1} of the question, at ▸ in {shown!r}: {sentence}{end}")
+        raise UserError(f"character {at + 1}, at ▸ in {shown!r}: {sentence}{end}")
 
 
 def _with_state(found: Mapping[str, int | None]) -> dict[str, int]:

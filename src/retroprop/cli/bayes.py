@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from retroprop.cli.parameters import WholeNumber
@@ -29,7 +30,8 @@ def list_networks() -> None:
         described = describe(name)
         what = f"{len(described.states)} variables. {property_of(described, 'title')}."
         console.print(Text(f"{name:<15}{what}"), soft_wrap=True)
-        console.print(Text(f"{'':<15}{property_of(described, 'source')}", style="dim"))
+        source = Text(property_of(described, "source"), style="dim")
+        console.print(Padding(source, (0, 0, 0, 15)))
     _say()
     _say("Look at one:    retroprop bayes show NAME")
     _say("Or your own:    retroprop bayes show FILE.bif    (.xmlbif .uai .json, .gz)")
@@ -106,7 +108,7 @@ def do(
     *,
     given: Conditions = None,
 ) -> None:
-    """Compare observing a state with setting it: P(R | G=g2) beside P(R | do(G=g2)).
+    """Compare observing a state with setting it, side by side.
 
     Parameters
     ----------
@@ -121,11 +123,9 @@ def do(
     """
     net = _load(network)
     fixed, known = _states(net, [intervention]), _states(net, given)
-    assert fixed is not None
-    observed = {**(known or {}), **fixed}
     answers = [
         net.query(target, given=known),
-        net.query(target, given=observed),
+        net.query(target, given=known | fixed),
         net.query(target, given=known, do=fixed),
     ]
     _print_side_by_side(target, answers)
@@ -154,7 +154,7 @@ def posteriors(
         What an intervention sets, as VARIABLE=STATE.
     """
     net = _load(network)
-    seen, fixed = _states(net, given) or {}, _states(net, do) or {}
+    seen, fixed = _states(net, given), _states(net, do)
     width = max(len(name) for name in net.variables)
     for name, answer in net.posteriors(given=seen, do=fixed).items():
         role = "observed" if name in seen else "do" if name in fixed else ""
@@ -168,6 +168,28 @@ def posteriors(
             ),
             soft_wrap=True,
         )
+
+
+def mpe(
+    network: str,
+    /,
+    *,
+    given: Conditions = None,
+    do: Conditions = None,
+) -> None:
+    """Find the most probable joint state of all variables.
+
+    Parameters
+    ----------
+    network
+        The name of a shipped network, or a file.
+    given
+        What is observed, as VARIABLE=STATE.
+    do
+        What an intervention sets, as VARIABLE=STATE.
+    """
+    net = _load(network)
+    _say(repr(net.mpe(given=_states(net, given), do=_states(net, do))))
 
 
 def draw(
@@ -252,10 +274,11 @@ def _load(network: str) -> "BayesNet":
     return load_or_read(network)
 
 
-def _states(net: "BayesNet", words: "Sequence[str] | None") -> dict[str, int] | None:
+def _states(net: "BayesNet", words: "Sequence[str] | None") -> dict[str, str]:
+    """Each variable's state, by name."""
     from retroprop.bayes.notation import conditions
 
-    return conditions(net, words) if words else None
+    return {name: net.states[name][state] for name, state in conditions(net, words or ()).items()}
 
 
 def _some(names: "Sequence[str]") -> str:
@@ -315,8 +338,12 @@ def _interpretation(
         first = f"Observing {what} moves {target} by up to {seeing:.3g}."
     if target not in net.descendants(list(fixed)):
         return f"{first} Setting it changes nothing: {target} is not among its effects."
-    same = "as much as" if float(abs(observed - done).max()) < 1e-12 else "not the same as"
-    return f"{first} Setting it moves {target} by up to {doing:.3g}, {same} observing it."
+    if float(abs(observed - done).max()) < 1e-12:
+        return f"{first} Setting it does the same: nothing else ties the two together."
+    return (
+        f"{first} Setting it moves {target} by up to {doing:.3g}: the rest is not its effect, but "
+        "what observing it tells of its causes."
+    )
 
 
 def _print_formulas(net: "BayesNet", x: str, y: str) -> None:
