@@ -68,8 +68,9 @@ def checked_states(
         for state in states[name]:
             if not isinstance(state, str) or not state:
                 raise UserError(f"A state of {name} is a non-empty string, got {state!r}.")
-            if states[name].count(state) > 1:
-                raise UserError(f"{name} has the state {state!r} twice.")
+        if len(set(states[name])) < len(states[name]):
+            twice = next(state for state in states[name] if states[name].count(state) > 1)
+            raise UserError(f"{name} has the state {twice!r} twice.")
     return states
 
 

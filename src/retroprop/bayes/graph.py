@@ -49,9 +49,11 @@ def find_cycle(parents: Mapping[str, Sequence[str]]) -> list[str]:
         return []
     # Every node that is left has a parent that is left: walking up must meet a node twice.
     walk = [next(iter(left))]
-    while walk[-1] not in walk[:-1]:
+    first_at: dict[str, int] = {}
+    while walk[-1] not in first_at:
+        first_at[walk[-1]] = len(walk) - 1
         walk.append(next(parent for parent in parents[walk[-1]] if parent in left))
-    cycle = walk[walk.index(walk[-1]) :]
+    cycle = walk[first_at[walk[-1]] :]
     cycle.reverse()
     return cycle
 

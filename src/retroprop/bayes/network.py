@@ -11,8 +11,9 @@ Source: Koller and Friedman, Probabilistic Graphical Models (2009), chapters 3, 
 import html
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from retroprop.bayes.queries import Inference, Posteriors
 from retroprop.bayes.sampling import sample
 from retroprop.bayes.table import NamedTable, position_of
 from retroprop.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from retroprop.bayes.identification import AdjustmentSet
 
 
 class BayesNet:
@@ -253,6 +257,88 @@ class BayesNet:
             UserError: As for `query`, or for a number of samples that is none.
         """
         return sample(self, n, given, do, soft, generator, memory)
+
+    # --- words, causes, data, files, pictures: each in a module of its own ------------------------
+
+    def ask(self, text: str) -> NamedTable | float:
+        """Answer a question such as "P(G | R=1, do(S=0))"; see `retroprop.bayes.notation`."""
+        from retroprop.bayes.notation import ask
+
+        return ask(self, text)
+
+    def d_separated(
+        self,
+        x: str | Sequence[str],
+        y: str | Sequence[str],
+        given: str | Sequence[str] = (),
+    ) -> bool:
+        """Whether the graph alone makes x and y independent; see `retroprop.bayes.separation`."""
+        from retroprop.bayes.separation import d_separated
+
+        return d_separated(self, x, y, given)
+
+    def backdoor_sets(
+        self, x: str, y: str, *, unobserved: str | Sequence[str] = ()
+    ) -> "list[AdjustmentSet]":
+        """All minimal back-door sets; see `retroprop.bayes.identification`."""
+        from retroprop.bayes.identification import backdoor_sets
+
+        return backdoor_sets(self, x, y, unobserved=unobserved)
+
+    def frontdoor_sets(
+        self, x: str, y: str, *, unobserved: str | Sequence[str] = ()
+    ) -> "list[AdjustmentSet]":
+        """All minimal front-door sets; see `retroprop.bayes.identification`."""
+        from retroprop.bayes.identification import frontdoor_sets
+
+        return frontdoor_sets(self, x, y, unobserved=unobserved)
+
+    def average_causal_effect(self, x: str, y: str, **compared: Any) -> float:
+        """E[y | do(x = treated)] − E[y | do(x = control)]; see `retroprop.bayes.effects`."""
+        from retroprop.bayes.effects import average_causal_effect
+
+        return average_causal_effect(self, x, y, **compared)
+
+    def counterfactual(
+        self,
+        targets: str | Sequence[str],
+        *,
+        given: Mapping[str, Any],
+        do: Mapping[str, Any],
+        mechanism: str | Mapping[str, str] = "structural",
+    ) -> NamedTable:
+        """What would have been under do where `given` was seen, by the twin network.
+
+        See `retroprop.bayes.counterfactuals` for the mechanisms, each of which is an assumption.
+        """
+        from retroprop.bayes.counterfactuals import counterfactual
+
+        return counterfactual(self, targets, given=given, do=do, mechanism=mechanism)
+
+    def fit(self, data: Any, *, prior: Any = None, unseen: Any = "refuse") -> "BayesNet":
+        """The network with tables estimated from data; see `retroprop.bayes.learning`."""
+        from retroprop.bayes.learning import fit
+
+        return fit(self, data, prior=prior, unseen=unseen)
+
+    @staticmethod
+    def read(path: str | Path, **options: Any) -> "BayesNet":
+        """Read a BIF, XMLBIF, UAI or JSON file; see `retroprop.bayes.files.read_network`."""
+        from retroprop.bayes.files import read_network
+
+        return read_network(path, **options)
+
+    def write(self, path: str | Path, **options: Any) -> Path:
+        """Write a BIF, XMLBIF, UAI or JSON file; see `retroprop.bayes.files.write_network`."""
+        from retroprop.bayes.files import write_network
+
+        return write_network(self, path, **options)
+
+    def draw(self, **options: Any) -> str:
+        """The graph with the posterior of every variable as SVG; see `retroprop.bayes.draw`."""
+        from retroprop.bayes.draw import draw
+
+        return draw(self, **options)
 
     # --- as an object -----------------------------------------------------------------------------
 

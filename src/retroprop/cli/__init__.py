@@ -13,7 +13,7 @@ import cyclopts
 from rich.console import Console
 
 from retroprop import __version__
-from retroprop.cli.help_texts import DATA, PROOF, STUDIES
+from retroprop.cli.help_texts import BAYES, DATA, PROOF, STUDIES
 from retroprop.errors import Interrupted, UserError
 
 app = cyclopts.App(
@@ -29,7 +29,8 @@ app = cyclopts.App(
 
 _studies = cyclopts.Group("Studies", sort_key=1)
 _data = cyclopts.Group("Data", sort_key=2)
-_proof = cyclopts.Group("Proof", sort_key=3)
+_bayes = cyclopts.Group("Bayesian networks", sort_key=3)
+_proof = cyclopts.Group("Proof", sort_key=4)
 
 for _name, _module in {
     "run": "studies",
@@ -57,6 +58,14 @@ for _name, _function in {
 }.items():
     data_app.command(f"retroprop.cli.data:{_function}", name=_name, help=DATA[_name])
 app.command(data_app)
+
+bayes_app = cyclopts.App(
+    name="bayes", help="Ask, intervene in, draw and convert Bayesian networks.", group=_bayes
+)
+for _name, _text in BAYES.items():
+    _function = "list_networks" if _name == "list" else _name
+    bayes_app.command(f"retroprop.cli.bayes:{_function}", name=_name, help=_text)
+app.command(bayes_app)
 app.command("retroprop.cli.verify:verify", name="verify", group=_proof, help=PROOF["verify"])
 
 
