@@ -46,6 +46,16 @@ class Inference:
         _forget_oldest(self.plans)
         return found
 
+    @property
+    def has_tree(self) -> bool:
+        """Whether the universal tree has been built."""
+        return self._tree is not None
+
+    def forget_questions(self) -> None:
+        """Drop all plans and what was asked; the universal tree is kept."""
+        self.plans.clear()
+        self._asked.clear()
+
     def uses(self, signature: Signature, evidence: Evidence) -> int:
         """For how many runs a plan should be prepared: the rows of a batch, more if asked again."""
         again = signature in self._asked
