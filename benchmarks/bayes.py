@@ -348,15 +348,13 @@ def _rows(net: BayesNet, evidence: int, rounds: int, every: bool) -> dict[str, A
 
 def tables_that_bear_on(net: BayesNet, target: str, observed: list[str]) -> int:
     """How many tables are left for a target after pruning."""
-    from retroprop.bayes.pruning import Signature, components, relevant_leaves
+    from retroprop.bayes.pruning import Signature, linked_factors, relevant_leaves
 
     coded = net.inference.coded
     number = coded.number
     signature = Signature((number[target],), tuple(sorted(number[name] for name in observed)))
-    groups = components(relevant_leaves(coded, signature))
-    return max(
-        (len(g) for g in groups if any(number[target] in leaf.scope for leaf in g)), default=0
-    )
+    leaves = relevant_leaves(coded, signature)
+    return len(linked_factors([leaf.scope for leaf in leaves], signature.targets or ()))
 
 
 def peak_mb() -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from retroprop.bayes.coding import CodedNetwork, members
 from retroprop.bayes.contraction import contract
-from retroprop.bayes.pruning import Signature
+from retroprop.bayes.pruning import Signature, linked_factors, suspicious
 
 SECONDS_PER_VARIABLE = 10e-6  # of a relevant variable, from pruning to the answer
 MATRICES = 1 << 12  # entries of a product from which preparing a matrix product pays
@@ -68,20 +68,40 @@ def _factors(
 ) -> tuple[list[Factor], float]:
     """The relevant tables cut at the evidence, and the product of those that are numbers."""
     fixed = {**given, **do}
-    kept = net.ancestral_set((*(signature.targets or ()), *given, *soft), do)
+    targets = signature.targets or ()
+    kept = net.ancestral_set((*targets, *given, *soft), do)
+    families = net.families
+    variables = [v for v in members(kept) if v not in do]
+    scopes = [families[v] for v in variables]
+    cut = [i for i, family in enumerate(scopes) if not fixed.keys().isdisjoint(family)]
+    for i in cut:
+        scopes[i] = tuple([u for u in scopes[i] if u not in fixed])
+    if targets:
+        linked = linked_factors([*scopes, *((v,) for v in soft)], targets)
+        apart = [v for i, v in enumerate(variables) if i not in linked]
+        suspects = suspicious(net, signature, apart)
+        tested = net.ancestral_set(suspects, do) if suspects else 0
+        needed = [i in linked or tested >> v & 1 for i, v in enumerate(variables)]
+        soft = {
+            v: weights
+            for i, (v, weights) in enumerate(soft.items(), start=len(variables))
+            if i in linked or tested >> v & 1
+        }
+    else:
+        needed = [1] * len(variables)
     factors: list[Factor] = []
     number = 1.0
-    for v in members(kept):
-        if v in do:
+    sliced = set(cut)
+    for i, v in enumerate(variables):
+        if not needed[i]:
             continue
-        family, table = net.families[v], net.tables[v]
-        if not fixed.keys().isdisjoint(family):
-            table = table[tuple([fixed.get(u, _ALL) for u in family])]
-            family = tuple([u for u in family if u not in fixed])
-            if not family:
-                number *= float(table)
-                continue
-        factors.append((family, table))
+        table = net.tables[v]
+        if i in sliced:
+            table = table[tuple([fixed.get(u, _ALL) for u in families[v]])]
+        if scopes[i]:
+            factors.append((scopes[i], table))
+        else:
+            number *= float(table)
     factors += [((v,), weights) for v, weights in soft.items()]
     return factors, number
 
