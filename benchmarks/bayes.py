@@ -66,7 +66,7 @@ def example(name: str) -> BayesNet:
 
 def to_pyagrum(net: BayesNet) -> Any:
     """The same network in pyAgrum, states numbered."""
-    import pyagrum
+    import pyagrum  # pyright: ignore[reportMissingImports]
 
     copy = pyagrum.BayesNet()
     for name in net.variables:
@@ -85,8 +85,8 @@ def to_pyagrum(net: BayesNet) -> Any:
 
 def to_pgmpy(net: BayesNet) -> Any:
     """The same network in pgmpy, states numbered."""
-    from pgmpy.factors.discrete import TabularCPD
-    from pgmpy.models import DiscreteBayesianNetwork
+    from pgmpy.factors.discrete import TabularCPD  # pyright: ignore[reportMissingImports]
+    from pgmpy.models import DiscreteBayesianNetwork  # pyright: ignore[reportMissingImports]
 
     copy = DiscreteBayesianNetwork()
     copy.add_nodes_from(net.variables)
@@ -103,7 +103,7 @@ class Agrum:
     """LazyPropagation or ShaferShenoy, asked as its tutorial does."""
 
     def __init__(self, copy: Any, engine: str):
-        import pyagrum
+        import pyagrum  # pyright: ignore[reportMissingImports]
 
         self.engine = getattr(pyagrum, engine)(copy)
 
@@ -197,7 +197,7 @@ def fresh(net: BayesNet) -> BayesNet:
 
 def measure_single(name: str, rounds: int) -> dict[str, Any]:
     """One posterior: compiled and asked once, against LazyPropagation and pgmpy."""
-    from pgmpy.inference import VariableElimination
+    from pgmpy.inference import VariableElimination  # pyright: ignore[reportMissingImports]
 
     net = example(name)
     lazy, slow = Agrum(to_pyagrum(net), "LazyPropagation"), VariableElimination(to_pgmpy(net))
@@ -407,8 +407,8 @@ def enumerated(net: BayesNet, target: str, do: dict[str, int], given: dict[str, 
 
 def measure_do(rounds: int) -> dict[str, dict[str, int]]:
     """How often each library is wrong or refuses, of DO_QUERIES random interventions."""
-    import pyagrum.causal as causal
-    from pgmpy.inference import CausalInference
+    import pyagrum.causal as causal  # pyright: ignore[reportMissingImports]
+    from pgmpy.inference import CausalInference  # pyright: ignore[reportMissingImports]
 
     stream = np.random.default_rng(7)
     counts = {side: {"wrong": 0, "refused": 0} for side in ("retroprop", "pgmpy", "pyAgrum")}

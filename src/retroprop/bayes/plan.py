@@ -50,6 +50,7 @@ class Plan:
         memory: int,
         uses: float = 1,
         limit: int = TABULATED,
+        device: str | None = None,
     ):
         """Compile.
 
@@ -59,11 +60,13 @@ class Plan:
             memory: Bytes that a run may take.
             uses: How often it will be run: more uses pay for more search.
             limit: Entries up to which values are tabulated over their evidence.
+            device: A torch device for batches; None for NumPy.
 
         Raises:
             UserError: If the values need more memory; nothing is allocated then.
         """
         self.memory = memory
+        self.device = device
         self.uses = uses
         leaves = relevant_leaves(net, signature)
         targets = signature.targets
@@ -84,6 +87,8 @@ class Plan:
         self._checks = list(circuit.roots) if targets == () else circuit.checks()
         self._wanted = list(dict.fromkeys([*self._answers, *self._checks]))
         circuit.forget(self._wanted)
+        if device is not None:
+            assert self._rows_program  # built now, so that a device that is not there is told now
         self._largest = max(circuit.size(node.scope) for node in circuit.nodes) if leaves else 1
 
     @cached_property
@@ -101,6 +106,10 @@ class Plan:
 
     @cached_property
     def _rows_program(self) -> Program:
+        if self.device is not None:
+            from retroprop.bayes.torch_program import TorchProgram
+
+            return TorchProgram(self.circuit, self._wanted, self.device)
         return Program(self.circuit, self._wanted, batched=True)
 
     @cached_property
