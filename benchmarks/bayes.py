@@ -135,7 +135,8 @@ class Agrum:
             self.engine.addTarget(targets[0])
         for name, column in given.items():
             self.engine.addEvidence(name, int(column[0]))
-        answers = []
+        answers: list[list[np.ndarray]] = []
+        elapsed = 0.0
         started = time.perf_counter()
         for row in range(ROWS):
             for name, column in given.items():
@@ -222,8 +223,8 @@ def measure_single(name: str, rounds: int) -> dict[str, Any]:
         started = time.perf_counter()
         plan = net.compile(target, given=list(given))
         compile_s.append(time.perf_counter() - started)
-        plan(**given)
-        seconds, answer = fastest(lambda p=plan, g=given: p(g).values, 5)
+        plan(None, **given)
+        seconds, answer = fastest(lambda p=plan, g=given: p(None, **g).values, 5)
         times["compiled"].append(seconds)
         error = max(error, float(np.abs(answer - expected).max()))
         seconds, _ = fastest(

@@ -175,7 +175,7 @@ class Plan:
         step = rows_that_fit(self._rows_program.peak_entries(), self._largest, self.memory)
         for start in range(0, rows.count, step):
             stop = min(start + step, rows.count)
-            yield slice(start, stop), rows.part(start, stop)
+            yield slice(start, stop), rows.at(np.arange(start, stop))
 
     def _likelihoods_of(self, rows: Rows, i: int) -> list[np.ndarray]:
         return [rows.likelihoods[v][i] for v in self.circuit.signature.soft]
@@ -185,7 +185,11 @@ class Plan:
         return [int(rows.columns[v][i]) for v in (*signature.given, *signature.do)]
 
     def answer_rows(self, rows: Rows) -> Answers:
-        """The normalised answers to many rows of evidence."""
+        """The normalised answers to many rows of evidence; equal rows are answered once."""
+        different = rows.distinct(rows.all_evidence())
+        if different.count < rows.count:
+            answers = self.answer_rows(rows.at(different.first))
+            return Answers(answers.values[different.code], answers.impossible[different.code])
         values = np.zeros((rows.count, sum(self._lengths)))
         impossible = np.zeros(rows.count, dtype=bool)
         for where, part in self._chunks(rows):
@@ -234,6 +238,9 @@ class Plan:
 
     def log_evidence_rows(self, rows: Rows) -> np.ndarray:
         """log P(evidence) of each row, (rows,); for a plan without targets."""
+        different = rows.distinct(rows.all_evidence())
+        if different.count < rows.count:
+            return self.log_evidence_rows(rows.at(different.first))[different.code]
         result = np.zeros(rows.count)
         for where, part in self._chunks(rows):
             values, scales = self._rows_program.run_rows(part)
