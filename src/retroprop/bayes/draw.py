@@ -70,9 +70,19 @@ _WORDS = {
 
 
 class Drawing(str):
-    """The text of an SVG, which notebooks show as a picture."""
+    """The text of an SVG, which notebooks show as a picture.
 
-    __slots__ = ()
+    Attributes:
+        description: The same in words, for those who cannot see it.
+    """
+
+    description: str
+
+    def __new__(cls, text: str, description: str = "") -> "Drawing":
+        """Keep the description beside the text."""
+        drawing = super().__new__(cls, text)
+        drawing.description = description
+        return drawing
 
     def _repr_svg_(self) -> str:
         return str(self)
@@ -138,7 +148,7 @@ def draw(
             with_bars=with_bars,
         )
     picture = _Picture(net, boxes, given, do, language, theme, name)
-    return Drawing(picture.svg(title))
+    return Drawing(picture.svg(title), picture.description())
 
 
 def _check(word: str, known: Sequence[str], what: str) -> None:
