@@ -13,6 +13,11 @@ from enumeration import (
 )
 
 from retroprop.bayes import BayesNet
+from retroprop.bayes.direct import answer_directly
+from retroprop.bayes.evidence import read_evidence
+from retroprop.bayes.plan import Plan
+from retroprop.bayes.queries import signature_of, target_numbers
+from retroprop.bayes.universal_tree import build_universal_tree
 from retroprop.errors import UserError
 
 QUICK = range(300)
@@ -91,6 +96,40 @@ def test_batches_equal_enumeration():
 def test_batches_equal_enumeration_on_thousands_of_networks():
     for seed in THOROUGH:
         check_one_batch(seed)
+
+
+def check_each_way(seed):
+    """The universal tree, direct elimination and a plan agree with enumeration, one by one."""
+    rng = np.random.default_rng(seed)
+    net = random_network(rng)
+    targets, given, do, soft = random_question(rng, net)
+    expected, _ = enumerate_posterior(net, targets[:1], given, do, soft)
+    evidence = read_evidence(net.inference.coded, given, do, soft)
+    signature = signature_of(target_numbers(net, targets[:1], evidence), evidence)
+    coded, roles = net.inference.coded, evidence[:3]
+    tree = build_universal_tree(coded)
+    plan = Plan(coded, signature, 10**9, limit=rng.integers(0, 40))
+    answers = [
+        tree.answer(*signature.targets, *roles),
+        answer_directly(coded, signature, *roles),
+        plan.answer_row(evidence.row(), list(evidence.soft.values())),
+    ]
+    for answer in answers:
+        if expected is None:
+            assert answer is None
+        else:
+            assert_equal(answer, expected)
+
+
+def test_each_way_of_answering_equals_enumeration():
+    for seed in QUICK:
+        check_each_way(seed)
+
+
+@pytest.mark.slow
+def test_each_way_of_answering_equals_enumeration_on_thousands_of_networks():
+    for seed in THOROUGH:
+        check_each_way(seed)
 
 
 def test_the_oracle_knows_a_case_worked_out_by_hand():

@@ -58,7 +58,7 @@ def test_a_compiled_query_takes_batches_names_and_mappings(student):
         expected, _ = enumerate_posterior(student, ["G"], {"R": r, "S": s}, {"D": 0})
         assert_equal(rows.values[row], expected)
         assert_equal(plan({"R": r, "S": f"s{s}"}, D=0), expected)
-    assert repr(plan) == "CompiledQuery: P(G | S, R, do(D))"
+    assert repr(plan) == "CompiledQuery: P(G | R, S, do(D))"
     with pytest.raises(UserError, match="compiled for D"):
         plan(R=0, S=0)
     with pytest.raises(UserError, match="not compiled for 'Q'"):

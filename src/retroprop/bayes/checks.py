@@ -1,6 +1,6 @@
 """What a network must satisfy before it is one: names, shapes, probabilities, no cycle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ def checked_parents(spec: Mapping[str, tuple[Any, Sequence[str]]]) -> dict[str, 
     for name, entry in spec.items():
         if not isinstance(name, str) or not name:
             raise UserError(f"The name of a variable is a non-empty string, got {name!r}.")
-        if not isinstance(entry, tuple | list) or len(entry) != 2 or isinstance(entry[1], str):
+        is_pair = isinstance(entry, tuple | list) and len(entry) == 2
+        if not is_pair or isinstance(entry[1], str) or not isinstance(entry[1], Iterable):
             raise UserError(f"{name} needs a pair (table, [parents…]).")
         parents[name] = tuple(entry[1])
     for name, its_parents in parents.items():

@@ -20,6 +20,8 @@ class CodedNetwork:
         names: Variable number to name; `number` is the inverse.
         cards: How many states each variable has.
         parents: The numbers of each variable's parents.
+        children: The numbers of each variable's children.
+        families: The axes of each table: the parents, then the variable.
         tables: P(variable | parents), axes [parents…, variable].
         closure: Bit set of each variable and its ancestors.
         smallest: log2 of the smallest entry above 0 of each table.
@@ -33,7 +35,9 @@ class CodedNetwork:
         self.states = [net.states[name] for name in self.names]
         self.cards = [len(states) for states in self.states]
         self.parents = [tuple(self.number[p] for p in net.parents[name]) for name in self.names]
+        self.families = [(*parents, v) for v, parents in enumerate(self.parents)]
         self.tables = [net.tables[name] for name in self.names]
+        self.children = [tuple(self.number[c] for c in net.children[name]) for name in self.names]
         self.closure = [0] * len(self.names)
         for name in net.topological_order:
             v = self.number[name]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from retroprop.bayes.evidence import read_evidence
+from retroprop.bayes.evidence import Given, read_evidence
 from retroprop.bayes.memory import DEFAULT_MEMORY
 from retroprop.bayes.plan import Plan
 from retroprop.bayes.pruning import Signature
@@ -103,10 +103,11 @@ class CompiledQuery:
             lambda: title_of(self.targets or (), *self._by_role(states)),
         )
 
-    def _by_role(self, states: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-        return tuple(
+    def _by_role(self, states: Mapping[str, Any]) -> tuple[Given, Given, Given]:
+        given, do, soft = (
             {name: states[name] for name in names} for names in (self.given, self.do, self.soft)
         )
+        return given, do, soft
 
     def _check_names(self, states: Mapping[str, Any]) -> None:
         for name in states:

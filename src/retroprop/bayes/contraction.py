@@ -20,6 +20,7 @@ BATCH = -1  # label of the axis of the rows
 Axes = tuple[int, ...]
 Product = Callable[[Any, Any], np.ndarray]
 STACKED = 64  # multiply-adds per matrix of a stack, below which einsum is faster
+STREAMED = 4096  # multiply-adds of matrices times vectors, above which copies cost more than sums
 
 
 def contract(
@@ -59,7 +60,8 @@ def contract(
     if nK == 1:
         to_right = _view(right, (*S, *K, *B))
         return out, _matrix_product(to_left, (nA, nS), to_right, (nS, -1), shape)
-    if nA * nB * nS < STACKED and nK > 4:
+    vectors = BATCH not in B and min(nA, nB) == 1 and nK * nA * nB * nS >= STREAMED
+    if (nA * nB * nS < STACKED and nK > 4) or vectors:
         return _einsum(left, right, out)
     to_right = _view(right, (*K, *S, *B))
     return out, _stacked_product(to_left, (nK, nA, nS), to_right, (nK, nS, -1), shape)

@@ -16,8 +16,11 @@ from typing import NamedTuple
 
 SECONDS_PER_PRODUCT = 1.5e-9  # of two entries, in a large contraction
 SECONDS_PER_STEP = 4e-6  # what a contraction costs however small it is
-SECONDS_PER_ELIMINATION = 15e-6  # of a variable, in the search
+SECONDS_PER_ELIMINATION = 10e-6  # of a variable, in the search
+SECONDS_PER_NEIGHBOUR = 1e-7  # for each pair of its neighbours
 SEARCH_SHARE = 0.1  # of the predicted run time
+LONGEST_SEARCH_S = 1.0
+HOPELESS_S = 3600.0  # predicted for the first order: no search makes that feasible
 MAX_RESTARTS = 64
 NOISE = (0.3, 0.6, 1.0)  # scale of the Gumbel noise on log2 sizes, in turns
 
@@ -78,13 +81,16 @@ def find_order(
 ) -> list[int]:
     """The cheapest elimination order of some greedy ones, the first of them without noise."""
     weights = {v: math.log2(cards[v]) for v in frozenset().union(*scopes)}
-    best, cost = greedy_order(scopes, weights, keep)
+    best, cost, pairs = greedy_order(scopes, weights, keep)
     run_s = cost * SECONDS_PER_PRODUCT + len(scopes) * SECONDS_PER_STEP
-    search_s = SECONDS_PER_ELIMINATION * (len(weights) + 1)
+    search_s = SECONDS_PER_ELIMINATION * (len(weights) + 1) + SECONDS_PER_NEIGHBOUR * pairs
+    allowed_s = min(SEARCH_SHARE * uses * run_s, LONGEST_SEARCH_S)
+    if run_s > HOPELESS_S:
+        return best
     stream = random.Random(0)
-    for attempt in range(min(MAX_RESTARTS, int(SEARCH_SHARE * uses * run_s / search_s))):
+    for attempt in range(min(MAX_RESTARTS, int(allowed_s / search_s))):
         scale = NOISE[attempt % len(NOISE)]
-        order, new_cost = greedy_order(
+        order, new_cost, _ = greedy_order(
             scopes, weights, keep, lambda s=scale: -s * math.log(stream.expovariate(1.0)), cost
         )
         if new_cost < cost:
@@ -98,7 +104,7 @@ def greedy_order(
     keep: frozenset[int],
     noise: Callable[[], float] | None = None,
     limit: float = math.inf,
-) -> tuple[list[int], float]:
+) -> tuple[list[int], float, int]:
     """An elimination order by minimal size: next comes the variable with the smallest product.
 
     Args:
@@ -109,7 +115,8 @@ def greedy_order(
         limit: Cost at which to give up.
 
     Returns:
-        The order, and its cost: the entries of all products. Infinite where given up.
+        The order; its cost, the entries of all products, infinite where given up; and how many
+        pairs of neighbours were visited.
     """
     near: dict[int, set[int]] = {v: set() for v in sorted(weights)}
     for scope in scopes:
@@ -120,7 +127,7 @@ def greedy_order(
     heapq.heapify(heap)
     current = {v: priority for priority, v in heap}
     order: list[int] = []
-    cost = 0.0
+    cost, pairs = 0.0, 0
     while heap:
         priority, v = heapq.heappop(heap)
         if current.get(v) != priority:
@@ -129,9 +136,10 @@ def greedy_order(
         order.append(v)
         cost += 2.0 ** min(size[v], 1000.0)
         if cost >= limit:
-            return order, math.inf
+            return order, math.inf, pairs
         clique = near.pop(v)
         clique.discard(v)
+        pairs += len(clique) ** 2
         for u in sorted(clique):
             mine = near[u]
             mine |= clique
@@ -140,7 +148,7 @@ def greedy_order(
                 size[u] = sum([weights[w] for w in mine])
                 current[u] = size[u] + noise() if noise else size[u]
                 heapq.heappush(heap, (current[u], u))
-    return order, cost
+    return order, cost, pairs
 
 
 def contraction_tree(

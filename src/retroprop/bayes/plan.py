@@ -64,6 +64,7 @@ class Plan:
             UserError: If the values need more memory; nothing is allocated then.
         """
         self.memory = memory
+        self.uses = uses
         leaves = relevant_leaves(net, signature)
         targets = signature.targets
         tree = find_tree([leaf.scope for leaf in leaves], net.cards, targets or (), uses)

@@ -9,6 +9,7 @@ probability of their evidence, which is needed only to know that it is not zero.
 Source: Shachter, Bayes-Ball (1998); Koller and Friedman (2009), 9.3.1 and 9.7.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from retroprop.bayes.coding import CodedNetwork, members
@@ -47,7 +48,11 @@ class Leaf(NamedTuple):
 
 
 def relevant_leaves(net: CodedNetwork, signature: Signature) -> list[Leaf]:
-    """The factors whose product, summed over the free variables, answers the query."""
+    """The factors whose product, summed over the free variables, answers the query.
+
+    Factors that do not bear on the targets are kept only where they can show that the evidence is
+    impossible.
+    """
     targets, given, do, soft = signature
     if targets is None:
         kept = (1 << len(net.names)) - 1
@@ -57,31 +62,43 @@ def relevant_leaves(net: CodedNetwork, signature: Signature) -> list[Leaf]:
     leaves = []
     for v in members(kept):
         if v not in do:
-            family = (*net.parents[v], v)
+            family = net.families[v]
             free = tuple(u for u in family if u not in fixed)
             leaves.append(Leaf(v, free, tuple(u for u in family if u in fixed)))
     leaves += [Leaf(v, (v,), (), is_likelihood=True) for v in soft]
-    return leaves
+    if not targets:
+        return leaves
+    linked = linked_factors([leaf.scope for leaf in leaves], targets)
+    apart = (leaf.variable for i, leaf in enumerate(leaves) if i not in linked)
+    suspects = suspicious(net, signature, apart)
+    tested = net.ancestral_set(suspects, do) if suspects else 0
+    return [leaf for i, leaf in enumerate(leaves) if i in linked or tested >> leaf.variable & 1]
 
 
-def components(leaves: list[Leaf]) -> list[list[Leaf]]:
-    """The leaves in groups that share no free variable; a leaf without any is its own group."""
+def linked_factors(scopes: Sequence[Sequence[int]], targets: Sequence[int]) -> set[int]:
+    """The factors that a chain of shared free variables links to a target."""
     holders: dict[int, list[int]] = {}
-    for i, leaf in enumerate(leaves):
-        for v in leaf.scope:
-            holders.setdefault(v, []).append(i)
-    group = [-1] * len(leaves)
-    groups: list[list[Leaf]] = []
-    for start in range(len(leaves)):
-        if group[start] >= 0:
-            continue
-        group[start] = len(groups)
-        found = [start]
-        for i in found:  # the list grows while we walk it
-            for v in leaves[i].scope:
-                for j in holders.pop(v, ()):
-                    if group[j] < 0:
-                        group[j] = group[start]
-                        found.append(j)
-        groups.append([leaves[i] for i in sorted(found)])
-    return groups
+    for i, scope in enumerate(scopes):
+        for v in scope:
+            if v in holders:
+                holders[v].append(i)
+            else:
+                holders[v] = [i]
+    linked: set[int] = set()
+    waiting = list(targets)
+    for v in waiting:  # the list grows while we walk it
+        for i in holders.pop(v, ()):
+            if i not in linked:
+                linked.add(i)
+                waiting.extend(scopes[i])
+    return linked
+
+
+def suspicious(net: CodedNetwork, signature: Signature, apart: Iterable[int]) -> list[int]:
+    """The evidence, of some variables apart from the targets, that could be impossible.
+
+    Evidence on a variable whose table holds no 0 is possible whatever its parents are. So evidence
+    is possible if that on the other variables is: extend any state of these and their ancestors,
+    parents first.
+    """
+    return [v for v in apart if v in signature.soft or (v in signature.given and net.has_zero[v])]

@@ -6,38 +6,120 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retroprop.bayes.coding import CodedNetwork
+from retroprop.bayes.direct import SECONDS_PER_VARIABLE, WIDEST, TooWide, answer_directly
 from retroprop.bayes.evidence import Evidence, Given, read_evidence
 from retroprop.bayes.memory import DEFAULT_MEMORY
 from retroprop.bayes.plan import Plan
 from retroprop.bayes.pruning import Signature
 from retroprop.bayes.table import NamedTable
+from retroprop.bayes.universal_tree import UniversalTree, build_universal_tree
 from retroprop.errors import UserError
 
 if TYPE_CHECKING:
     from retroprop.bayes.network import BayesNet
 
 KEPT_PLANS = 256  # per network; the one unused for longest goes first
+USES = 30  # for how many runs a plan is prepared that was asked for a second time
+SECONDS_PER_TREE_VARIABLE = 400e-6  # building the universal tree, for each variable
+LOWEST = -700.0  # log2 of the evidence's smallest entries together: below, only plans rescale
 
 
 class Inference:
-    """What a network has worked out about itself: its numbers and its plans."""
+    """What a network has worked out about itself: its numbers, its plans, its universal tree."""
 
     def __init__(self, net: "BayesNet"):
         """Number the variables."""
         self.net = net
         self.coded = CodedNetwork(net)
-        self.plans: dict[tuple[Signature, bool], Plan] = {}
+        self.plans: dict[Signature, Plan] = {}
+        self._asked: dict[Signature, None] = {}
+        self._tree: UniversalTree | None = None
+        self._tree_built = False
+        self._spent_s = 0.0  # what questions asked once should have taken so far
 
     def plan(self, signature: Signature, memory: int, uses: float) -> Plan:
-        """The plan for a signature, compiled if it is not kept."""
-        key = (signature, uses > 1)
-        found = self.plans.pop(key, None)
-        if found is None or found.memory != memory:
+        """The plan for a signature, compiled if none is kept or many more uses pay for a better."""
+        found = self.plans.pop(signature, None)
+        if found is None or found.memory != memory or uses >= USES * found.uses:
             found = Plan(self.coded, signature, memory, uses)
-        self.plans[key] = found
-        if len(self.plans) > KEPT_PLANS:
-            del self.plans[next(iter(self.plans))]
+        self.plans[signature] = found
+        _forget_oldest(self.plans)
         return found
+
+    @property
+    def has_tree(self) -> bool:
+        """Whether the universal tree has been built."""
+        return self._tree is not None
+
+    def forget_questions(self) -> None:
+        """Drop all plans and what was asked; the universal tree is kept."""
+        self.plans.clear()
+        self._asked.clear()
+
+    def uses(self, signature: Signature, evidence: Evidence) -> int:
+        """For how many runs a plan should be prepared: the rows of a batch, more if asked again."""
+        again = signature in self._asked
+        self._asked[signature] = None
+        _forget_oldest(self._asked)
+        return (evidence.n_rows or 1) * (USES if again else 1)
+
+    def answer(self, signature: Signature, evidence: Evidence, memory: int) -> np.ndarray | None:
+        """The answer to a single question about some targets; None for impossible evidence.
+
+        What is asked for the first time is answered at once, by the universal tree or by direct
+        elimination, whichever should be faster; the second time a plan is compiled and kept.
+        """
+        if signature not in self._asked and signature not in self.plans:
+            self._asked[signature] = None
+            _forget_oldest(self._asked)
+            answer = self._answer_once(signature, evidence, memory)
+            if answer is not None:
+                return answer
+        plan = self.plan(signature, memory, USES)
+        answer = plan.answer_row(evidence.row(), list(evidence.soft.values()))
+        return answer
+
+    def _answer_once(
+        self, signature: Signature, evidence: Evidence, memory: int
+    ) -> np.ndarray | None:
+        """The answer without a plan; None if only a plan can say."""
+        coded = self.coded
+        targets, given, do, soft = signature
+        smallest = [coded.smallest[u] for v in given for u in (v, *coded.children[v])]
+        smallest += [_log2_ratio(weights) for weights in evidence.soft.values()]
+        if sum(smallest) < LOWEST:
+            return None
+        relevant = coded.ancestral_set((*(targets or ()), *given, *soft), do)
+        direct_s = relevant.bit_count() * SECONDS_PER_VARIABLE
+        tree = self._universal_tree(direct_s)
+        if tree and targets and len(targets) == 1:
+            observed = (*given, *do, *soft)
+            if tree.seconds(targets[0], observed) < direct_s:
+                return tree.answer(targets[0], evidence.given, evidence.do, evidence.soft)
+        try:
+            widest = min(WIDEST, memory // 32)
+            return answer_directly(coded, signature, *evidence[:3], widest=widest)
+        except TooWide:
+            return None
+
+    def _universal_tree(self, seconds: float) -> UniversalTree | None:
+        """The network's tree, built once the questions so far have cost as much as building it."""
+        if not self._tree_built:
+            self._spent_s += seconds
+            if self._spent_s > SECONDS_PER_TREE_VARIABLE * len(self.coded.cards):
+                self._tree = build_universal_tree(self.coded)
+                self._tree_built = True
+        return self._tree
+
+
+def _forget_oldest(kept: dict[Signature, Any]) -> None:
+    if len(kept) > KEPT_PLANS:
+        del kept[next(iter(kept))]
+
+
+def _log2_ratio(weights: np.ndarray) -> float:
+    """log2 of the smallest weight above 0."""
+    return float(np.log2(np.min(weights, where=weights > 0, initial=1.0)))
 
 
 def query(
@@ -61,11 +143,13 @@ def query(
 
     cards = inference.coded.cards
     shape = [cards[v] for v in wanted]
-    plan = inference.plan(signature, memory or DEFAULT_MEMORY, uses=evidence.n_rows or 1)
     if evidence.n_rows is not None:
+        plan = inference.plan(
+            signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence)
+        )
         values, mask = plan.answer_rows(evidence.rows(cards))
         return NamedTable.unchecked(values.reshape(-1, *shape), names, states, mask, title)
-    answer = plan.answer_row(evidence.row(), list(evidence.soft.values()))
+    answer = inference.answer(signature, evidence, memory or DEFAULT_MEMORY)
     if answer is None:
         raise impossible(given, do, soft)
     return NamedTable.unchecked(answer.reshape(shape), names, states, None, title)
@@ -79,7 +163,7 @@ def posteriors(
     coded = inference.coded
     evidence = read_evidence(coded, given, do, soft)
     signature = signature_of(None, evidence)
-    plan = inference.plan(signature, memory or DEFAULT_MEMORY, uses=evidence.n_rows or 1)
+    plan = inference.plan(signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence))
     if evidence.n_rows is None:
         values, mask = plan.answer_row(evidence.row(), list(evidence.soft.values())), None
         if values is None:
@@ -160,7 +244,7 @@ def log_evidence(
     inference = net.inference
     evidence = read_evidence(inference.coded, given, do, soft)
     signature = signature_of((), evidence)
-    plan = inference.plan(signature, memory or DEFAULT_MEMORY, uses=evidence.n_rows or 1)
+    plan = inference.plan(signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence))
     if evidence.n_rows is not None:
         return plan.log_evidence_rows(evidence.rows(inference.coded.cards))
     return plan.log_evidence_row(evidence.row(), list(evidence.soft.values()))
