@@ -8,6 +8,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "docs" / "derivations"
 PAGES = sorted(FOLDER.glob("*.md"))
+GUIDES = [FOLDER.parent / "bayes.md"]
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)?(#[^)\s]+)?\)")
 _PATH = re.compile(r"`((?:src|tests|docs|byhand|labs|training|models)/[\w./]+\.(?:py|md))`")
@@ -52,19 +53,19 @@ def misread_formulas(text: str) -> list[str]:
     return wrong + odd
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES + GUIDES, ids=lambda page: page.stem)
 def test_the_python_of_a_page_runs_and_prints_what_it_says(page):
     failed, said = run(example_of(page.read_text(encoding="utf-8"), page.name))
     assert failed == 0, said
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES + GUIDES, ids=lambda page: page.stem)
 def test_every_python_block_of_a_page_has_prompts(page):
     for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
         assert block.startswith(">>> "), block
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES + GUIDES, ids=lambda page: page.stem)
 def test_every_link_of_a_page_leads_somewhere(page):
     for path, anchor in _LINK.findall(page.read_text(encoding="utf-8")):
         if path.startswith("http"):
@@ -75,14 +76,14 @@ def test_every_link_of_a_page_leads_somewhere(page):
             assert anchor[1:] in anchors_of(target.read_text(encoding="utf-8")), path + anchor
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES + GUIDES, ids=lambda page: page.stem)
 def test_every_file_that_a_page_names_is_there(page):
     root = FOLDER.parents[1]
     for path in _PATH.findall(page.read_text(encoding="utf-8")):
         assert (root / path).exists() or (root / "src" / "retroprop" / path).exists(), path
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES + GUIDES, ids=lambda page: page.stem)
 def test_markdown_leaves_the_formulas_of_a_page_alone(page):
     wrong = misread_formulas(page.read_text(encoding="utf-8"))
     assert wrong == []
