@@ -10,7 +10,7 @@ from enumeration import random_network
 
 from retroprop.bayes import BayesNet
 from retroprop.bayes.draw import _length, _split, _straight, _with_gap
-from retroprop.bayes.layout import lay_out
+from retroprop.bayes.layout import _crossings, _swap_neighbours, lay_out
 from retroprop.bayes.networks import NETWORKS, load
 from retroprop.errors import UserError
 
@@ -200,6 +200,15 @@ def test_a_tree_has_no_crossings():
             assert left == (layout.boxes[a][0] < layout.boxes[b][0])
     middle = sum(layout.boxes[f"a{i}"][0] for i in range(3)) / 3
     assert layout.boxes["r"][0] == pytest.approx(middle, abs=1)
+
+
+def test_two_that_cross_are_swapped():
+    above = {"a": [], "b": [], "c": ["b"], "d": ["a"]}
+    below = {"a": ["d"], "b": ["c"], "c": [], "d": []}
+    order = [["a", "b"], ["c", "d"]]
+    assert _crossings(order, below) == 1
+    _swap_neighbours(order, above, below)
+    assert _crossings(order, below) == 0
 
 
 def test_a_curve_is_split_where_it_is():

@@ -161,7 +161,7 @@ def _chosen(net: "BayesNet", around: str | Sequence[str], steps: int) -> list[st
     centre = net.names_of(around)
     if not centre:
         chosen = set(net.variables)
-        fix = "name a part of it with around=…"
+        fix = "draw a part of it with around=… (--around)"
     else:
         if not isinstance(steps, int) or steps < 0:
             raise UserError(f"steps must be a whole number from 0, and got {steps!r}.")
