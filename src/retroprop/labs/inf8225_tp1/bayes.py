@@ -30,7 +30,22 @@ __all__ = [
     "Pr_L_given_G",
     "Pr_R_given_S",
     "Pr_S",
-    *(f"answer_{letter}" for letter in "abcdefghijklmnop"),
+    "answer_a",
+    "answer_b",
+    "answer_c",
+    "answer_d",
+    "answer_e",
+    "answer_f",
+    "answer_g",
+    "answer_h",
+    "answer_i",
+    "answer_j",
+    "answer_k",
+    "answer_l",
+    "answer_m",
+    "answer_n",
+    "answer_o",
+    "answer_p",
 ]
 
 _net = load("inf8225")
@@ -70,4 +85,4 @@ answer_l = _answer("l")  # Pr(R | do(G=g2))
 answer_m = _answer("m")  # Pr(R | G=g2)
 answer_n = _answer("n")  # Pr(R)
 answer_o = _answer("o")  # Pr(G | do(L=l1))
-answer_p = float(_net.ask(QUESTIONS["p"].question))  # Pr(G=g1 | L=l1), a number
+answer_p = float(_answer("p"))  # Pr(G=g1 | L=l1), a number
