@@ -8,7 +8,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "docs" / "derivations"
 PAGES = sorted(FOLDER.glob("*.md"))
-GUIDES = [FOLDER.parent / "bayes.md"]
+GUIDES = [FOLDER.parent / name for name in ("bayes.md", "bayes_files.md", "causality.md")]
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)?(#[^)\s]+)?\)")
 _PATH = re.compile(r"`((?:src|tests|docs|byhand|labs|training|models)/[\w./]+\.(?:py|md))`")

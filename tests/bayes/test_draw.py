@@ -9,8 +9,8 @@ import pytest
 from enumeration import random_network
 
 from retroprop.bayes import BayesNet
-from retroprop.bayes.draw import _length, _split, _straight, _with_gap
-from retroprop.bayes.layout import lay_out
+from retroprop.bayes.curves import length, split, straight, with_gap
+from retroprop.bayes.layout import _crossings, _swap_neighbours, lay_out
 from retroprop.bayes.networks import NETWORKS, load
 from retroprop.errors import UserError
 
@@ -202,13 +202,22 @@ def test_a_tree_has_no_crossings():
     assert layout.boxes["r"][0] == pytest.approx(middle, abs=1)
 
 
+def test_two_that_cross_are_swapped():
+    above = {"a": [], "b": [], "c": ["b"], "d": ["a"]}
+    below = {"a": ["d"], "b": ["c"], "c": [], "d": []}
+    order = [["a", "b"], ["c", "d"]]
+    assert _crossings(order, below) == 1
+    _swap_neighbours(order, above, below)
+    assert _crossings(order, below) == 0
+
+
 def test_a_curve_is_split_where_it_is():
     curve = ((0.0, 0.0), (0.0, 10.0), (20.0, 10.0), (20.0, 20.0))
-    first, second = _split(curve, 0.5)
+    first, second = split(curve, 0.5)
     assert first[0] == (0, 0)
     assert first[3] == second[0] == (10, 10)
     assert second[3] == (20, 20)
-    before, after, middle = _with_gap([_straight(0, 0, 5), curve])
+    before, after, middle = with_gap([straight(0, 0, 5), curve])
     assert middle == (10, 10)
     assert before[-1][3][1] < 10 < after[0][0][1]
-    assert _length(_straight(1, 2, 12)) == 10
+    assert length(straight(1, 2, 12)) == 10

@@ -71,7 +71,12 @@ def test_show_prints_the_tables(call):
 
 
 def test_query_answers_in_both_ways(call):
-    expected = "G   P(G | R=r1, S=s0)\ng0               0.54\ng1              0.278\ng2              0.182\n"
+    expected = (
+        "G   P(G | R=r1, S=s0)\n"
+        "g0               0.54\n"
+        "g1              0.278\n"
+        "g2              0.182\n"
+    )
     assert call("bayes", "query", "inf8225", "G", "--given", "R=1", "S=s0") == (0, expected, "")
     assert call("bayes", "query", "inf8225", "G", "--given", "R=1,S=s0") == (0, expected, "")
     twice = ("--given", "R=1", "--given", "S=s0")

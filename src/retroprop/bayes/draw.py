@@ -8,13 +8,26 @@ The picture follows the reader's light or dark setting, needs no font of its own
 what it shows. No information is in colour alone.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
+from retroprop.bayes.boxes import (
+    BLUE,
+    FONT,
+    GREEN,
+    HEADER,
+    INK,
+    PAD,
+    ROW,
+    SMALL,
+    VERMILION,
+    Box,
+    Row,
+    shown,
+    text_width,
+)
+from retroprop.bayes.curves import Curve, path_of, straight, with_gap
 from retroprop.bayes.layout import Layout, lay_out
 from retroprop.errors import UserError, did_you_mean
 
@@ -23,16 +36,7 @@ if TYPE_CHECKING:
 
 MOST_WITH_BARS = 45
 MOST_BOXES = 150
-MOST_STATES = 10
-LONGEST_NAME = 22
-FONT = 13.0
-SMALL = 11.0
-ROW = 17.0
-BAR = 64.0
-PAD = 9.0
-HEADER = 25.0
 
-INK, BLUE, GREEN, VERMILION = "#1b1b1b", "#0067a5", "#00734f", "#b34700"
 _DARK = {INK: "#e8e8e6", BLUE: "#56b4e9", GREEN: "#2fc79a", VERMILION: "#f0a030"}
 _LIGHT_GROUND, _DARK_GROUND = "#ffffff", "#15181b"
 
@@ -70,9 +74,19 @@ _WORDS = {
 
 
 class Drawing(str):
-    """The text of an SVG, which notebooks show as a picture."""
+    """The text of an SVG, which notebooks show as a picture.
 
-    __slots__ = ()
+    Attributes:
+        description: The same in words, for those who cannot see it.
+    """
+
+    description: str
+
+    def __new__(cls, text: str, description: str = "") -> "Drawing":
+        """Keep the description beside the text."""
+        drawing = super().__new__(cls, text)
+        drawing.description = description
+        return drawing
 
     def _repr_svg_(self) -> str:
         return str(self)
@@ -129,7 +143,7 @@ def draw(
             if one in (soft or {})
             else ""
         )
-        boxes[one] = _Box(
+        boxes[one] = Box(
             name=one,
             states=net.states[one],
             now=[float(p) for p in answers[one].values],
@@ -138,7 +152,7 @@ def draw(
             with_bars=with_bars,
         )
     picture = _Picture(net, boxes, given, do, language, theme, name)
-    return Drawing(picture.svg(title))
+    return Drawing(picture.svg(title), picture.description())
 
 
 def _check(word: str, known: Sequence[str], what: str) -> None:
@@ -151,7 +165,7 @@ def _chosen(net: "BayesNet", around: str | Sequence[str], steps: int) -> list[st
     centre = net.names_of(around)
     if not centre:
         chosen = set(net.variables)
-        fix = "name a part of it with around=…"
+        fix = "draw a part of it with around=… (--around)"
     else:
         if not isinstance(steps, int) or steps < 0:
             raise UserError(f"steps must be a whole number from 0, and got {steps!r}.")
@@ -168,68 +182,6 @@ def _chosen(net: "BayesNet", around: str | Sequence[str], steps: int) -> list[st
     return [one for one in net.variables if one in chosen]
 
 
-# --- boxes ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A state: its label and its probabilities now and before."""
-
-    label: str
-    now: float
-    before: float | None
-
-
-class _Box:
-    """A node: what it shows and how large it is."""
-
-    def __init__(
-        self,
-        *,
-        name: str,
-        states: Sequence[str],
-        now: Sequence[float],
-        before: Sequence[float] | None,
-        role: str,
-        with_bars: bool,
-    ) -> None:
-        self.name, self.role, self.with_bars = name, role, with_bars
-        order = range(len(states))
-        if len(states) > MOST_STATES:  # the most probable ones, still in their order
-            order = sorted(sorted(order, key=lambda i: -now[i])[: MOST_STATES - 1])
-        self.left_out = len(states) - len(order)
-        self.rows = [_Row(states[i], now[i], before[i] if before else None) for i in order]
-        top = max(range(len(states)), key=lambda i: now[i])
-        self.best = _Row(states[top], now[top], None)
-        self.label_width = max(_text_width(_cut(row.label), SMALL) for row in self.rows)
-        tag = _text_width("uncertain", SMALL) + 10 if role else 0
-        header = _text_width(_cut(name), FONT) + tag
-        if with_bars:
-            inner = max(header, self.label_width + 8 + BAR + 6 + _text_width("100.0", SMALL))
-            n_rows = len(self.rows) + (self.left_out > 0)
-            self.size = (inner + 2 * PAD, HEADER + n_rows * ROW + 7)
-        else:
-            best = _text_width(f"{_cut(self.best.label)} 100.0", SMALL)
-            self.size = (max(header, best) + 2 * PAD, HEADER + ROW + 2)
-
-    @property
-    def colour(self) -> str:
-        return {"observed": GREEN, "do": VERMILION}.get(self.role, BLUE)
-
-
-def _text_width(text: str, size: float) -> float:
-    """About how wide a text is in a sans-serif font, rather too wide than too narrow."""
-    narrow, wide = "iljtfrI.,:;'|!()[] ", "mwMW%@—…→"
-    em = sum(
-        0.36 if c in narrow else 0.92 if c in wide else 0.74 if c.isupper() else 0.6 for c in text
-    )
-    return em * size
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
-
-
 # --- the picture ----------------------------------------------------------------------------------
 
 
@@ -239,7 +191,7 @@ class _Picture:
     def __init__(
         self,
         net: "BayesNet",
-        boxes: Mapping[str, _Box],
+        boxes: Mapping[str, Box],
         given: Mapping[str, int],
         do: Mapping[str, int],
         language: str,
@@ -307,7 +259,7 @@ class _Picture:
 
     # --- boxes ------------------------------------------------------------------------------------
 
-    def box(self, box: _Box) -> str:
+    def box(self, box: Box) -> str:
         x, y = self.layout.boxes[box.name]
         width, height = box.size
         left = x - width / 2
@@ -319,7 +271,7 @@ class _Picture:
             f'fill="{INK}" fill-opacity="0.035" stroke="{frame}" '
             f'stroke-width="{2.6 if strong else 1}" '
             f'stroke-opacity="{1 if strong else 0.55}"/>',
-            self.text(left + PAD, y + 17, _cut(box.name), size=FONT, weight=600),
+            self.text(left + PAD, y + 17, shown(box.name), size=FONT, weight=600),
         ]
         if box.role:
             tag = self.words[box.role]
@@ -329,7 +281,7 @@ class _Picture:
             )  # fmt: skip
         top = y + HEADER
         if not box.with_bars:
-            label = f"{_cut(box.best.label)} {self.percent(box.best.now)}"
+            label = f"{shown(box.best.label)} {self.percent(box.best.now)}"
             parts.append(self.text(left + PAD, top + 12, label, size=SMALL))
         else:
             for row in box.rows:
@@ -340,13 +292,13 @@ class _Picture:
                 parts.append(self.text(left + PAD, top + 12, more, size=SMALL))
         return "".join([*parts, "</g>"])
 
-    def row(self, box: _Box, row: _Row, left: float, top: float) -> str:
+    def row(self, box: Box, row: Row, left: float, top: float) -> str:
         """A state's label, bar, mark and number."""
         bar = left + box.label_width + 8
         right = left + box.size[0] - 2 * PAD
-        length = max(right - bar - 6 - _text_width("100.0", SMALL), 10)
+        length = max(right - bar - 6 - text_width("100.0", SMALL), 10)
         parts = [
-            self.text(left, top + 12, _cut(row.label), size=SMALL),
+            self.text(left, top + 12, shown(row.label), size=SMALL),
             f'<rect x="{bar:.1f}" y="{top + 3:.1f}" width="{length:.1f}" height="10" '
             f'fill="{INK}" fill-opacity="0.09"/>',
             f'<rect x="{bar:.1f}" y="{top + 3:.1f}" width="{length * row.now:.1f}" height="10" '
@@ -424,17 +376,17 @@ class _Picture:
                     ends[arrow] = middle + (i - (len(arrows) - 1) / 2) * step
         return leave, arrive
 
-    def route(self, tail: str, head: str, start: float, end: float) -> list["_Curve"]:
+    def route(self, tail: str, head: str, start: float, end: float) -> list[Curve]:
         """The curves of an arrow, from box to box through its bends."""
         tops, bottoms = self.layout.tops, self.layout.bottoms
         layer = self.layout.layers[tail]
         bottom = self.layout.boxes[tail][1] + self.boxes[tail].size[1]
-        curves: list[_Curve] = []
+        curves: list[Curve] = []
         x, y = start, bottom
         stops = [*self.layout.bends.get((tail, head), ()), (end, self.layout.layers[head])]
         for next_x, next_layer in stops:
             if y < bottoms[layer]:
-                curves.append(_straight(x, y, bottoms[layer]))
+                curves.append(straight(x, y, bottoms[layer]))
                 y = bottoms[layer]
             below = tops[next_layer]
             middle = (y + below) / 2
@@ -442,7 +394,7 @@ class _Picture:
             x, y, layer = next_x, below, next_layer
         return curves
 
-    def arrow(self, curves: Sequence["_Curve"], *, cut: bool) -> str:
+    def arrow(self, curves: Sequence[Curve], *, cut: bool) -> str:
         """A line with its head; a cut one is dashed, has a gap, and a cross in the gap."""
         (x, y) = curves[-1][3]
         colour = VERMILION if cut else INK
@@ -452,13 +404,13 @@ class _Picture:
         )
         line = f'fill="none" stroke="{colour}" stroke-opacity="0.7" stroke-width="1.4"'
         if not cut:
-            return f'<path d="{_path(curves)}" {line}/>{head}'
-        first, second, middle = _with_gap(curves)
+            return f'<path d="{path_of(curves)}" {line}/>{head}'
+        first, second, middle = with_gap(curves)
         mx, my = middle
         cross = f"M{mx - 5:.1f} {my - 5:.1f}l10 10m0 -10l-10 10"
         return (
-            f'<path d="{_path(first)}" {line} stroke-dasharray="4 3"/>'
-            f'<path d="{_path(second)}" {line} stroke-dasharray="4 3"/>'
+            f'<path d="{path_of(first)}" {line} stroke-dasharray="4 3"/>'
+            f'<path d="{path_of(second)}" {line} stroke-dasharray="4 3"/>'
             f'<path d="{cross}" fill="none" stroke="{VERMILION}" stroke-width="2.4"/>{head}'
         )
 
@@ -510,56 +462,9 @@ def _wrapped(notes: Sequence[str], width: float) -> list[str]:
         line = ""
         for word in note.split(" "):
             longer = f"{line} {word}" if line else word
-            if line and _text_width(longer, SMALL) > width:
+            if line and text_width(longer, SMALL) > width:
                 lines.append(line)
                 longer = word
             line = longer
         lines.append(line)
     return lines
-
-
-# --- curves ---------------------------------------------------------------------------------------
-
-_Point = tuple[float, float]
-_Curve = tuple[_Point, _Point, _Point, _Point]
-
-
-def _straight(x: float, top: float, bottom: float) -> _Curve:
-    return ((x, top), (x, top), (x, bottom), (x, bottom))
-
-
-def _path(curves: Sequence[_Curve]) -> str:
-    (x, y) = curves[0][0]
-    parts = [f"M{x:.1f} {y:.1f}"]
-    for _, a, b, c in curves:
-        parts.append("C" + " ".join(f"{px:.1f} {py:.1f}" for px, py in (a, b, c)))
-    return "".join(parts)
-
-
-def _with_gap(curves: Sequence[_Curve]) -> tuple[list[_Curve], list[_Curve], _Point]:
-    """The curves before and after a gap in the last of them, and the middle of the gap."""
-    last = curves[-1]
-    half = 9 / max(_length(last), 30)
-    first, _ = _split(last, 0.5 - half)
-    _, second = _split(last, 0.5 + half)
-    middle = _split(last, 0.5)[0][3]
-    return [*curves[:-1], first], [second], middle
-
-
-def _split(curve: _Curve, t: float) -> tuple[_Curve, _Curve]:
-    """De Casteljau's algorithm."""
-    levels = [list(curve)]
-    while len(levels[-1]) > 1:
-        levels.append(
-            [
-                ((1 - t) * ax + t * bx, (1 - t) * ay + t * by)
-                for (ax, ay), (bx, by) in pairwise(levels[-1])
-            ]
-        )
-    a, b, c, d = (level[0] for level in levels)
-    e, f, g, h = (level[-1] for level in reversed(levels))
-    return (a, b, c, d), (e, f, g, h)
-
-
-def _length(curve: _Curve) -> float:
-    return sum(math.dist(one, other) for one, other in pairwise(curve))

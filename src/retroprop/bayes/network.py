@@ -29,6 +29,7 @@ from retroprop.bayes.table import NamedTable, position_of
 from retroprop.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
+    from retroprop.bayes.draw import Drawing
     from retroprop.bayes.identification import AdjustmentSet
 
 
@@ -336,7 +337,7 @@ class BayesNet:
 
         return write_network(self, path, **options)
 
-    def draw(self, **options: Any) -> str:
+    def draw(self, **options: Any) -> "Drawing":
         """The graph with the posterior of every variable as SVG; see `retroprop.bayes.draw`."""
         from retroprop.bayes.draw import draw
 

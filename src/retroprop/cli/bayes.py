@@ -31,7 +31,7 @@ def list_networks() -> None:
         what = f"{len(described.states)} variables. {property_of(described, 'title')}."
         console.print(Text(f"{name:<15}{what}"), soft_wrap=True)
         source = Text(property_of(described, "source"), style="dim")
-        console.print(Padding(source, (0, 0, 0, 15)))
+        console.print(Padding(source, (0, 0, 0, 15), expand=False))
     _say()
     _say("Look at one:    retroprop bayes show NAME")
     _say("Or your own:    retroprop bayes show FILE.bif    (.xmlbif .uai .json, .gz)")

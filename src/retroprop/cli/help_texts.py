@@ -24,6 +24,7 @@ that is still running gives the report of what it has so far.
 ```
 retroprop report inf8225-logistic
 retroprop report inf8225-logistic --lang fr --format pdf
+retroprop report inf8225-bayes
 ```
 """,
     "studies": "List the studies that ship with retroprop.",
