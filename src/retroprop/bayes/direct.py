@@ -68,42 +68,45 @@ def _factors(
 ) -> tuple[list[Factor], float]:
     """The relevant tables cut at the evidence, and the product of those that are numbers."""
     fixed = {**given, **do}
-    targets = signature.targets or ()
-    kept = net.ancestral_set((*targets, *given, *soft), do)
-    families = net.families
+    kept = net.ancestral_set((*(signature.targets or ()), *given, *soft), do)
     variables = [v for v in members(kept) if v not in do]
-    scopes = [families[v] for v in variables]
-    cut = [i for i, family in enumerate(scopes) if not fixed.keys().isdisjoint(family)]
+    scopes = [net.families[v] for v in variables]
+    cut = {i for i, family in enumerate(scopes) if not fixed.keys().isdisjoint(family)}
     for i in cut:
         scopes[i] = tuple([u for u in scopes[i] if u not in fixed])
-    if targets:
-        linked = linked_factors([*scopes, *((v,) for v in soft)], targets)
-        apart = [v for i, v in enumerate(variables) if i not in linked]
-        suspects = suspicious(net, signature, apart)
-        tested = net.ancestral_set(suspects, do) if suspects else 0
-        needed = [i in linked or tested >> v & 1 for i, v in enumerate(variables)]
-        soft = {
-            v: weights
-            for i, (v, weights) in enumerate(soft.items(), start=len(variables))
-            if i in linked or tested >> v & 1
-        }
-    else:
-        needed = [1] * len(variables)
+    needed = _needed(net, signature, [*variables, *soft], [*scopes, *((v,) for v in soft)])
     factors: list[Factor] = []
     number = 1.0
-    sliced = set(cut)
     for i, v in enumerate(variables):
-        if not needed[i]:
+        if i not in needed:
             continue
         table = net.tables[v]
-        if i in sliced:
-            table = table[tuple([fixed.get(u, _ALL) for u in families[v]])]
+        if i in cut:
+            table = table[tuple([fixed.get(u, _ALL) for u in net.families[v]])]
         if scopes[i]:
             factors.append((scopes[i], table))
         else:
             number *= float(table)
-    factors += [((v,), weights) for v, weights in soft.items()]
+    likelihoods = enumerate(soft.items(), start=len(variables))
+    factors += [((v,), weights) for i, (v, weights) in likelihoods if i in needed]
     return factors, number
+
+
+def _needed(
+    net: CodedNetwork,
+    signature: Signature,
+    variables: Sequence[int],
+    scopes: Sequence[tuple[int, ...]],
+) -> set[int]:
+    """Which factors bear on the targets, or can show that the evidence is impossible."""
+    if not signature.targets:
+        return set(range(len(variables)))
+    needed = linked_factors(scopes, signature.targets)
+    suspects = suspicious(net, signature, [v for i, v in enumerate(variables) if i not in needed])
+    if suspects:
+        tested = net.ancestral_set(suspects, signature.do)
+        needed.update([i for i, v in enumerate(variables) if tested >> v & 1])
+    return needed
 
 
 _ALL = slice(None)
