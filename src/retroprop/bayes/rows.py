@@ -10,7 +10,7 @@ import numpy as np
 
 from retroprop.bayes.contraction import Axes
 
-DENSE = 1 << 15  # configurations up to which a table of marks replaces sorting
+DENSE = 8  # configurations per row, up to which a table of marks replaces sorting
 
 
 class Distinct:
@@ -45,7 +45,7 @@ class Distinct:
 
 def distinct(code: np.ndarray, space: int) -> Distinct:
     """Number the values that occur among codes below `space`, in increasing order."""
-    if space <= max(DENSE, 4 * len(code)):
+    if space <= DENSE * len(code):
         marks = np.zeros(space, dtype=bool)
         marks[code] = True
         rank = np.cumsum(marks) - 1
