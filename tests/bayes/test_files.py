@@ -2,7 +2,10 @@
 
 import gzip
 import string
+import time
 import tracemalloc
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -537,6 +540,29 @@ def test_a_damaged_file_is_read_or_explained(format, data):
 def test_any_bytes_are_explained(format, data):
     with pytest.raises(UserError):
         parse(data, format, "net")
+
+
+# --- published networks ---------------------------------------------------------------------------
+
+PUBLISHED = {
+    "asia": (8, 36), "alarm": (37, 752), "hailfinder": (56, 3741), "win95pts": (76, 1148),
+    "andes": (223, 2314), "pigs": (441, 8427), "munin1": (186, 19226), "link": (724, 20502),
+    "munin": (1041, 98423),
+}  # fmt: skip
+PGMPY = find_spec("pgmpy")
+
+
+@pytest.mark.skipif(PGMPY is None, reason="pgmpy is not installed, whose wheel has these files")
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_published_networks_are_read_within_seconds(name, tmp_path):
+    folder = Path(PGMPY.origin).parent / "utils" / "example_models"
+    started = time.perf_counter()
+    net = read_network(folder / f"{name}.bif.gz")
+    assert time.perf_counter() - started < 5
+    entries = sum(table.size for table in net.tables.values())
+    assert (len(net.variables), entries) == PUBLISHED[name]
+    for format in NAMED:
+        assert read_network(write_network(net, tmp_path / f"net.{format}")) == net
 
 
 # --- the shipped networks -------------------------------------------------------------------------

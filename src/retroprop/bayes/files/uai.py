@@ -10,7 +10,7 @@
     2 0.4 0.6 …        numbers of each table: how many, then they; the last variable fastest
 
 The format has no names: variables are v0, v1, … and states 0, 1, … when a file is read. (pyAgrum
-3.3 lets the first parent change fastest, against the format; its files of variables with two parents
+3.3 lets the first parent change fastest, against the format: its tables with two parents or more
 say something else here.)
 
 An evidence file holds the number of observations and then pairs of variable and state; older ones
