@@ -92,6 +92,9 @@ def test_evidence_that_seems_impossible_only_by_underflow_is_worked_out_in_logar
     assert_equal(net.query("cause", rows).values[0], [0, 1])
     assert_equal(net.log_evidence(rows)[0] / expected, 1.0)
     assert not net.query("cause", rows).impossible.any()
+    spec["apart"] = ([1.0, 0.0], [])
+    with pytest.raises(UserError, match="probability 0"):
+        BayesNet(spec).query("cause", given | {"proof": 1, "apart": 1})
     assert net.mpe(given | {"proof": 1}).states["cause"] == "1"
     assert_equal(net.sample(3, given)["cause"], [0, 0, 0])
 

@@ -184,3 +184,29 @@ for seed in range(12):
         outputs.add(done.stdout)
     assert len(outputs) == 1
     assert len(outputs.pop()) > 1000
+
+
+def test_batches_on_a_torch_device_equal_those_of_numpy():
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        net = random_network(rng)
+        targets, given, do, soft = random_question(rng, net)
+        roles = {"given": list(given), "do": list(do), "soft": list(soft)}
+        rows = {name: rng.integers(len(net.states[name]), size=9) for name in (*given, *do)}
+        rows |= {name: rng.random((9, len(net.states[name]))) for name in soft}
+        if not rows:
+            continue
+        for asked in (targets, None):
+            expected = net.compile(asked, **roles)(rows)
+            found = net.compile(asked, **roles, device="cpu")(rows)
+            pairs = [(expected, found)]
+            if asked is None:
+                pairs = [(expected[name], found[name]) for name in net.variables]
+            for one, other in pairs:
+                assert (one.impossible == other.impossible).all()
+                assert_equal(one, other.values)
+
+
+def test_a_device_that_torch_does_not_have_is_explained(student):
+    with pytest.raises(UserError, match="cannot use the device 'nonsense'"):
+        student.compile("G", given=["R"], device="nonsense")

@@ -35,7 +35,9 @@ class CodedNetwork:
         self.states = [net.states[name] for name in self.names]
         self.cards = [len(states) for states in self.states]
         self.parents = [tuple(self.number[p] for p in net.parents[name]) for name in self.names]
-        self.families = [(*parents, v) for v, parents in enumerate(self.parents)]
+        self.families: list[tuple[int, ...]] = [
+            (*parents, v) for v, parents in enumerate(self.parents)
+        ]
         self.tables = [net.tables[name] for name in self.names]
         self.children = [tuple(self.number[c] for c in net.children[name]) for name in self.names]
         self.closure = [0] * len(self.names)

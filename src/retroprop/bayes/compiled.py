@@ -35,6 +35,7 @@ class CompiledQuery:
         do: Sequence[str],
         soft: Sequence[str],
         memory: int | None,
+        device: str | None = None,
     ):
         """Search, order and tabulate: see `BayesNet.compile`."""
         self.net = net
@@ -56,7 +57,7 @@ class CompiledQuery:
         self._signature = Signature(
             asked, *(tuple(coded.number[v] for v in names) for names in in_order)
         )
-        self._plan = Plan(coded, self._signature, memory or DEFAULT_MEMORY, USES)
+        self._plan = Plan(coded, self._signature, memory or DEFAULT_MEMORY, USES, device=device)
         self._columns = [(name, len(net.states[name])) for name in (*in_order[0], *in_order[1])]
         self._shape = [len(net.states[name]) for name in self.targets or ()]
         self._states = {name: net.states[name] for name in self.targets or ()}

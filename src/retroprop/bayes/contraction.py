@@ -18,7 +18,7 @@ import numpy as np
 
 BATCH = -1  # label of the axis of the rows
 Axes = tuple[int, ...]
-Product = Callable[[Any, Any], np.ndarray]
+Product = Callable[[Any, Any], Any]
 STACKED = 64  # multiply-adds per matrix of a stack, below which einsum is faster
 STREAMED = 4096  # multiply-adds of matrices times vectors, above which copies cost more than sums
 

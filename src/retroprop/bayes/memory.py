@@ -8,7 +8,7 @@ from retroprop.errors import UserError
 
 DEFAULT_MEMORY = 1_000_000_000  # bytes
 ENTRY = 8  # bytes of a float64
-CACHED_ENTRIES = 1 << 19  # of one value for a chunk of rows: larger ones leave the cache
+CACHED_ENTRIES = 1 << 21  # of one value for a chunk of rows: larger ones leave the cache
 
 
 def tree_bytes(tree: Tree, cards: Sequence[int], sweep: bool) -> int:

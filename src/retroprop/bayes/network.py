@@ -194,6 +194,7 @@ class BayesNet:
         do: Sequence[str] = (),
         soft: Sequence[str] = (),
         memory: int | None = None,
+        device: str | None = None,
     ) -> CompiledQuery:
         """A query prepared for many calls: `plan = net.compile("G", given=["R"]); plan(R=1)`.
 
@@ -206,11 +207,12 @@ class BayesNet:
             do: Names of the variables that interventions will fix.
             soft: Names of the variables that will have soft evidence.
             memory: As for `query`.
+            device: A torch device on which batches run ("cpu", "cuda"); NumPy where it is None.
 
         Raises:
             UserError: For unknown names, a name with two roles, or more memory than allowed.
         """
-        return CompiledQuery(self, targets, given, do, soft, memory)
+        return CompiledQuery(self, targets, given, do, soft, memory, device)
 
     def log_evidence(
         self,

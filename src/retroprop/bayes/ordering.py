@@ -19,9 +19,9 @@ SECONDS_PER_STEP = 4e-6  # what a contraction costs however small it is
 SECONDS_PER_ELIMINATION = 10e-6  # of a variable, in the search
 SECONDS_PER_NEIGHBOUR = 1e-7  # for each pair of its neighbours
 SEARCH_SHARE = 0.1  # of the predicted run time
-LONGEST_SEARCH_S = 1.0
+LONGEST_SEARCH_S = 1.5
 HOPELESS_S = 3600.0  # predicted for the first order: no search makes that feasible
-MAX_RESTARTS = 64
+MAX_RESTARTS = 200
 NOISE = (0.3, 0.6, 1.0)  # scale of the Gumbel noise on log2 sizes, in turns
 
 

@@ -50,6 +50,7 @@ class Plan:
         memory: int,
         uses: float = 1,
         limit: int = TABULATED,
+        device: str | None = None,
     ):
         """Compile.
 
@@ -59,11 +60,13 @@ class Plan:
             memory: Bytes that a run may take.
             uses: How often it will be run: more uses pay for more search.
             limit: Entries up to which values are tabulated over their evidence.
+            device: A torch device for batches; None for NumPy.
 
         Raises:
             UserError: If the values need more memory; nothing is allocated then.
         """
         self.memory = memory
+        self.device = device
         self.uses = uses
         leaves = relevant_leaves(net, signature)
         targets = signature.targets
@@ -84,6 +87,8 @@ class Plan:
         self._checks = list(circuit.roots) if targets == () else circuit.checks()
         self._wanted = list(dict.fromkeys([*self._answers, *self._checks]))
         circuit.forget(self._wanted)
+        if device is not None:
+            assert self._rows_program  # built now, so that a device that is not there is told now
         self._largest = max(circuit.size(node.scope) for node in circuit.nodes) if leaves else 1
 
     @cached_property
@@ -101,6 +106,10 @@ class Plan:
 
     @cached_property
     def _rows_program(self) -> Program:
+        if self.device is not None:
+            from retroprop.bayes.torch_program import TorchProgram
+
+            return TorchProgram(self.circuit, self._wanted, self.device)
         return Program(self.circuit, self._wanted, batched=True)
 
     @cached_property
@@ -166,7 +175,7 @@ class Plan:
         step = rows_that_fit(self._rows_program.peak_entries(), self._largest, self.memory)
         for start in range(0, rows.count, step):
             stop = min(start + step, rows.count)
-            yield slice(start, stop), rows.part(start, stop)
+            yield slice(start, stop), rows.at(np.arange(start, stop))
 
     def _likelihoods_of(self, rows: Rows, i: int) -> list[np.ndarray]:
         return [rows.likelihoods[v][i] for v in self.circuit.signature.soft]
@@ -176,7 +185,11 @@ class Plan:
         return [int(rows.columns[v][i]) for v in (*signature.given, *signature.do)]
 
     def answer_rows(self, rows: Rows) -> Answers:
-        """The normalised answers to many rows of evidence."""
+        """The normalised answers to many rows of evidence; equal rows are answered once."""
+        different = rows.distinct(rows.all_evidence())
+        if different.count < rows.count:
+            answers = self.answer_rows(rows.at(different.first))
+            return Answers(answers.values[different.code], answers.impossible[different.code])
         values = np.zeros((rows.count, sum(self._lengths)))
         impossible = np.zeros(rows.count, dtype=bool)
         for where, part in self._chunks(rows):
@@ -225,6 +238,9 @@ class Plan:
 
     def log_evidence_rows(self, rows: Rows) -> np.ndarray:
         """log P(evidence) of each row, (rows,); for a plan without targets."""
+        different = rows.distinct(rows.all_evidence())
+        if different.count < rows.count:
+            return self.log_evidence_rows(rows.at(different.first))[different.code]
         result = np.zeros(rows.count)
         for where, part in self._chunks(rows):
             values, scales = self._rows_program.run_rows(part)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from retroprop.bayes.circuit import Circuit
-from retroprop.bayes.contraction import BATCH, Axes, contract, reduce_to
+from retroprop.bayes.contraction import BATCH, Axes, Product, contract, reduce_to
 from retroprop.bayes.rows import Rows
 
 TINY = 2.0**-900  # a largest entry below this may have lost its neighbours to underflow
@@ -51,7 +51,7 @@ class Program:
             node = nodes[k]
             self.axes[k] = (*node.axes, BATCH) if batched and node.evidence else node.axes
             if node.table is not None and not node.evidence:
-                self.template[k] = node.table
+                self.template[k] = self._load(node.table)
             elif node.table is not None:
                 self.lookups.append(self._lookup(k, node.table, node.evidence, column))
             elif not node.children:
@@ -68,7 +68,7 @@ class Program:
             return k, table, itemgetter(*(column[v] for v in evidence))
         free = table.shape[len(evidence) :]
         last = np.ascontiguousarray(table.reshape(-1, int(np.prod(free, dtype=int))).T)
-        return k, last.reshape(*free, -1), None
+        return k, self._load(last.reshape(*free, -1)), None
 
     def _add_step(self, k: int) -> None:
         node = self.circuit.nodes[k]
@@ -76,13 +76,11 @@ class Program:
         if len(node.children) == 2:
             second = node.children[1]
             keep = node.scope | {BATCH} if self.batched else node.scope
-            axes, product = contract(
-                self.axes[first], self.axes[second], keep, self.circuit.net.cards
-            )
+            axes, product = self._contract(self.axes[first], self.axes[second], keep)
         else:
             second = first
             kept = tuple(v for v in self.axes[first] if v in node.scope or v == BATCH)
-            axes, product = kept, _ignoring_second(reduce_to(self.axes[first], kept))
+            axes, product = kept, self._reduce(self.axes[first], kept)
 
         self.axes[k] = axes
         self.steps.append((k, first, second, product))
@@ -177,33 +175,25 @@ class Program:
         values = self.template.copy()
         scales: dict[int, np.ndarray] = {}
         for k, table, _ in self.lookups:
-            values[k] = table.take(rows.lookup(nodes[k].evidence), axis=-1)
+            values[k] = self._take(table, rows.lookup(nodes[k].evidence))
         for k, v in self.likelihoods:
             first = rows.distinct(nodes[k].evidence).first
-            values[k] = np.ascontiguousarray(rows.likelihoods[v][first].T)
+            values[k] = self._load(np.ascontiguousarray(rows.likelihoods[v][first].T))
         for k, first, second, product in self.steps:
             target = nodes[k].evidence
-            a = self._spread(values[first], nodes[first].evidence, target, rows)
+            a = spread_over(values[first], nodes[first].evidence, target, rows, self._take)
             b = a if first == second else None
             if b is None:
-                b = self._spread(values[second], nodes[second].evidence, target, rows)
+                b = spread_over(values[second], nodes[second].evidence, target, rows, self._take)
             value = product(a, b)
             if self.rescaled:
                 value = self._rescale_rows(k, value, rows, scales)
             values[k] = value
             for released in self.releases.get(k, ()):
                 values[released] = None
+        for k in self.wanted:
+            values[k] = self._unload(values[k])
         return values, scales
-
-    @staticmethod
-    def _spread(value: Value, evidence: Axes, target: Axes, rows: Rows) -> Value:
-        """A value with one entry per configuration of more evidence than its own."""
-        if not evidence or evidence == target:
-            return value
-        own, wanted = rows.distinct(evidence), rows.distinct(target)
-        if own.count == wanted.count == rows.count:
-            return value
-        return value.take(own.code[wanted.first], axis=-1)
 
     def _rescale_rows(
         self, k: int, value: Value, rows: Rows, scales: dict[int, np.ndarray]
@@ -211,18 +201,52 @@ class Program:
         node = self.circuit.nodes[k]
         for child in node.children:
             if child in scales:
-                spread = self._spread(
-                    scales[child], self.circuit.nodes[child].evidence, node.evidence, rows
-                )
+                below = self.circuit.nodes[child].evidence
+                spread = spread_over(scales[child], below, node.evidence, rows, np.take)
                 scales[k] = scales[k] + spread if k in scales else spread
         if not node.rescale:
             return value
-        largest = value.max(tuple(range(value.ndim - 1))) if value.ndim > 1 else value
+        largest = self._largest(value)
         positive = np.where(largest > 0, largest, 1.0)
         scale = np.where(largest < TINY, np.inf, np.log(positive))
         scales[k] = scales[k] + scale if k in scales else scale
-        return value / positive
+        return value / self._load(positive)
+
+    # --- what another array library does otherwise: see torch_program.py --------------------------
+
+    def _contract(self, left: Axes, right: Axes, keep: frozenset[int]) -> tuple[Axes, Product]:
+        return contract(left, right, keep, self.circuit.net.cards)
+
+    def _reduce(self, axes: Axes, kept: Axes) -> Product:
+        reduced = reduce_to(axes, kept)
+        return lambda a, _: reduced(a)
+
+    def _load(self, array: np.ndarray) -> Value:
+        return array
+
+    def _unload(self, value: Value) -> np.ndarray:
+        return value
+
+    def _take(self, value: Value, places: np.ndarray) -> Value:
+        """Some entries of the last axis."""
+        return value.take(places, axis=-1)
+
+    def _largest(self, value: Value) -> np.ndarray:
+        """The largest entry of every row, (rows,)."""
+        return value.max(tuple(range(value.ndim - 1))) if value.ndim > 1 else value
 
 
-def _ignoring_second(reduced: Callable[[Value], Value]) -> Callable[[Value, Value], Value]:
-    return lambda a, _: reduced(a)
+def spread_over(
+    value: Value,
+    evidence: Axes,
+    target: Axes,
+    rows: Rows,
+    take: Callable[[Value, np.ndarray], Value],
+) -> Value:
+    """A value by configuration of some evidence as one by configuration of more evidence."""
+    if not evidence or evidence == target:
+        return value
+    own, wanted = rows.distinct(evidence), rows.distinct(target)
+    if own.count == wanted.count == rows.count:
+        return value
+    return take(value, own.code[wanted.first])

@@ -113,11 +113,15 @@ class Rows:
             place = place * self.cards[v] + self.columns[v][first]
         return place
 
-    def part(self, start: int, stop: int) -> "Rows":
+    def all_evidence(self) -> Axes:
+        """Every observed variable, as the evidence of a node."""
+        return (*sorted(~v for v in self.likelihoods), *sorted(self.columns))
+
+    def at(self, places: np.ndarray) -> "Rows":
         """Some of the rows."""
         return Rows(
-            {v: column[start:stop] for v, column in self.columns.items()},
-            {v: likelihood[start:stop] for v, likelihood in self.likelihoods.items()},
+            {v: column[places] for v, column in self.columns.items()},
+            {v: likelihood[places] for v, likelihood in self.likelihoods.items()},
             self.cards,
-            stop - start,
+            len(places),
         )
