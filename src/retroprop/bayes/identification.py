@@ -12,8 +12,8 @@ to y.
 
 The minimal back-door sets are the minimal separators of x and y in the moral graph of their
 ancestors, arrows out of x removed; they are listed one from the other, moving away from x. The
-minimal front-door sets are listed by taking candidates in or out; a fixed point tells at each step
-whether a set can still be completed.
+minimal front-door sets are listed by leaving out a node of one that was found; a fixed point tells
+at each step whether there still is a set.
 
 Source: Pearl, Causality (2009), 3.3; van der Zander, Liśkiewicz and Textor, Constructing separators
 and adjustment sets in ancestral graphs (2014); Jeong, Tian and Bareinboim, Finding and listing
@@ -196,8 +196,8 @@ def frontdoor_sets(
     if y not in net.descendants(x):
         return []  # there is no influence to intercept
     door = _FrontDoor(net.parents, net.children, x, y)
-    candidates = [name for name in net.variables if name not in hidden | {x, y}]
-    minimal = door.minimal_sets(frozenset(), frozenset(candidates))
+    # Cutting the arrows of what is no ancestor of y closes no path to y.
+    minimal = door.minimal_sets(net.ancestors(y) - hidden - {x})
     found = [_as_set("front-door", net, x, y, one) for one in islice(minimal, at_most + 1)]
     if len(found) > at_most:
         raise _too_many("front-door", x, y, at_most)
@@ -302,37 +302,42 @@ def _back_door(joint: np.ndarray, asked: AdjustmentSet) -> np.ndarray:
 # --- front door -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class _FrontDoor:
     """The search for the sets of one treatment and outcome."""
 
-    parents: Parents
-    children: Parents
-    x: str
-    y: str
+    def __init__(self, parents: Parents, children: Parents, x: str, y: str) -> None:
+        self.parents, self.children, self.x, self.y = parents, children, x, y
+        self.tied_to_x = connected(without_arrows_from(parents, [x]), [x], ())
 
-    def minimal_sets(
-        self, inside: frozenset[str], allowed: frozenset[str]
-    ) -> Iterator[frozenset[str]]:
-        """Every minimal set between `inside` and `allowed`."""
-        largest = self.largest(allowed)
-        if largest is None or not inside <= largest:
-            return
-        if self.is_set(inside):
-            if all(self.largest(inside - {node}) is None for node in inside):
-                yield inside
-            return
-        node = min(largest - inside)
-        yield from self.minimal_sets(inside | {node}, largest)
-        yield from self.minimal_sets(inside, largest - {node})
+    def minimal_sets(self, allowed: frozenset[str]) -> Iterator[frozenset[str]]:
+        """Every minimal set among these nodes, each once.
 
-    def is_set(self, nodes: frozenset[str]) -> bool:
-        return self.largest(nodes) == nodes
+        Whatever other minimal set there is lacks one of the nodes m₁, m₂, … of the one just found:
+        it has none of {m₁}, or m₁ and none of {m₂}, and so on.
+        """
+        waiting = [(frozenset[str](), allowed)]  # nodes that must be in, nodes that may be in
+        while waiting:
+            inside, region = waiting.pop()
+            largest = self.largest(region)
+            if largest is None or not inside <= largest:
+                continue
+            found = self.shrunk(largest, inside)
+            if inside <= found:
+                yield found
+            for node in sorted(found - inside):
+                waiting.append((inside, largest - {node}))
+                inside |= {node}
+
+    def shrunk(self, nodes: frozenset[str], inside: frozenset[str]) -> frozenset[str]:
+        """A minimal set, by leaving out what can be left out, `inside` last."""
+        for node in (*sorted(nodes - inside), *sorted(inside)):
+            if node in nodes:
+                nodes = self.largest(nodes - {node}) or nodes
+        return nodes
 
     def largest(self, allowed: frozenset[str]) -> frozenset[str] | None:
         """The largest front-door set among these nodes, which holds all others; None if none."""
-        tied_to_x = connected(without_arrows_from(self.parents, [self.x]), [self.x], ())
-        nodes = set(allowed) - tied_to_x
+        nodes = set(allowed) - self.tied_to_x
         while True:
             # Arrows that leave the set are cut; fewer nodes cut fewer, so what is tied to y now
             # is tied to it in every smaller set too.

@@ -172,7 +172,7 @@ class _Parser:
             given = self.builder.configuration(child, index)
             self.source.fail(start, f"the table of {child[:30]!r} has no row{given}")
         if default is not None:
-            table[missing] = default
+            table = np.where(missing[..., None], default, table)
         self.builder.add_table(child, table, start)
 
     def row(self, indices: Sequence[dict[str, int]], parents: Sequence[str]) -> tuple[int, ...]:

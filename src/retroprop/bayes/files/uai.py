@@ -9,7 +9,9 @@
     2 1 2
     2 0.4 0.6 …        numbers of each table: how many, then they; the last variable fastest
 
-The format has no names: variables are v0, v1, … and states 0, 1, … when a file is read.
+The format has no names: variables are v0, v1, … and states 0, 1, … when a file is read. (pyAgrum
+3.3 lets the first parent change fastest, against the format: its tables with two parents or more
+say something else here.)
 
 An evidence file holds the number of observations and then pairs of variable and state; older ones
 begin with the number of such samples.
@@ -25,7 +27,7 @@ import numpy as np
 from retroprop.bayes.files.description import TOLERANCE, Builder, Description
 from retroprop.bayes.files.source import LIMITS, Limits, Source, number
 
-_WORD = re.compile(r"\S+")
+_WORD = re.compile(r"#[^\n]*|[^\s#]+")
 
 
 def parse_uai(
@@ -78,7 +80,7 @@ def parse_evidence(source: Source, states: Mapping[str, Sequence[str]]) -> list[
         UserError: If it is malformed, or does not fit the network.
     """
     names = list(states)
-    n_words = sum(1 for _ in _WORD.finditer(source.text))
+    n_words = sum(1 for _ in _words(source.text))
     words = _Words(source)
     first = words.integer("the number of observations", 0, len(source.text))
     older = n_words != 1 + 2 * first  # the first number is that of samples, each with its own
@@ -99,12 +101,17 @@ def parse_evidence(source: Source, states: Mapping[str, Sequence[str]]) -> list[
     return found
 
 
+def _words(text: str) -> Iterator[re.Match[str]]:
+    """The words of a text without comments, which some programs write after a #."""
+    return (word for word in _WORD.finditer(text) if not word[0].startswith("#"))
+
+
 class _Words:
     """The words of a text, one after the other; `place` is where the next one begins."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.words: Iterator[re.Match[str]] = _WORD.finditer(source.text)
+        self.words = _words(source.text)
         self.ahead = next(self.words, None)
 
     @property

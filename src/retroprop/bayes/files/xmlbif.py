@@ -6,8 +6,8 @@
 A table goes through the states of the GIVEN variables in their order, the last fastest, and those
 of the FOR variable fastest of all.
 
-The format's own document type may stand in the file; an entity of any kind may not, so a file can
-neither grow when it is read nor name another one.
+The format's own document type may stand in a file; we leave it out, because other programs stumble
+over it. An entity of any kind may not, so a file can neither grow when it is read nor name another.
 
 Source: F. Cozman, The Interchange Format for Bayesian Networks, XMLBIF version 0.3 (1998).
 """
@@ -33,21 +33,6 @@ _CHILDREN = {  # what may stand inside what
     "DEFINITION": {"FOR", "GIVEN", "TABLE", "PROPERTY"},
 }
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-_DOCUMENT_TYPE = """<!DOCTYPE BIF [
-  <!ELEMENT BIF (NETWORK)*>
-    <!ATTLIST BIF VERSION CDATA #REQUIRED>
-  <!ELEMENT NETWORK (NAME, (PROPERTY | VARIABLE | DEFINITION)*)>
-  <!ELEMENT NAME (#PCDATA)>
-  <!ELEMENT VARIABLE (NAME, (OUTCOME | PROPERTY)*)>
-    <!ATTLIST VARIABLE TYPE (nature | decision | utility) "nature">
-  <!ELEMENT OUTCOME (#PCDATA)>
-  <!ELEMENT DEFINITION (FOR | GIVEN | TABLE | PROPERTY)*>
-  <!ELEMENT FOR (#PCDATA)>
-  <!ELEMENT GIVEN (#PCDATA)>
-  <!ELEMENT TABLE (#PCDATA)>
-  <!ELEMENT PROPERTY (#PCDATA)>
-]>"""
 
 
 def parse_xmlbif(
@@ -214,7 +199,7 @@ def write_xmlbif(network: Description) -> str:
     Raises:
         UserError: If a name cannot be written in this format.
     """
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', _DOCUMENT_TYPE, '<BIF VERSION="0.3">']
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<BIF VERSION="0.3">']
     lines += ["<NETWORK>", _element("NAME", network.name or "unknown")]
     lines += [_element("PROPERTY", " ".join(line.split())) for line in network.properties]
     for name, states in network.states.items():
