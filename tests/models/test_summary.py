@@ -104,8 +104,14 @@ def test_rows_are_added_up_to_a_depth():
 
 
 def test_a_kernel_that_is_larger_than_its_input_is_explained():
-    with pytest.raises(UserError, match=r"cannot take an input of 1 × 4 × 4: .*Kernel size"):
+    with pytest.raises(UserError, match=r"kernel of 3 × 3, larger than its input of 1 × 1"):
         summarize(build("cnn", (1, 4, 4), 10), (1, 4, 4))
+
+
+def test_a_module_that_cannot_take_the_input_is_explained():
+    module = nn.Sequential(nn.Flatten(), nn.Linear(3, 2))
+    with pytest.raises(UserError, match=r"cannot take an input of 1 × 4 × 4: "):
+        summarize(module, (1, 4, 4))
 
 
 # --- the catalog ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from retroprop.errors import UserError, did_you_mean
 from retroprop.report.french_answers import ANSWERS
 from retroprop.report.french_bayes import BAYES
+from retroprop.report.french_convolution import CONVOLUTION
 from retroprop.report.french_figures import FIGURES
 from retroprop.report.french_models import MODELS
 from retroprop.report.french_networks import NETWORKS
@@ -396,4 +397,4 @@ _COMMON = {
     "diverged at epoch {n}": "a divergé à l’époque {n}",
 }
 
-FRENCH = _COMMON | SETTINGS | MODELS | ANSWERS | FIGURES | NETWORKS | BAYES
+FRENCH = _COMMON | SETTINGS | MODELS | ANSWERS | FIGURES | NETWORKS | BAYES | CONVOLUTION
