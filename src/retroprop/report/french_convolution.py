@@ -1,7 +1,10 @@
 """French for the pictures of convolutions, part of translations.FRENCH."""
 
 CONVOLUTION = {
-    "A window moves over the input, row by row; each of its places fills one value of the output.": (
+    (
+        "A window moves over the input, row by row; each of its places fills one value of the "
+        "output."
+    ): (
         "Une fenêtre parcourt l’entrée ligne par ligne\u00a0; chacune de ses positions donne une "
         "valeur de la sortie."
     ),
