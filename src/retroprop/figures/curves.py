@@ -35,6 +35,8 @@ Metric = Literal["loss", "accuracy"]
 Translate = Callable[[str], str]
 Part = Literal["validation", "train"]
 PARTS = {"validation": "-", "train": (0, (3.2, 1.6))}  # the line style of each part
+MARKERS = 12
+"""Markers along a long line, about: more would cover it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +93,7 @@ class _Look:
     notes: Sequence[str]
     translate: Translate
     decimal_comma: bool
+    part_in_title: bool = False
 
 
 def loss_and_accuracy_curves(
@@ -145,6 +148,40 @@ def loss_and_accuracy_curves(
     return figure
 
 
+def curves_by_part(
+    models: Mapping[str, Sequence[RunRecord]],
+    metric: Metric,
+    *,
+    parts: Sequence[Part] = ("validation", "train"),
+    loss_label: str = "loss (nats)",
+    steps_per_epoch: int | None = None,
+    notes: Sequence[str] = (),
+    translate: Translate = str,
+    decimal_comma: bool = False,
+) -> Figure:
+    """Draw one metric of many models: a panel for each set, above each other.
+
+    Arguments as for `loss_and_accuracy_curves`; every line has its own name, and each panel its own
+    axis.
+    """
+    look = _Look(
+        parts=(),
+        loss_label=loss_label,
+        steps_per_epoch=steps_per_epoch,
+        notes=notes,
+        translate=translate,
+        decimal_comma=decimal_comma,
+        part_in_title=True,
+    )
+    above = 0.0 if steps_per_epoch is None else 0.3
+    figure = new_figure(PAPER_WIDTH_IN, 3.3 * len(parts) + above)
+    for axes, part in zip(figure.subplots(len(parts), 1, squeeze=False).flat, parts, strict=True):
+        look = dataclasses.replace(look, parts=(part,))
+        _panel(axes, models, metric, look, name_parts=False)
+        look = dataclasses.replace(look, steps_per_epoch=None, notes=())
+    return figure
+
+
 def _panel(
     axes: Axes,
     models: Mapping[str, Sequence[RunRecord]],
@@ -156,6 +193,8 @@ def _panel(
     translate = look.translate
     scale = 100 if metric == "accuracy" else 1
     y_label = translate("accuracy (%)") if metric == "accuracy" else translate(look.loss_label)
+    if look.part_in_title:
+        y_label = f"{translate(look.parts[0])}{translate(', ')}{y_label}"
     dress(axes, x_label=translate("epoch"), y_label=y_label, decimal_comma=look.decimal_comma)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
 
@@ -188,6 +227,7 @@ def _panel(
             linestyle=PARTS[part],
             linewidth=1.5,
             marker=style.marker,
+            markevery=max(1, len(shown.epochs) // MARKERS),
             markersize=4,
             markerfacecolor=style.light if part == "validation" else "none",
         )

@@ -51,7 +51,11 @@ def write_report(
             )
     record = records.study_run(study)
     document = compose(
-        record, records.runs(record.id), location=records.location, language=language
+        record,
+        records.runs(record.id),
+        location=records.location,
+        language=language,
+        folder=records.folder,
     )
     written: list[Path] = []
     for name in dict.fromkeys(formats):

@@ -19,14 +19,13 @@ MOST_WITH_TRAIN = 3  # with more values, the train curves would hide those of va
 def influence_sections(story: Story) -> list[Section]:
     """The pictures "effect-of-setting" and "curves-by-setting" that the [report] asks for."""
     say = story.say
-    figures = (story.record.config.get("report") or {}).get("figures") or []
     effects: list[Block] = []
     curves: list[Block] = []
     for key in story.varied:
         shown = [v for v in variations(story, key) if _complete(v) > 1]
-        if "effect-of-setting" in figures and shown:
+        if "effect-of-setting" in story.figures and shown:
             effects.append(_effect(story, key, shown))
-        if "curves-by-setting" in figures:
+        if "curves-by-setting" in story.figures:
             curves += [_curves(story, v, number) for number, v in enumerate(shown, start=1)]
     sections = []
     if effects:
