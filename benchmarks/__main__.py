@@ -12,6 +12,7 @@ SCRIPTS = (
     "populations",
     "depth_width",
     "template_trainer",
+    "vectorized",
     "augmentation",
 )
 

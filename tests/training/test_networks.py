@@ -1,5 +1,7 @@
 """Populations of every kind: equal to separate runs, to autograd, to themselves when resumed."""
 
+import dataclasses
+
 import pytest
 import torch
 from four_classes import SHAPE, make_examples
@@ -9,6 +11,7 @@ from retroprop.training.checkpoints import load_tensors
 from retroprop.training.learners import LEARNERS, PopulationSettings
 from retroprop.training.populations import Population
 from retroprop.training.trajectories import Trajectory, member_parameters
+from retroprop.training.vectorized import VectorizedAutogradLearner
 
 RATES, SEEDS = (0.02, 0.005), (0, 5)  # larger ones make a chaotic map of rounding errors
 NETWORKS = {
@@ -194,3 +197,28 @@ def test_a_schedule_warms_up_and_comes_down_over_all_epochs(monkeypatch, kind, s
         for epoch in range(1, 9):
             population.train_epoch(examples, epoch)
     assert factors == [warmup_cosine(step, warmup_steps=2, total_steps=40) for step in range(40)]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adagrad", "adam", "adamw"])
+@pytest.mark.parametrize("kind", [kind for kind in NETWORKS if kind != "cnn"])
+def test_many_members_by_autograd_as_one_program_equal_one_after_another(tmp_path, kind, optimizer):
+    examples, rates = make_examples(50), (0.01, 0.005, 0.002, 0.001)
+    chosen = settings(
+        kind, NETWORKS[kind], optimizer=optimizer, learning_rates=rates, derivation="autograd"
+    )
+    together = Trajectory(chosen, examples, examples)
+    assert isinstance(together.population.learner, VectorizedAutogradLearner)
+    few = [
+        Trajectory(dataclasses.replace(chosen, learning_rates=(rate,)), examples, examples)
+        for rate in rates
+    ]
+    assert not isinstance(few[0].population.learner, VectorizedAutogradLearner)
+    for epoch in range(4):
+        with torch.no_grad():  # as in a worker
+            ours = together.advance()
+        if epoch == 2:  # and resuming changes nothing
+            together.save(tmp_path / "state.safetensors", about="a test")
+            together = Trajectory(chosen, examples, examples)
+            together.load(tmp_path / "state.safetensors", about="a test")
+        theirs = torch.cat([one.advance().train.loss for one in few], 1)
+        torch.testing.assert_close(ours.train.loss, theirs, rtol=1e-10, atol=0)

@@ -16,9 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from retroprop.byhand.activations import Sigmoid
 from retroprop.byhand.layer import Gradients, Saved
 from retroprop.byhand.linear import augment, linear, linear_input_gradient, linear_weight_gradient
-from retroprop.calculus.functions import sigmoid
 
 
 class ShallowNetwork:
@@ -43,7 +43,8 @@ class ShallowNetwork:
     ) -> tuple[Float[Tensor, "*population batch outputs"], Saved]:
         """y², and what `backward` needs: x̃ and ỹ¹."""
         x_tilde = augment(x)
-        y1_tilde = augment(sigmoid(linear(x_tilde, self.W1)))
+        y1, _ = Sigmoid().forward_(linear(x_tilde, self.W1))
+        y1_tilde = augment(y1)
         return linear(y1_tilde, self.W2), (x_tilde, y1_tilde)
 
     def backward(

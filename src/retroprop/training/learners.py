@@ -339,8 +339,10 @@ def make_learner(
         }
     if settings.derivation == "autograd":
         from retroprop.training.autograd import AutogradLearner
+        from retroprop.training.vectorized import VectorizedAutogradLearner, pays
 
-        return AutogradLearner(settings, parameters, image_shape, n_classes)
+        kind = VectorizedAutogradLearner if pays(settings) else AutogradLearner
+        return kind(settings, parameters, image_shape, n_classes)
     learner: Any = LEARNERS[settings.kind]
     return learner(settings, parameters)
 

@@ -43,8 +43,8 @@ _ABOVE_AND_BELOW = {"Σ", "lim", "max", "min", "arg"}
 def one_line(source: str) -> str:
     """The formula on one line.
 
-    >>> one_line("frac(partial L, partial W_(k j)^((2))) = (p_k - t_k) h_j")
-    '∂L/∂W⁽²⁾ₖⱼ = (pₖ − tₖ) hⱼ'
+    >>> one_line("frac(partial L, partial W_(k j)) = (p_k - t_k) h_j")
+    '∂L/∂Wₖⱼ = (pₖ − tₖ) hⱼ'
     """
     return _line(parse(source))
 

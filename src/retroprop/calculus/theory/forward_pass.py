@@ -42,7 +42,8 @@ def loss() -> Expr:
     return -sp.log(output(_y))
 
 
-def _shape_pairs(matrix: Matrix, rows: Expr, columns: Expr | int) -> list[tuple[Expr, Expr]]:
+def sizes(matrix: Matrix, rows: Expr, columns: Expr | int) -> list[tuple[Expr, Expr]]:
+    """The shape of a matrix beside the one that it must have."""
     return [(matrix.shape[0], rows), (matrix.shape[1], sp.sympify(columns))]
 
 
@@ -114,7 +115,7 @@ HIDDEN = Question(
             scope=ANY_SIZE,
             sides=lambda: [
                 ((W1 * x + b1)[j, 0], product_sum(W1, x, j, d) + b1[j, 0]),
-                *_shape_pairs(W1 * x + b1, d_h, 1),
+                *sizes(W1 * x + b1, d_h, 1),
             ],
             false="(bW^((1)) bx + bb^((1)))_j = sum_l bW_(j l)^((1)) bx_l",
             wrong=lambda: [((W1 * x + b1)[j, 0], product_sum(W1, x, j, d))],
@@ -176,7 +177,7 @@ OUTPUT = Question(
             scope=ANY_SIZE,
             sides=lambda: [
                 ((W2 * hs + b2)[k, 0], product_sum(W2, hs, k, d_h) + b2[k, 0]),
-                *_shape_pairs(W2 * hs + b2, m, 1),
+                *sizes(W2 * hs + b2, m, 1),
             ],
             false="(bW^((2)) bh^s + bb^((2)))_k = sum_j bW_(k j)^((2)) bh_j^s",
             wrong=lambda: [((W2 * hs + b2)[k, 0], product_sum(W2, hs, k, d_h))],

@@ -12,6 +12,8 @@ from retroprop.calculus.theory import (
     binary_losses,
     convolutions,
     forward_pass,
+    hidden_layer,
+    norm_gradients,
     softmax,
     usual_functions,
 )
@@ -34,10 +36,12 @@ SHEET: tuple[Question, ...] = tuple(
     sorted(
         (
             *usual_functions.QUESTIONS,
+            *norm_gradients.QUESTIONS,
             *softmax.QUESTIONS,
             *forward_pass.QUESTIONS,
             *binary_losses.QUESTIONS,
             *backward_pass.QUESTIONS,
+            *hidden_layer.QUESTIONS,
             *convolutions.QUESTIONS,
         ),
         key=lambda question: question.name,
