@@ -94,6 +94,7 @@ class _Look:
     translate: Translate
     decimal_comma: bool
     part_in_title: bool = False
+    compared: Sequence[Curve] = ()  # of all panels that share their heights
 
 
 def loss_and_accuracy_curves(
@@ -161,9 +162,10 @@ def curves_by_part(
 ) -> Figure:
     """Draw one metric of many models: a panel for each set, above each other.
 
-    Arguments as for `loss_and_accuracy_curves`; every line has its own name, and each panel its own
-    axis.
+    Arguments as for `loss_and_accuracy_curves`; every line has its name, and the panels share their
+    heights, so that the sets can be compared.
     """
+    lines = [curve(runs, f"{part}_{metric}") for runs in models.values() for part in parts]
     look = _Look(
         parts=(),
         loss_label=loss_label,
@@ -172,10 +174,12 @@ def curves_by_part(
         translate=translate,
         decimal_comma=decimal_comma,
         part_in_title=True,
+        compared=[line for line in lines if line.epochs],
     )
     above = 0.0 if steps_per_epoch is None else 0.3
     figure = new_figure(PAPER_WIDTH_IN, 3.3 * len(parts) + above)
-    for axes, part in zip(figure.subplots(len(parts), 1, squeeze=False).flat, parts, strict=True):
+    panels = figure.subplots(len(parts), 1, squeeze=False)
+    for axes, part in zip(panels.flat, parts, strict=True):
         look = dataclasses.replace(look, parts=(part,))
         _panel(axes, models, metric, look, name_parts=False)
         look = dataclasses.replace(look, steps_per_epoch=None, notes=())
@@ -194,7 +198,8 @@ def _panel(
     scale = 100 if metric == "accuracy" else 1
     y_label = translate("accuracy (%)") if metric == "accuracy" else translate(look.loss_label)
     if look.part_in_title:
-        y_label = f"{translate(look.parts[0])}{translate(', ')}{y_label}"
+        part = translate(look.parts[0])
+        y_label = translate("{name}: {cell}").format(name=part, cell=y_label)
     dress(axes, x_label=translate("epoch"), y_label=y_label, decimal_comma=look.decimal_comma)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
 
@@ -206,8 +211,9 @@ def _panel(
                 lines.append((line, name, part, series_style(index)))
     if not lines:
         return
-    logarithmically = metric == "loss" and _spans_decades([line for line, *_ in lines])
-    untrained = None if logarithmically else _untrained_far_away([line for line, *_ in lines])
+    compared = look.compared or [line for line, *_ in lines]
+    logarithmically = metric == "loss" and _spans_decades(compared)
+    untrained = None if logarithmically else _untrained_far_away(compared)
     drawn: list[EndLabel] = []
     last = max(line.epochs[-1] for line, *_ in lines)
     for line, name, part, style in lines:
@@ -243,6 +249,9 @@ def _panel(
                     leader=shown.epochs[-1] == last,
                 )
             )
+    if look.compared:
+        shown = [line.without_epoch_0() if untrained else line for line in compared]
+        axes.set_ylim(*_heights(shown, scale, logarithmically=logarithmically))
     if logarithmically:
         axes.set_yscale("log")
         logarithmic(axes.yaxis, *axes.get_ylim(), decimal_comma=look.decimal_comma)
@@ -262,6 +271,17 @@ def _spans_decades(lines: Sequence[Curve]) -> bool:
     """Whether losses lie so far apart that a linear axis would show the largest alone."""
     values = [value for line in lines for value in (*line.low, *line.high)]
     return min(values) > 0 and max(values) > 30 * min(values)
+
+
+def _heights(lines: Sequence[Curve], scale: int, *, logarithmically: bool) -> tuple[float, float]:
+    """Limits of an axis that hold all lines, with a margin of a twentieth."""
+    values = [scale * value for line in lines for value in (*line.low, *line.high)]
+    low, high = min(values), max(values)
+    if logarithmically:
+        margin = (high / low) ** 0.05
+        return low / margin, high * margin
+    margin = 0.05 * (high - low) or 1.0
+    return low - margin, high + margin
 
 
 def _steps_axis(axes: Axes, steps_per_epoch: int, translate: Translate) -> None:

@@ -260,10 +260,19 @@ def _fixed(story: Story) -> dict[str, list[Any]]:
         if key in story.grid or key == "derivation":
             continue
         # What a study file leaves out is known to the models.
+        if _says_nothing(story, key, training.get(key)):
+            continue
         values = [training[key]] if training.get(key) is not None else story.values(key)
         if values and None not in values:
             found[key] = values
     return found
+
+
+def _says_nothing(story: Story, key: str, value: Any) -> bool:
+    """Whether a setting had no part in the training."""
+    if key == "momentum":
+        return not {"momentum", "nesterov"} & set(story.values("optimizer"))
+    return key in ("weight_decay", "label_smoothing", "drop_rate") and value == 0
 
 
 def _sessions_in_words(story: Story) -> str:

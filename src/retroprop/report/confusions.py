@@ -12,6 +12,7 @@ from retroprop.figures.confusion import (
 )
 from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Section, Table
 from retroprop.report.pictures import picture
+from retroprop.report.results import cell_label
 from retroprop.report.story import Story
 from retroprop.studies.summary import CellSummary
 
@@ -69,7 +70,7 @@ def _by_class(
 ) -> Picture | Table:
     """Bars for a few models, a table for many."""
     say = story.say
-    shares = {_name(story, cell): row_shares(counts).diagonal() for cell, counts in found}
+    shares = {cell_label(story, cell): row_shares(counts).diagonal() for cell, counts in found}
     caption = say("Accuracy on the test set by class (%)")
     if len(shares) > MOST_WITH_BARS:
         rows = [

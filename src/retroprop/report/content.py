@@ -117,13 +117,12 @@ def summary(story: Story) -> list[str]:
     else:
         n = story.seeds(max(counts)) if len(counts) == 1 else say("the seeds")
         spread = say("mean ± sample standard deviation over {seeds}").format(seeds=n)
-    alone = len(story.best) == len(story.cells) > 1  # each cell is the best of its group
     opening = say(
         "So far, of {n} models planned on {data}, the best cell reaches a validation accuracy "
         "({spread}) of {items}."
         if story.unfinished
         else "{n} models trained on {data} reach validation accuracies ({spread}) of {items}."
-        if alone
+        if story.alone
         else "Of {n} models trained on {data}, the best cell reaches a validation accuracy "
         "({spread}) "
         "of {items}."

@@ -61,12 +61,12 @@ TRAINER = {
     ),
     (
         "A softmax turns the score z of each class into a probability, which is cut into the "
-        "interval from ε to 1 − ε, ε = 10⁻⁹, before the logarithm, as the template has it. With "
-        "the one-hot label y, the loss in nats is"
+        "interval from ε to 1 − ε, ε = 10⁻⁹, before the logarithm, as the assignment’s template "
+        "has it. With the one-hot label y, the loss in nats is"
     ): (
         "Un softmax change le score z de chaque classe en probabilité, ramenée dans l’intervalle "
-        "de ε à 1 − ε, avec ε = 10⁻⁹, avant le logarithme, comme dans le gabarit. Avec l’étiquette "
-        "y codée par un seul 1, la perte en nats est"
+        "de ε à 1 − ε, avec ε = 10⁻⁹, avant le logarithme, comme dans le gabarit du devoir. Avec "
+        "l’étiquette y codée par un seul 1, la perte en nats est"
     ),
     (
         "A training ends after {n} epochs without a better validation accuracy."
@@ -130,7 +130,6 @@ TRAINER = {
         "bêta"
     ),
     "class": "classe",
-    "CNN {channels} of {k} × {k}": "CNN {channels} de {k} × {k}",
     "Confusion matrix of {name}, {n} test images.": (
         "Matrice de confusion\u00a0: {name}, {n} images de test."
     ),
@@ -485,6 +484,7 @@ TRAINER = {
         "y k devient 1 moins s, fois y k, plus s sur K"
     ),
     "{accuracy} with {group} ({test})": "{accuracy} avec {group} ({test})",
+    "{cnn} of {kernel}": "{cnn} de {kernel}",
     "{convolutions}, then {dense}": "{convolutions}, puis {dense}",
     "{data} (on {n} of the {all} training images)": (
         "{data} (sur {n} des {all} images d’entraînement)"

@@ -76,7 +76,7 @@ def _effect(story: Story, key: str, shown: Sequence[Variation]) -> Picture:
     )
     description = describe_effect(lines, translate=say, number=story.numbers.percent)
     settings = [fixed(story, variation) for variation in shown]
-    if shown[0].each_at_its_best:
+    if shown[0].each_at_its_best and len(story.varied) > 1:
         text = say("{name}: best validation accuracy, each value at its own best settings")
     elif all(settings):
         text = say("{name}: best validation accuracy, with {settings}")
@@ -130,7 +130,7 @@ def _curves(story: Story, variation: Variation, number: int) -> Picture:
         described.append(say("{name}: {cell}").format(name=title, cell=words))
     described += [f"{note}." for note in notes]
     settings = fixed(story, variation)
-    if variation.each_at_its_best:
+    if variation.each_at_its_best and len(story.varied) > 1:
         text = say("{name}: curves of each value at its own best settings ({settings})")
         settings = say("; ").join(
             story.describe({name: cell.cell[name] for name in story.varied if name in cell.cell})

@@ -279,8 +279,8 @@ def _losses(story: Story) -> list[Block]:
         "clamped-cross-entropy": (
             say(
                 "A softmax turns the score z of each class into a probability, which is cut into "
-                "the interval from ε to 1 − ε, ε = 10⁻⁹, before the logarithm, as the template has "
-                "it. With the one-hot label y, the loss in nats is"
+                "the interval from ε to 1 − ε, ε = 10⁻⁹, before the logarithm, as the "
+                "assignment’s template has it. With the one-hot label y, the loss in nats is"
             ),
             say(
                 "p k equals the exponential of z k divided by the sum over c of the exponentials "

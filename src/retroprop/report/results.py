@@ -91,8 +91,12 @@ def _table(
         present = {column for _, column in by_place}
         columns = [column for column in story.values(columns_key) if column in present]
     # No star among costs: the fastest cell is merely the smallest network.
-    unstarred = value in ("train_s", "parameters")
-    best = set() if unstarred else {cell.key for cell in story.best}
+    starred = story.best
+    if story.alone:  # every cell is the best of its group: the star is for the best of all
+        starred = [max(story.best, key=lambda cell: cell.mean or 0.0)]
+    if value in ("train_s", "parameters"):
+        starred = []
+    best = {cell.key for cell in starred}
     body = [
         Row(
             header=_shown(story, rows_key, row),
@@ -255,7 +259,7 @@ def every_cell(story: Story) -> dict[str, list[RunRecord]]:
 def cell_label(story: Story, cell: CellSummary) -> str:
     """The values of the varied settings, short enough for a label beside a line."""
     values = [story.setting(key, cell.cell[key], short=True) for key in story.varied]
-    return story.say(", ").join(values)
+    return story.say(", ").join(values) or story.say("the model")
 
 
 def _of_all(story: Story, metric: Metric) -> Picture:

@@ -89,6 +89,11 @@ class Story:
         return {key: values for key, values in grid.items() if values is not None}
 
     @property
+    def alone(self) -> bool:
+        """Whether each cell is the best of its group, for it has no other."""
+        return len(self.best) == len(self.cells) > 1
+
+    @property
     def n_done(self) -> int:
         """How many models need no more training."""
         return sum(run.status in ("finished", "diverged") for run in self.runs)

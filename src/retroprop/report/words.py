@@ -73,7 +73,7 @@ SETTING_VALUES = {
     ("normalization", "unit"): say_later("0 to 1"),
     ("normalization", "per-pixel"): say_later("each pixel"),
     ("normalization", "per-channel"): say_later("each channel"),
-    ("augmentation", "none"): say_later("none"),
+    ("augmentation", "none"): say_later("no augmentation"),
     ("augmentation", "flip-crop"): say_later("mirrored and cropped at random"),
     ("shuffle", True): say_later("a new one in each epoch"),
     ("shuffle", False): say_later("that of the file"),
@@ -197,11 +197,18 @@ def _architecture(text: str, say: Say) -> str:
     except UserError:
         return text
     if not chosen.channels:
-        return "MLP\u00a0" + text.split()[1].replace("x", "\u00a0×\u00a0")
-    name = say("CNN {channels} of {k} × {k}").format(
-        channels="-".join(map(str, chosen.channels)), k=chosen.kernel_size
-    )
-    return name if chosen.dense == USUAL_DENSE else f"{name}, {'-'.join(map(str, chosen.dense))}"
+        return _unbroken("MLP " + text.split()[1].replace("x", " × "))
+    first = "CNN " + "-".join(map(str, chosen.channels))
+    kernel = f"{chosen.kernel_size} × {chosen.kernel_size}"
+    name = say("{cnn} of {kernel}").format(cnn=_unbroken(first), kernel=_unbroken(kernel))
+    if chosen.dense == USUAL_DENSE:
+        return name
+    return f"{name}, {_unbroken('-'.join(map(str, chosen.dense)))}"
+
+
+def _unbroken(text: str) -> str:
+    """The text with spaces and hyphens at which no line ends."""
+    return text.replace(" ", "\u00a0").replace("-", "\u2011")
 
 
 def value_name(value: str, loss: Loss, say: Say) -> str:
