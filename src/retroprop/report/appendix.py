@@ -225,9 +225,8 @@ def _split(story: Story, split: dict[str, Any]) -> str:
 def _counts(story: Story) -> list[Row]:
     """How many images validate, and how many numbers a model learns, where that is known."""
     say, numbers, rows = story.say, story.numbers, []
-    if story.by_trainer and story.info is not None and story.split is not None:
-        n = story.split.evaluated_images(story.info.n_train, story.info.n_test)
-        rows.append(_fact(say("validation images"), numbers.integer(n)))
+    if story.by_trainer and story.validation_images is not None:
+        rows.append(_fact(say("validation images"), numbers.integer(story.validation_images)))
     known = [run.parameters for run in story.runs if run.parameters is not None]
     if known:
         low, high = min(known), max(known)

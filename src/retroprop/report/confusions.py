@@ -62,7 +62,7 @@ def _matrix(
     caption = say("Confusion matrix of {name}, {n} test images.").format(
         name=_name(story, cell), n=story.numbers.integer(int(counts.sum()) // cell.n)
     )
-    return picture(f"confusion-{number}", caption, description, figure)
+    return picture(f"confusion-{number}", caption, description, figure, wide=True)
 
 
 def _by_class(

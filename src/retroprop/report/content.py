@@ -121,6 +121,9 @@ def summary(story: Story) -> list[str]:
         "So far, of {n} models planned on {data}, the best cell reaches a validation accuracy "
         "({spread}) of {items}."
         if story.unfinished
+        else "The only model, trained on {data}, reaches a validation accuracy ({spread}) of "
+        "{items}."
+        if len(story.runs) == 1
         else "{n} models trained on {data} reach validation accuracies ({spread}) of {items}."
         if story.alone
         else "Of {n} models trained on {data}, the best cell reaches a validation accuracy "
@@ -260,18 +263,28 @@ def _size_title(story: Story) -> str:
 def _size_in_words(story: Story) -> str:
     """What a study at a smaller size trained on, and for how long."""
     say, numbers, texts = story.say, story.numbers, []
-    images, every = story.train_images, story.all_train_images
-    if images is not None and every is not None and images < every:
-        text = say("It trained on {n} of the {all} training images of {data},")
-        texts.append(
-            text.format(n=numbers.integer(images), all=numbers.integer(every), data=story.dataset)
+    images, every, epochs = (
+        story.train_images,
+        story.all_train_images,
+        story.record.config.get("epochs"),
+    )
+    if images is not None and every is not None and isinstance(epochs, int):
+        text = say(
+            "It trained on {n} of the {all} training images of {data} and validated on {others} "
+            "other images; number of epochs: {epochs}."
+            if images < every
+            else "It trained on all {all} training images of {data} and validated on {others} "
+            "other images; number of epochs: {epochs}."
         )
-    elif every is not None:
-        text = say("It trained on all {all} training images of {data},")
-        texts.append(text.format(all=numbers.integer(every), data=story.dataset))
-    epochs = story.record.config.get("epochs")
-    if texts and isinstance(epochs, int):
-        texts.append(say("for {n} epochs." if epochs > 1 else "for {n} epoch.").format(n=epochs))
+        texts.append(
+            text.format(
+                n=numbers.integer(images),
+                all=numbers.integer(every),
+                data=story.dataset,
+                others=numbers.integer(story.validation_images or 0),
+                epochs=epochs,
+            )
+        )
     texts.append(
         say("It shows that everything works; its numbers mean nothing.")
         if story.size == "smoke"

@@ -204,8 +204,6 @@ TRAINER = {
     "Filters of the first token-mixing layer, {n} tiles.": (
         "Filtres de la première couche de mélange de tokens, {n} vignettes."
     ),
-    "for {n} epoch.": "pendant {n} époque.",
-    "for {n} epochs.": "pendant {n} époques.",
     (
         "From each channel its mean over the training images is subtracted, and the rest divided "
         "by its standard deviation."
@@ -250,11 +248,19 @@ TRAINER = {
     "It shows that everything works; its numbers mean nothing.": (
         "Elle montre que tout fonctionne\u00a0; ses nombres ne veulent rien dire."
     ),
-    "It trained on all {all} training images of {data},": (
-        "Elle a entraîné sur les {all} images d’entraînement de {data},"
+    (
+        "It trained on all {all} training images of {data} and validated on {others} other images; "
+        "number of epochs: {epochs}."
+    ): (
+        "Elle utilise les {all} images d’entraînement de {data} et valide sur {others} autres "
+        "images\u00a0; nombre d’époques\u00a0: {epochs}."
     ),
-    "It trained on {n} of the {all} training images of {data},": (
-        "Elle a entraîné sur {n} des {all} images d’entraînement de {data},"
+    (
+        "It trained on {n} of the {all} training images of {data} and validated on {others} other "
+        "images; number of epochs: {epochs}."
+    ): (
+        "Elle utilise {n} des {all} images d’entraînement de {data} et valide sur {others} autres "
+        "images\u00a0; nombre d’époques\u00a0: {epochs}."
     ),
     (
         "Its numbers are those of this smaller study: the full one (--size full) trains more, and "
@@ -292,6 +298,16 @@ TRAINER = {
     ): (
         "Les pertes et les exactitudes sont mesurées sur les ensembles d’entraînement et de "
         "validation entiers après chaque époque\u00a0; l’époque 0 est le modèle non entraîné."
+    ),
+    (
+        "Losses and accuracies on validation are measured on the whole set after each epoch; those "
+        "on train are means over the epoch, on the images as they came and while the model was "
+        "learning from them. Epoch 0 is the untrained model."
+    ): (
+        "Les pertes et les exactitudes en validation sont mesurées sur l’ensemble entier après "
+        "chaque époque\u00a0; celles à l’entraînement sont des moyennes sur l’époque, sur les "
+        "images telles qu’elles venaient et pendant que le modèle en apprenait. L’époque 0 est le "
+        "modèle non entraîné."
     ),
     "Lower is better. Evaluation is not included.": (
         "Moins, c’est mieux. L’évaluation n’est pas comprise."
@@ -396,6 +412,10 @@ TRAINER = {
         "prise à chaque pas, avant tout raccourcissement\u00a0; un point est sa moyenne sur les "
         "pas d’une époque."
     ),
+    ("The only model, trained on {data}, reaches a validation accuracy ({spread}) of {items}."): (
+        "Le seul modèle, entraîné sur {data}, atteint une exactitude en validation ({spread}) de "
+        "{items}."
+    ),
     "The record of run {id} names no file.": (
         "L’enregistrement de l’exécution {id} ne nomme aucun fichier."
     ),
@@ -422,15 +442,6 @@ TRAINER = {
     ),
     "This is the study at its laptop size": "Voici l’étude à sa taille «\u00a0laptop\u00a0»",
     "This is the study at its smoke size": "Voici l’étude à sa taille «\u00a0smoke\u00a0»",
-    (
-        "Those of validation are measured on the whole set after each epoch; those of train are "
-        "means over the epoch, on the images as they came and while the model was learning from "
-        "them. Epoch 0 is the untrained model."
-    ): (
-        "Celles de validation sont mesurées sur l’ensemble entier après chaque époque\u00a0; "
-        "celles d’entraînement sont des moyennes sur l’époque, sur les images telles qu’elles "
-        "venaient et pendant que le modèle en apprenait. L’époque 0 est le modèle non entraîné."
-    ),
     "Time and parameters": "Temps et paramètres",
     "Train and validation accuracy: {names}.": (
         "Exactitude à l’entraînement et en validation\u00a0: {names}."
@@ -491,7 +502,7 @@ TRAINER = {
     ),
     "{k} of {n} models diverged.": "{k} modèles sur {n} ont divergé.",
     "{layers} hidden layers of {n} units": "{layers} couches cachées de {n} unités",
-    "{layers}: {n} parameters.": "{layers}\u00a0: {n} paramètres.",
+    "{layers}; {n} parameters.": "{layers}\u00a0; {n} paramètres.",
     "{low} to {high}": "{low} à {high}",
     "{name}: {seconds} per epoch, {parameters} parameters": (
         "{name}\u00a0: {seconds} par époque, {parameters} paramètres"

@@ -348,6 +348,6 @@ def _with_parameters(story: Story, layers: str, architecture: str | None) -> str
     if len(counts) != 1 or None in counts:
         return sentence + "."
     (count,) = counts
-    return story.say("{layers}: {n} parameters.").format(
+    return story.say("{layers}; {n} parameters.").format(
         layers=sentence, n=story.numbers.integer(count or 0)
     )

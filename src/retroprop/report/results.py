@@ -239,9 +239,9 @@ def _measured(story: Story) -> str:
     """On which images the metrics were measured, and when."""
     if story.running:
         return story.say(
-            "Those of validation are measured on the whole set after each epoch; those of train "
-            "are means over the epoch, on the images as they came and while the model was learning "
-            "from them. Epoch 0 is the untrained model."
+            "Losses and accuracies on validation are measured on the whole set after each epoch; "
+            "those on train are means over the epoch, on the images as they came and while the "
+            "model was learning from them. Epoch 0 is the untrained model."
         )
     return story.say(
         "Losses and accuracies are measured on the whole train and validation sets after each "

@@ -165,6 +165,15 @@ class Story:
         return self.split.training_images(self.info.n_train)
 
     @cached_property
+    def validation_images(self) -> int | None:
+        """How many images validate; None when we do not know."""
+        if self.info is None or self.split is None:
+            return None
+        if self.split.source == "test" and self.split.validation_images is None:
+            return self.info.n_test // 2
+        return self.split.evaluated_images(self.info.n_train, self.info.n_test)
+
+    @cached_property
     def all_train_images(self) -> int | None:
         """How many images could have trained, had the study not taken fewer."""
         if self.info is None or self.split is None:
@@ -175,7 +184,7 @@ class Story:
         """Which test images validated, where some did; "" otherwise."""
         if self.info is None or self.split is None or self.split.source != "test":
             return ""
-        n = self.split.validation_images or self.info.n_test // 2
+        n = self.validation_images or 0
         return self.say("The first {n} test images validate, the other {rest} test.").format(
             n=self.numbers.integer(n), rest=self.numbers.integer(self.info.n_test - n)
         )
