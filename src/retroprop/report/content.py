@@ -204,7 +204,9 @@ def comparison(story: Story) -> list[str]:
         if difference is None:
             continue
         better, worse = (first, second) if difference.mean >= 0 else (second, first)
-        if difference.n == 1:
+        if difference.mean == 0 and difference.n == 1:
+            text = say("{where}, {better} and {worse} reach the same accuracy.")
+        elif difference.n == 1:
             text = say(
                 "{where}, {better} is {points} above {worse}, but one seed has no spread: "
                 "which is better cannot be said."

@@ -517,4 +517,7 @@ TRAINER = {
     ),
     "{value} blocks": "{value} blocs",
     "{value} × {value} patches": "patches de {value} × {value}",
+    "{where}, {better} and {worse} reach the same accuracy.": (
+        "{where}, {better} et {worse} atteignent la même exactitude."
+    ),
 }

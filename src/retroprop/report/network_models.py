@@ -322,7 +322,7 @@ def _layers(story: Story, text: str) -> str:
                 "a convolution of {kernels} kernels of {k} × {k}"
                 if len(chosen.channels) == 1
                 else "convolutions of {kernels} kernels of {k} × {k}"
-            ).format(kernels=story.listed(list(map(str, chosen.channels))), k=chosen.kernel_size),
+            ).format(kernels=_counts(story, chosen.channels), k=chosen.kernel_size),
             dense=layers,
         )
     return _with_parameters(story, layers, text)
@@ -334,7 +334,15 @@ def _dense(story: Story, sizes: Sequence[int]) -> str:
         return say("a hidden layer of {n} units").format(n=sizes[0])
     if len(set(sizes)) == 1:
         return say("{layers} hidden layers of {n} units").format(layers=len(sizes), n=sizes[0])
-    return say("hidden layers of {n} units").format(n=story.listed([str(n) for n in sizes]))
+    return say("hidden layers of {n} units").format(n=_counts(story, sizes))
+
+
+def _counts(story: Story, sizes: Sequence[int]) -> str:
+    """Whole numbers as a sentence lists them; commas cannot be taken for decimal ones."""
+    if len(sizes) == 1:
+        return str(sizes[0])
+    first = ", ".join(map(str, sizes[:-1]))
+    return story.say("{first} and {last}").format(first=first, last=sizes[-1])
 
 
 def _with_parameters(story: Story, layers: str, architecture: str | None) -> str:

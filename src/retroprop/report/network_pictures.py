@@ -79,7 +79,9 @@ def _groups(kind: Sequence[str]) -> list[list[str]]:
 def _pair(story: Story, number: int, cells: Sequence[CellSummary]) -> Picture:
     say = story.say
     parts: tuple[Part, ...] = ("validation", "train")
-    names = {story.setting("architecture", cell.cell["architecture"]): cell for cell in cells}
+    names = {
+        story.setting("architecture", cell.cell["architecture"], short=True): cell for cell in cells
+    }
     lines: dict[str, dict[Part, Curve]] = {
         name: {part: curve(cell.runs, f"{part}_accuracy").without_epoch_0() for part in parts}
         for name, cell in names.items()
@@ -89,7 +91,8 @@ def _pair(story: Story, number: int, cells: Sequence[CellSummary]) -> Picture:
     description = describe_curves(
         runs, "accuracy", parts=parts, translate=say, number=story.numbers.percent
     )
-    caption = say("Train and validation accuracy: {names}.").format(names=story.listed(list(names)))
+    long = [story.setting("architecture", cell.cell["architecture"]) for cell in cells]
+    caption = say("Train and validation accuracy: {names}.").format(names=story.listed(long))
     return picture(f"pair-{number}", caption, description, figure, half=True)
 
 

@@ -170,7 +170,7 @@ def setting_value(key: str, value: Any, say: Say, numbers: Numbers, *, short: bo
         ]
         return say("; ").join(parts)
     if key == "architecture" and isinstance(value, str):
-        return _architecture(value, say)
+        return _architecture(value, say, short=short)
     words = None
     if isinstance(value, str | bool):
         words = SHORT_VALUES.get((key, value)) if short else None
@@ -190,7 +190,7 @@ def setting_phrase(key: str, value: Any, say: Say, numbers: Numbers) -> str:
     return f"{setting_name(key, say)} {written}"
 
 
-def _architecture(text: str, say: Say) -> str:
+def _architecture(text: str, say: Say, *, short: bool) -> str:
     """An architecture as people name it; one that is not understood stays as it is."""
     try:
         chosen = parse_architecture(text)
@@ -200,7 +200,10 @@ def _architecture(text: str, say: Say) -> str:
         return _unbroken("MLP " + text.split()[1].replace("x", " × "))
     first = "CNN " + "-".join(map(str, chosen.channels))
     kernel = f"{chosen.kernel_size} × {chosen.kernel_size}"
-    name = say("{cnn} of {kernel}").format(cnn=_unbroken(first), kernel=_unbroken(kernel))
+    if short:
+        name = f"{_unbroken(first)}, {kernel.replace(' ', '')}"
+    else:
+        name = say("{cnn} of {kernel}").format(cnn=_unbroken(first), kernel=_unbroken(kernel))
     if chosen.dense == USUAL_DENSE:
         return name
     return f"{name}, {_unbroken('-'.join(map(str, chosen.dense)))}"
