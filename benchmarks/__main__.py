@@ -13,6 +13,7 @@ SCRIPTS = (
     "depth_width",
     "template_trainer",
     "vectorized",
+    "deep_steps",
     "augmentation",
 )
 

@@ -8,7 +8,10 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "docs" / "derivations"
 DERIVATIONS = sorted(FOLDER.glob("*.md"))
-GUIDES = [FOLDER.parent / "convolution.md"]
+GUIDES = [
+    FOLDER.parent / name
+    for name in ("bayes.md", "bayes_files.md", "causality.md", "convolution.md")
+]
 PAGES = [*DERIVATIONS, *GUIDES]
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)?(#[^)\s]+)?\)")

@@ -24,12 +24,19 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     "Did you mean 'adam'?"
     >>> did_you_mean("zzz", ["sgd", "adam"])
     'Known: adam, sgd.'
+    >>> did_you_mean("rian", ["Rain", "Cloudy"])
+    "Did you mean 'Rain'?"
     """
     candidates = sorted(known)
-    near = difflib.get_close_matches(word.lower(), candidates, n=3, cutoff=0.6)
-    likeness = [difflib.SequenceMatcher(a=name, b=word.lower()).ratio() for name in near]
-    near = [name for name, like in zip(near, likeness, strict=True) if like > likeness[0] - 0.15]
-    near = near or [name for name in candidates if len(word) > 2 and word.lower() in name]
+    word = word.lower()
+    likeness = {
+        name: difflib.SequenceMatcher(a=name.lower(), b=word).ratio()
+        for name in candidates
+        if word in difflib.get_close_matches(name.lower(), [word], cutoff=0.6)
+    }
+    best = sorted(likeness, key=lambda name: -likeness[name])[:3]
+    near = [name for name in best if likeness[name] > likeness[best[0]] - 0.15]
+    near = near or [name for name in candidates if len(word) > 2 and word in name.lower()]
     if near:
         return "Did you mean " + " or ".join(repr(name) for name in near) + "?"
     return f"Known: {', '.join(candidates)}."

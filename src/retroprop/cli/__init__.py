@@ -13,7 +13,7 @@ import cyclopts
 from rich.console import Console
 
 from retroprop import __version__
-from retroprop.cli.help_texts import CALCULATE, DATA, MODELS, PROOF, STUDIES
+from retroprop.cli.help_texts import BAYES, CALCULATE, DATA, MODELS, PROOF, STUDIES
 from retroprop.errors import Interrupted, UserError
 
 app = cyclopts.App(
@@ -30,8 +30,9 @@ app = cyclopts.App(
 _studies = cyclopts.Group("Studies", sort_key=1)
 _models = cyclopts.Group("Models", sort_key=2)
 _data = cyclopts.Group("Data", sort_key=3)
-_proof = cyclopts.Group("Proof", sort_key=4)
-_calculate = cyclopts.Group("Calculate", sort_key=5)
+_bayes = cyclopts.Group("Bayesian networks", sort_key=4)
+_proof = cyclopts.Group("Proof", sort_key=5)
+_calculate = cyclopts.Group("Calculate", sort_key=6)
 
 for _name, _module in {
     "run": "studies",
@@ -71,6 +72,14 @@ for _name, _function in {
 }.items():
     data_app.command(f"retroprop.cli.data:{_function}", name=_name, help=DATA[_name])
 app.command(data_app)
+
+bayes_app = cyclopts.App(
+    name="bayes", help="Ask, intervene in, draw and convert Bayesian networks.", group=_bayes
+)
+for _name, _text in BAYES.items():
+    _function = "list_networks" if _name == "list" else _name
+    bayes_app.command(f"retroprop.cli.bayes:{_function}", name=_name, help=_text)
+app.command(bayes_app)
 for _name in PROOF:
     app.command(f"retroprop.cli.{_name}:{_name}", name=_name, group=_proof, help=PROOF[_name])
 for _name in CALCULATE:

@@ -24,6 +24,7 @@ that is still running gives the report of what it has so far.
 ```
 retroprop report inf8225-logistic
 retroprop report inf8225-logistic --lang fr --format pdf
+retroprop report inf8225-bayes
 ```
 """,
     "studies": "List the studies that ship with retroprop.",
@@ -111,6 +112,51 @@ retroprop data fetch cifar10 --from ~/Downloads --offline
 """,
     "verify": "Hash every decoded array again and compare it with the published checksum.",
     "show": "Draw a labelled sheet of samples, a row per class.",
+}
+
+BAYES = {
+    "list": "List the networks that ship with retroprop.",
+    "show": "Show the variables, states, parents and tables of a network.",
+    "query": """Answer a question about some variables of a network.
+
+The answer is exact. What is observed comes after `--given`, what an intervention sets after `--do`;
+`--ask` takes a whole question in notation.
+
+```
+retroprop bayes query asia dysp --given smoke=yes asia=no
+retroprop bayes query inf8225 R G --given L=l1 --do D=0
+retroprop bayes query inf8225 --ask "P(G=1 | R=1, do(S=0))"
+```
+""",
+    "do": """Compare observing a state with setting it, side by side.
+
+Who observes a state learns about its causes; who sets it does not. Where the two differ, the
+formulas that would give the second from observations alone are printed too.
+
+```
+retroprop bayes do inf8225 G=g2 R
+retroprop bayes do kidney-stones Treatment=surgery Success
+```
+""",
+    "posteriors": "Print the probability of every state of every variable.",
+    "mpe": "Find the most probable joint state of all variables.",
+    "draw": """Draw a network with the probabilities of all variables, as SVG.
+
+What is observed is framed, and the arrows to what an intervention sets are drawn cut. A thin mark
+in each bar is the probability before.
+
+```
+retroprop bayes draw asia --given dysp=yes
+retroprop bayes draw inf8225 --do G=g2 --output do.svg --lang fr
+```
+""",
+    "convert": """Write a network in another format, which the suffix names.
+
+```
+retroprop bayes convert asia asia.xmlbif
+retroprop bayes convert munin.bif.gz munin.json
+```
+""",
 }
 
 PROOF = {

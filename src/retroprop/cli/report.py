@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from retroprop.errors import UserError
-from retroprop.report import write_report
+from retroprop.report import BAYES, write_bayes_report, write_report
 from retroprop.studies.records import DEFAULT_DATABASE, Records
 
 
@@ -22,7 +22,8 @@ def report(
     """Write the report of a study: tables, curves and the setting of every number.
 
     Args:
-        study: A study's name, for its latest run, or the id of one study run.
+        study: A study's name, for its latest run, or the id of one study run; inf8225-bayes, the
+            sixteen answers of a Bayesian network, needs no run.
         lang: The language of the report: en or fr.
         format: html, pdf, or both: html,pdf.
         output: The folder to write into; it is made when missing.
@@ -37,7 +38,11 @@ def report(
     formats = [name.strip().lower() for name in format.split(",") if name.strip()]
     if not formats:
         raise UserError("--format is empty; use html, pdf or both: html,pdf.")
-    records = Records.open(db, create=False)
     console = Console(soft_wrap=True)
-    for path in write_report(records, study, language=lang, formats=formats, folder=output):
+    if study == BAYES:
+        paths = write_bayes_report(language=lang, formats=formats, folder=output)
+    else:
+        records = Records.open(db, create=False)
+        paths = write_report(records, study, language=lang, formats=formats, folder=output)
+    for path in paths:
         console.print(Text(f"wrote {path}"))

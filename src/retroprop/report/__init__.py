@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from retroprop.report.document import Document
     from retroprop.studies.records import Records
 
-__all__ = ["FORMATS", "write_report"]
+__all__ = ["BAYES", "FORMATS", "write_bayes_report", "write_report"]
 
 FORMATS = ("html", "pdf")
+BAYES = "inf8225-bayes"  # a report that needs no records
 
 
 def write_report(
@@ -36,8 +38,40 @@ def write_report(
         UserError: If the study, a format or the language is unknown, if nothing has been trained
             yet, or if the folder cannot be written.
     """
-    from retroprop.errors import UserError, did_you_mean
     from retroprop.report.content import compose
+
+    _check(language, formats)
+    record = records.study_run(study)
+    document = compose(
+        record,
+        records.runs(record.id),
+        location=records.location,
+        language=language,
+        folder=records.folder,
+    )
+    stem = f"{record.study}-{language}"
+    return _write(document, stem, formats, folder, when=record.finished_at or record.created_at)
+
+
+def write_bayes_report(
+    *, language: str = "en", formats: Sequence[str] = FORMATS, folder: Path | str = "reports"
+) -> list[Path]:
+    """Write the report of the Bayesian network of INF8225, TP1, which needs no record.
+
+    Raises:
+        UserError: If a format or the language is unknown, or if the folder cannot be written.
+    """
+    from datetime import UTC, datetime
+
+    from retroprop.report.bayes import compose
+
+    _check(language, formats)
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    return _write(compose(language), f"{BAYES}-{language}", formats, folder, when=when)
+
+
+def _check(language: str, formats: Sequence[str]) -> None:
+    from retroprop.errors import UserError, did_you_mean
     from retroprop.report.translations import translator
 
     translator(language)
@@ -49,14 +83,14 @@ def write_report(
                 f"no report in the format {name!r}: use html, pdf or both. "
                 f"{did_you_mean(name, FORMATS)}"
             )
-    record = records.study_run(study)
-    document = compose(
-        record,
-        records.runs(record.id),
-        location=records.location,
-        language=language,
-        folder=records.folder,
-    )
+
+
+def _write(
+    document: "Document", stem: str, formats: Sequence[str], folder: Path | str, *, when: str
+) -> list[Path]:
+    """Write a document in each format."""
+    from retroprop.errors import UserError
+
     written: list[Path] = []
     for name in dict.fromkeys(formats):
         if name == "html":
@@ -66,8 +100,8 @@ def write_report(
         else:
             from retroprop.report.pdf import render_pdf
 
-            data = render_pdf(document, when=record.finished_at or record.created_at)
-        path = Path(folder) / f"{record.study}-{language}.{name}"
+            data = render_pdf(document, when=when)
+        path = Path(folder) / f"{stem}.{name}"
         try:
             _replace(path, data)
         except OSError as error:

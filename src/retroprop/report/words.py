@@ -51,7 +51,7 @@ SETTING_NAMES = {
     "seed": say_later("seed"),
 }
 # Values that are words of the language; optimizers and the like are names (see numbers.NAMES).
-SETTING_VALUES = {
+SETTING_VALUES: dict[tuple[str, str | bool], str] = {
     ("optimizer", "momentum"): say_later("SGD with momentum"),
     ("optimizer", "nesterov"): say_later("SGD with Nesterov momentum"),
     ("schedule", "constant"): say_later("constant"),
@@ -83,7 +83,7 @@ SETTING_VALUES = {
     ("train_metrics", "running"): say_later("means over the epoch, while learning"),
 }
 # Shorter words for the label beside a line and for the long table of all models.
-SHORT_VALUES = {
+SHORT_VALUES: dict[tuple[str, str | bool], str] = {
     ("initial_scale", "auto"): say_later("auto"),
     ("derivation", "autograd"): say_later("autograd"),
     ("output", "softmax"): say_later("softmax"),

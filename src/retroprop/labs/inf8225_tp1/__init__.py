@@ -1,4 +1,5 @@
 """INF8225, TP1 (Polytechnique Montréal): Bayesian network, logistic regression, MLP by hand.
 
-`regression` has the names of the assignment's part 2, `mlp` those of part 3.
+`bayes` has the names of the assignment's part 1, `regression` those of part 2 and `mlp` those of
+part 3.
 """

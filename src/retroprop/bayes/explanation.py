@@ -1,0 +1,120 @@
+"""The most probable explanation: the joint state of everything that fits the evidence best.
+
+Max-product is the same elimination with max for the sum: logarithms of tables are added, the
+largest entry over the eliminated states is kept, and where it was is remembered. Walking back from
+the root reads the states off. Of several equally probable explanations one is returned, always the
+same.
+
+Source: Koller and Friedman (2009), 13.2.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retroprop.bayes.evidence import Given, read_evidence
+from retroprop.bayes.logspace import aligned, log
+from retroprop.bayes.memory import DEFAULT_MEMORY, check_memory
+from retroprop.bayes.ordering import Tree, find_tree
+from retroprop.bayes.pruning import Leaf, Signature, relevant_leaves
+from retroprop.bayes.queries import impossible
+from retroprop.errors import UserError
+
+if TYPE_CHECKING:
+    from retroprop.bayes.network import BayesNet
+
+Labelled = tuple[tuple[int, ...], np.ndarray]  # axes and entries
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The most probable joint state.
+
+    Attributes:
+        states: Every variable to its state; what is given or done included.
+        log_probability: log P(these states | do), the given ones included.
+    """
+
+    states: Mapping[str, str]
+    log_probability: float
+
+    @property
+    def probability(self) -> float:
+        """P(these states | do); 0.0 where it is too small for a float."""
+        return float(np.exp(self.log_probability))
+
+    def __repr__(self) -> str:
+        """The states, one per line."""
+        width = max(map(len, self.states))
+        lines = [f"{name.ljust(width)}  {state}" for name, state in self.states.items()]
+        return "\n".join([f"P = {self.probability:.6g}", *lines])
+
+
+def most_probable_explanation(
+    net: "BayesNet", given: Given, do: Given, memory: int | None
+) -> Explanation:
+    """See `BayesNet.mpe`."""
+    coded = net.inference.coded
+    evidence = read_evidence(coded, given, do, None)
+    if evidence.n_rows is not None:
+        raise UserError("mpe takes one state per variable: call it once for each row.")
+    fixed = {**evidence.given, **evidence.do}
+    signature = Signature(None, tuple(evidence.given), tuple(evidence.do))
+    leaves = relevant_leaves(coded, signature)
+    tree = find_tree([leaf.scope for leaf in leaves], coded.cards, ())
+    check_memory(_with_unions(tree), coded.cards, memory or DEFAULT_MEMORY, sweep=False)
+    values = [_log_leaf(coded.tables[leaf.variable], coded.parents, leaf, fixed) for leaf in leaves]
+    choices = _maximise(tree, values)
+    total = float(sum(values[root][1] for root in tree.roots))
+    if np.isneginf(total):
+        raise impossible(given, do, None)
+    found = _walk_back(choices, dict(fixed))
+    names = {name: coded.states[v][found[v]] for v, name in enumerate(coded.names)}
+    return Explanation(names, total)
+
+
+def _with_unions(tree: Tree) -> Tree:
+    """The tree as max-product evaluates it: a product exists whole before its maximum is taken."""
+    leaves = len(tree.scopes) - len(tree.steps)
+    unions = [step.scope | step.summed for step in tree.steps]
+    return tree._replace(scopes=[*tree.scopes[:leaves], *unions])
+
+
+def _log_leaf(
+    table: np.ndarray, parents: list[tuple[int, ...]], leaf: Leaf, fixed: dict[int, int]
+) -> Labelled:
+    family = (*parents[leaf.variable], leaf.variable)
+    return leaf.scope, log(table[tuple(fixed.get(v, slice(None)) for v in family)])
+
+
+def _maximise(tree: Tree, values: list[Labelled]) -> list[tuple[tuple[int, ...], Labelled]]:
+    """Append the value of every step; return which variables each fixes, and how."""
+    choices = []
+    for step in tree.steps:
+        axes = tuple(dict.fromkeys(v for child in step.children for v in values[child][0]))
+        kept = tuple(v for v in axes if v in step.scope)
+        gone = tuple(v for v in axes if v not in step.scope)
+        order = (*kept, *gone)
+        parts = [aligned(values[child][1], values[child][0], order) for child in step.children]
+        total = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        flat = total.reshape(*total.shape[: len(kept)], -1)
+        if gone:
+            places = np.stack(np.unravel_index(flat.argmax(-1), total.shape[len(kept) :]))
+            choices.append((gone, (kept, places)))
+        values.append((kept, flat.max(-1)))
+        for child in step.children:
+            if child >= len(tree.scopes) - len(tree.steps):
+                values[child] = ((), values[child][1][..., :0])  # not needed any more
+    return choices
+
+
+def _walk_back(
+    choices: list[tuple[tuple[int, ...], Labelled]], found: dict[int, int]
+) -> dict[int, int]:
+    """The states of all variables, those eliminated last first."""
+    for gone, (kept, places) in reversed(choices):
+        chosen = places[(slice(None), *(found[v] for v in kept))]
+        found.update(zip(gone, chosen.tolist(), strict=True))
+    return found

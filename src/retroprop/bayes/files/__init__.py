@@ -1,0 +1,247 @@
+"""Network files: BIF, XMLBIF, UAI and JSON, read and written; any of them may be gzipped.
+
+| format | suffixes | names | numbers |
+|---|---|---|---|
+| bif | .bif | kept | exact |
+| xmlbif | .xmlbif .bifxml .xml | kept | exact |
+| uai | .uai | the format has none: v0, v1, … | exact |
+| json | .json | kept | exact |
+
+Exact: a network that we wrote is read back bit by bit. The rows of a table that comes from
+elsewhere are divided by their sum when it is within 1e-3 of one, and refused otherwise. A malformed
+file ends in a `UserError` with line and column, and a hostile one meets `Limits`.
+"""
+
+import gzip
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from retroprop.bayes.checks import TOLERANCE
+from retroprop.bayes.files.description import Description
+from retroprop.bayes.files.source import LIMITS, Limits, decoded, read_bytes, unpacked
+from retroprop.bayes.network import BayesNet
+from retroprop.errors import UserError, did_you_mean
+
+__all__ = [
+    "FORMATS",
+    "Description",
+    "Limits",
+    "parse",
+    "read_description",
+    "read_evidence",
+    "read_network",
+    "render",
+    "write_evidence",
+    "write_network",
+]
+
+Format = Literal["bif", "xmlbif", "uai", "json"]
+
+FORMATS: dict[str, tuple[str, ...]] = {
+    "bif": (".bif",),
+    "xmlbif": (".xmlbif", ".bifxml", ".xml"),
+    "uai": (".uai",),
+    "json": (".json",),
+}
+
+
+def read_network(
+    path: str | Path,
+    *,
+    format: Format | None = None,
+    tolerance: float = TOLERANCE,
+    limits: Limits = LIMITS,
+) -> BayesNet:
+    """Read a network from a file.
+
+    Args:
+        path: The file; gzipped or not.
+        format: "bif", "xmlbif", "uai" or "json"; by the suffix when left out.
+        tolerance: How far from 1 the sum of a row may be; it is then divided by its sum.
+        limits: What the file may cost.
+
+    Raises:
+        UserError: If the file cannot be read, is malformed (with line and column) or too large.
+    """
+    return _network(read_description(path, format=format, tolerance=tolerance, limits=limits))
+
+
+def read_description(
+    path: str | Path,
+    *,
+    format: Format | None = None,
+    tolerance: float = TOLERANCE,
+    limits: Limits = LIMITS,
+) -> Description:
+    """Read what a file says, with the network's own name and properties; see `read_network`."""
+    path = Path(path)
+    name = format_of(path, format)
+    return parse(read_bytes(path, limits), name, str(path), tolerance=tolerance, limits=limits)
+
+
+def parse(
+    data: bytes,
+    format: str,
+    name: str,
+    *,
+    tolerance: float = TOLERANCE,
+    limits: Limits = LIMITS,
+) -> Description:
+    """Read the bytes of a file, which messages call `name`.
+
+    Raises:
+        UserError: If they are malformed (with line and column) or too large.
+    """
+    data = unpacked(data, name, limits)
+    match format:
+        case "xmlbif":
+            from retroprop.bayes.files.xmlbif import parse_xmlbif
+
+            return parse_xmlbif(data, name, limits=limits, tolerance=tolerance)
+        case "bif":
+            from retroprop.bayes.files.bif import parse_bif as parse_text
+        case "uai":
+            from retroprop.bayes.files.uai import parse_uai as parse_text
+        case "json":
+            from retroprop.bayes.files.json_format import parse_json as parse_text
+        case _:
+            raise UserError(f"unknown format {format!r}. {did_you_mean(format, FORMATS)}")
+    return parse_text(decoded(data, name), limits=limits, tolerance=tolerance)
+
+
+def write_network(
+    net: BayesNet,
+    path: str | Path,
+    *,
+    format: Format | None = None,
+    name: str = "",
+    properties: Sequence[str] = (),
+) -> Path:
+    """Write a network to a file, in one step: a reader never sees half of it.
+
+    Args:
+        net: The network.
+        path: The file; gzipped if it ends in .gz.
+        format: "bif", "xmlbif", "uai" or "json"; by the suffix when left out.
+        name: Of the network.
+        properties: Lines about it, such as its source.
+
+    Raises:
+        UserError: If the file cannot be written, or the format cannot hold a name.
+    """
+    path = Path(path)
+    text = render(describe(net, name, properties), format_of(path, format))
+    _write(path, text)
+    return path
+
+
+def render(description: Description, format: str) -> str:
+    """The text of a network file.
+
+    Raises:
+        UserError: If the format cannot hold a name.
+    """
+    match format:
+        case "bif":
+            from retroprop.bayes.files.bif import write_bif as write
+        case "xmlbif":
+            from retroprop.bayes.files.xmlbif import write_xmlbif as write
+        case "uai":
+            from retroprop.bayes.files.uai import write_uai as write
+        case "json":
+            from retroprop.bayes.files.json_format import write_json as write
+        case _:
+            raise UserError(f"unknown format {format!r}. {did_you_mean(format, FORMATS)}")
+    return write(description)
+
+
+def describe(net: BayesNet, name: str = "", properties: Sequence[str] = ()) -> Description:
+    """A network as a file would say it."""
+    return Description(net.states, net.parents, net.tables, name, tuple(properties))
+
+
+def read_evidence(path: str | Path, net: BayesNet) -> list[dict[str, int]]:
+    """Read a UAI evidence file for a network: the observed states of each sample.
+
+    Raises:
+        UserError: If it is malformed, or does not fit the network.
+    """
+    from retroprop.bayes.files.uai import parse_evidence
+
+    data = unpacked(read_bytes(Path(path), LIMITS), str(path), LIMITS)
+    return parse_evidence(decoded(data, str(path)), net.states)
+
+
+def write_evidence(
+    samples: Mapping[str, Any] | Sequence[Mapping[str, Any]], path: str | Path, net: BayesNet
+) -> Path:
+    """Write observed states (names or positions) as a UAI evidence file.
+
+    Raises:
+        UserError: If the network has no such variable or state, or the file cannot be written.
+    """
+    from retroprop.bayes.files.uai import write_evidence as render_evidence
+
+    several = [samples] if isinstance(samples, Mapping) else samples
+    indexed = [
+        {name: net.state_index(name, state) for name, state in one.items()} for one in several
+    ]
+    _write(Path(path), render_evidence(indexed, net.states))
+    return Path(path)
+
+
+def format_of(path: Path, format: str | None = None) -> str:
+    """The format of a file: as named, or by its suffix.
+
+    >>> format_of(Path("asia.bif.gz"))
+    'bif'
+
+    Raises:
+        UserError: If there is no such format or the suffix is none of ours.
+    """
+    if format is not None:
+        if format not in FORMATS:
+            raise UserError(f"unknown format {format!r}. {did_you_mean(format, FORMATS)}")
+        return format
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes[-1:] == [".gz"]:
+        suffixes.pop()
+    suffix = suffixes[-1] if suffixes else ""
+    for name, known in FORMATS.items():
+        if suffix in known:
+            return name
+    endings = [ending for known in FORMATS.values() for ending in known]
+    raise UserError(
+        f"the file {path} has a suffix of no network format; expected {', '.join(endings)} "
+        "(or .gz after it), or name the format."
+    )
+
+
+def _network(description: Description) -> BayesNet:
+    return BayesNet(description.spec, description.states)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise UserError(f"{path}: a name has a character that no text file can hold.") from None
+    if path.suffix.lower() == ".gz":
+        data = gzip.compress(data, mtime=0)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from None

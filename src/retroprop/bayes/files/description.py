@@ -1,0 +1,207 @@
+"""What a network file says, checked and normalised: plain dictionaries, before any inference.
+
+The four parsers fill a `Builder`, which knows the rules that they share: names are declared once,
+parents exist, tables are complete, each row is a distribution, no variable is its own ancestor.
+A message begins with the place in the file, which the parser hands in.
+
+Published tables are rounded, so their rows sum to 1 only nearly. A row whose sum is within the
+tolerance of 1 is divided by it. A row whose sum is 1 up to the rounding of float64 (within 1e-12)
+is left as it is, so what we wrote is read back bit for bit.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retroprop.bayes.checks import EXACT, TOLERANCE
+from retroprop.bayes.files.source import LIMITS, Limits, shortened
+from retroprop.bayes.graph import find_cycle
+from retroprop.errors import did_you_mean
+
+MAX_AXES = 64
+"""NumPy's largest number of axes: a variable may have 63 parents."""
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Description:
+    """A network as its file says it.
+
+    Attributes:
+        states: The names of each variable's states; the order of the variables is the file's.
+        parents: Of each variable, in the order of the table's axes.
+        tables: [parents…, child], float64, rows summing to 1.
+        name: Of the network; "" when the file has none.
+        properties: What else the file says of the network, such as its source, line by line.
+    """
+
+    states: Mapping[str, tuple[str, ...]]
+    parents: Mapping[str, tuple[str, ...]]
+    tables: Mapping[str, NDArray[np.float64]]
+    name: str = ""
+    properties: tuple[str, ...] = ()
+
+    @property
+    def spec(self) -> dict[str, tuple[NDArray[np.float64], list[str]]]:
+        """The tables with their parents, as `BayesNet` takes them."""
+        return {name: (self.tables[name], list(self.parents[name])) for name in self.states}
+
+
+class Fail(Protocol):
+    """Raises a UserError about a place of the file."""
+
+    def __call__(self, at: int, sentence: str, /) -> NoReturn:
+        """Raise."""
+        ...
+
+
+@dataclass
+class Builder:
+    """Collects a network and refuses what is none; `at` is a place that `fail` understands."""
+
+    fail: Fail
+    limits: Limits = LIMITS
+    tolerance: float = TOLERANCE
+    states: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    parents: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    tables: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    _places: dict[str, int] = field(default_factory=dict)
+    _entries: int = 0
+
+    def add_variable(self, name: str, states: Sequence[str], at: int) -> None:
+        """Declare a variable."""
+        if not name:
+            self.fail(at, "expected the name of a variable, and got an empty one")
+        for one in (name, *states):
+            if _CONTROL.search(one):
+                self.fail(at, f"the name {shortened(one)!r} has a control character")
+        if name in self.states:
+            self.fail(at, f"the variable {shortened(name)!r} is declared twice")
+        if not states:
+            self.fail(at, f"the variable {shortened(name)!r} has no states")
+        if len(self.states) >= self.limits.variables:
+            self.fail(at, f"expected at most {self.limits.variables:,} variables")
+        if len(states) > self.limits.states:
+            self.fail(
+                at,
+                f"{shortened(name)!r} has {len(states):,} states; "
+                f"at most {self.limits.states:,} are read",
+            )
+        if not all(states):
+            self.fail(at, f"{shortened(name)!r} has a state without a name")
+        if len(set(states)) < len(states):
+            twice = shortened(repeated(states))
+            self.fail(at, f"{shortened(name)!r} has the state {twice!r} twice")
+        self.states[name] = tuple(states)
+        self._places[name] = at
+
+    def known(self, name: str, at: int) -> str:
+        """The name, if it is a variable's."""
+        if name not in self.states:
+            near = did_you_mean(shortened(name), list(self.states)[:2000]) if self.states else ""
+            near = near if len(near) < 200 else ""
+            self.fail(at, f"no variable {shortened(name)!r} is declared. {near}".rstrip())
+        return name
+
+    def add_family(self, child: str, parents: Sequence[str], at: int) -> tuple[int, ...]:
+        """Declare whose table comes, and return its shape: [parents…, child]."""
+        family = [self.known(name, at) for name in (*parents, child)]
+        label = shortened(child)
+        if child in self.parents:
+            self.fail(at, f"the variable {label!r} has two tables")
+        if len(set(family)) < len(family):
+            self.fail(at, f"the table of {label!r} names {shortened(repeated(family))!r} twice")
+        if len(family) > MAX_AXES:
+            self.fail(at, f"{label!r} has {len(parents)} parents; at most {MAX_AXES - 1} are read")
+        shape = tuple(len(self.states[name]) for name in family)
+        entries = 1
+        for size in shape:
+            entries *= size
+        self._entries += entries
+        if self._entries > self.limits.entries:
+            self.fail(
+                at,
+                f"with the table of {label!r} the network has {self._entries:,} entries; at most "
+                f"{self.limits.entries:,} are read, unless read_network gets other limits",
+            )
+        self.parents[child] = tuple(parents)
+        return shape
+
+    def add_table(self, child: str, table: NDArray[np.float64], at: int) -> None:
+        """Check and normalise a table of the shape that `add_family` gave."""
+        label = shortened(child)
+        if not (np.isfinite(table).all() and (table >= 0).all()):
+            index = np.unravel_index(int(np.argmin(np.isfinite(table) & (table >= 0))), table.shape)
+            self.fail(
+                at,
+                f"expected probabilities, and got {table[index]} in the table of {label!r}"
+                f"{self.configuration(child, index[:-1])}",
+            )
+        sums = table.sum(axis=-1)
+        off = np.abs(sums - 1)
+        if (off > self.tolerance).any():
+            index = np.unravel_index(int(np.argmax(off)), sums.shape)
+            self.fail(
+                at,
+                f"the probabilities of {label!r}{self.configuration(child, index)} sum to "
+                f"{float(sums[index])!r} instead of 1; correct them, or raise the tolerance "
+                f"({self.tolerance:g})",
+            )
+        wrong = off > EXACT
+        if wrong.any():
+            table = np.where(wrong[..., None], table / sums[..., None], table)
+        self.tables[child] = table
+
+    def finish(self, name: str = "", properties: Sequence[str] = ()) -> Description:
+        """The whole network.
+
+        Raises:
+            UserError: If a variable has no table, or there is a cycle.
+        """
+        for variable, at in self._places.items():
+            if variable not in self.tables:
+                self.fail(at, f"the variable {shortened(variable)!r} has no table")
+        if not self.states:
+            self.fail(0, "expected a network, and got no variable")
+        self._refuse_cycles()
+        order = list(self.states)
+        return Description(
+            states=self.states,
+            parents={name: self.parents[name] for name in order},
+            tables={name: self.tables[name] for name in order},
+            name=name,
+            properties=tuple(properties),
+        )
+
+    def configuration(self, child: str, index: Sequence[np.intp]) -> str:
+        """Which row of a table, in words: " given S=s0, D=d1", or "" without parents."""
+        parents = self.parents[child]
+        if not parents:
+            return ""
+        named = [
+            f"{shortened(parent)}={shortened(self.states[parent][int(i)])}"
+            for parent, i in zip(parents, index, strict=True)
+        ]
+        return " given " + ", ".join(named[:8]) + (", …" if len(named) > 8 else "")
+
+    def _refuse_cycles(self) -> None:
+        cycle = find_cycle(self.parents)
+        if cycle:
+            shown = [shortened(name) for name in cycle]
+            shown = shown if len(shown) < 12 else [*shown[:6], "…", *shown[-5:]]
+            self.fail(self._places[cycle[0]], f"there is a cycle: {' → '.join(shown)}")
+
+
+def repeated(names: Sequence[str]) -> str:
+    """The first name that stood there before."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise AssertionError

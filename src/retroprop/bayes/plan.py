@@ -1,0 +1,257 @@
+"""A compiled query: prune, order, tabulate once; then only look up and multiply.
+
+A plan belongs to a signature (targets, observed, fixed and weighed variables), not to states. The
+network keeps its plans, so asking again with other states costs no search.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from retroprop.bayes.circuit import TABULATED, Circuit
+from retroprop.bayes.coding import CodedNetwork
+from retroprop.bayes.contraction import BATCH, reduce_to
+from retroprop.bayes.logspace import log, log_values
+from retroprop.bayes.memory import check_memory, rows_that_fit
+from retroprop.bayes.ordering import find_tree
+from retroprop.bayes.program import Program
+from retroprop.bayes.pruning import Signature, relevant_leaves
+from retroprop.bayes.rows import Rows
+from retroprop.bayes.sweep import add_posteriors
+
+
+class Answers(NamedTuple):
+    """What a plan says of a batch.
+
+    Attributes:
+        values: All outputs side by side, (rows, states); 0 where impossible.
+        impossible: Rows whose evidence has probability 0, (rows,).
+    """
+
+    values: np.ndarray
+    impossible: np.ndarray
+
+
+class Plan:
+    """A compiled query.
+
+    Attributes:
+        circuit: What it runs.
+        outputs: The variables of each answer, in the order of its axes.
+        starts: Where each answer starts among the answers side by side.
+    """
+
+    def __init__(
+        self,
+        net: CodedNetwork,
+        signature: Signature,
+        memory: int,
+        uses: float = 1,
+        limit: int = TABULATED,
+        device: str | None = None,
+    ):
+        """Compile.
+
+        Args:
+            net: The network.
+            signature: What is asked; targets None ask every free variable, () only the evidence.
+            memory: Bytes that a run may take.
+            uses: How often it will be run: more uses pay for more search.
+            limit: Entries up to which values are tabulated over their evidence.
+            device: A torch device for batches; None for NumPy.
+
+        Raises:
+            UserError: If the values need more memory; nothing is allocated then.
+        """
+        self.memory = memory
+        self.device = device
+        self.uses = uses
+        leaves = relevant_leaves(net, signature)
+        targets = signature.targets
+        tree = find_tree([leaf.scope for leaf in leaves], net.cards, targets or (), uses)
+        check_memory(tree, net.cards, memory, sweep=targets is None)
+        self.circuit = circuit = Circuit(net, signature, leaves, limit)
+        circuit.add_leaves()
+        circuit.add_tree(tree, release=targets is not None)
+        if targets is None:
+            add_posteriors(circuit)
+        elif targets:
+            circuit.outputs[targets] = next(k for k in circuit.roots if circuit.nodes[k].scope)
+        self.outputs = list(circuit.outputs)
+        self._answers = list(circuit.outputs.values())
+        self._lengths = [circuit.size(variables) for variables in self.outputs]
+        self.starts = [sum(self._lengths[:i]) for i in range(len(self._lengths))]
+        self._ones = np.ones(self._lengths[0] if self._lengths else 0)
+        self._checks = list(circuit.roots) if targets == () else circuit.checks()
+        self._wanted = list(dict.fromkeys([*self._answers, *self._checks]))
+        circuit.forget(self._wanted)
+        if device is not None:
+            assert self._rows_program  # built now, so that a device that is not there is told now
+        self._largest = max(circuit.size(node.scope) for node in circuit.nodes) if leaves else 1
+
+    @cached_property
+    def place(self) -> dict[int, slice]:
+        """Where the answer of each variable lies among the answers side by side."""
+        ends = [start + length for start, length in zip(self.starts, self._lengths, strict=True)]
+        return {
+            variables[0]: slice(start, end)
+            for variables, start, end in zip(self.outputs, self.starts, ends, strict=True)
+        }
+
+    @cached_property
+    def _row_program(self) -> Program:
+        return Program(self.circuit, self._wanted, batched=False)
+
+    @cached_property
+    def _rows_program(self) -> Program:
+        if self.device is not None:
+            from retroprop.bayes.torch_program import TorchProgram
+
+            return TorchProgram(self.circuit, self._wanted, self.device)
+        return Program(self.circuit, self._wanted, batched=True)
+
+    @cached_property
+    def _row_readers(self) -> list[tuple[int, Callable[[np.ndarray], np.ndarray] | None]]:
+        axes = self._row_program.axes
+        return [
+            (k, None if axes[k] == targets else reduce_to(axes[k], targets))
+            for k, targets in zip(self._answers, self.outputs, strict=True)
+        ]
+
+    # --- one row ----------------------------------------------------------------------------------
+
+    def answer_row(
+        self, row: Sequence[int], likelihoods: Sequence[np.ndarray]
+    ) -> np.ndarray | None:
+        """The normalised answers to one row of evidence, side by side; None if it is impossible."""
+        values, scale = self._row_program.run_row(row, likelihoods)
+        if scale is None:
+            return self._answer_by_logs(row, likelihoods)
+        for k in self._checks:
+            if not values[k] > 0:
+                return None
+        if len(self._row_readers) == 1:
+            k, reader = self._row_readers[0]
+            answer = (values[k] if reader is None else reader(values[k])).reshape(-1)
+            total = answer.dot(self._ones)
+            return answer / total if total > 0 else None
+        if not self._row_readers:
+            return np.zeros(0)
+        answer = np.concatenate([values[k] for k, _ in self._row_readers])
+        totals = np.add.reduceat(answer, self.starts)
+        if not totals.min() > 0:
+            return None
+        answer /= np.repeat(totals, self._lengths)
+        return answer
+
+    def _answer_by_logs(
+        self, row: Sequence[int], likelihoods: Sequence[np.ndarray]
+    ) -> np.ndarray | None:
+        values = log_values(self.circuit, self._wanted, row, likelihoods)
+        if any(np.isneginf(values[k][1]) for k in self._checks):
+            return None
+        answers = []
+        for k, targets in zip(self._answers, self.outputs, strict=True):
+            axes, value = values[k]
+            if np.isneginf(value).all():
+                return None
+            value = np.exp(value - value.max())
+            answers.append(reduce_to(axes, targets)(value / value.sum()).ravel())
+        return np.concatenate(answers)
+
+    def log_evidence_row(self, row: Sequence[int], likelihoods: Sequence[np.ndarray]) -> float:
+        """log P(evidence), −inf where it is impossible; for a plan without targets."""
+        values, scale = self._row_program.run_row(row, likelihoods)
+        if scale is None:
+            logs = log_values(self.circuit, self._wanted, row, likelihoods)
+            return float(sum(value for _, value in logs.values()))
+        return float(sum(log(np.asarray(values[k])) for k in self._wanted) + scale)
+
+    # --- many rows --------------------------------------------------------------------------------
+
+    def _chunks(self, rows: Rows) -> Iterator[tuple[slice, Rows]]:
+        step = rows_that_fit(self._rows_program.peak_entries(), self._largest, self.memory)
+        for start in range(0, rows.count, step):
+            stop = min(start + step, rows.count)
+            yield slice(start, stop), rows.at(np.arange(start, stop))
+
+    def _likelihoods_of(self, rows: Rows, i: int) -> list[np.ndarray]:
+        return [rows.likelihoods[v][i] for v in self.circuit.signature.soft]
+
+    def _row_of(self, rows: Rows, i: int) -> list[int]:
+        signature = self.circuit.signature
+        return [int(rows.columns[v][i]) for v in (*signature.given, *signature.do)]
+
+    def answer_rows(self, rows: Rows) -> Answers:
+        """The normalised answers to many rows of evidence; equal rows are answered once."""
+        different = rows.distinct(rows.all_evidence())
+        if different.count < rows.count:
+            answers = self.answer_rows(rows.at(different.first))
+            return Answers(answers.values[different.code], answers.impossible[different.code])
+        values = np.zeros((rows.count, sum(self._lengths)))
+        impossible = np.zeros(rows.count, dtype=bool)
+        for where, part in self._chunks(rows):
+            self._answer_chunk(part, values[where], impossible[where])
+        values[impossible] = 0
+        return Answers(values, impossible)
+
+    def _answer_chunk(self, rows: Rows, answers: np.ndarray, impossible: np.ndarray) -> None:
+        program = self._rows_program
+        values, scales = program.run_rows(rows)
+        for k in self._checks:
+            impossible |= ~(self._by_row(values[k], k, rows) > 0)
+        for k, targets, start, length in zip(
+            self._answers, self.outputs, self.starts, self._lengths, strict=True
+        ):
+            axes = program.axes[k]
+            answer = answers[:, start : start + length]
+            if axes[-1] != BATCH:
+                answer[...] = reduce_to(axes, targets)(values[k]).ravel()
+                continue
+            value = reduce_to(axes, (*targets, BATCH))(values[k]).reshape(length, -1).T
+            code = rows.distinct(self.circuit.nodes[k].evidence).code
+            answer[...] = value if len(value) == rows.count else value[code]
+        if self.outputs:
+            totals = np.add.reduceat(answers, self.starts, axis=1)
+            impossible |= ~(totals.min(1) > 0)
+            totals[impossible] = 1
+            answers /= np.repeat(totals, self._lengths, axis=1)
+        for i in self._lost_rows(scales, rows):
+            found = self._answer_by_logs(self._row_of(rows, i), self._likelihoods_of(rows, i))
+            impossible[i] = found is None
+            if found is not None:
+                answers[i] = found
+
+    def _lost_rows(self, scales: dict[int, np.ndarray], rows: Rows) -> list[int]:
+        """The rows in which an underflow may have lost something."""
+        lost = np.zeros(rows.count, dtype=bool)
+        for k, scale in scales.items():
+            lost |= np.isposinf(self._by_row(scale, k, rows))
+        return np.flatnonzero(lost).tolist()
+
+    def _by_row(self, value: np.ndarray, k: int, rows: Rows) -> np.ndarray:
+        """A number per distinct configuration, or a constant, as one per row."""
+        evidence = self.circuit.nodes[k].evidence
+        return value[rows.distinct(evidence).code] if evidence else np.full(rows.count, value)
+
+    def log_evidence_rows(self, rows: Rows) -> np.ndarray:
+        """log P(evidence) of each row, (rows,); for a plan without targets."""
+        different = rows.distinct(rows.all_evidence())
+        if different.count < rows.count:
+            return self.log_evidence_rows(rows.at(different.first))[different.code]
+        result = np.zeros(rows.count)
+        for where, part in self._chunks(rows):
+            values, scales = self._rows_program.run_rows(part)
+            total = result[where]
+            for k in self._wanted:
+                total += self._by_row(log(np.asarray(values[k])), k, part)
+                if k in scales:
+                    total += self._by_row(np.nan_to_num(scales[k], posinf=0), k, part)
+            for i in self._lost_rows(scales, part):
+                logs = log_values(
+                    self.circuit, self._wanted, self._row_of(part, i), self._likelihoods_of(part, i)
+                )
+                total[i] = sum(value for _, value in logs.values())
+        return result

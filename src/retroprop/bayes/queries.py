@@ -1,0 +1,303 @@
+"""Questions put to a network: read the evidence, find or compile the plan, run it, name it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from retroprop.bayes.coding import CodedNetwork
+from retroprop.bayes.direct import SECONDS_PER_VARIABLE, WIDEST, TooWide, answer_directly
+from retroprop.bayes.evidence import Evidence, Given, read_evidence
+from retroprop.bayes.memory import DEFAULT_MEMORY
+from retroprop.bayes.plan import Plan
+from retroprop.bayes.pruning import Signature
+from retroprop.bayes.table import NamedTable
+from retroprop.bayes.universal_tree import UniversalTree, build_universal_tree
+from retroprop.errors import UserError
+
+if TYPE_CHECKING:
+    from retroprop.bayes.network import BayesNet
+
+KEPT_PLANS = 256  # per network; the one unused for longest goes first
+USES = 30  # for how many runs a plan is prepared that was asked for a second time
+SECONDS_PER_TREE_VARIABLE = 400e-6  # building the universal tree, for each variable
+LOWEST = -700.0  # log2 of the evidence's smallest entries together: below, only plans rescale
+
+
+class Inference:
+    """What a network has worked out about itself: its numbers, its plans, its universal tree."""
+
+    def __init__(self, net: "BayesNet"):
+        """Number the variables."""
+        self.net = net
+        self.coded = CodedNetwork(net)
+        self.plans: dict[Signature, Plan] = {}
+        self._asked: dict[Signature, None] = {}
+        self._tree: UniversalTree | None = None
+        self._tree_built = False
+        self._spent_s = 0.0  # what questions asked once should have taken so far
+
+    def plan(self, signature: Signature, memory: int, uses: float) -> Plan:
+        """The plan for a signature, compiled if none is kept or many more uses pay for a better."""
+        found = self.plans.pop(signature, None)
+        if found is None or found.memory != memory or uses >= USES * found.uses:
+            found = Plan(self.coded, signature, memory, uses)
+        self.plans[signature] = found
+        _forget_oldest(self.plans)
+        return found
+
+    @property
+    def has_tree(self) -> bool:
+        """Whether the universal tree has been built."""
+        return self._tree is not None
+
+    def forget_questions(self) -> None:
+        """Drop all plans and what was asked; the universal tree is kept."""
+        self.plans.clear()
+        self._asked.clear()
+
+    def uses(self, signature: Signature, evidence: Evidence) -> int:
+        """For how many runs a plan should be prepared: the rows of a batch, more if asked again."""
+        again = signature in self._asked
+        self._asked[signature] = None
+        _forget_oldest(self._asked)
+        return (evidence.n_rows or 1) * (USES if again else 1)
+
+    def answer(self, signature: Signature, evidence: Evidence, memory: int) -> np.ndarray | None:
+        """The answer to a single question about some targets; None for impossible evidence.
+
+        What is asked for the first time is answered at once, by the universal tree or by direct
+        elimination, whichever should be faster; the second time a plan is compiled and kept.
+        """
+        if signature not in self._asked and signature not in self.plans:
+            self._asked[signature] = None
+            _forget_oldest(self._asked)
+            answer = self._answer_once(signature, evidence, memory)
+            if answer is not None:
+                return answer
+        plan = self.plan(signature, memory, USES)
+        answer = plan.answer_row(evidence.row(), list(evidence.soft.values()))
+        return answer
+
+    def _answer_once(
+        self, signature: Signature, evidence: Evidence, memory: int
+    ) -> np.ndarray | None:
+        """The answer without a plan; None if only a plan can say."""
+        coded = self.coded
+        targets, given, do, soft = signature
+        smallest = [coded.smallest[u] for v in given for u in (v, *coded.children[v])]
+        smallest += [_log2_ratio(weights) for weights in evidence.soft.values()]
+        if sum(smallest) < LOWEST:
+            return None
+        relevant = coded.ancestral_set((*(targets or ()), *given, *soft), do)
+        direct_s = relevant.bit_count() * SECONDS_PER_VARIABLE
+        tree = self._universal_tree(direct_s)
+        if tree and targets and len(targets) == 1:
+            observed = (*given, *do, *soft)
+            if tree.seconds(targets[0], observed) < direct_s:
+                return tree.answer(targets[0], evidence.given, evidence.do, evidence.soft)
+        try:
+            widest = min(WIDEST, memory // 32)
+            return answer_directly(coded, signature, *evidence[:3], widest=widest)
+        except TooWide:
+            return None
+
+    def _universal_tree(self, seconds: float) -> UniversalTree | None:
+        """The network's tree, built once the questions so far have cost as much as building it."""
+        if not self._tree_built:
+            self._spent_s += seconds
+            if self._spent_s > SECONDS_PER_TREE_VARIABLE * len(self.coded.cards):
+                self._tree = build_universal_tree(self.coded)
+                self._tree_built = True
+        return self._tree
+
+
+def _forget_oldest(kept: dict[Signature, Any]) -> None:
+    if len(kept) > KEPT_PLANS:
+        del kept[next(iter(kept))]
+
+
+def _log2_ratio(weights: np.ndarray) -> float:
+    """log2 of the smallest weight above 0."""
+    return float(np.log2(np.min(weights, where=weights > 0, initial=1.0)))
+
+
+def query(
+    net: "BayesNet",
+    targets: str | Sequence[str],
+    given: Given,
+    do: Given,
+    soft: Given,
+    memory: int | None,
+) -> NamedTable:
+    """See `BayesNet.query`."""
+    inference = net.inference
+    evidence = read_evidence(inference.coded, given, do, soft)
+    wanted = target_numbers(net, targets, evidence)
+    signature = signature_of(wanted, evidence)
+    names = tuple(inference.coded.names[v] for v in wanted)
+    states = {name: net.states[name] for name in names}
+
+    def title() -> str:
+        return title_of(names, given, do, soft)
+
+    cards = inference.coded.cards
+    shape = [cards[v] for v in wanted]
+    if evidence.n_rows is not None:
+        plan = inference.plan(
+            signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence)
+        )
+        values, mask = plan.answer_rows(evidence.rows(cards))
+        return NamedTable.unchecked(values.reshape(-1, *shape), names, states, mask, title)
+    answer = inference.answer(signature, evidence, memory or DEFAULT_MEMORY)
+    if answer is None:
+        raise impossible(given, do, soft)
+    return NamedTable.unchecked(answer.reshape(shape), names, states, None, title)
+
+
+def posteriors(
+    net: "BayesNet", given: Given, do: Given, soft: Given, memory: int | None
+) -> "Posteriors":
+    """See `BayesNet.posteriors`."""
+    inference = net.inference
+    coded = inference.coded
+    evidence = read_evidence(coded, given, do, soft)
+    signature = signature_of(None, evidence)
+    plan = inference.plan(signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence))
+    if evidence.n_rows is None:
+        values, mask = plan.answer_row(evidence.row(), list(evidence.soft.values())), None
+        if values is None:
+            raise impossible(given, do, soft)
+    else:
+        values, mask = plan.answer_rows(evidence.rows(coded.cards))
+    return Posteriors(net, plan, values, evidence, mask, (given, do, soft))
+
+
+class Posteriors(Mapping[str, NamedTable]):
+    """The probability of every variable: a mapping from names to tables.
+
+    A table is made when it is read; what is given or done is certain.
+    """
+
+    def __init__(
+        self,
+        net: "BayesNet",
+        plan: Plan,
+        values: np.ndarray,
+        evidence: Evidence,
+        impossible: np.ndarray | None,
+        asked: tuple[Given, Given, Given],
+    ):
+        """Keep the answers of the free variables, side by side."""
+        self._net = net
+        self._place = plan.place
+        self._values = values
+        self._evidence = evidence
+        self._asked = asked
+        self.impossible = impossible
+
+    def __getitem__(self, name: str) -> NamedTable:
+        """The probability of one variable."""
+        v = self._net.inference.coded.number.get(name)
+        if v is None:
+            (name,) = self._net.names_of(name)  # it is unknown: this says so
+            raise KeyError(name)
+        place = self._place.get(v)
+        values = self._certain(v) if place is None else self._values[..., place]
+        states = {name: self._net.states[name]}
+        return NamedTable.unchecked(
+            values, (name,), states, self.impossible, lambda: title_of((name,), *self._asked)
+        )
+
+    def _certain(self, v: int) -> np.ndarray:
+        state = self._evidence.given.get(v, self._evidence.do.get(v))
+        certain = np.eye(self._net.inference.coded.cards[v])[state]
+        if self.impossible is not None:
+            certain = np.where(self.impossible[:, None], 0.0, certain)
+        return certain
+
+    def __iter__(self) -> Iterator[str]:
+        """The variables, in the order of the network."""
+        return iter(self._net.variables)
+
+    def __len__(self) -> int:
+        """The number of variables."""
+        return len(self._net.variables)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the network has a variable."""
+        return name in self._net.tables
+
+    def __repr__(self) -> str:
+        """One table under the other."""
+        return "\n\n".join(map(repr, self.values()))
+
+    def _repr_html_(self) -> str:
+        """One table under the other, for a notebook."""
+        return "".join(table._repr_html_() for table in self.values())
+
+
+def log_evidence(
+    net: "BayesNet", given: Given, do: Given, soft: Given, memory: int | None
+) -> float | np.ndarray:
+    """See `BayesNet.log_evidence`."""
+    inference = net.inference
+    evidence = read_evidence(inference.coded, given, do, soft)
+    signature = signature_of((), evidence)
+    plan = inference.plan(signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence))
+    if evidence.n_rows is not None:
+        return plan.log_evidence_rows(evidence.rows(inference.coded.cards))
+    return plan.log_evidence_row(evidence.row(), list(evidence.soft.values()))
+
+
+def target_numbers(
+    net: "BayesNet", targets: str | Sequence[str], evidence: Evidence
+) -> tuple[int, ...]:
+    """The numbers of the targets.
+
+    Raises:
+        UserError: For no target, an unknown one, or one whose state is already known.
+    """
+    names = net.names_of(targets)
+    if not names:
+        raise UserError('Ask for at least one variable, as query("G") or query(["R", "G"]).')
+    wanted = tuple(net.inference.coded.number[name] for name in names)
+    for v, name in zip(wanted, names, strict=True):
+        for word, known in (("given", evidence.given), ("fixed by do", evidence.do)):
+            if v in known:
+                raise UserError(f"{name} is asked and also {word}: its state is known, ask others.")
+    return wanted
+
+
+def signature_of(targets: tuple[int, ...] | None, evidence: Evidence) -> Signature:
+    """What is asked, without the states."""
+    return Signature(targets, tuple(evidence.given), tuple(evidence.do), tuple(evidence.soft))
+
+
+def title_of(names: Sequence[str], given: Given, do: Given, soft: Given) -> str:
+    """The question as people write it.
+
+    >>> title_of(["G"], {"R": 1}, {"S": "s0"}, None)
+    'P(G | R=1, do(S=s0))'
+    """
+    conditions = [f"{name}={_state(state)}" for name, state in (given or {}).items()]
+    conditions += [f"do({name}={_state(state)})" for name, state in (do or {}).items()]
+    conditions += [f"soft {name}" for name in soft or {}]
+    return f"P({', '.join(names)}{' | ' * bool(conditions)}{', '.join(conditions)})"
+
+
+def _state(state: Any) -> str:
+    return "…" if np.ndim(state) else str(state)
+
+
+def impossible(given: Given, do: Given, soft: Given) -> UserError:
+    """The error for evidence of probability zero."""
+    evidence: Mapping[str, Any] = {**(given or {}), **(soft or {})}
+    text = ", ".join(
+        name if np.ndim(state) else f"{name}={state}" for name, state in evidence.items()
+    )
+    under = f" under do({', '.join(f'{name}={state}' for name, state in do.items())})" if do else ""
+    return UserError(
+        f"The evidence {text}{under} has probability 0 in this network: nothing follows from it. "
+        f"Leave out a part of it, or check the states."
+    )

@@ -1,0 +1,118 @@
+"""Exact samples from the posterior: no rejection, no burn-in, however unlikely the evidence.
+
+Eliminating x from a product f(x, y) leaves Σₓ f(x, y). Once y is drawn, x follows the distribution
+f(x, y) / Σₓ f(x, y). So the tree of the elimination, walked back from its root, draws every
+variable given those that were drawn before it; all samples take each step together. Barren
+variables, which are no ancestors of evidence, are then drawn from their own tables, parents first.
+
+Source: Koller and Friedman (2009), 9.3 and 12.1; Dawid (1992).
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retroprop.bayes.coding import CodedNetwork
+from retroprop.bayes.evidence import Given, read_evidence
+from retroprop.bayes.logspace import aligned
+from retroprop.bayes.memory import DEFAULT_MEMORY, check_memory
+from retroprop.bayes.ordering import Step, Tree, find_tree
+from retroprop.bayes.pruning import Leaf, Signature, relevant_leaves
+from retroprop.bayes.queries import impossible
+from retroprop.errors import UserError
+
+if TYPE_CHECKING:
+    from retroprop.bayes.network import BayesNet
+
+Labelled = tuple[tuple[int, ...], np.ndarray]  # axes and entries
+
+
+def sample(
+    net: "BayesNet",
+    n: int,
+    given: Given,
+    do: Given,
+    soft: Given,
+    generator: np.random.Generator | int,
+    memory: int | None,
+) -> dict[str, np.ndarray]:
+    """See `BayesNet.sample`."""
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
+        raise UserError(f"The number of samples is an integer that is not negative, got {n!r}.")
+    coded = net.inference.coded
+    evidence = read_evidence(coded, given, do, soft)
+    if evidence.n_rows is not None:
+        raise UserError("sample takes one state per variable: call it once for each row.")
+    stream = np.random.default_rng(generator)
+    fixed = {**evidence.given, **evidence.do}
+    drawn = {v: np.full(n, state) for v, state in fixed.items()}
+    signature = Signature((), tuple(evidence.given), tuple(evidence.do), tuple(evidence.soft))
+    leaves = relevant_leaves(coded, signature)
+    tree = find_tree([leaf.scope for leaf in leaves], coded.cards, ())
+    check_memory(tree, coded.cards, memory or DEFAULT_MEMORY, sweep=True)
+    values = [_leaf(coded, leaf, fixed, evidence.soft) for leaf in leaves]
+    _eliminate(tree, values)
+    if not all(values[root][1] > 0 for root in tree.roots):
+        raise impossible(given, do, soft)
+    for step in reversed(tree.steps):
+        _draw_step(values, step, drawn, n, stream, coded)
+    for name in net.topological_order:
+        v = coded.number[name]
+        if v not in drawn:
+            table = coded.tables[v][tuple(drawn[u] for u in coded.parents[v])]
+            drawn[v] = _draw(np.broadcast_to(table, (n, coded.cards[v])), stream)
+    return {name: drawn[v] for v, name in enumerate(coded.names)}
+
+
+def _leaf(
+    net: CodedNetwork, leaf: Leaf, fixed: dict[int, int], soft: dict[int, np.ndarray]
+) -> Labelled:
+    if leaf.is_likelihood:
+        return leaf.scope, soft[leaf.variable]
+    family = (*net.parents[leaf.variable], leaf.variable)
+    index = tuple(fixed.get(v, slice(None)) for v in family)
+    return leaf.scope, net.tables[leaf.variable][index]
+
+
+def _eliminate(tree: Tree, values: list[Labelled]) -> None:
+    """Append the value of every step, each with its largest entry 1: only ratios matter here."""
+    for step in tree.steps:
+        axes = tuple(dict.fromkeys(v for child in step.children for v in values[child][0]))
+        kept = tuple(v for v in axes if v in step.scope)
+        summed = tuple(i for i, v in enumerate(axes) if v not in step.scope)
+        parts = [aligned(values[child][1], values[child][0], axes) for child in step.children]
+        total = (parts[0] if len(parts) == 1 else parts[0] * parts[1]).sum(summed)
+        values.append((kept, total / (total.max() or 1.0)))
+
+
+def _draw_step(
+    values: list[Labelled],
+    step: Step,
+    drawn: dict[int, np.ndarray],
+    n: int,
+    stream: np.random.Generator,
+    net: CodedNetwork,
+) -> None:
+    """Draw the variables that a step summed out, given all that were drawn before."""
+    gone = tuple(sorted(step.summed))
+    if not gone:
+        return
+    weights = np.ones((1,) * (len(gone) + 1))  # (samples or 1, *states of what is drawn)
+    for child in step.children:
+        axes, value = values[child]
+        known = [v for v in axes if v in drawn]
+        order = [*known, *(v for v in gone if v in axes)]
+        value = value.transpose([axes.index(v) for v in order])[tuple(drawn[v] for v in known)]
+        lengths = [net.cards[v] if v in axes else 1 for v in gone]
+        weights = weights * value.reshape(n if known else 1, *lengths)
+    flat = np.broadcast_to(weights.reshape(len(weights), -1), (n, weights[0].size))
+    states = np.unravel_index(_draw(flat, stream), weights.shape[1:])
+    drawn.update(zip(gone, states, strict=True))
+
+
+def _draw(weights: np.ndarray, stream: np.random.Generator) -> np.ndarray:
+    """One index per row, with probability proportional to the row's weights."""
+    cumulative = weights.cumsum(1)
+    totals = cumulative[:, -1:]
+    chosen = (cumulative <= stream.random((len(weights), 1)) * totals).sum(1)
+    return np.minimum(chosen, (cumulative < totals).sum(1))  # rounding must not choose a 0

@@ -1,0 +1,365 @@
+"""`retroprop bayes list | show | query | do | posteriors | mpe | draw | convert`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from retroprop.cli.parameters import WholeNumber
+from retroprop.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from retroprop.bayes import BayesNet, NamedTable
+
+console = Console(highlight=False)
+
+Conditions = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
+MOST_FORMULAS = 3
+
+
+def list_networks() -> None:
+    """List the networks that ship with retroprop."""
+    from retroprop.bayes.networks import NETWORKS, describe, property_of
+
+    for name in NETWORKS:
+        described = describe(name)
+        what = f"{len(described.states)} variables. {property_of(described, 'title')}."
+        console.print(Text(f"{name:<15}{what}"), soft_wrap=True)
+        source = Text(property_of(described, "source"), style="dim")
+        console.print(Padding(source, (0, 0, 0, 15), expand=False))
+    _say()
+    _say("Look at one:    retroprop bayes show NAME")
+    _say("Or your own:    retroprop bayes show FILE.bif    (.xmlbif .uai .json, .gz)")
+
+
+def show(network: str, /) -> None:
+    """Show the variables, states, parents and tables of a network.
+
+    Parameters
+    ----------
+    network
+        The name of a shipped network, or a file.
+    """
+    from retroprop.bayes.networks import NETWORKS, describe
+
+    net = _load(network)
+    if network in NETWORKS:
+        for line in describe(network).properties:
+            _say(line.replace(" = ", ": ", 1))
+        _say()
+    numbers = sum(table.size for table in net.tables.values())
+    arrows = sum(map(len, net.parents.values()))
+    _say(f"{len(net.variables):,} variables, {arrows:,} arrows, {numbers:,} probabilities")
+    for name in net.variables:
+        _say()
+        given = f" | {', '.join(net.parents[name])}" if net.parents[name] else ""
+        console.print(Text(f"P({name}{given})", style="bold"), soft_wrap=True)
+        _print_table(net, name)
+
+
+def query(
+    network: str,
+    /,
+    *targets: str,
+    given: Conditions = None,
+    do: Conditions = None,
+    ask: Annotated[str | None, Parameter(negative=())] = None,
+) -> None:
+    """Answer a question about some variables of a network.
+
+    Parameters
+    ----------
+    network
+        The name of a shipped network, or a file.
+    targets
+        The variables to ask about; their joint probability if there are several.
+    given
+        What is observed, as VARIABLE=STATE; a state is its name or its position from 0.
+    do
+        What an intervention sets, as VARIABLE=STATE.
+    ask
+        Instead of all this, a question in notation: "P(G | R=1, do(S=0))".
+    """
+    net = _load(network)
+    if ask is not None:
+        if targets or given or do:
+            raise UserError("--ask is a whole question; leave the variables, --given and --do out.")
+        answer = net.ask(ask)
+        _say(f"{answer!r}")
+        return
+    if not targets:
+        raise UserError(
+            'name the variables to ask about, or write --ask "P(…)"; the network has '
+            f"{_some(net.variables)}."
+        )
+    _say(repr(net.query(list(targets), given=_states(net, given), do=_states(net, do))))
+
+
+def do(
+    network: str,
+    intervention: str,
+    target: str,
+    /,
+    *,
+    given: Conditions = None,
+) -> None:
+    """Compare observing a state with setting it, side by side.
+
+    Parameters
+    ----------
+    network
+        The name of a shipped network, or a file.
+    intervention
+        What is observed, then set, as VARIABLE=STATE; several with commas.
+    target
+        The variable to ask about.
+    given
+        What is observed besides, as VARIABLE=STATE.
+    """
+    net = _load(network)
+    fixed, known = _states(net, [intervention]), _states(net, given)
+    answers = [
+        net.query(target, given=known),
+        net.query(target, given=known | fixed),
+        net.query(target, given=known, do=fixed),
+    ]
+    _print_side_by_side(target, answers)
+    _say()
+    _say(_interpretation(net, target, list(fixed), answers))
+    if len(fixed) == 1 and not known:
+        _print_formulas(net, next(iter(fixed)), target)
+
+
+def posteriors(
+    network: str,
+    /,
+    *,
+    given: Conditions = None,
+    do: Conditions = None,
+) -> None:
+    """Print the probability of every state of every variable.
+
+    Parameters
+    ----------
+    network
+        The name of a shipped network, or a file.
+    given
+        What is observed, as VARIABLE=STATE.
+    do
+        What an intervention sets, as VARIABLE=STATE.
+    """
+    net = _load(network)
+    seen, fixed = _states(net, given), _states(net, do)
+    width = max(len(name) for name in net.variables)
+    for name, answer in net.posteriors(given=seen, do=fixed).items():
+        role = "observed" if name in seen else "do" if name in fixed else ""
+        shares = "  ".join(
+            f"{state} {probability:.6g}"
+            for state, probability in zip(net.states[name], answer.values, strict=True)
+        )
+        console.print(
+            Text.assemble(
+                (f"{name:<{width}}  ", "bold"), shares, (f"  {role}" * bool(role), "cyan")
+            ),
+            soft_wrap=True,
+        )
+
+
+def mpe(
+    network: str,
+    /,
+    *,
+    given: Conditions = None,
+    do: Conditions = None,
+) -> None:
+    """Find the most probable joint state of all variables.
+
+    Parameters
+    ----------
+    network
+        The name of a shipped network, or a file.
+    given
+        What is observed, as VARIABLE=STATE.
+    do
+        What an intervention sets, as VARIABLE=STATE.
+    """
+    net = _load(network)
+    _say(repr(net.mpe(given=_states(net, given), do=_states(net, do))))
+
+
+def draw(
+    network: str,
+    /,
+    *,
+    given: Conditions = None,
+    do: Conditions = None,
+    around: Conditions = None,
+    steps: WholeNumber = 1,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    lang: Literal["en", "fr"] = "en",
+    theme: Literal["auto", "light", "dark"] = "auto",
+) -> None:
+    """Draw a network with the probabilities of all variables, as SVG.
+
+    Parameters
+    ----------
+    network
+        The name of a shipped network, or a file.
+    given
+        What is observed, as VARIABLE=STATE.
+    do
+        What an intervention sets, as VARIABLE=STATE; the arrows to it are drawn cut.
+    around
+        Of a large network, only these variables and those near them.
+    steps
+        How many arrows away from --around.
+    output
+        The file to write; by default the name of the network with .svg.
+    lang
+        The language of the words in the drawing: en or fr.
+    theme
+        auto follows the reader's setting; light and dark are fixed.
+    """
+    net = _load(network)
+    drawing = net.draw(
+        given=_states(net, given),
+        do=_states(net, do),
+        around=around or (),
+        steps=steps,
+        language=lang,
+        theme=theme,
+    )
+    path = output or Path(Path(network).name.split(".")[0] + ".svg")
+    try:
+        path.write_text(drawing, encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"the drawing {path} cannot be written: {error.strerror or error}; name another place "
+            "with --output."
+        ) from None
+    _say(f"Wrote {path}")
+
+
+def convert(network: str, output: Path, /) -> None:
+    """Write a network in another format, which the suffix names.
+
+    Parameters
+    ----------
+    network
+        The name of a shipped network, or a file.
+    output
+        The file to write: .bif, .xmlbif, .uai or .json, and .gz after it to compress.
+    """
+    from retroprop.bayes.files import write_network
+    from retroprop.bayes.networks import NETWORKS, describe
+
+    net = _load(network)
+    known = describe(network) if network in NETWORKS else None
+    name = known.name if known else Path(network).name.split(".")[0]
+    write_network(net, output, name=name, properties=known.properties if known else ())
+    _say(f"Wrote {output}")
+
+
+# --- what the person asked for --------------------------------------------------------------------
+
+
+def _load(network: str) -> "BayesNet":
+    from retroprop.bayes.networks import load_or_read
+
+    return load_or_read(network)
+
+
+def _states(net: "BayesNet", words: "Sequence[str] | None") -> dict[str, str]:
+    """Each variable's state, by name."""
+    from retroprop.bayes.notation import conditions
+
+    return {name: net.states[name][state] for name, state in conditions(net, words or ()).items()}
+
+
+def _some(names: "Sequence[str]") -> str:
+    return ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+
+
+# --- printing -------------------------------------------------------------------------------------
+
+
+def _say(text: str = "") -> None:
+    console.print(text, markup=False, soft_wrap=True)
+
+
+def _print_table(net: "BayesNet", name: str) -> None:
+    """A row for each configuration of the parents, at most thirty."""
+    import numpy as np
+
+    parents, table = net.parents[name], net.tables[name]
+    rows = table.reshape(-1, table.shape[-1])
+    lines = [[*parents, *net.states[name]]]
+    for i, row in enumerate(rows[:30]):
+        index = np.unravel_index(i, table.shape[:-1]) if parents else ()
+        states = [net.states[p][k] for p, k in zip(parents, index, strict=True)]
+        lines.append([*states, *(f"{value:.6g}" for value in row)])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = [
+            cell.ljust(width) if i < len(parents) else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        _say("  " + "  ".join(cells).rstrip())
+    if len(rows) > 30:
+        _say(f"  … {len(rows) - 30:,} rows more")
+
+
+def _print_side_by_side(target: str, answers: "Sequence[NamedTable]") -> None:
+    header = [target, *(answer.title for answer in answers)]
+    lines = [header]
+    for i, state in enumerate(answers[0].states[target]):
+        lines.append([state, *(f"{answer.values[i]:.6g}" for answer in answers)])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = [line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]
+        _say("  ".join(cells).rstrip())
+
+
+def _interpretation(
+    net: "BayesNet", target: str, fixed: "Sequence[str]", answers: "Sequence[NamedTable]"
+) -> str:
+    """What the three answers say, in one or two sentences."""
+    prior, observed, done = (answer.values for answer in answers)
+    what = " and ".join(fixed)
+    seeing, doing = (float(abs(one - prior).max()) for one in (observed, done))
+    if seeing < 1e-12:
+        first = f"Observing {what} tells nothing about {target}."
+    else:
+        first = f"Observing {what} moves {target} by up to {seeing:.3g}."
+    if target not in net.descendants(list(fixed)):
+        return f"{first} Setting it changes nothing: {target} is not among its effects."
+    if float(abs(observed - done).max()) < 1e-12:
+        return f"{first} Setting it does the same: nothing else ties the two together."
+    return (
+        f"{first} Setting it moves {target} by up to {doing:.3g}: the rest is not its effect, but "
+        "what observing it tells of its causes."
+    )
+
+
+def _print_formulas(net: "BayesNet", x: str, y: str) -> None:
+    """How one could know it from observations alone."""
+    from itertools import islice
+
+    from retroprop.bayes.identification import minimal_backdoor_sets
+
+    if y not in net.descendants(x):
+        return
+    found = list(islice(minimal_backdoor_sets(net, x, y), MOST_FORMULAS + 1))
+    if found:
+        _say()
+        _say("From observations alone:")
+    for one in found[:MOST_FORMULAS]:
+        _say(f"  {one.formula}")
+        _say(f"    {one.words()}")
+    if len(found) > MOST_FORMULAS:
+        _say("  … and by other back-door sets")
