@@ -1,6 +1,7 @@
 """Kernels, token-mixing filters, confusion matrices, costs and several architectures."""
 
 import re
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -20,7 +21,7 @@ from retroprop.figures.architectures import (
 )
 from retroprop.figures.style import INK, for_page, to_svg
 from retroprop.figures.tiles import DIVERGING, mosaic, normalized, square_columns
-from retroprop.figures.timing import PatchCost, cost_of_patches, describe_costs
+from retroprop.figures.timing import Cost, cost_of_setting, describe_costs
 from retroprop.report.translations import translator
 
 CLASSES = [
@@ -40,9 +41,16 @@ def counts_of(n=10, seed=0):
 WEIGHTS = random().normal(size=(64, 3, 3, 3))
 FILTERS = random(1).normal(size=(32, 64))
 COSTS = [
-    PatchCost(patch_size=size, epoch_s=[seconds, 1.2 * seconds], parameters=parameters)
+    Cost(
+        value=size,
+        label=str(size),
+        name=f"{size} × {size} patches",
+        epoch_s=[seconds, 1.2 * seconds],
+        parameters=parameters,
+    )
     for size, seconds, parameters in ((16, 3.9, 2_400_000), (2, 61.0, 2_500_000), (4, 17.0, 900))
 ]
+WORDS = [replace(cost, value=name, label=name) for cost, name in zip(COSTS, "abc", strict=True)]
 ACCURACIES = {
     name: {
         "validation": curve_of([0.3, 0.6, top]),
@@ -63,7 +71,12 @@ FIGURES = {
     "by class": lambda **words: confusion.class_accuracies(
         {"ResNet-18": [0.9] * 10, "MLP": [0.555] * 10}, CLASSES, **words
     ),
-    "costs": lambda **words: cost_of_patches(COSTS, **words),
+    "costs": lambda **words: cost_of_setting(COSTS, x_label="x", **words),
+    "costs of words": lambda **words: cost_of_setting(WORDS, x_label="x", **words),
+    "bars of long names": lambda **words: confusion.class_accuracies(
+        {f"a long name of a model {n}": [0.9] * 10 for n in range(2)}, CLASSES, **words
+    ),
+    "one epoch": lambda **words: gradient_norm_curves({"MLP": curve_of([0.5])}, **words),
     "accuracies": lambda **words: accuracy_curves(ACCURACIES, **words),
     "norms": lambda **words: gradient_norm_curves(NORMS, **words),
     "range test": lambda **words: lr_finder.range_test_curve(RATES, LOSSES, LOSSES, 1e-3, **words),
@@ -346,7 +359,7 @@ def test_the_description_names_the_most_frequent_mistakes():
 
 
 def test_costs_are_drawn_in_the_order_of_the_patch_sizes():
-    upper, lower = cost_of_patches(COSTS).axes
+    upper, lower = cost_of_setting(COSTS, x_label="patch size").axes
     assert list(upper.containers[0].lines[0].get_xdata()) == [2, 4, 16]
     assert list(upper.containers[0].lines[0].get_ydata()) == pytest.approx([67.1, 18.7, 4.29])
     assert list(lower.containers[0].lines[0].get_ydata()) == [2_500_000, 900, 2_400_000]
@@ -355,9 +368,19 @@ def test_costs_are_drawn_in_the_order_of_the_patch_sizes():
     assert [tick.get_text() for tick in lower.get_xticklabels()] == ["2", "4", "16"]
 
 
+def test_costs_of_words_stand_side_by_side_without_a_line():
+    upper, lower = cost_of_setting(WORDS, x_label="architecture").axes
+    assert list(upper.containers[0].lines[0].get_xdata()) == [0, 1, 2]
+    assert upper.containers[0].lines[0].get_linewidth() == 0
+    assert (lower.get_xscale(), lower.get_yscale()) == ("linear", "log")
+    assert [tick.get_text() for tick in lower.get_xticklabels()] == ["a", "b", "c"]
+
+
 def test_the_costs_are_described():
-    text = describe_costs(COSTS[:1], translate=translator("en"), number="{:.3g} s".format)
-    assert text == "patches of 16: 4.29 s per epoch, 2\u202f400\u202f000 parameters."
+    text = describe_costs(
+        COSTS[:1], translate=translator("en"), number="{:.3g} s".format, count="{:,}".format
+    )
+    assert text == "16 × 16 patches: 4.29 s per epoch, 2,400,000 parameters."
 
 
 def test_train_and_validation_of_every_architecture_are_drawn_and_named_once():
@@ -365,13 +388,24 @@ def test_train_and_validation_of_every_architecture_are_drawn_and_named_once():
     looks = {(line.get_linestyle(), line.get_color()) for line in axes.get_lines()}
     assert len(looks) == 4
     assert sorted(text.get_text() for text in axes.texts) == ["CNN", "MLP"]
-    assert axes.get_title(loc="right") == "solid: validation; dashed: train"
+    assert axes.get_title(loc="left") == "accuracy (%)\nsolid: validation; dashed: train"
     assert list(axes.get_lines()[0].get_ydata()) == [30, 60, 80]
 
 
 def test_long_lines_have_few_markers():
     (axes,) = gradient_norm_curves({"MLP": curve_of(np.linspace(1, 2, 50))}).axes
     assert axes.get_lines()[0].get_markevery() == 6
+
+
+def test_a_single_epoch_has_a_whole_number():
+    (axes,) = gradient_norm_curves({"MLP": curve_of([0.5])}).axes
+    assert list(axes.get_xticks()) == [1]
+
+
+def test_long_names_of_models_stand_below_each_other_above_the_bars():
+    (axes,) = FIGURES["bars of long names"]().axes
+    (short,) = FIGURES["by class"]().axes
+    assert (axes.get_legend()._ncols, short.get_legend()._ncols) == (1, 2)
 
 
 def test_gradient_norms_have_a_logarithmic_axis_and_a_gap_at_zero():

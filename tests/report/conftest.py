@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from retroprop.report.story import Story
+
 
 def _load(name):
     file = Path(__file__).with_name(f"{name}.py")
@@ -14,6 +16,7 @@ def _load(name):
 
 _MODULE = _load("make_records")
 _STUDIES = _load("make_studies")
+_NETWORKS = _load("make_networks")
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +35,20 @@ def finished(tmp_path_factory):
 def studies():
     """The module with made-up studies of every kind of model."""
     return _STUDIES
+
+
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory):
+    """A function from a study of deep networks, with changes, to its story in a language."""
+
+    def tell(name, language="en", **changes):
+        folder = tmp_path_factory.mktemp(name)
+        records = _NETWORKS.make_networks(_MODULE, folder, name, **changes)
+        record = records.study_run(name)
+        runs = tuple(records.runs(record.id))
+        return Story(record, runs, records.location, language, records.folder)
+
+    return tell
 
 
 @pytest.fixture

@@ -61,6 +61,8 @@ def make_records(
     seconds=lambda cell: 0.5,
     overfitting=0.008,
     study_run_id=STUDY_RUN,
+    gradient_norm=lambda cell, epoch: None,
+    settings=None,
 ):
     """Write a study run and return the open records.
 
@@ -77,9 +79,13 @@ def make_records(
         seconds: From a cell to its training seconds per epoch.
         overfitting: How far the train accuracy is above that on validation.
         study_run_id: The id of the study run.
+        gradient_norm: From a cell and an epoch to the norm of the gradient.
+        settings: From a cell to everything that fixes its training; by default the study's
+            [training], with the values of the cell.
     """
     config = config or study_config()
-    grid = config["grid"]
+    settings = settings or (lambda cell: {**config["training"], **cell})
+    grid = {key: values for key, values in config["grid"].items() if values is not None}
     cells = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     planned = [(cell, seed) for cell in cells for seed in config["seeds"]]
     records = Records.open(Path(path))
@@ -94,7 +100,7 @@ def make_records(
                 position=position,
                 population="p",
                 cell=cell,
-                settings={**config["training"], **cell},
+                settings=settings(cell),
                 seed=seed,
             )
             for position, (cell, seed) in enumerate(planned)
@@ -113,6 +119,7 @@ def make_records(
             accuracy,
             seconds(run.cell),
             overfitting,
+            gradient_norm,
         )
         for run in trained
     ]
@@ -135,7 +142,7 @@ def make_records(
     return records
 
 
-def _history(run, epochs, diverges, accuracy, train_s, overfitting):
+def _history(run, epochs, diverges, accuracy, train_s, overfitting, gradient_norm):
     """What a made-up training records of one model, epoch by epoch."""
     top = accuracy(run.cell, run.seed)
     noise = random.Random(run.id)
@@ -159,7 +166,11 @@ def _history(run, epochs, diverges, accuracy, train_s, overfitting):
             RunUpdate(
                 run_id=run.id,
                 epoch=EpochRecord(
-                    epoch=epoch, **values, train_s=0.0 if epoch == 0 else train_s, evaluate_s=0.1
+                    epoch=epoch,
+                    **values,
+                    train_s=0.0 if epoch == 0 else train_s,
+                    evaluate_s=0.1,
+                    gradient_norm=gradient_norm(run.cell, epoch) if epoch > 0 else None,
                 ),
                 status="diverged" if lost else "running",
                 best_epoch=best[0],

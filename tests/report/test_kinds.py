@@ -81,9 +81,12 @@ def test_each_kind_has_the_formulas_of_its_model_and_of_its_optimizers(story, na
 
 
 def test_both_templates_know_every_formula():
-    source = files("retroprop.report").joinpath("models.py").read_text("utf-8")
+    source = "".join(
+        files("retroprop.report").joinpath(file).read_text("utf-8")
+        for file in ("models.py", "formulas.py", "network_models.py")
+    )
     names = set(re.findall(r'name="([a-z-]+)"', source)) - {"trained"}
-    names |= set(re.findall(r'^        "(\w+)": \($', source, flags=re.MULTILINE))
+    names |= set(re.findall(r'^        "([\w-]+)": \($', source, flags=re.MULTILINE))
     names |= {"gradient-sum", "gradient-mean", "sgd"}
     assert {"adamw", "tanh", "mlp-backward", "perceptron-update", "momentum"} <= names
     folder = files("retroprop.report").joinpath("templates")
@@ -329,4 +332,5 @@ def test_other_settings_of_a_speed_study_are_those_of_the_best_cell(story, studi
 
 def test_every_kind_of_the_formulas_is_a_kind_of_the_tests(studies):
     used = {study["model"]["kind"] for study in studies.STUDIES.values()}
-    assert set(models.KINDS) == used | {"softmax-regression"}
+    of_networks = {"network", "resnet18", "mlp-mixer"}  # see test_networks
+    assert set(models.KINDS) == used | of_networks | {"softmax-regression"}

@@ -281,7 +281,7 @@ def test_the_gradient_convention_is_explained_as_it_was(data, tmp_path, finished
 
 
 def test_a_kind_of_model_without_formulas_gets_none(data, tmp_path):
-    model = {"kind": "resnet18", "derivation": "autograd"}
+    model = {"kind": "transformer", "derivation": "autograd"}
     records = data.make_records(tmp_path / "other.db", config=data.study_config(model=model))
     page = page_of(records, tmp_path)
     assert "math" not in {tag for tag, _ in page.tags}

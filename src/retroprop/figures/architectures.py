@@ -12,7 +12,6 @@ from matplotlib.ticker import MaxNLocator
 from retroprop.errors import UserError
 from retroprop.figures.curves import PARTS, Curve, Part
 from retroprop.figures.style import (
-    INK,
     PAPER_WIDTH_IN,
     EndLabel,
     SeriesStyle,
@@ -60,7 +59,7 @@ def accuracy_curves(
     dress(
         axes,
         x_label=translate("epoch"),
-        y_label=translate("accuracy (%)"),
+        y_label=f"{translate('accuracy (%)')}\n{translate('solid: validation; dashed: train')}",
         decimal_comma=decimal_comma,
     )
     ends: list[EndLabel] = []
@@ -71,10 +70,7 @@ def accuracy_curves(
         if parts:
             named = parts.get("validation", next(iter(parts.values())))
             ends.append(_end(name, named, style, scale=100))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    axes.set_title(
-        translate("solid: validation; dashed: train"), fontsize=8.5, color=INK, loc="right", pad=10
-    )
+    _epochs_axis(axes, [line for parts in models.values() for line in parts.values()])
     label_ends(axes, ends)
     return figure
 
@@ -111,10 +107,19 @@ def gradient_norm_curves(
     low, high = min(positive) / 1.3, max(positive) * 1.3
     axes.set_ylim(low, high)
     logarithmic(axes.yaxis, low, high, decimal_comma=decimal_comma)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    _epochs_axis(axes, list(models.values()))
     if len(models) > 1:
         label_ends(axes, ends)
     return figure
+
+
+def _epochs_axis(axes: Axes, lines: Sequence[Curve]) -> None:
+    """Whole numbers of epochs, also where there is one alone."""
+    epochs = {epoch for line in lines for epoch in line.epochs}
+    if len(epochs) == 1:
+        axes.set_xticks(list(epochs))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
 
 
 def _line(axes: Axes, line: Curve, style: SeriesStyle, *, scale: int, part: Part) -> None:

@@ -29,6 +29,9 @@ Pure black would be left out of the SVG, and then take the page's colour.
 
 HATCHES = ("", "///", "...", "xxx")
 
+LETTERS_OF_LEGEND = 42
+"""In one line above the bars; longer legends stand below each other."""
+
 
 def row_shares(counts: np.ndarray) -> np.ndarray:
     """Each row divided by its sum; a class without examples has a row of zeros.
@@ -154,7 +157,9 @@ def class_accuracies(
     for of_model in accuracies.values():
         _check_classes(len(of_model), classes)
     thick = 0.78 / models
-    figure = new_figure(PAPER_WIDTH_IN, 0.9 + n * max(0.27, 0.17 * models))
+    columns = models if sum(map(len, accuracies)) < LETTERS_OF_LEGEND else 1
+    legend = 0.2 * (models // columns - 1)
+    figure = new_figure(PAPER_WIDTH_IN, 0.9 + legend + n * max(0.27, 0.17 * models))
     axes = figure.subplots()
     dress(axes, x_label=translate("accuracy (%)"), y_label="")
     for index, (name, of_model) in enumerate(accuracies.items()):
@@ -196,7 +201,7 @@ def class_accuracies(
             frameon=False,
             loc="lower left",
             bbox_to_anchor=(0, 1),
-            ncols=models,
+            ncols=columns,
             borderaxespad=0.2,
         )
     return figure

@@ -35,6 +35,8 @@ Metric = Literal["loss", "accuracy"]
 Translate = Callable[[str], str]
 Part = Literal["validation", "train"]
 PARTS = {"validation": "-", "train": (0, (3.2, 1.6))}  # the line style of each part
+MARKERS = 12
+"""Markers along a long line, about: more would cover it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +93,8 @@ class _Look:
     notes: Sequence[str]
     translate: Translate
     decimal_comma: bool
+    part_in_title: bool = False
+    compared: Sequence[Curve] = ()  # of all panels that share their heights
 
 
 def loss_and_accuracy_curves(
@@ -145,6 +149,43 @@ def loss_and_accuracy_curves(
     return figure
 
 
+def curves_by_part(
+    models: Mapping[str, Sequence[RunRecord]],
+    metric: Metric,
+    *,
+    parts: Sequence[Part] = ("validation", "train"),
+    loss_label: str = "loss (nats)",
+    steps_per_epoch: int | None = None,
+    notes: Sequence[str] = (),
+    translate: Translate = str,
+    decimal_comma: bool = False,
+) -> Figure:
+    """Draw one metric of many models: a panel for each set, above each other.
+
+    Arguments as for `loss_and_accuracy_curves`; every line has its name, and the panels share their
+    heights, so that the sets can be compared.
+    """
+    lines = [curve(runs, f"{part}_{metric}") for runs in models.values() for part in parts]
+    look = _Look(
+        parts=(),
+        loss_label=loss_label,
+        steps_per_epoch=steps_per_epoch,
+        notes=notes,
+        translate=translate,
+        decimal_comma=decimal_comma,
+        part_in_title=True,
+        compared=[line for line in lines if line.epochs],
+    )
+    above = 0.0 if steps_per_epoch is None else 0.3
+    figure = new_figure(PAPER_WIDTH_IN, 3.3 * len(parts) + above)
+    panels = figure.subplots(len(parts), 1, squeeze=False)
+    for axes, part in zip(panels.flat, parts, strict=True):
+        look = dataclasses.replace(look, parts=(part,))
+        _panel(axes, models, metric, look, name_parts=False)
+        look = dataclasses.replace(look, steps_per_epoch=None, notes=())
+    return figure
+
+
 def _panel(
     axes: Axes,
     models: Mapping[str, Sequence[RunRecord]],
@@ -156,6 +197,9 @@ def _panel(
     translate = look.translate
     scale = 100 if metric == "accuracy" else 1
     y_label = translate("accuracy (%)") if metric == "accuracy" else translate(look.loss_label)
+    if look.part_in_title:
+        part = translate(look.parts[0])
+        y_label = translate("{name}: {cell}").format(name=part, cell=y_label)
     dress(axes, x_label=translate("epoch"), y_label=y_label, decimal_comma=look.decimal_comma)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
 
@@ -167,8 +211,9 @@ def _panel(
                 lines.append((line, name, part, series_style(index)))
     if not lines:
         return
-    logarithmically = metric == "loss" and _spans_decades([line for line, *_ in lines])
-    untrained = None if logarithmically else _untrained_far_away([line for line, *_ in lines])
+    compared = look.compared or [line for line, *_ in lines]
+    logarithmically = metric == "loss" and _spans_decades(compared)
+    untrained = None if logarithmically else _untrained_far_away(compared)
     drawn: list[EndLabel] = []
     last = max(line.epochs[-1] for line, *_ in lines)
     for line, name, part, style in lines:
@@ -188,6 +233,7 @@ def _panel(
             linestyle=PARTS[part],
             linewidth=1.5,
             marker=style.marker,
+            markevery=max(1, len(shown.epochs) // MARKERS),
             markersize=4,
             markerfacecolor=style.light if part == "validation" else "none",
         )
@@ -203,6 +249,9 @@ def _panel(
                     leader=shown.epochs[-1] == last,
                 )
             )
+    if look.compared:
+        shown = [line.without_epoch_0() if untrained else line for line in compared]
+        axes.set_ylim(*_heights(shown, scale, logarithmically=logarithmically))
     if logarithmically:
         axes.set_yscale("log")
         logarithmic(axes.yaxis, *axes.get_ylim(), decimal_comma=look.decimal_comma)
@@ -222,6 +271,17 @@ def _spans_decades(lines: Sequence[Curve]) -> bool:
     """Whether losses lie so far apart that a linear axis would show the largest alone."""
     values = [value for line in lines for value in (*line.low, *line.high)]
     return min(values) > 0 and max(values) > 30 * min(values)
+
+
+def _heights(lines: Sequence[Curve], scale: int, *, logarithmically: bool) -> tuple[float, float]:
+    """Limits of an axis that hold all lines, with a margin of a twentieth."""
+    values = [scale * value for line in lines for value in (*line.low, *line.high)]
+    low, high = min(values), max(values)
+    if logarithmically:
+        margin = (high / low) ** 0.05
+        return low / margin, high * margin
+    margin = 0.05 * (high - low) or 1.0
+    return low - margin, high + margin
 
 
 def _steps_axis(axes: Axes, steps_per_epoch: int, translate: Translate) -> None:

@@ -1,12 +1,14 @@
-"""What the size of the patches costs a Mixer: seconds per epoch, and parameters.
+"""What each value of a setting costs: seconds per epoch, and parameters.
 
-Two panels above each other, both logarithmic, over the patch size in doublings: a smaller patch
-means more patches, so more work for each layer, while only the token-mixing layers grow.
+Two panels above each other, both with logarithmic heights. Numbers stand at their place, in
+doublings: a smaller patch of a Mixer means more patches, so more work for each layer, while only
+the token-mixing layers grow. Words stand side by side, without a line between them.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -25,52 +27,70 @@ Translate = Callable[[str], str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatchCost:
-    """What one patch size costs.
+class Cost:
+    """What one value of a setting costs.
 
     Attributes:
-        patch_size: Pixels along each side of a patch.
+        value: The value: a number above 0 has its place on the axis.
+        label: The value in the reader's language, for the axis.
+        name: What the value makes of the setting, for a sentence ("4 × 4 patches").
         epoch_s: Training seconds of each measured epoch.
         parameters: Of the whole model.
     """
 
-    patch_size: int
+    value: object
+    label: str
+    name: str
     epoch_s: Sequence[float]
     parameters: int
 
 
-def cost_of_patches(
-    costs: Sequence[PatchCost], *, translate: Translate = str, decimal_comma: bool = False
+def cost_of_setting(
+    costs: Sequence[Cost],
+    *,
+    x_label: str,
+    translate: Translate = str,
+    decimal_comma: bool = False,
 ) -> Figure:
-    """Draw seconds per epoch (median, from lowest to highest) and parameters over the patch size.
+    """Draw seconds per epoch (median, from lowest to highest) and parameters over the values.
 
     Args:
-        costs: One for each patch size, each with at least one epoch.
+        costs: One for each value, each with at least one epoch.
+        x_label: The name of the setting, already in the reader's language.
         translate: Turns the English words of the figure into the reader's language.
         decimal_comma: Write 0,5 instead of 0.5.
     """
-    costs = sorted(costs, key=lambda cost: cost.patch_size)
-    sizes = [cost.patch_size for cost in costs]
-    seconds = [_median(cost.epoch_s) for cost in costs]
+    places = _places(costs)
+    if places is not None:
+        order = sorted(range(len(costs)), key=places.__getitem__)
+        costs, places = [costs[at] for at in order], [places[at] for at in order]
+    at = places or [float(place) for place in range(len(costs))]
+    seconds = [median(cost.epoch_s) for cost in costs]
     figure = new_figure(PAPER_WIDTH_IN, 4.6)
     upper, lower = figure.subplots(2, 1, sharex=True)
     dress(upper, x_label="", y_label=translate("training seconds per epoch"))
-    dress(lower, x_label=translate("patch size (pixels)"), y_label=translate("parameters"))
+    dress(lower, x_label=x_label, y_label=translate("parameters"))
+    if places is None:
+        lower.set_xlim(-0.5, len(at) - 0.5)
+    else:
+        lower.set_xscale("log", base=2)
+        lower.set_xlim(min(at) / 1.3, max(at) * 1.3)
+    tops = [max(cost.epoch_s) for cost in costs]
     spread = [
-        [median - min(cost.epoch_s) for median, cost in zip(seconds, costs, strict=True)],
-        [max(cost.epoch_s) - median for median, cost in zip(seconds, costs, strict=True)],
+        [middle - min(cost.epoch_s) for middle, cost in zip(seconds, costs, strict=True)],
+        [top - middle for middle, top in zip(seconds, tops, strict=True)],
     ]
     lowest = min(min(cost.epoch_s) for cost in costs)
-    highest = max(max(cost.epoch_s) for cost in costs)
-    _points(upper, sizes, seconds, spread, 0, (lowest, highest), decimal_comma)
+    joined = places is not None
+    _points(upper, at, seconds, spread, 0, (lowest, max(tops)), decimal_comma, joined=joined)
     parameters = [float(cost.parameters) for cost in costs]
-    _points(lower, sizes, parameters, None, 1, (min(parameters), max(parameters)), decimal_comma)
-    tops = [max(cost.epoch_s) for cost in costs]
+    ends = (min(parameters), max(parameters))
+    _points(lower, at, parameters, None, 1, ends, decimal_comma, joined=joined)
     for axes, values, heights, write in (
         (upper, seconds, tops, lambda value: f"{value:.3g}\u202fs"),
         (lower, parameters, parameters, short_count),
     ):
-        for x, value, top in zip(sizes, values, heights, strict=True):
+        for x, value, top in zip(at, values, heights, strict=True):
             text = write(value)
             axes.annotate(
                 text.replace(".", ",") if decimal_comma else text,
@@ -81,35 +101,45 @@ def cost_of_patches(
                 fontsize=8,
                 color=INK,
             )
-    value_ticks(lower, [float(size) for size in sizes], [str(size) for size in sizes])
+    value_ticks(lower, at, [cost.label for cost in costs])
     return figure
+
+
+def _places(costs: Sequence[Cost]) -> list[float] | None:
+    """Where numbers stand; None for words, or where a number has no place in doublings."""
+    numbers = [
+        float(cost.value)
+        for cost in costs
+        if isinstance(cost.value, int | float) and not isinstance(cost.value, bool)
+    ]
+    return numbers if len(numbers) == len(costs) and min(numbers) > 0 else None
 
 
 def _points(
     axes: Axes,
-    sizes: Sequence[int],
+    at: Sequence[float],
     values: Sequence[float],
     spread: list[list[float]] | None,
     series: int,
     limits: tuple[float, float],
     decimal_comma: bool,
+    *,
+    joined: bool,
 ) -> None:
-    style = series_style(series)
     """Draw one panel's points and give it its limits, in seconds or in parameters."""
-    axes.set_xscale("log", base=2)
+    style = series_style(series)
     axes.set_yscale("log")
     axes.errorbar(
-        sizes,
+        at,
         values,
         yerr=spread,
         color=style.light,
-        linewidth=1.3,
+        linewidth=1.3 if joined else 0,
         elinewidth=1.0,
         capsize=3,
         marker=style.marker,
         markersize=5,
     )
-    axes.set_xlim(min(sizes) / 1.3, max(sizes) * 1.3)
     decades = math.log10(limits[1] / limits[0])
     low, high = limits[0] / 1.5, limits[1] * 10 ** (0.2 + 0.18 * decades)  # room for the numbers
     axes.set_ylim(low, high)
@@ -133,27 +163,26 @@ def short_count(value: float) -> str:
 
 
 def describe_costs(
-    costs: Sequence[PatchCost], *, translate: Translate, number: Callable[[float], str]
+    costs: Sequence[Cost],
+    *,
+    translate: Translate,
+    number: Callable[[float], str],
+    count: Callable[[float], str],
 ) -> str:
     """Every point in a sentence.
 
     Args:
-        costs: As for `cost_of_patches`.
+        costs: As for `cost_of_setting`.
         translate: Turns an English text into the reader's language.
         number: Writes seconds.
+        count: Writes a number of parameters.
     """
     items = [
-        translate("patches of {size}: {seconds} per epoch, {parameters} parameters").format(
-            size=cost.patch_size,
-            seconds=number(_median(cost.epoch_s)),
-            parameters=f"{cost.parameters:,}".replace(",", "\u202f"),
+        translate("{name}: {seconds} per epoch, {parameters} parameters").format(
+            name=cost.name,
+            seconds=number(median(cost.epoch_s)),
+            parameters=count(cost.parameters),
         )
-        for cost in sorted(costs, key=lambda cost: cost.patch_size)
+        for cost in costs
     ]
     return translate("; ").join(items) + "."
-
-
-def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

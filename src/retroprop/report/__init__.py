@@ -43,7 +43,11 @@ def write_report(
     _check(language, formats)
     record = records.study_run(study)
     document = compose(
-        record, records.runs(record.id), location=records.location, language=language
+        record,
+        records.runs(record.id),
+        location=records.location,
+        language=language,
+        folder=records.folder,
     )
     stem = f"{record.study}-{language}"
     return _write(document, stem, formats, folder, when=record.finished_at or record.created_at)

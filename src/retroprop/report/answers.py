@@ -266,7 +266,15 @@ def _generalisation(story: Story, base: CellSummary) -> list[str]:
         gaps.append(epoch.train_accuracy - epoch.validation_accuracy)
     mean, deviation = mean_and_deviation(gaps)
     gap = PairedDifference(mean=mean, deviation=deviation, n=len(gaps))
-    if gap.n == 1:
+    if story.running:
+        text = (
+            "At the last epoch its train accuracy, a mean over the epoch while the model was "
+            "learning, is {points} above that on validation."
+            if mean > 0
+            else "At the last epoch its train accuracy, a mean over the epoch while the model was "
+            "learning, is not above that on validation; that does not exclude overfitting."
+        )
+    elif gap.n == 1:
         text = (
             "At the last epoch its train accuracy is {points} above that on validation, with one "
             "seed and so without a spread."

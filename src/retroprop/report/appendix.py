@@ -17,6 +17,9 @@ MODEL_NAMES = {
     "shallow": say_later("network with one hidden layer"),
     "mlp": say_later("multilayer perceptron"),
     "cnn": say_later("convolutional network"),
+    "network": say_later("multilayer perceptrons and convolutional networks"),
+    "resnet18": say_later("ResNet-18"),
+    "mlp-mixer": say_later("MLP-Mixer"),
 }
 
 
@@ -51,7 +54,9 @@ def time_section(story: Story) -> Section:
         _fact(
             say("training time per model-epoch"),
             f"{numbers.significant(train_s / len(epochs))} s",
-            say(
+            say("mean; evaluation not included")
+            if story.by_trainer
+            else say(
                 "mean; models trained as one program share its seconds evenly, evaluation not "
                 "included"
             ),
@@ -59,7 +64,9 @@ def time_section(story: Story) -> Section:
         _fact(
             say("evaluation time per model-epoch"),
             f"{numbers.significant(sum(e.evaluate_s for e in epochs) / len(epochs))} s",
-            say("mean; loss and accuracy on the whole train and validation sets"),
+            say("mean; loss and accuracy on the whole validation set")
+            if story.running
+            else say("mean; loss and accuracy on the whole train and validation sets"),
         ),
     ]
     if images is not None and train_s > 0:
@@ -141,8 +148,6 @@ def setting_section(story: Story) -> Section:
     def setting(value: Any) -> str:
         return missing if value is None else numbers.setting(value)
 
-    share = split.get("validation")
-    validation = missing if share is None else numbers.percent(share, digits=_digits(share))
     seeds = config.get("seeds") or sorted({run.seed for run in story.runs})
     rows = [
         _fact(say("study run"), record.id),
@@ -150,12 +155,8 @@ def setting_section(story: Story) -> Section:
         _fact(say("command"), _environment(story, "command")),
         _fact(say("data set"), story.dataset),
         _fact(say("data checksum"), record.data_checksum or missing),
-        _fact(
-            say("split"),
-            say("{share} of the train set for validation, split seed {seed}").format(
-                share=validation, seed=setting(split.get("seed"))
-            ),
-        ),
+        _fact(say("split"), _split(story, split)),
+        *_counts(story),
         _fact(say("model"), _model(story)),
         _fact(say("gradient"), story.gradient_sentence()),
         _fact(say("epochs"), setting(config.get("epochs"))),
@@ -197,11 +198,52 @@ def setting_section(story: Story) -> Section:
     return Section(name="setting", heading=say("The setting of every number"), blocks=blocks)
 
 
+def _split(story: Story, split: dict[str, Any]) -> str:
+    """Which images train, which validate and which test."""
+    say, numbers, missing = story.say, story.numbers, story.say("not recorded")
+    seed = split.get("seed")
+    held_out = story.test_images_in_words()
+    if held_out:
+        texts = [held_out]
+    else:
+        share = split.get("validation")
+        text = say("{share} of the train set for validation, split seed {seed}").format(
+            share=missing if share is None else numbers.percent(share, digits=_digits(share)),
+            seed=missing if seed is None else seed,
+        )
+        texts = [text + "."] if story.train_images != story.all_train_images else [text]
+    images, every = story.train_images, story.all_train_images
+    if images is not None and every is not None and images < every:
+        texts.append(
+            say(
+                "{n} of the {all} training images train, drawn at random (split seed {seed})."
+            ).format(n=numbers.integer(images), all=numbers.integer(every), seed=seed)
+        )
+    return " ".join(texts)
+
+
+def _counts(story: Story) -> list[Row]:
+    """How many images validate, and how many numbers a model learns, where that is known."""
+    say, numbers, rows = story.say, story.numbers, []
+    if story.by_trainer and story.validation_images is not None:
+        rows.append(_fact(say("validation images"), numbers.integer(story.validation_images)))
+    known = [run.parameters for run in story.runs if run.parameters is not None]
+    if known:
+        low, high = min(known), max(known)
+        text = numbers.integer(low)
+        if low < high:
+            text = say("{low} to {high}").format(low=text, high=numbers.integer(high))
+        rows.append(_fact(say("parameters of a model"), text))
+    return rows
+
+
 def _model(story: Story) -> str:
     """The kind of model and how its gradient is obtained."""
     kind = MODEL_NAMES.get(story.kind)
     names = [story.say(kind) if kind else story.kind or story.say("not recorded")]
     derivation = (story.record.config.get("model") or {}).get("derivation")
+    if story.by_trainer:
+        derivation = "autograd"
     if "derivation" not in story.grid:
         names.append(
             story.setting("derivation", derivation) if derivation else story.say("not recorded")
@@ -217,10 +259,19 @@ def _fixed(story: Story) -> dict[str, list[Any]]:
         if key in story.grid or key == "derivation":
             continue
         # What a study file leaves out is known to the models.
+        if _says_nothing(story, key, training.get(key)):
+            continue
         values = [training[key]] if training.get(key) is not None else story.values(key)
         if values and None not in values:
             found[key] = values
     return found
+
+
+def _says_nothing(story: Story, key: str, value: Any) -> bool:
+    """Whether a setting had no part in the training."""
+    if key == "momentum":
+        return not {"momentum", "nesterov"} & set(story.values("optimizer"))
+    return key in ("weight_decay", "label_smoothing", "drop_rate") and value == 0
 
 
 def _sessions_in_words(story: Story) -> str:

@@ -6,15 +6,23 @@ recorded is said to be so.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from retroprop import __version__
 from retroprop.errors import UserError
 from retroprop.report.answers import answers_section
 from retroprop.report.appendix import models_section, setting_section, time_section
+from retroprop.report.confusions import confusion_section
+from retroprop.report.costs import costs_section
 from retroprop.report.derivations import speed_section
 from retroprop.report.document import Document, Notice
 from retroprop.report.influence import influence_sections
 from retroprop.report.models import trained_section
+from retroprop.report.network_pictures import (
+    gradients_section,
+    pairs_section,
+    weights_section,
+)
 from retroprop.report.results import curves_section, tables_section, test_section
 from retroprop.report.story import Story
 from retroprop.studies.records import RunRecord, StudyRunRecord
@@ -22,14 +30,26 @@ from retroprop.studies.summary import ACCURACY, CellSummary, mean_and_deviation,
 
 
 def compose(
-    record: StudyRunRecord, runs: Sequence[RunRecord], *, location: str, language: str
+    record: StudyRunRecord,
+    runs: Sequence[RunRecord],
+    *,
+    location: str,
+    language: str,
+    folder: Path | None = None,
 ) -> Document:
     """Write the report of a study run.
+
+    Args:
+        record: The study run.
+        runs: Its models.
+        location: The database's name for people.
+        language: "en" or "fr".
+        folder: Where the files of the records lie, for pictures of the weights.
 
     Raises:
         UserError: If no model has been trained for a single epoch yet.
     """
-    story = Story(record, tuple(runs), location, language)
+    story = Story(record, tuple(runs), location, language, folder)
     if not any(epoch.epoch > 0 for run in runs for epoch in run.epochs):
         raise UserError(
             f"the study run {record.id} has no finished epoch yet, so there is nothing to report; "
@@ -42,8 +62,13 @@ def compose(
         tables_section(story),
         curves_section(story),
         *influence_sections(story),
+        pairs_section(story),
+        gradients_section(story),
         speed_section(story),
+        costs_section(story),
         test_section(story),
+        confusion_section(story),
+        weights_section(story),
         time_section(story),
         setting_section(story),
         models_section(story),
@@ -96,6 +121,11 @@ def summary(story: Story) -> list[str]:
         "So far, of {n} models planned on {data}, the best cell reaches a validation accuracy "
         "({spread}) of {items}."
         if story.unfinished
+        else "The only model, trained on {data}, reaches a validation accuracy ({spread}) of "
+        "{items}."
+        if len(story.runs) == 1
+        else "{n} models trained on {data} reach validation accuracies ({spread}) of {items}."
+        if story.alone
         else "Of {n} models trained on {data}, the best cell reaches a validation accuracy "
         "({spread}) "
         "of {items}."
@@ -106,16 +136,32 @@ def summary(story: Story) -> list[str]:
     lines = [
         opening.format(
             n=story.numbers.integer(len(story.runs)),
-            data=story.dataset,
+            data=_data(story),
             items=joined,
             spread=spread,
         )
     ]
+    diverged = sum(run.status == "diverged" for run in story.runs)
+    if diverged and story.by_trainer:
+        text = say("{k} of {n} models diverged." if diverged > 1 else "1 of {n} models diverged.")
+        lines.append(text.format(k=diverged, n=len(story.runs)))
     if len(story.best) > 1 and story.unfinished:
         lines.append(say("The best cells are compared once the study is finished."))
     elif len(story.best) > 1:
         lines += comparison(story)
     return lines
+
+
+def _data(story: Story) -> str:
+    """The data set, and how many of its training images were used when not all were."""
+    images, every = story.train_images, story.all_train_images
+    if images is None or every is None or images == every:
+        return story.dataset
+    return story.say("{data} (on {n} of the {all} training images)").format(
+        data=story.dataset,
+        n=story.numbers.integer(images),
+        all=story.numbers.integer(every),
+    )
 
 
 def _best_in_words(story: Story, cell: CellSummary) -> str:
@@ -128,11 +174,19 @@ def _best_in_words(story: Story, cell: CellSummary) -> str:
     else:
         test = story.say("not yet evaluated on the test set")
     group = story.group(cell.cell)
-    text = "{accuracy} with {group} ({cell}; {test})" if group else "{accuracy} ({cell}; {test})"
+    settings = story.describe(cell.cell, without=story.best_per)
+    if group:
+        text = (
+            "{accuracy} with {group} ({cell}; {test})"
+            if settings
+            else "{accuracy} with {group} ({test})"
+        )
+    else:
+        text = "{accuracy} ({cell}; {test})"
     return story.say(text).format(
         accuracy=story.numbers.percent(cell.mean, cell.deviation),
         group=group,
-        cell=story.describe(cell.cell, without=story.best_per) or story.say("its only cell"),
+        cell=settings or story.say("its only cell"),
         test=test,
     )
 
@@ -150,7 +204,9 @@ def comparison(story: Story) -> list[str]:
         if difference is None:
             continue
         better, worse = (first, second) if difference.mean >= 0 else (second, first)
-        if difference.n == 1:
+        if difference.mean == 0 and difference.n == 1:
+            text = say("{where}, {better} and {worse} reach the same accuracy.")
+        elif difference.n == 1:
             text = say(
                 "{where}, {better} is {points} above {worse}, but one seed has no spread: "
                 "which is better cannot be said."
@@ -180,9 +236,11 @@ def comparison(story: Story) -> list[str]:
 
 
 def notices(story: Story) -> list[Notice]:
-    """What a reader must know before any number: unfinished, diverged."""
+    """What a reader must know before any number: smaller than it should be, unfinished."""
     say = story.say
     found = []
+    if story.size in ("smoke", "laptop"):
+        found.append(Notice(title=_size_title(story), text=_size_in_words(story)))
     if story.unfinished:
         found.append(
             Notice(
@@ -195,3 +253,46 @@ def notices(story: Story) -> list[Notice]:
             )
         )
     return found
+
+
+def _size_title(story: Story) -> str:
+    say = story.say
+    if story.size == "smoke":
+        return say("This is the study at its smoke size")
+    return say("This is the study at its laptop size")
+
+
+def _size_in_words(story: Story) -> str:
+    """What a study at a smaller size trained on, and for how long."""
+    say, numbers, texts = story.say, story.numbers, []
+    images, every, epochs = (
+        story.train_images,
+        story.all_train_images,
+        story.record.config.get("epochs"),
+    )
+    if images is not None and every is not None and isinstance(epochs, int):
+        text = say(
+            "It trained on {n} of the {all} training images of {data} and validated on {others} "
+            "other images; number of epochs: {epochs}."
+            if images < every
+            else "It trained on all {all} training images of {data} and validated on {others} "
+            "other images; number of epochs: {epochs}."
+        )
+        texts.append(
+            text.format(
+                n=numbers.integer(images),
+                all=numbers.integer(every),
+                data=story.dataset,
+                others=numbers.integer(story.validation_images or 0),
+                epochs=epochs,
+            )
+        )
+    texts.append(
+        say("It shows that everything works; its numbers mean nothing.")
+        if story.size == "smoke"
+        else say(
+            "Its numbers are those of this smaller study: the full one (--size full) trains more, "
+            "and may rank its cells otherwise."
+        )
+    )
+    return " ".join(texts)

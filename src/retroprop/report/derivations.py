@@ -114,10 +114,9 @@ def _accuracy_gaps(found: Sequence[Pair]) -> list[float]:
 def speed_section(story: Story) -> Section | None:
     """The pictures of the training time, when the [report] asks for "speed"."""
     say = story.say
-    figures = (story.record.config.get("report") or {}).get("figures") or []
     axis = next((key for key in ("width", "depth") if key in story.varied), None)
     found = pairs(story)
-    if "speed" not in figures or axis is None or not found:
+    if "speed" not in story.figures or axis is None or not found:
         return None
     # Of the other settings, those of the best cell; without one, those of the first pair.
     top = max(story.best, key=lambda cell: cell.mean or 0.0).cell if story.best else {}

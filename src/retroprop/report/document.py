@@ -96,7 +96,7 @@ class Table:
 class Picture:
     """A figure as SVG, once for paper (fixed colours) and once for a page (the page's colours).
 
-    `half` pictures stand side by side on paper.
+    `half` pictures stand side by side on paper; `wide` ones have small texts, and stand alone.
     """
 
     name: str
@@ -105,6 +105,7 @@ class Picture:
     svg: str
     page_svg: str
     half: bool = False
+    wide: bool = False
     kind: str = "picture"
 
 

@@ -40,11 +40,7 @@ NETWORKS = {
     ),
     "Most frequent mistakes: {items}.": "Erreurs les plus fréquentes\u00a0: {items}.",
     # cost of patches
-    "patch size (pixels)": "taille de patch (pixels)",
     "parameters": "paramètres",
-    "patches of {size}: {seconds} per epoch, {parameters} parameters": (
-        "patches de {size}\u00a0: {seconds} par époque, {parameters} paramètres"
-    ),
     # several architectures
     "solid: validation; dashed: train": (
         "trait plein\u00a0: validation\u00a0; tirets\u00a0: entraînement"

@@ -19,14 +19,13 @@ MOST_WITH_TRAIN = 3  # with more values, the train curves would hide those of va
 def influence_sections(story: Story) -> list[Section]:
     """The pictures "effect-of-setting" and "curves-by-setting" that the [report] asks for."""
     say = story.say
-    figures = (story.record.config.get("report") or {}).get("figures") or []
     effects: list[Block] = []
     curves: list[Block] = []
     for key in story.varied:
         shown = [v for v in variations(story, key) if _complete(v) > 1]
-        if "effect-of-setting" in figures and shown:
+        if "effect-of-setting" in story.figures and shown:
             effects.append(_effect(story, key, shown))
-        if "curves-by-setting" in figures:
+        if "curves-by-setting" in story.figures:
             curves += [_curves(story, v, number) for number, v in enumerate(shown, start=1)]
     sections = []
     if effects:
@@ -77,7 +76,7 @@ def _effect(story: Story, key: str, shown: Sequence[Variation]) -> Picture:
     )
     description = describe_effect(lines, translate=say, number=story.numbers.percent)
     settings = [fixed(story, variation) for variation in shown]
-    if shown[0].each_at_its_best:
+    if shown[0].each_at_its_best and len(story.varied) > 1:
         text = say("{name}: best validation accuracy, each value at its own best settings")
     elif all(settings):
         text = say("{name}: best validation accuracy, with {settings}")
@@ -131,7 +130,7 @@ def _curves(story: Story, variation: Variation, number: int) -> Picture:
         described.append(say("{name}: {cell}").format(name=title, cell=words))
     described += [f"{note}." for note in notes]
     settings = fixed(story, variation)
-    if variation.each_at_its_best:
+    if variation.each_at_its_best and len(story.varied) > 1:
         text = say("{name}: curves of each value at its own best settings ({settings})")
         settings = say("; ").join(
             story.describe({name: cell.cell[name] for name in story.varied if name in cell.cell})

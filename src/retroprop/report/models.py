@@ -8,9 +8,26 @@ a and h for the multilayer perceptron (INF8225, part 3). The templates know each
 from typing import Any
 
 from retroprop.report.document import Block, Formula, Paragraph, Section
+from retroprop.report.formulas import activation_formulas, derivation_sentence
+from retroprop.report.network_models import (
+    mixer_blocks,
+    network_blocks,
+    resnet_blocks,
+    training_blocks,
+    weight_decay,
+)
 from retroprop.report.story import Story, setting_of
 
-KINDS = ("softmax-regression", "perceptron", "shallow", "mlp", "cnn")
+KINDS = (
+    "softmax-regression",
+    "perceptron",
+    "shallow",
+    "mlp",
+    "cnn",
+    "network",
+    "resnet18",
+    "mlp-mixer",
+)
 
 
 def trained_section(story: Story) -> Section | None:
@@ -21,10 +38,15 @@ def trained_section(story: Story) -> Section | None:
         "shallow": _shallow,
         "mlp": _mlp,
         "cnn": _cnn,
+        "network": network_blocks,
+        "resnet18": resnet_blocks,
+        "mlp-mixer": mixer_blocks,
     }
     if story.kind not in parts:
         return None
     blocks = [*parts[story.kind](story), *_gradient(story), *_optimizers(story), *_steps(story)]
+    if story.by_trainer:
+        blocks += training_blocks(story)
     return Section(name="trained", heading=story.say("What was trained"), blocks=blocks)
 
 
@@ -143,37 +165,7 @@ def _mlp(story: Story) -> list[Block]:
             ),
         )
     ]
-    activations = {
-        "relu": (
-            say("The activation function ReLU and its derivative (1 where a > 0, else 0):"),
-            say("phi of a equals the maximum of 0 and a; its derivative is 1 where a exceeds 0"),
-        ),
-        "sigmoid": (
-            say("The sigmoid and its derivative:"),
-            say(
-                "phi of a equals one over one plus the exponential of minus a; its derivative is "
-                "phi of a times one minus phi of a"
-            ),
-        ),
-        "gelu": (
-            say("The activation function GELU, with Φ the normal distribution function:"),
-            say(
-                "phi of a equals a times capital phi of a; its derivative is capital phi of a plus "
-                "a times the derivative of capital phi of a"
-            ),
-        ),
-        "tanh": (
-            say("The hyperbolic tangent and its derivative:"),
-            say(
-                "phi of a equals the hyperbolic tangent of a; its derivative is one minus the "
-                "square of phi of a"
-            ),
-        ),
-    }
-    for name in _used(story, "activation"):
-        if name in activations:
-            text, spoken = activations[name]
-            blocks.append(Formula(name=name, text=text, spoken=spoken))
+    blocks += activation_formulas(story)
     outputs = _used(story, "output", "softmax")
     if "softmax" in outputs:
         blocks.append(
@@ -201,7 +193,7 @@ def _mlp(story: Story) -> list[Block]:
     blocks.append(
         Formula(
             name="mlp-backward",
-            text=_derivation(story)
+            text=derivation_sentence(story)
             + " "
             + say(
                 "Backpropagation for one image with the one-hot label y, from the outputs to the "
@@ -229,7 +221,7 @@ def _cnn(story: Story) -> list[Block]:
                 "the scores into probabilities, and the loss is the cross-entropy in nats."
             )
             + " "
-            + _derivation(story)
+            + derivation_sentence(story)
         )
     ]
     layers = (story.record.config.get("model") or {}).get("layers")
@@ -241,19 +233,6 @@ def _cnn(story: Story) -> list[Block]:
             )
         )
     return blocks
-
-
-def _derivation(story: Story) -> str:
-    """Who computes the gradient: our formulas, autograd, or both in turn."""
-    model = (story.record.config.get("model") or {}).get("derivation")
-    if set(_used(story, "derivation", model)) == {"by-hand"}:
-        return story.say("The gradient is computed from formulas derived by hand.")
-    if set(_used(story, "derivation", model)) == {"autograd"}:
-        return story.say("The gradient is computed by automatic differentiation (autograd).")
-    return story.say(
-        "The gradient is computed in two ways, from formulas derived by hand and by automatic "
-        "differentiation (autograd), and the study compares them."
-    )
 
 
 def _gradient(story: Story) -> list[Block]:
@@ -278,7 +257,7 @@ def _optimizers(story: Story) -> list[Block]:
                 )
             )
         )
-    elif story.kind in ("mlp", "cnn"):
+    elif story.kind in ("mlp", "cnn") or story.by_trainer:
         blocks.append(
             Paragraph(
                 text=say(
@@ -292,6 +271,10 @@ def _optimizers(story: Story) -> list[Block]:
         "momentum": (
             say("SGD with momentum μ updates"),
             say("u becomes mu u plus G; W becomes W minus eta u"),
+        ),
+        "nesterov": (
+            say("SGD with Nesterov momentum μ (Sutskever et al., 2013) updates"),
+            say("u becomes mu u plus G; W becomes W minus eta times G plus mu u"),
         ),
         "adagrad": (
             say("Adagrad (Duchi et al., 2011) updates"),
@@ -312,6 +295,8 @@ def _optimizers(story: Story) -> list[Block]:
             say("W becomes 1 minus eta lambda, times W; then a step of Adam:") + " " + _adam(story),
         ),
     }
+    if story.by_trainer:
+        blocks += weight_decay(story, optimizers)
     for name in optimizers:
         if name in known and not (in_formula and name == "sgd"):
             text, spoken = known[name]

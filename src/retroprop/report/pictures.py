@@ -7,7 +7,13 @@ from retroprop.report.document import Picture
 
 
 def picture(
-    name: str, caption: str, description: str, figure: Figure, *, half: bool = False
+    name: str,
+    caption: str,
+    description: str,
+    figure: Figure,
+    *,
+    half: bool = False,
+    wide: bool = False,
 ) -> Picture:
     """A picture with its words; `name` must be its own within the report."""
     svg = to_svg(figure, name=name, title=caption, description=description)
@@ -18,4 +24,5 @@ def picture(
         svg=svg,
         page_svg=for_page(svg),
         half=half,
+        wide=wide,
     )

@@ -4,11 +4,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from retroprop.errors import UserError, did_you_mean
-from retroprop.figures.curves import Metric, Part, describe_curves, loss_and_accuracy_curves
+from retroprop.figures.curves import (
+    Metric,
+    Part,
+    curves_by_part,
+    describe_curves,
+    loss_and_accuracy_curves,
+)
+from retroprop.figures.style import SERIES
 from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Section, Table
 from retroprop.report.pictures import picture
 from retroprop.report.story import FIELDS, Story, setting_of
+from retroprop.report.variations import no_mean
 from retroprop.report.words import LOSS_AXES, VALUE_NAMES
+from retroprop.studies.records import RunRecord
 from retroprop.studies.summary import ACCURACY, CellSummary, mean_and_deviation, summarise_cells
 
 
@@ -81,8 +90,13 @@ def _table(
     if columns_key is not None:
         present = {column for _, column in by_place}
         columns = [column for column in story.values(columns_key) if column in present]
-    # No star among times: the fastest cell is merely the smallest network.
-    best = set() if value == "train_s" else {cell.key for cell in story.best}
+    # No star among costs: the fastest cell is merely the smallest network.
+    starred = story.best
+    if story.alone:  # every cell is the best of its group: the star is for the best of all
+        starred = [max(story.best, key=lambda cell: cell.mean or 0.0)]
+    if value in ("train_s", "parameters"):
+        starred = []
+    best = {cell.key for cell in starred}
     body = [
         Row(
             header=_shown(story, rows_key, row),
@@ -105,6 +119,11 @@ def _table(
     )
 
 
+def _one_column(story: Story, cells: Sequence[CellSummary], value: str) -> str:
+    several = value != "parameters" and max(cell.n for cell in cells) > 1
+    return story.say("mean") if several else story.say("value")
+
+
 def _shown(story: Story, key: str, value: Any) -> str:
     return story.say("all") if value is None else story.setting(key, value)
 
@@ -113,6 +132,8 @@ def _grid_cell(story: Story, cell: CellSummary | None, value: str, best: set[str
     if cell is None:
         return Cell(text="", mark="absent", spoken=story.say("not in the grid"))
     link = story.anchor(cell)
+    if value == "parameters":
+        return _count_cell(story, cell, link)
     if cell.diverged:
         text = story.say("diverged {k}/{n}").format(k=cell.diverged, n=cell.n)
         return Cell(text=text, mark="diverged", link=link)
@@ -127,12 +148,22 @@ def _grid_cell(story: Story, cell: CellSummary | None, value: str, best: set[str
     return Cell(text=text, link=link)
 
 
+def _count_cell(story: Story, cell: CellSummary, link: str) -> Cell:
+    """The parameters of a cell's models, which are the same for all seeds, trained or not."""
+    count = cell.runs[0].parameters
+    if count is None:
+        return Cell(text="—", mark="absent", spoken=story.say("none"), link=link)
+    return Cell(text=story.numbers.integer(count), link=link)
+
+
 def _table_notes(
     story: Story, cells: Sequence[CellSummary], rows: Sequence[Row], value: str
 ) -> list[str]:
     say = story.say
     n = max(cell.n for cell in cells)
     marks = {cell.mark for row in rows for cell in row.cells}
+    if value == "parameters":
+        return [say("Each number leads to its models in the last table of this report.")]
     notes = [
         say("One seed per cell.")
         if n == 1
@@ -140,7 +171,9 @@ def _table_notes(
     ]
     if value == "train_s":
         notes.append(
-            say(
+            say("Lower is better. Evaluation is not included.")
+            if story.by_trainer
+            else say(
                 "Lower is better. Models trained as one program share its seconds evenly; "
                 "evaluation is not included."
             )
@@ -170,28 +203,97 @@ def _table_notes(
 
 
 def curves_section(story: Story) -> Section | None:
-    """The curves of the best cells that the study's [report] asks for."""
+    """The curves that the study's [report] asks for.
+
+    Of networks of the visible loop all cells are drawn, as the assignments ask, when there are not
+    more than styles; otherwise the best cells.
+    """
     say = story.say
-    heading = say("Curves of the best models")
-    figures = (story.record.config.get("report") or {}).get("figures") or []
     offered: tuple[Metric, ...] = ("loss", "accuracy")
-    metrics: list[Metric] = [metric for metric in offered if f"{metric}-curves" in figures]
+    metrics: list[Metric] = [metric for metric in offered if f"{metric}-curves" in story.figures]
     if not metrics:
         return None
-    if not story.best:
+    of_all = every_cell(story)
+    heading = say("Curves of all cells") if of_all else say("Curves of the best models")
+    if not of_all and not story.best:
         text = say("There are no curves yet, because there is no best cell yet.")
         return Section(name="curves", heading=heading, blocks=[Paragraph(text=text)])
-    blocks: list[Block] = [
-        Paragraph(
-            text=say(
-                "Losses and accuracies are measured on the whole train and validation sets after "
-                "each epoch; epoch 0 is the untrained model. Lines are means over the seeds, bands "
-                "reach from the lowest to the highest seed; solid is validation, dashed is train."
-            )
+    texts = [_measured(story)]
+    texts.append(
+        say(
+            "Each line has the name of its cell; where there are several seeds, lines are means, "
+            "and bands reach from the lowest to the highest."
         )
-    ]
-    blocks += [_picture(story, metric) for metric in metrics]
+        if of_all
+        else say(
+            "Lines are means over the seeds, bands reach from the lowest to the highest seed; "
+            "solid is validation, dashed is train."
+        )
+    )
+    blocks: list[Block] = [Paragraph(text=" ".join(texts))]
+    blocks += [_of_all(story, metric) if of_all else _picture(story, metric) for metric in metrics]
     return Section(name="curves", heading=heading, blocks=blocks)
+
+
+def _measured(story: Story) -> str:
+    """On which images the metrics were measured, and when."""
+    if story.running:
+        return story.say(
+            "Losses and accuracies on validation are measured on the whole set after each epoch; "
+            "those on train are means over the epoch, on the images as they came and while the "
+            "model was learning from them. Epoch 0 is the untrained model."
+        )
+    return story.say(
+        "Losses and accuracies are measured on the whole train and validation sets after each "
+        "epoch; epoch 0 is the untrained model."
+    )
+
+
+def every_cell(story: Story) -> dict[str, list[RunRecord]]:
+    """All cells of a study by their short names, in the order of the grid; {} if they are many."""
+    if not story.by_trainer or not 1 < len(story.cells) <= len(SERIES):
+        return {}
+    return {cell_label(story, cell): list(cell.runs) for cell in story.cells}
+
+
+def cell_label(story: Story, cell: CellSummary) -> str:
+    """The values of the varied settings, short enough for a label beside a line."""
+    values = [story.setting(key, cell.cell[key], short=True) for key in story.varied]
+    return story.say(", ").join(values) or story.say("the model")
+
+
+def _of_all(story: Story, metric: Metric) -> Picture:
+    """One metric of every cell: validation above, train below; a diverged cell has no line."""
+    say, numbers = story.say, story.numbers
+    models = every_cell(story)
+    notes = []
+    for cell in story.cells:
+        reason = no_mean(story, cell)
+        if reason:
+            models[cell_label(story, cell)] = []  # its colour stays free
+            note = say("{name}: {cell}").format(name=cell_label(story, cell), cell=reason)
+            notes.append(note)
+    figure = curves_by_part(
+        models,
+        metric,
+        loss_label=LOSS_AXES[story.loss()],
+        steps_per_epoch=story.steps_per_epoch(story.runs),
+        notes=notes,
+        translate=say,
+        decimal_comma=story.language == "fr",
+    )
+    write = numbers.percent if metric == "accuracy" else lambda value: numbers.decimal(value, 3)
+    drawn = {name: runs for name, runs in models.items() if runs}
+    description = describe_curves(drawn, metric, translate=say, number=write)
+    caption = say(
+        "Accuracy over the epochs, on validation (above) and on train (below), by {settings}."
+        if metric == "accuracy"
+        else "Loss over the epochs, on validation (above) and on train (below), by {settings}."
+    ).format(settings=story.listed([story.setting_name(key) for key in story.varied]))
+    if notes:
+        without = say("Without a line: {notes}.").format(notes=say("; ").join(notes))
+        caption, description = f"{caption} {without}", f"{description} {without}"
+    return picture(f"{metric}-curves", caption, description, figure, half=True)
 
 
 def _picture(story: Story, metric: Metric) -> Picture:
@@ -287,4 +389,7 @@ def test_section(story: Story) -> Section:
         "Only the cells selected on validation are evaluated on the test set, once, with the "
         "weights of each seed's best epoch on validation."
     )
+    held_out = story.test_images_in_words()
+    if held_out:
+        text = f"{text} {held_out}"
     return Section(name="test", heading=heading, blocks=[Paragraph(text=text), table])

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
+from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from retroprop.data import CATALOG
-from retroprop.data.splits import training_size
+from retroprop.data.catalog import DatasetInfo
 from retroprop.report.numbers import Numbers
 from retroprop.report.translations import Say, translator
 from retroprop.report.words import (
@@ -22,10 +25,11 @@ from retroprop.report.words import (
     value_name,
 )
 from retroprop.studies.records import DEFAULT_DATABASE, RunRecord, StudyRunRecord
+from retroprop.studies.schema import TRAINER_KINDS, Split
 from retroprop.studies.summary import CellSummary, best_cells, summarise_cells
 
 LINEAR_KINDS = ("perceptron", "shallow")  # always a linear output with the squared error
-SOFTMAX_KINDS = ("softmax-regression", "cnn")
+SOFTMAX_KINDS = ("softmax-regression", "cnn", *TRAINER_KINDS)
 # A table may ask for a value that a record keeps under a longer name.
 FIELDS = {"train_s": "train_s_per_epoch"}
 
@@ -42,12 +46,16 @@ def setting_of(run: RunRecord, key: str) -> Any:
 
 @dataclass(frozen=True)
 class Story:
-    """The records of one study run, and how to speak of them in one language."""
+    """The records of one study run, and how to speak of them in one language.
+
+    `folder` is where the checkpoints of the records lie; None when that is not known.
+    """
 
     record: StudyRunRecord
     runs: tuple[RunRecord, ...]
     location: str
     language: str
+    folder: Path | None = None
 
     @cached_property
     def say(self) -> Say:
@@ -81,6 +89,11 @@ class Story:
         return {key: values for key, values in grid.items() if values is not None}
 
     @property
+    def alone(self) -> bool:
+        """Whether each cell is the best of its group, for it has no other."""
+        return len(self.best) == len(self.cells) > 1
+
+    @property
     def n_done(self) -> int:
         """How many models need no more training."""
         return sum(run.status in ("finished", "diverged") for run in self.runs)
@@ -93,7 +106,10 @@ class Story:
     @property
     def dataset(self) -> str:
         """The data set's name for people."""
-        return self.numbers.setting(self.record.config.get("dataset", "?"))
+        name = self.record.config.get("dataset", "?")
+        if name == "cifar10-sample":
+            return self.say("a small sample of CIFAR-10")
+        return self.numbers.setting(name)
 
     @property
     def command(self) -> str:
@@ -110,15 +126,73 @@ class Story:
         """The kind of model of the study."""
         return str((self.record.config.get("model") or {}).get("kind", ""))
 
+    @property
+    def by_trainer(self) -> bool:
+        """Whether the visible loop trained the models, one network at a time."""
+        return self.kind in TRAINER_KINDS
+
+    @property
+    def figures(self) -> list[str]:
+        """The figures that the study's [report] asks for."""
+        return (self.record.config.get("report") or {}).get("figures") or []
+
+    @property
+    def size(self) -> str:
+        """One of smoke, laptop and full; older records do not say, and were full."""
+        return str(self.record.config.get("size") or "full")
+
+    @cached_property
+    def info(self) -> DatasetInfo | None:
+        """What is known of the data set."""
+        return CATALOG.get(str(self.record.config.get("dataset")))
+
+    @cached_property
+    def split(self) -> Split | None:
+        """Which images trained and which validated; None when it was not recorded."""
+        recorded = self.record.config.get("split") or {}
+        if recorded.get("validation") is None and recorded.get("source") != "test":
+            return None
+        try:
+            return Split.model_validate(recorded)
+        except ValidationError:
+            return None
+
     @cached_property
     def train_images(self) -> int | None:
         """How many images one epoch of this study goes through; None when we do not know."""
-        config = self.record.config
-        info = CATALOG.get(str(config.get("dataset")))
-        validation = (config.get("split") or {}).get("validation")
-        if info is None or validation is None:
+        if self.info is None or self.split is None:
             return None
-        return training_size(info.n_train, validation)
+        return self.split.training_images(self.info.n_train)
+
+    @cached_property
+    def validation_images(self) -> int | None:
+        """How many images validate; None when we do not know."""
+        if self.info is None or self.split is None:
+            return None
+        if self.split.source == "test" and self.split.validation_images is None:
+            return self.info.n_test // 2
+        return self.split.evaluated_images(self.info.n_train, self.info.n_test)
+
+    @cached_property
+    def all_train_images(self) -> int | None:
+        """How many images could have trained, had the study not taken fewer."""
+        if self.info is None or self.split is None:
+            return None
+        return self.split.model_copy(update={"images": None}).training_images(self.info.n_train)
+
+    def test_images_in_words(self) -> str:
+        """Which test images validated, where some did; "" otherwise."""
+        if self.info is None or self.split is None or self.split.source != "test":
+            return ""
+        n = self.validation_images or 0
+        return self.say("The first {n} test images validate, the other {rest} test.").format(
+            n=self.numbers.integer(n), rest=self.numbers.integer(self.info.n_test - n)
+        )
+
+    @property
+    def running(self) -> bool:
+        """Whether the train metrics are means over an epoch, while the model was learning."""
+        return {setting_of(run, "train_metrics") for run in self.runs} == {"running"}
 
     def steps_per_epoch(self, runs: Sequence[RunRecord]) -> int | None:
         """How many steps an epoch of these models has; None when they differ or it is unknown."""
@@ -217,6 +291,8 @@ class Story:
             return self.numbers.share(mean, deviation)
         if value == "train_s":
             return self.numbers.significant(mean, deviation)
+        if value == "parameters":
+            return self.numbers.integer(mean)
         return self.numbers.decimal(mean, 1 if value == "best_epoch" else 3, deviation)
 
     def gradient_sentence(self) -> str:

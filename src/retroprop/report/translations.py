@@ -14,6 +14,7 @@ from retroprop.report.french_figures import FIGURES
 from retroprop.report.french_models import MODELS
 from retroprop.report.french_networks import NETWORKS
 from retroprop.report.french_settings import SETTINGS
+from retroprop.report.french_trainer import TRAINER
 
 Say = Callable[[str], str]
 LANGUAGES = ("en", "fr")
@@ -263,17 +264,6 @@ _COMMON = {
     "There are no curves yet, because there is no best cell yet.": (
         "Il n’y a pas encore de courbes, faute de meilleure cellule."
     ),
-    (
-        "Losses and accuracies are measured on the whole train and validation sets after "
-        "each epoch; epoch 0 is the untrained model. Lines are means over the seeds, bands "
-        "reach from the lowest to the highest seed; solid is validation, dashed is train."
-    ): (
-        "Les pertes et les exactitudes sont mesurées sur les ensembles d’entraînement et de "
-        "validation entiers après chaque époque\u00a0; l’époque 0 est le modèle non entraîné. Les "
-        "lignes "
-        "sont les moyennes sur les graines, les bandes vont de la graine la plus basse à la plus "
-        "haute\u00a0; trait plein pour la validation, tirets pour l’entraînement."
-    ),
     "Accuracy of the best cell over the epochs": (
         "Exactitude de la meilleure cellule au fil des époques"
     ),
@@ -397,4 +387,4 @@ _COMMON = {
     "diverged at epoch {n}": "a divergé à l’époque {n}",
 }
 
-FRENCH = _COMMON | SETTINGS | MODELS | ANSWERS | FIGURES | NETWORKS | BAYES | CONVOLUTION
+FRENCH = _COMMON | SETTINGS | MODELS | ANSWERS | FIGURES | NETWORKS | BAYES | TRAINER | CONVOLUTION

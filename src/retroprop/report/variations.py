@@ -75,15 +75,19 @@ def lost(story: Story, variation: Variation) -> list[str]:
     """The values without a mean, with the reason, in words: "0.1: diverged 2/3"."""
     notes = []
     for value, cell in variation.cells:
-        if cell.diverged:
-            reason = story.say("diverged {k}/{n}").format(k=cell.diverged, n=cell.n)
-        elif not cell.complete:
-            reason = story.say("not finished")
-        else:
+        reason = no_mean(story, cell)
+        if not reason:
             continue
         label = story.setting(variation.key, value, short=True)
         notes.append(story.say("{name}: {cell}").format(name=label, cell=reason))
     return notes
+
+
+def no_mean(story: Story, cell: CellSummary) -> str:
+    """Why a cell has no mean, in words; "" when it has one."""
+    if cell.diverged:
+        return story.say("diverged {k}/{n}").format(k=cell.diverged, n=cell.n)
+    return "" if cell.complete else story.say("not finished")
 
 
 def _alike(story: Story, key: str, base: CellSummary) -> list[tuple[Any, CellSummary]]:

@@ -7,8 +7,13 @@ shown as the study file has it.
 
 from typing import Any, Literal
 
+from retroprop.errors import UserError
 from retroprop.report.numbers import Numbers
 from retroprop.report.translations import Say, say_later
+from retroprop.studies.schema import parse_architecture
+
+USUAL_DENSE = (256, 256)
+"""The dense layers of a CNN that are not named."""
 
 Loss = Literal["nats", "squared", "mixed"]
 
@@ -27,11 +32,28 @@ SETTING_NAMES = {
     "precision": say_later("precision"),
     "kernel_size": say_later("kernel size"),
     "derivation": say_later("derivation"),
+    "architecture": say_later("architecture"),
+    "initialization": say_later("initial weights"),
+    "patch_size": say_later("patch size"),
+    "embedding": say_later("embedding dimension"),
+    "blocks": say_later("blocks"),
+    "drop_rate": say_later("dropout rate"),
+    "normalization": say_later("normalisation of the pixels"),
+    "augmentation": say_later("augmentation"),
+    "shuffle": say_later("order of the images"),
+    "loss": say_later("loss"),
+    "momentum": say_later("momentum μ"),
+    "weight_decay": say_later("weight decay"),
+    "label_smoothing": say_later("label smoothing"),
+    "clip_norm": say_later("longest gradient"),
+    "patience": say_later("epochs without progress before it stops"),
+    "train_metrics": say_later("loss and accuracy on train"),
     "seed": say_later("seed"),
 }
 # Values that are words of the language; optimizers and the like are names (see numbers.NAMES).
-SETTING_VALUES = {
+SETTING_VALUES: dict[tuple[str, str | bool], str] = {
     ("optimizer", "momentum"): say_later("SGD with momentum"),
+    ("optimizer", "nesterov"): say_later("SGD with Nesterov momentum"),
     ("schedule", "constant"): say_later("constant"),
     ("schedule", "warmup-cosine"): say_later("warm-up, then cosine"),
     ("initial_scale", "auto"): say_later("by fan-in"),
@@ -45,15 +67,33 @@ SETTING_VALUES = {
     ("gradient", "sum"): say_later("sum over the minibatch"),
     ("derivation", "by-hand"): say_later("by hand"),
     ("derivation", "autograd"): say_later("automatic differentiation (autograd)"),
+    ("initialization", "torch"): say_later("uniform, by fan-in (as torch has it)"),
+    ("initialization", "xavier"): say_later("normal, by Xavier’s rule; biases 0"),
+    ("normalization", "raw"): say_later("none (0 to 255)"),
+    ("normalization", "unit"): say_later("0 to 1"),
+    ("normalization", "per-pixel"): say_later("each pixel"),
+    ("normalization", "per-channel"): say_later("each channel"),
+    ("augmentation", "none"): say_later("no augmentation"),
+    ("augmentation", "flip-crop"): say_later("mirrored and cropped at random"),
+    ("shuffle", True): say_later("a new one in each epoch"),
+    ("shuffle", False): say_later("that of the file"),
+    ("loss", "cross-entropy"): say_later("cross-entropy"),
+    ("loss", "clamped-cross-entropy"): say_later("cross-entropy of clamped probabilities"),
+    ("train_metrics", "evaluated"): say_later("measured after each epoch"),
+    ("train_metrics", "running"): say_later("means over the epoch, while learning"),
 }
 # Shorter words for the label beside a line and for the long table of all models.
-SHORT_VALUES = {
+SHORT_VALUES: dict[tuple[str, str | bool], str] = {
     ("initial_scale", "auto"): say_later("auto"),
     ("derivation", "autograd"): say_later("autograd"),
     ("output", "softmax"): say_later("softmax"),
     ("output", "linear"): say_later("linear"),
     ("gradient", "mean"): say_later("mean"),
     ("gradient", "sum"): say_later("sum"),
+    ("optimizer", "nesterov"): say_later("Nesterov"),
+    ("normalization", "raw"): say_later("raw"),
+    ("normalization", "per-pixel"): say_later("normalised"),
+    ("augmentation", "flip-crop"): say_later("augmented"),
 }
 PHRASES = {
     "learning_rate": say_later("learning rate {value}"),
@@ -66,6 +106,12 @@ PHRASES = {
     "activation": say_later("{value}"),
     "precision": say_later("{value}"),
     "derivation": say_later("{value}"),
+    "architecture": say_later("{value}"),
+    "patch_size": say_later("{value} × {value} patches"),
+    "embedding": say_later("embedding dimension {value}"),
+    "blocks": say_later("{value} blocks"),
+    "weight_decay": say_later("weight decay {value}"),
+    "label_smoothing": say_later("label smoothing {value}"),
 }
 SPECIAL_PHRASES = {
     ("depth", 1): say_later("1 hidden layer"),
@@ -81,6 +127,12 @@ SPECIAL_PHRASES = {
     ("gradient", "sum"): say_later("summed gradient"),
     ("derivation", "by-hand"): say_later("derivation by hand"),
     ("derivation", "autograd"): say_later("automatic differentiation"),
+    ("normalization", "raw"): say_later("raw pixels"),
+    ("normalization", "unit"): say_later("pixels from 0 to 1"),
+    ("normalization", "per-pixel"): say_later("normalised pixels"),
+    ("normalization", "per-channel"): say_later("normalised channels"),
+    ("augmentation", "none"): say_later("no augmentation"),
+    ("augmentation", "flip-crop"): say_later("augmented images"),
 }
 VALUE_NAMES = {
     "best_validation_accuracy": say_later("Best validation accuracy (%)"),
@@ -89,6 +141,7 @@ VALUE_NAMES = {
     "test_accuracy": say_later("Test accuracy (%)"),
     "test_loss": say_later("Test loss"),
     "train_s": say_later("Training time per epoch (s)"),
+    "parameters": say_later("Parameters"),
 }
 LOSS_NAMES: dict[Loss, str] = {
     "nats": say_later("{name} (nats)"),
@@ -116,8 +169,10 @@ def setting_value(key: str, value: Any, say: Say, numbers: Numbers, *, short: bo
             for name, one in value.items()
         ]
         return say("; ").join(parts)
+    if key == "architecture" and isinstance(value, str):
+        return _architecture(value, say, short=short)
     words = None
-    if isinstance(value, str):
+    if isinstance(value, str | bool):
         words = SHORT_VALUES.get((key, value)) if short else None
         words = words or SETTING_VALUES.get((key, value))
     return say(words) if words else numbers.setting(value)
@@ -133,6 +188,30 @@ def setting_phrase(key: str, value: Any, say: Say, numbers: Numbers) -> str:
     if phrase:
         return say(phrase).format(value=written)
     return f"{setting_name(key, say)} {written}"
+
+
+def _architecture(text: str, say: Say, *, short: bool) -> str:
+    """An architecture as people name it; one that is not understood stays as it is."""
+    try:
+        chosen = parse_architecture(text)
+    except UserError:
+        return text
+    if not chosen.channels:
+        return _unbroken("MLP " + text.split()[1].replace("x", " × "))
+    first = "CNN " + "-".join(map(str, chosen.channels))
+    kernel = f"{chosen.kernel_size} × {chosen.kernel_size}"
+    if short:
+        name = f"{_unbroken(first)}, {kernel.replace(' ', '')}"
+    else:
+        name = say("{cnn} of {kernel}").format(cnn=_unbroken(first), kernel=_unbroken(kernel))
+    if chosen.dense == USUAL_DENSE:
+        return name
+    return f"{name}, {_unbroken('-'.join(map(str, chosen.dense)))}"
+
+
+def _unbroken(text: str) -> str:
+    """The text with spaces and hyphens at which no line ends."""
+    return text.replace(" ", "\u00a0").replace("-", "\u2011")
 
 
 def value_name(value: str, loss: Loss, say: Say) -> str:

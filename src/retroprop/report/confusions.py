@@ -1,0 +1,117 @@
+"""Which classes the final models take for which others, on the test images."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from retroprop.figures.confusion import (
+    class_accuracies,
+    confusion_matrix,
+    describe_confusion,
+    row_shares,
+)
+from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Section, Table
+from retroprop.report.pictures import picture
+from retroprop.report.results import cell_label
+from retroprop.report.story import Story
+from retroprop.studies.summary import CellSummary
+
+MOST_WITH_BARS = 3
+"""Models whose bars stand side by side; more are a table."""
+
+
+def confusion_section(story: Story) -> Section | None:
+    """The confusion matrix and the accuracy by class of each final model ("confusion")."""
+    if "confusion" not in story.figures:
+        return None
+    say = story.say
+    found = [(cell, counts) for cell in story.best if (counts := _counts(cell)) is not None]
+    if not found or story.info is None:
+        return None
+    classes = story.info.class_names(story.language)
+    if any(len(counts) != len(classes) for _, counts in found):
+        return None
+    text = say(
+        "A row holds the test images of one class, a column those that were given to it; on the "
+        "diagonal they are right. Where a cell has several seeds, their counts are added."
+    )
+    blocks: list[Block] = [Paragraph(text=text)]
+    blocks += [
+        _matrix(story, number, cell, counts, classes)
+        for number, (cell, counts) in enumerate(found, start=1)
+    ]
+    by_class = _by_class(story, found, classes)
+    blocks.append(by_class)
+    return Section(name="confusion", heading=say("Which classes are confused"), blocks=blocks)
+
+
+def _counts(cell: CellSummary) -> np.ndarray | None:
+    """The counts of a cell's seeds together; None unless all of them were evaluated."""
+    counts = [run.test_confusion for run in cell.runs if run.test_confusion is not None]
+    return np.array(counts).sum(0) if len(counts) == cell.n else None
+
+
+def _matrix(
+    story: Story, number: int, cell: CellSummary, counts: np.ndarray, classes: Sequence[str]
+) -> Picture:
+    say = story.say
+    figure = confusion_matrix(counts, classes, translate=say, decimal_comma=story.language == "fr")
+    description = describe_confusion(
+        counts, classes, translate=say, number=lambda share: story.numbers.percent(share, digits=1)
+    )
+    caption = say("Confusion matrix of {name}, {n} test images.").format(
+        name=_name(story, cell), n=story.numbers.integer(int(counts.sum()) // cell.n)
+    )
+    return picture(f"confusion-{number}", caption, description, figure, wide=True)
+
+
+def _by_class(
+    story: Story, found: Sequence[tuple[CellSummary, np.ndarray]], classes: Sequence[str]
+) -> Picture | Table:
+    """Bars for a few models, a table for many."""
+    say = story.say
+    shares = {cell_label(story, cell): row_shares(counts).diagonal() for cell, counts in found}
+    caption = say("Accuracy on the test set by class (%)")
+    if len(shares) > MOST_WITH_BARS:
+        rows = [
+            Row(
+                header=name,
+                cells=[
+                    Cell(text=story.numbers.share(float(of[at]), digits=1))
+                    for of in shares.values()
+                ],
+            )
+            for at, name in enumerate(classes)
+        ]
+        return Table(
+            name="class-table",
+            caption=caption,
+            corner=say("class"),
+            columns=list(shares),
+            rows=rows,
+        )
+    figure = class_accuracies(
+        {name: of.tolist() for name, of in shares.items()},
+        classes,
+        translate=say,
+        decimal_comma=story.language == "fr",
+    )
+    described = [
+        say("{name}: {cell}").format(
+            name=name,
+            cell=say("; ").join(
+                say("{name}: {cell}").format(
+                    name=one, cell=story.numbers.percent(float(share), digits=1)
+                )
+                for one, share in zip(classes, of, strict=True)
+            ),
+        )
+        for name, of in shares.items()
+    ]
+    return picture("class-accuracies", caption, ". ".join(described) + ".", figure)
+
+
+def _name(story: Story, cell: CellSummary) -> str:
+    """A final model by all that the study varies."""
+    varied = {key: cell.cell[key] for key in story.varied if key in cell.cell}
+    return story.describe(varied) or story.say("the model")

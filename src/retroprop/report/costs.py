@@ -1,0 +1,100 @@
+"""What each value of a setting costs, in seconds and in parameters ("time-by-setting")."""
+
+from collections.abc import Callable, Sequence
+
+from retroprop.figures.timing import Cost, cost_of_setting, describe_costs, median
+from retroprop.report.document import Block, Paragraph, Section
+from retroprop.report.pictures import picture
+from retroprop.report.story import Story
+from retroprop.report.variations import fixed, variations
+from retroprop.studies.records import RunRecord
+
+
+def costs_section(story: Story) -> Section | None:
+    """A picture and its sentence for each varied setting whose values differ in parameters."""
+    if "time-by-setting" not in story.figures:
+        return None
+    say = story.say
+    blocks: list[Block] = []
+    for key in story.varied:
+        for number, variation in enumerate(variations(story, key), start=1):
+            costs = [
+                cost
+                for value, cell in variation.cells
+                if (cost := _cost(story, key, value, cell.runs)) is not None
+            ]
+            if len(costs) < 2:
+                continue
+            figure = cost_of_setting(
+                costs,
+                x_label=story.setting_name(key),
+                translate=say,
+                decimal_comma=story.language == "fr",
+            )
+            description = describe_costs(
+                costs, translate=say, number=_seconds(story), count=story.numbers.integer
+            )
+            settings = fixed(story, variation)
+            caption = say(
+                "Training seconds per epoch (median, with the lowest and the highest epoch) and "
+                "parameters, by {setting}"
+            ).format(setting=story.setting_name(key))
+            caption += f" ({settings})." if settings else "."
+            blocks.append(Paragraph(text=_sentences(story, costs)))
+            name = f"time-{key.replace('_', '-')}-{number}"
+            blocks.append(picture(name, caption, description, figure))
+    if not blocks:
+        return None
+    return Section(name="costs", heading=say("Time and parameters"), blocks=blocks)
+
+
+def _cost(story: Story, key: str, value: object, runs: Sequence[RunRecord]) -> Cost | None:
+    seconds = [epoch.train_s for run in runs for epoch in run.epochs if epoch.epoch > 0]
+    if not seconds or min(seconds) <= 0 or runs[0].parameters is None:
+        return None
+    return Cost(
+        value=value,
+        label=story.setting(key, value, short=True),
+        name=story.phrase(key, value),
+        epoch_s=seconds,
+        parameters=runs[0].parameters,
+    )
+
+
+def _sentences(story: Story, costs: list[Cost]) -> str:
+    """The slowest and the fastest value, the largest and the smallest model."""
+    say, numbers = story.say, story.numbers
+    by_time = sorted(costs, key=lambda cost: median(cost.epoch_s))
+    fast, slow = by_time[0], by_time[-1]
+    ratio = median(slow.epoch_s) / median(fast.epoch_s)
+    texts = [
+        say(
+            "An epoch takes longest with {slow}, {long}: {ratio} times as long as with {fast}, "
+            "{short}."
+        ).format(
+            slow=slow.name,
+            long=_seconds(story)(median(slow.epoch_s)),
+            ratio=numbers.decimal(ratio, 1),
+            fast=fast.name,
+            short=_seconds(story)(median(fast.epoch_s)),
+        )
+    ]
+    by_size = sorted(costs, key=lambda cost: cost.parameters)
+    small, large = by_size[0], by_size[-1]
+    if small.parameters == large.parameters:
+        text = say("All have {n} parameters.").format(n=numbers.integer(small.parameters))
+    else:
+        text = say(
+            "The largest model has {many} parameters, with {large}, the smallest {few}, with "
+            "{small}."
+        ).format(
+            many=numbers.integer(large.parameters),
+            large=large.name,
+            few=numbers.integer(small.parameters),
+            small=small.name,
+        )
+    return " ".join([*texts, text])
+
+
+def _seconds(story: Story) -> Callable[[float], str]:
+    return lambda value: f"{story.numbers.significant(value)}\u00a0s"

@@ -1,0 +1,231 @@
+"""The pictures of trained networks: architectures side by side, gradients, and what was learnt."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from retroprop.data.pictures import bundled_picture
+from retroprop.figures.architectures import (
+    accuracy_curves,
+    describe_gradient_norms,
+    gradient_norm_curves,
+)
+from retroprop.figures.curves import Curve, Part, curve, describe_curves
+from retroprop.figures.kernels import describe_kernels, first_layer_kernels
+from retroprop.figures.style import SERIES
+from retroprop.figures.token_mixing import describe_filters, filtered_pictures, token_mixing_filters
+from retroprop.report.document import Block, Notice, Paragraph, Picture, Section
+from retroprop.report.pictures import picture
+from retroprop.report.results import every_cell
+from retroprop.report.story import Story
+from retroprop.report.weights import NoWeightsError, trained_weights
+from retroprop.studies.records import RunRecord
+from retroprop.studies.schema import parse_architecture
+from retroprop.studies.summary import CellSummary
+
+KERNELS = "conv1.weight"
+FILTERS = "blocks.0.mlp_tokens.fc1.weight"
+MOST_IN_PAIR = 3
+
+
+def pairs_section(story: Story) -> Section | None:
+    """Train and validation accuracy of two or three architectures in one plot ("pairs")."""
+    if "pairs" not in story.figures or len(story.values("architecture")) < 2:
+        return None
+    say = story.say
+    best = {
+        cell.cell["architecture"]: cell
+        for cell in sorted(story.cells, key=lambda cell: cell.mean or 0.0)
+        if cell.mean is not None and "architecture" in cell.cell
+    }
+    known = [text for text in story.values("architecture") if text in best]
+    blocks: list[Block] = [
+        _pair(story, number, [best[text] for text in group])
+        for number, group in enumerate(pairs_of(known), start=1)
+    ]
+    if not blocks:
+        return None
+    text = say(
+        "Each plot compares two or three architectures: those of one kind, or the first of each "
+        "kind."
+    )
+    heading = say("Architectures side by side")
+    return Section(name="pairs", heading=heading, blocks=[Paragraph(text=text), *blocks])
+
+
+def pairs_of(architectures: Sequence[str]) -> list[list[str]]:
+    """Which architectures share a plot: those of a kind, and the first of each kind.
+
+    A kind of more than three has several plots, its first one in each.
+
+    >>> pairs_of(["mlp 256", "mlp 64x9", "cnn 16 k3", "cnn 8 k1", "cnn 41 k28"])
+    [['mlp 256', 'mlp 64x9'], ['mlp 256', 'cnn 16 k3'], ['cnn 16 k3', 'cnn 8 k1', 'cnn 41 k28']]
+    """
+    kinds: dict[bool, list[str]] = {False: [], True: []}
+    for text in architectures:
+        kinds[bool(parse_architecture(text).channels)].append(text)
+    dense, convolutional = kinds[False], kinds[True]
+    between = [[dense[0], convolutional[0]]] if dense and convolutional else []
+    return [*_groups(dense), *between, *_groups(convolutional)]
+
+
+def _groups(kind: Sequence[str]) -> list[list[str]]:
+    step = MOST_IN_PAIR - 1
+    return [[kind[0], *kind[at : at + step]] for at in range(1, len(kind), step)]
+
+
+def _pair(story: Story, number: int, cells: Sequence[CellSummary]) -> Picture:
+    say = story.say
+    parts: tuple[Part, ...] = ("validation", "train")
+    names = {
+        story.setting("architecture", cell.cell["architecture"], short=True): cell for cell in cells
+    }
+    lines: dict[str, dict[Part, Curve]] = {
+        name: {part: curve(cell.runs, f"{part}_accuracy").without_epoch_0() for part in parts}
+        for name, cell in names.items()
+    }
+    figure = accuracy_curves(lines, translate=say, decimal_comma=story.language == "fr")
+    runs = {name: cell.runs for name, cell in names.items()}
+    description = describe_curves(
+        runs, "accuracy", parts=parts, translate=say, number=story.numbers.percent
+    )
+    long = [story.setting("architecture", cell.cell["architecture"]) for cell in cells]
+    caption = say("Train and validation accuracy: {names}.").format(names=story.listed(long))
+    return picture(f"pair-{number}", caption, description, figure, half=True)
+
+
+def gradients_section(story: Story) -> Section | None:
+    """The norm of the gradient over the epochs ("gradient-norms")."""
+    if "gradient-norms" not in story.figures:
+        return None
+    say = story.say
+    cells: dict[str, Sequence[RunRecord]] = dict(every_cell(story)) or {
+        story.name(cell): cell.runs for cell in story.best[: len(SERIES)]
+    }
+    found = {name: curve(runs, "gradient_norm") for name, runs in cells.items()}
+    lines = {name: line for name, line in found.items() if any(value > 0 for value in line.mean)}
+    if not lines:
+        return None
+    figure = gradient_norm_curves(lines, translate=say, decimal_comma=story.language == "fr")
+    description = describe_gradient_norms(
+        lines, translate=say, number=lambda value: story.numbers.significant(value)
+    )
+    caption = say("Norm of the gradient over the epochs, on a logarithmic axis.")
+    lost = [name for name in cells if name not in lines]
+    if lost:
+        without = say("Without a line, for lack of a norm above 0: {names}.")
+        caption += " " + without.format(names=story.listed(lost))
+    text = say(
+        "The norm of the gradient of the loss with respect to all parameters together, ‖∂L/∂θ‖, is "
+        "taken at each step, before any clipping; a point is its mean over the steps of an epoch."
+    )
+    return Section(
+        name="gradient-norms",
+        heading=say("Norm of the gradient"),
+        blocks=[
+            Paragraph(text=text),
+            picture("gradient-norms", caption, description, figure),
+        ],
+    )
+
+
+def weights_section(story: Story) -> Section | None:
+    """What the first layer of the best network has learnt ("kernels", "token-mixing")."""
+    drawings: dict[str, Callable[[Story, RunRecord], list[Block]]] = {
+        "kernels": _kernels,
+        "token-mixing": _filters,
+    }
+    asked = [draw for name, draw in drawings.items() if name in story.figures]
+    if not asked:
+        return None
+    say = story.say
+    heading = say("What the first layer has learnt")
+    run = best_run(story)
+    if run is None:
+        text = say("There are no weights to draw yet, because there is no best cell yet.")
+        return Section(name="weights", heading=heading, blocks=[Paragraph(text=text)])
+    settings = story.describe({key: run.cell[key] for key in story.varied if key in run.cell})
+    text = say(
+        "The weights are those of run {id}{settings}, after epoch {epoch}, the best on validation "
+        "({accuracy})."
+    ).format(
+        id=run.id,
+        settings=f" ({settings})" if settings else "",
+        epoch=run.best_epoch,
+        accuracy=story.numbers.percent(run.best_validation_accuracy or 0.0),
+    )
+    blocks: list[Block] = [Paragraph(text=text)]
+    for draw in asked:
+        try:
+            blocks += draw(story, run)
+        except NoWeightsError as error:
+            title = say("The weights could not be drawn")
+            remedy = say(
+                "The weights of a study lie in the folder checkpoints beside its database: put it "
+                "there, and write the report again."
+            )
+            blocks.append(Notice(title=title, text=f"{error} {remedy}"))
+    return Section(name="weights", heading=heading, blocks=blocks)
+
+
+def best_run(story: Story) -> RunRecord | None:
+    """The seed with the best validation accuracy of the best cell."""
+    if not story.best:
+        return None
+    top = max(story.best, key=lambda cell: cell.mean or 0.0)
+    return max(top.runs, key=lambda run: run.best_validation_accuracy or 0.0)
+
+
+def _kernels(story: Story, run: RunRecord) -> list[Block]:
+    weights = trained_weights(story, run, KERNELS).astype(np.float32)
+    text = story.say(
+        "Each tile is one kernel of the first convolution: above, its weights for the first "
+        "channel of the image; below, their mean over the channels. Both panels are divided "
+        "by their largest absolute weight and share one scale, on which grey is 0."
+    )
+    caption = story.say("Kernels of the first convolution, {n} tiles.").format(n=len(weights))
+    figure = first_layer_kernels(weights, **_words(story))
+    description = describe_kernels(weights, translate=story.say)
+    return [Paragraph(text=text), picture("kernels", caption, description, figure)]
+
+
+def _filters(story: Story, run: RunRecord) -> list[Block]:
+    say = story.say
+    weights = trained_weights(story, run, FILTERS).astype(np.float32)
+    text = say(
+        "Each tile holds the weights of one hidden unit of the first token-mixing MLP, one for "
+        "each patch of the image. Units of opposing phase stand side by side, low frequencies "
+        "first; every tile is divided by its own largest absolute weight."
+    )
+    sliding = say(
+        "In the second picture some of the filters slide over a picture, as those "
+        "of a convolution would. A Mixer does not do that: each of its filters sees the whole "
+        "image once. It shows what a filter answers to."
+    )
+
+    def number(value: float) -> str:
+        return story.numbers.decimal(value, 2)
+
+    described = describe_filters(weights, translate=say, number=number)
+    drawings: list[tuple[str, str, Figure]] = [
+        (
+            "token-mixing",
+            say("Filters of the first token-mixing layer, {n} tiles.").format(n=len(weights)),
+            token_mixing_filters(weights, **_words(story)),
+        ),
+        (
+            "filtered-picture",
+            say("A picture, and what some of the filters make of it when they slide over it."),
+            filtered_pictures(bundled_picture(), weights, **_words(story)),
+        ),
+    ]
+    return [
+        Paragraph(text=f"{text} {sliding}"),
+        *(picture(name, caption, described, figure) for name, caption, figure in drawings),
+    ]
+
+
+def _words(story: Story) -> dict[str, Any]:
+    return {"translate": story.say, "decimal_comma": story.language == "fr"}
