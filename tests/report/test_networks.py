@@ -8,8 +8,9 @@ import pytest
 from retroprop.models.mlpmixer import MixerBlock
 from retroprop.models.resnet18 import ResNet18
 from retroprop.report.answers import answers_section
+from retroprop.report.appendix import time_section
 from retroprop.report.confusions import confusion_section
-from retroprop.report.content import compose, summary
+from retroprop.report.content import compose, notices, summary
 from retroprop.report.costs import costs_section
 from retroprop.report.html import render_html
 from retroprop.report.models import trained_section
@@ -21,6 +22,7 @@ from retroprop.studies.schema import OF_EVERY_KIND, TRAINER_KINDS
 from retroprop.training.augmentation import Augmentation
 from retroprop.training.deep import CLAMP, DeepSettings
 
+FEW_IMAGES = ["split.images=2500", "training.batch_size=64"]
 RATES = "ift6135-resnet18-rates"
 PATCHES = "ift6135-mixer-patches"
 ARCHITECTURES = "ift3395-architectures"
@@ -225,22 +227,21 @@ def test_the_appendix_says_autograd_and_leaves_out_what_had_no_part(documents):
 
 
 def test_a_smaller_study_says_so_before_any_number(networks, documents):
-    document = document_of(networks(RATES, size="laptop", epochs=8))
-    (notice,) = document.notices
+    story = networks(RATES, size="laptop", epochs=8, changes=FEW_IMAGES)
+    (notice,) = notices(story)
     assert notice.title == "This is the study at its laptop size"
     assert plain(notice.text).startswith(
         "It trained on 2,500 of the 45,000 training images of CIFAR-10 and validated on 1,000 "
         "other images; number of epochs: 8."
     )
-    assert "CIFAR-10 (on 2,500 of the 45,000 training images)" in plain(document.summary[0])
+    assert "CIFAR-10 (on 2,500 of the 45,000 training images)" in plain(summary(story)[0])
     assert documents(RATES).notices == []
 
 
 def test_steps_and_images_are_those_of_the_smaller_study(networks):
-    document = document_of(networks(RATES, size="laptop"))
-    text = words(document)
-    assert "(40 steps)" in text  # 2,500 images in minibatches of 64
-    (table,) = [b for b in blocks(document, "time") if b.name == "time-table"]
+    story = networks(RATES, size="laptop", changes=FEW_IMAGES)
+    assert "(40 steps)" in words_of(answers_section(story))
+    table = time_section(story).blocks[0]
     means = [plain(row.cells[-1].text) for row in table.rows]
     assert any(mean.startswith("2,500 train images × model-epochs") for mean in means)
 

@@ -26,6 +26,23 @@ FIGURES = {
     "Curves for each value of a setting": "Courbes pour chaque valeur d’un réglage",
     "best validation accuracy (%)": "meilleure exactitude en validation (%)",
     "step": "pas",
+    # the moving pictures of convolutions
+    (
+        "A window moves over the input, row by row; each of its places fills one value of the "
+        "output."
+    ): (
+        "Une fenêtre se déplace sur l’entrée, ligne par ligne\u00a0; chacune de ses positions "
+        "remplit une valeur de la sortie."
+    ),
+    "input {size}": "entrée {size}",
+    "input {size}, spread out by zeros": "entrée {size}, écartée par des zéros",
+    "input {size}, windows may end outside": (
+        "entrée {size}, des fenêtres peuvent finir au-dehors"
+    ),
+    "input {size}, with padding": "entrée {size}, avec remplissage",
+    "output {size}": "sortie {size}",
+    "largest value: {value}": "plus grande valeur\u00a0: {value}",
+    "{some} of {all} windows are shown": "{some} fenêtres sur {all} sont montrées",
     "not finished": "pas terminé",
     "× diverged": "× divergence",
     "{mean} (from {low} to {high})": "{mean} (de {low} à {high})",

@@ -73,8 +73,8 @@ TRAINER = {
     ): "Un entraînement s’arrête après {n} époques sans meilleure exactitude en validation.",
     "Accuracy on the test set by class (%)": "Exactitude sur l’ensemble de test, par classe (%)",
     ("Accuracy over the epochs, on validation (above) and on train (below), by {settings}."): (
-        "Exactitude au fil des époques, en validation (en haut) et à l’entraînement (en bas), "
-        "selon {settings}."
+        "Exactitude au fil des époques, en validation (en haut) et à l’entraînement (en "
+        "bas)\u00a0; réglage varié\u00a0: {settings}."
     ),
     "All have {n} parameters.": "Tous ont {n} paramètres.",
     (
@@ -289,8 +289,8 @@ TRAINER = {
     "loss": "perte",
     "loss and accuracy on train": "perte et exactitude à l’entraînement",
     ("Loss over the epochs, on validation (above) and on train (below), by {settings}."): (
-        "Perte au fil des époques, en validation (en haut) et à l’entraînement (en bas), selon "
-        "{settings}."
+        "Perte au fil des époques, en validation (en haut) et à l’entraînement (en bas)\u00a0; "
+        "réglage varié\u00a0: {settings}."
     ),
     (
         "Losses and accuracies are measured on the whole train and validation sets after each "
@@ -452,7 +452,7 @@ TRAINER = {
         "parameters, by {setting}"
     ): (
         "Secondes d’entraînement par époque (médiane, avec l’époque la plus basse et la plus "
-        "haute) et paramètres, selon {setting}"
+        "haute) et paramètres\u00a0; réglage varié\u00a0: {setting}"
     ),
     (
         "u becomes mu u plus G; W becomes W minus eta times G plus mu u"
