@@ -9,7 +9,6 @@ from collections.abc import Callable
 from retroprop.errors import UserError, did_you_mean
 from retroprop.report.french_answers import ANSWERS
 from retroprop.report.french_bayes import BAYES
-from retroprop.report.french_convolution import CONVOLUTION
 from retroprop.report.french_figures import FIGURES
 from retroprop.report.french_models import MODELS
 from retroprop.report.french_networks import NETWORKS
@@ -387,4 +386,4 @@ _COMMON = {
     "diverged at epoch {n}": "a divergé à l’époque {n}",
 }
 
-FRENCH = _COMMON | SETTINGS | MODELS | ANSWERS | FIGURES | NETWORKS | BAYES | TRAINER | CONVOLUTION
+FRENCH = _COMMON | SETTINGS | MODELS | ANSWERS | FIGURES | NETWORKS | BAYES | TRAINER
