@@ -1,9 +1,13 @@
 """`retroprop train | evaluate | predict | lr-find | export`: one network at a time."""
 
+import contextlib
 import dataclasses
+import inspect
 import json
-import time
-from collections.abc import Mapping, Sequence
+import shlex
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from retroprop.cli.parameters import Flag, WholeNumber
+from retroprop.cli.parameters import Flag, WholeNumber, model_options
 from retroprop.errors import Interrupted, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from retroprop.data.parts import Parts
+    from retroprop.models.catalog import Option
     from retroprop.training.deep import DeepEpoch, DeepSettings
     from retroprop.training.image_sets import ImageSet, Normalization
     from retroprop.training.model_files import ModelCard
@@ -119,9 +124,11 @@ def train(
     fresh
         Start again even if the folder holds a training.
     """
+    from retroprop.models.catalog import model_name
     from retroprop.training.devices import choose_device
     from retroprop.training.ranks import joined_ranks
 
+    model = model_name(model)
     settings = _settings(
         epochs=epochs,
         batch_size=batch_size,
@@ -151,16 +158,15 @@ def train(
     )
     where = folder or Path("runs") / f"{model}-{dataset}"
     kind = choose_device(device).type
-    with joined_ranks(kind) as ranks:
-        _one_thread()
-        on = choose_device(device, local_rank=ranks.local_rank)
-        run = _Run(chosen, settings, where, on, ranks, threads)
-        try:
-            run.work(fresh=fresh)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"Stopped; every finished epoch is kept in {where}. The same command continues."
-            ) from None
+    try:
+        with _stopped_by_sigterm(), joined_ranks(kind) as ranks:
+            _one_thread()
+            on = choose_device(device, local_rank=ranks.local_rank)
+            _Run(chosen, settings, where, on, ranks, threads).work(fresh=fresh)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Stopped; every finished epoch is kept in {where}. The same command continues."
+        ) from None
 
 
 def evaluate(
@@ -177,7 +183,8 @@ def evaluate(
     file
         A model.safetensors that `retroprop train` wrote, or its folder.
     dataset
-        Another data set of the same image shape and classes. Default: the model's own.
+        Another data set with images of the same shape and the same classes. Default: the model's
+        own.
     device
         cpu, cuda or auto.
     """
@@ -191,11 +198,15 @@ def evaluate(
     _one_thread()
     model, card, normalization = load_model(_model_file(file))
     info = find(dataset or card.dataset)
-    if len(info.classes) != len(card.classes) or _shape(info.image_shape) != card.image_shape:
+    if _shape(info.image_shape) != card.image_shape:
         raise UserError(
-            f"{file} reads {_times(card.image_shape)} images of {len(card.classes)} classes, and "
-            f"{info.name} has {_times(_shape(info.image_shape))} of {len(info.classes)}; name "
-            f"{card.dataset}."
+            f"{file} reads images of {_times(card.image_shape)}, and {info.name} has images of "
+            f"{_times(_shape(info.image_shape))}; name {card.dataset}."
+        )
+    if info.classes != card.classes:
+        raise UserError(
+            f"{file} tells {_classes(card.classes)} apart, and {info.name} has "
+            f"{_classes(info.classes)}; name {card.dataset}."
         )
     part = parts_of(load(info.name)).test
     test = image_set(part.images, part.labels, normalization, n_classes=len(info.classes))
@@ -225,19 +236,22 @@ def predict(
     from retroprop.data.pictures import read_picture
     from retroprop.training.model_files import load_model
 
-    if not images:
-        raise UserError("name at least one picture, such as: retroprop predict runs/x cat.png")
     _one_thread()
     model, card, normalization = load_model(_model_file(file))
     if not 1 <= top <= len(card.classes):
         raise UserError(f"--top must be from 1 to {len(card.classes)}, and got {top}.")
-    side, _, channels = card.image_shape
-    pictures = [torch.from_numpy(read_picture(path, side=side)) for path in images]
+    side, width, channels = card.image_shape
+    if side != width or channels not in (1, 3):
+        raise UserError(
+            f"{file} reads images of {_times(card.image_shape)}, and pictures are made square, in "
+            "grey or three colours; name another model."
+        )
+    pictures = torch.stack([torch.from_numpy(read_picture(path, side=side)) for path in images])
     if channels == 1:  # luminance, as ITU-R BT.601 weighs the colours
-        weights = torch.tensor([0.299, 0.587, 0.114])
-        pictures = [(one @ weights).round()[..., None] for one in map(torch.Tensor.float, pictures)]
+        grey = pictures.float() @ torch.tensor([0.299, 0.587, 0.114])
+        pictures = grey.round().to(torch.uint8)
     with torch.inference_mode():
-        p = model(normalization(torch.stack(pictures))).softmax(1)
+        p = model(normalization(pictures)).softmax(1)
     for path, row in zip(images, p, strict=True):
         best = row.topk(top)
         answers = ", ".join(
@@ -301,10 +315,15 @@ def lr_find(
     figure
         Draw the losses into this file (.svg, .png or .pdf).
     """
+    from retroprop.cli.training_figures import check_name
+    from retroprop.models.catalog import model_name
     from retroprop.training.deep import OPTIMIZERS, DeepTrainer
     from retroprop.training.devices import choose_device
     from retroprop.training.lr_finder import find_learning_rate
 
+    if figure is not None:
+        check_name(figure)
+    model = model_name(model)
     settings = _settings(
         batch_size=batch_size,
         optimizer=optimizer,
@@ -337,7 +356,19 @@ def lr_find(
     )
     console.print(result.sentence, markup=False, soft_wrap=True)
     if result.suggestion is not None:
-        again = f"retroprop train {model} --dataset {dataset} --lr {result.suggestion:.2g}"
+        given = {
+            "--set": options,
+            "--batch-size": batch_size,
+            "--optimizer": optimizer,
+            "--momentum": momentum,
+            "--weight-decay": weight_decay,
+            "--augment": augment,
+            "--normalization": normalization,
+            "--device": device,
+            "--seed": seed,
+            "--lr": float(f"{result.suggestion:.2g}"),
+        }
+        again = shlex.join(["retroprop", "train", model, "--dataset", dataset, *_as_typed(given)])
         console.print(f"Train with it:  {again}", markup=False, soft_wrap=True)
     if figure is not None:
         from retroprop.cli.training_figures import draw_range_test
@@ -381,7 +412,7 @@ def export(file: Path, /, *, to: Word = "onnx", output: Path | None = None) -> N
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Chosen:
-    """The model and the data that somebody asked for."""
+    """The model and the data that somebody asked for; `model` is a name of the catalog."""
 
     model: str
     options: Mapping[str, Any]
@@ -402,9 +433,8 @@ class _Chosen:
     def sets(self) -> "tuple[ImageSet, ImageSet, Parts, Normalization]":
         """Training and validation images as the network reads them, all parts, and how."""
         from retroprop.data import find, load
-        from retroprop.data.catalog import CIFAR10_MEAN, CIFAR10_STD
         from retroprop.data.parts import parts_of
-        from retroprop.training.image_sets import fit_normalization, image_set
+        from retroprop.training.image_sets import image_set, normalization_of
 
         if not 0 < self.validation < 1:
             raise UserError(
@@ -414,13 +444,7 @@ class _Chosen:
             raise UserError(f"--images must be at least 1, and got {self.images}.")
         info = find(self.dataset)
         parts = parts_of(load(self.dataset), validation=self.validation, images=self.images)
-        published = info.name.startswith("cifar10")
-        fitted = fit_normalization(
-            self.normalization,
-            parts.train.images,
-            mean=CIFAR10_MEAN if published else None,
-            std=CIFAR10_STD if published else None,
-        )
+        fitted = normalization_of(self.normalization, info, parts.train.images)
         train, validation = (
             image_set(part.images, part.labels, fitted, n_classes=len(info.classes))
             for part in (parts.train, parts.validation)
@@ -442,23 +466,28 @@ class _Run:
     ) -> None:
         self.chosen, self.settings, self.folder = chosen, settings, folder
         self.device, self.ranks, self.threads = device, ranks, threads
-        self.started = time.monotonic()
-        self.about = json.dumps(
-            {"chosen": dataclasses.asdict(chosen), "settings": dataclasses.asdict(settings)},
-            sort_keys=True,
-        )
+        self.last, self.record = folder / "last.safetensors", folder / "record.json"
 
     def work(self, *, fresh: bool) -> None:
         """Train, keep the best parameters, and evaluate them once on the test set."""
         from retroprop.training.deep import DeepTrainer
 
+        if self.threads is not None and self.threads < 1:
+            raise UserError(f"--threads must be at least 1, and got {self.threads}.")
         train, validation, parts, self.normalization = self.chosen.sets()
         model = self.chosen.untrained(train)
         self.trainer = DeepTrainer(
             model, train, validation, self.settings, device=self.device, ranks=self.ranks
         )
-        if not fresh:
-            self._resume()
+        self._make_folder()
+        continued = not fresh and self._resume()
+        if continued and self.trainer.done and self.record.is_file():
+            self._say(
+                f"{self.folder} is finished already: nothing to train (--fresh trains it again)."
+            )
+            return
+        if not continued:
+            self._forget()
         self._set_threads()
         self._say(
             f"{self.chosen.model} on {self.chosen.dataset}: "
@@ -476,22 +505,80 @@ class _Run:
         if self.ranks.first:
             self._finish(parts)
 
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"the folder {self.folder} cannot be made ({error.strerror or error}); name "
+                "another --folder."
+            ) from error
+
+    def _forget(self) -> None:
+        """What an earlier training left, lest it be taken for this one's."""
+        if self.ranks.first:
+            for file in (self.record, self.folder / "model.safetensors", self.last):
+                file.unlink(missing_ok=True)
+
+    def _resume(self) -> bool:
+        """Load the last epoch of the same training, with the number of threads that it had."""
+        from retroprop.training.checkpoints import read_about
+
+        if not self.last.is_file():
+            return False
+        about = read_about(self.last)
+        self._check_same(about)
+        self.trainer.load(self.last, about=about or "")
+        threads = json.loads(about or "{}").get("threads")
+        if self.threads is None and isinstance(threads, int) and threads > 0:
+            self.threads = threads
+        if not self.trainer.done:
+            self._say(f"Continuing {self.folder} after epoch {self.trainer.epoch}.")
+        return True
+
+    def _check_same(self, about: str | None) -> None:
+        """Refuse to go on with a training that was begun with other settings."""
+        now = json.loads(self._about())
+        try:
+            before = json.loads(about or "")
+            values = {**before["chosen"], **before["settings"]}
+        except (ValueError, TypeError, KeyError):
+            raise UserError(
+                f"{self.last} is not of a training by retroprop train; name another --folder."
+            ) from None
+        for key, value in {**now["chosen"], **now["settings"]}.items():
+            if values.get(key) != value:
+                raise UserError(
+                    f"{self.folder} holds a training with other settings ({key} "
+                    f"{_typed(values.get(key))} and not {_typed(value)}); name another --folder, "
+                    "or --fresh to start it again."
+                )
+
+    def _about(self) -> str:
+        """What the checkpoint belongs to; sums differ in their last digits with the threads."""
+        import torch
+
+        about = {
+            "chosen": dataclasses.asdict(self.chosen),
+            "settings": dataclasses.asdict(self.settings),
+            "threads": torch.get_num_threads(),
+        }
+        return json.dumps(about, sort_keys=True)
+
     def _set_threads(self) -> None:
-        """What was asked for, or what is faster now; several ranks have one each."""
+        """What was asked for, or before, or what is faster now; several ranks have one each."""
         import torch
 
         from retroprop.studies.environment import usable_cores
         from retroprop.training.devices import faster_threads
 
-        if self.threads is not None and self.threads < 1:
-            raise UserError(f"--threads must be at least 1, and got {self.threads}.")
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         elif self.ranks.size == 1 and self.device.type == "cpu":
             torch.set_num_threads(faster_threads(self.trainer, usable_cores()))
 
     def _epochs(self, images: int) -> None:
-        trainer, last = self.trainer, self.folder / "last.safetensors"
+        trainer = self.trainer
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -506,37 +593,22 @@ class _Run:
             )
             while not trainer.done:
                 epoch = trainer.advance(on_step=lambda n: progress.advance(bar, n))
-                trainer.save(last, about=self.about)
+                trainer.save(self.last, about=self._about())
                 self._say(_row(epoch))
         if trainer.diverged_epoch is not None:
             self._say(
                 f"The training diverged in epoch {trainer.diverged_epoch}: its numbers are no "
                 "longer finite. Use a smaller --lr, --clip-norm 1 or --normalization per-channel."
             )
-        elif trainer.stopped and trainer.epoch < self.settings.epochs:
+        elif trainer.epoch < self.settings.epochs:
             self._say(
                 f"No better validation accuracy for {self.settings.patience} epochs: stopped early."
             )
 
-    def _resume(self) -> None:
-        from retroprop.training.checkpoints import read_tensors
-
-        last = self.folder / "last.safetensors"
-        if not last.is_file():
-            return
-        _, about = read_tensors(last)
-        if about != self.about:
-            raise UserError(
-                f"{self.folder} holds a training with other settings"
-                f"{_first_difference(about, self.about)}; name another --folder, or --fresh to "
-                "start it again."
-            )
-        self.trainer.load(last, about=self.about)
-        self._say(f"Continuing {self.folder} after epoch {self.trainer.epoch}.")
-
     def _finish(self, parts: "Parts") -> None:
         """The best parameters, their one evaluation on the test set, the record, the figures."""
         from retroprop.data import find
+        from retroprop.models.catalog import find_model
         from retroprop.training.image_sets import image_set
         from retroprop.training.model_files import ModelCard, save_model
 
@@ -545,7 +617,7 @@ class _Run:
             raise UserError("no epoch gave finite numbers, so there is no model to keep.")
         card = ModelCard(
             kind=self.chosen.model,
-            options=dict(self.chosen.options),
+            options={**find_model(self.chosen.model).options, **self.chosen.options},
             image_shape=trainer.train.image_shape,
             classes=info.classes,
             dataset=info.name,
@@ -561,8 +633,8 @@ class _Run:
         scores, counts = _test_scores(trainer.model, test, self.device)
         self._say(f"best epoch by validation: {trainer.best_epoch}")
         _print_test(scores, counts, classes=info.classes, name=info.name)
-        self._write_record(card, scores, counts)
         self._draw(counts, card)
+        self._write_record(card, scores, counts)  # last: it says that all is done
         self._say(f"Model, record and figures:  {self.folder}")
 
     def _write_record(self, card: "ModelCard", scores: Any, counts: Any) -> None:
@@ -578,15 +650,14 @@ class _Run:
             "data": {k: getattr(self.chosen, k) for k in ("normalization", "validation", "images")},
             "environment": describe_environment(self.ranks.size, self.device.type)
             | {"threads_per_worker": torch.get_num_threads()},
-            "wall_s": round(time.monotonic() - self.started, 2),
+            "wall_s": round(sum(e.train_s + e.evaluate_s for e in self.trainer.history), 2),
             "best_epoch": self.trainer.best_epoch,
             "diverged_epoch": self.trainer.diverged_epoch,
             "test": dataclasses.asdict(scores),
             "test_confusion": counts.tolist(),
             "epochs": [dataclasses.asdict(epoch) for epoch in self.trainer.history],
         }
-        text = json.dumps(_finite(record), indent=1)
-        _write(self.folder / "record.json", text)
+        _write(self.record, json.dumps(_finite(record), indent=1))
 
     def _draw(self, counts: Any, card: "ModelCard") -> None:
         from retroprop.cli.training_figures import draw_run
@@ -615,18 +686,27 @@ def _settings(*, augment: bool, **values: Any) -> "DeepSettings":
     return DeepSettings(augmentation=Augmentation() if augment else None, **values)
 
 
-def _model_options(model: str, given: Sequence[str] | None) -> dict[str, Any]:
-    """key=value pairs with the types that the model's own defaults have."""
-    from retroprop.models.catalog import find_model, read_option
+def _model_options(model: str, given: Sequence[str] | None) -> "dict[str, Option]":
+    from retroprop.models.catalog import find_model
 
-    info = find_model(model)
-    options: dict[str, Any] = {}
-    for text in given or ():
-        key, equals, value = (part.strip() for part in text.partition("="))
-        if not (key and equals and value):
-            raise UserError(f"--set {text!r} is not key=value; write for example patch_size=4.")
-        options[key] = read_option(info, key, value)
-    return options
+    return model_options(find_model(model), given or ())
+
+
+@contextlib.contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM stop a training as Ctrl-C does.
+
+    So torchrun ends the processes that are left when one was lost.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is signal.default_int_handler:
+            signal.signal(signal.SIGTERM, before)
 
 
 # -- what is printed and written -------------------------------------------------------------------
@@ -684,17 +764,35 @@ def _times(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape))
 
 
-def _first_difference(before: str | None, now: str) -> str:
-    """Which setting of the two is not the same, for a sentence."""
-    try:
-        old, new = (json.loads(text or "{}") for text in (before, now))
-        for part in ("chosen", "settings"):
-            for key, value in new[part].items():
-                if old[part].get(key) != value:
-                    return f" ({key} {old[part].get(key)} and not {value})"
-    except (ValueError, KeyError, AttributeError):
-        pass
-    return ""
+def _classes(names: Sequence[str]) -> str:
+    """The first classes, for a sentence."""
+    return f"{len(names)} classes ({', '.join(names[:3])}, …)"
+
+
+def _typed(value: Any) -> str:
+    """The value of a setting, about as somebody types it."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={_typed(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return "none" if value is None else str(value)
+
+
+def _as_typed(options: Mapping[str, Any]) -> list[str]:
+    """Options with their values, without those that `retroprop train` has anyway."""
+    usual = {
+        "--" + name.replace("_", "-"): parameter.default
+        for name, parameter in inspect.signature(train).parameters.items()
+    }
+    words: list[str] = []
+    for option, value in options.items():
+        if option == "--set":
+            words += [word for one in value or () for word in (option, one)]
+        elif value is True:
+            words.append(option)
+        elif value != usual[option]:
+            words += [option, str(value)]
+    return words
 
 
 def _finite(value: Any) -> Any:

@@ -15,7 +15,7 @@ checkpoint goes on as if it had never stopped. Several processes share each mini
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -121,6 +121,8 @@ class DeepSettings:
                 limit = f"below {high}" if math.isfinite(high) else "finite"
                 above = "above 0" if name == "learning_rate" else "at least 0"
                 raise UserError(f"{name} must be {above} and {limit}, and got {value}.")
+        if self.optimizer == "nesterov" and self.momentum == 0:
+            raise UserError("nesterov needs a momentum above 0; use sgd to have none.")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise UserError(f"clip_norm must be above 0 or None, and got {self.clip_norm}.")
         if self.patience is not None and self.patience < 1:
@@ -359,21 +361,24 @@ class DeepTrainer:
             UserError: If the file is missing, damaged, about something else, or of another model.
         """
         tensors = load_tensors(path, about=about)
-        history = json.loads(bytes(tensors.pop("history").numpy()))
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
-        for name, tensor in tensors.items():
-            part, _, key = name.partition(".")
-            parts[part][key] = tensor.to(self.device)
+        try:
+            history = _history(bytes(tensors.pop("history").numpy()))
+            for name, tensor in tensors.items():
+                part, _, key = name.partition(".")
+                parts[part][key] = tensor.to(self.device)
+            optimizer = self._optimizer_state_of(parts["optimizer"])
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path} is damaged (it does not hold what a training saves); train again."
+            ) from error
+        if parts["best"]:
+            check_weights(self.model, parts["best"], path)
         load_weights(self.model, parts["model"], path)
         self.best = parts["best"]
-        self._load_optimizer_state(parts["optimizer"])
-        for entry in history:
-            entry["train"], entry["validation"] = (
-                Scores(**entry[name]) for name in ("train", "validation")
-            )
-        self.history = []
-        for entry in history:
-            epoch = DeepEpoch(**entry)
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": optimizer})
+        self.history, self.best_epoch, self.diverged_epoch = [], -1, None
+        for epoch in history:
             self._keep_best(epoch, parameters=False)
             self.history.append(epoch)
         self.epoch = len(self.history) - 1
@@ -424,16 +429,23 @@ class DeepTrainer:
             if value is not None
         }
 
-    def _load_optimizer_state(self, tensors: dict[str, Tensor]) -> None:
+    def _optimizer_state_of(self, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+        """What the optimizer remembers of each parameter, by its number.
+
+        Raises:
+            IndexError, ValueError: If there is no such parameter, or it has another shape.
+        """
         parameters = list(self.model.parameters())
         state: dict[int, dict[str, Tensor]] = {}
         for key, tensor in tensors.items():
             number, _, name = key.partition(".")
             parameter = parameters[int(number)]
+            if tensor.shape not in (parameter.shape, ()):
+                raise ValueError(f"{key} is {tuple(tensor.shape)}")
             if tensor.shape == parameter.shape:  # fused steps need both in one memory layout
                 tensor = torch.empty_like(parameter).copy_(tensor)
             state.setdefault(int(number), {})[name] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        return state
 
 
 @torch.inference_mode()
@@ -468,8 +480,18 @@ def evaluate_model(
     return _scores(torch.stack((loss, hits.double())), len(images)), predicted
 
 
-def load_weights(model: nn.Module, tensors: dict[str, Tensor], source: Path | str) -> None:
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: Path | str) -> None:
     """Put tensors into a model, all of them.
+
+    Raises:
+        UserError: If a name or a shape is not the model's.
+    """
+    check_weights(model, tensors, source)
+    model.load_state_dict(tensors)
+
+
+def check_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: Path | str) -> None:
+    """Compare names and shapes with a model's, which may be on the meta device.
 
     Raises:
         UserError: If a name or a shape is not the model's.
@@ -485,7 +507,6 @@ def load_weights(model: nn.Module, tensors: dict[str, Tensor], source: Path | st
                 f"{source} belongs to another architecture: {name} is {tuple(tensor.shape)} and "
                 f"not {tuple(own[name].shape)}; give the same options as in training."
             )
-    model.load_state_dict(tensors)
 
 
 class _seeded:  # noqa: N801 - a context manager in the manner of torch.no_grad
@@ -502,6 +523,24 @@ class _seeded:  # noqa: N801 - a context manager in the manner of torch.no_grad
 
     def __exit__(self, *error: Any) -> None:
         self._fork.__exit__(*error)
+
+
+def _history(text: bytes) -> list[DeepEpoch]:
+    """The epochs that `DeepTrainer.save` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: If it is something else.
+    """
+    return [
+        DeepEpoch(
+            **{
+                **entry,
+                "train": Scores(**entry["train"]),
+                "validation": Scores(**entry["validation"]),
+            }
+        )
+        for entry in json.loads(text)
+    ]
 
 
 def _scores(sums: Tensor, n: int) -> Scores:
