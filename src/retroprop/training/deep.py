@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -35,9 +35,10 @@ from retroprop.training.devices import explain_memory, is_out_of_memory
 from retroprop.training.image_sets import ImageSet
 from retroprop.training.ranks import Ranks
 
-Schedule = Literal["constant", "warmup-cosine"]
-Loss = Literal["cross-entropy", "clamped-cross-entropy"]
-TrainMetrics = Literal["evaluated", "running"]
+PRECISIONS = ("float32", "bfloat16")
+SCHEDULES = ("constant", "warmup-cosine")
+LOSSES = ("cross-entropy", "clamped-cross-entropy")
+TRAIN_METRICS = ("evaluated", "running")
 
 CLAMP = 1e-9
 """Where probabilities are cut in the clamped loss: into [CLAMP, 1 − CLAMP]."""
@@ -80,17 +81,17 @@ class DeepSettings:
     learning_rate: float = 1e-3
     momentum: float = 0.9
     weight_decay: float = 0.0
-    schedule: Schedule = "constant"
+    schedule: str = "constant"
     warmup: float = 0.05
     clip_norm: float | None = None
-    loss: Loss = "cross-entropy"
+    loss: str = "cross-entropy"
     label_smoothing: float = 0.0
     augmentation: Augmentation | None = None
     shuffle: bool = True
     precision: str = "float32"
     channels_last: bool = False
     compile: bool = False
-    train_metrics: TrainMetrics = "evaluated"
+    train_metrics: str = "evaluated"
     patience: int | None = None
     seed: int = 0
 
@@ -101,10 +102,10 @@ class DeepSettings:
                 raise UserError(f"{name} must be at least 1, and got {getattr(self, name)}.")
         for name, known in (
             ("optimizer", OPTIMIZERS),
-            ("precision", ("float32", "bfloat16")),
-            ("schedule", get_args(Schedule)),
-            ("loss", get_args(Loss)),
-            ("train_metrics", get_args(TrainMetrics)),
+            ("precision", PRECISIONS),
+            ("schedule", SCHEDULES),
+            ("loss", LOSSES),
+            ("train_metrics", TRAIN_METRICS),
         ):
             if getattr(self, name) not in known:
                 value = getattr(self, name)
@@ -121,6 +122,8 @@ class DeepSettings:
                 limit = f"below {high}" if math.isfinite(high) else "finite"
                 above = "above 0" if name == "learning_rate" else "at least 0"
                 raise UserError(f"{name} must be {above} and {limit}, and got {value}.")
+        if not 0 <= self.seed < 2**63:
+            raise UserError(f"seed must be from 0 to 2⁶³ − 1, and got {self.seed}.")
         if self.optimizer == "nesterov" and self.momentum == 0:
             raise UserError("nesterov needs a momentum above 0; use sgd to have none.")
         if self.clip_norm is not None and not self.clip_norm > 0:

@@ -9,7 +9,7 @@ the card describes before a number is taken.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -94,28 +94,33 @@ def _card(path: Path, about: str | None) -> ModelCard:
         f"{path} is not a model of retroprop; give a model.safetensors that retroprop train wrote."
     )
     try:
-        fields = json.loads(about or "")
-        if fields.pop("format") != _FORMAT:
-            raise refusal
-        card = ModelCard(**fields)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        given = json.loads(about or "")
+        kind, options, shape, classes, dataset = (
+            given[name] for name in ("kind", "options", "image_shape", "classes", "dataset")
+        )
+        of_ours = given["format"] == _FORMAT
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise refusal from None
-    shape, classes = card.image_shape, card.classes
     if not (
-        _is_list_of(int, shape)
+        of_ours
+        and _is_list_of(int, shape)
         and len(shape) == 3
         and all(1 <= size <= _LARGEST for size in shape)
         and _is_list_of(str, classes)
         and 1 <= len(classes) <= _LARGEST
-        and all(isinstance(word, str) for word in (card.kind, card.dataset))
-        and all(word.isprintable() for word in (*classes, card.dataset))  # they are printed
-        and isinstance(card.options, dict)
+        and isinstance(kind, str)
+        and isinstance(dataset, str)
+        and all(word.isprintable() for word in (*classes, dataset))  # they are printed
+        and isinstance(options, dict)
     ):
         raise refusal
     height, width, channels = shape
-    options = {k: tuple(v) if isinstance(v, list) else v for k, v in card.options.items()}
-    return replace(
-        card, options=options, image_shape=(height, width, channels), classes=tuple(classes)
+    return ModelCard(
+        kind=kind,
+        options={k: tuple(v) if isinstance(v, list) else v for k, v in options.items()},
+        image_shape=(height, width, channels),
+        classes=tuple(classes),
+        dataset=dataset,
     )
 
 
