@@ -109,7 +109,7 @@ def test_a_normalization_does_not_change_its_input():
             lambda: fit_normalization(
                 "per-channel", images(2, 2, 2), mean=[0.5] * 3, std=[0.5] * 3
             ),
-            "a mean and a std for each of 1 channels, and got 2 and 1",
+            "a mean and a std for each of 1 channels, and got 3 and 3",
         ),
         (
             lambda: ImageSet(images=torch.zeros(0, 1, 2, 2), labels=torch.arange(0), n_classes=2),

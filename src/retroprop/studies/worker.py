@@ -155,7 +155,11 @@ class Worker:
             self.records.add_epoch(updates)
             (folder / _state_name(recorded)).unlink(missing_ok=True)
             recorded = result.epoch
-            self.report(EpochReport(population=population.name, updates=tuple(updates)))
+            self.report(
+                EpochReport(
+                    population=population.name, updates=tuple(updates), done=trajectory.done
+                )
+            )
         best = folder / "best.safetensors"
         trajectory.save_best(best, about=about)
         relative = best.relative_to(self.checkpoints.parent)
