@@ -8,12 +8,12 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "docs" / "derivations"
 DERIVATIONS = sorted(FOLDER.glob("*.md"))
-GUIDES = [FOLDER.parent / "convolution.md"]
+GUIDES = [FOLDER.parent / "convolution.md", FOLDER.parent / "training.md"]
 PAGES = [*DERIVATIONS, *GUIDES]
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)?(#[^)\s]+)?\)")
 _PATH = re.compile(
-    r"`((?:src|tests|docs|byhand|calculus|figures|labs|training|models)/[\w./]+\.(?:py|md))`"
+    r"`((?:src|tests|docs|byhand|calculus|cli|figures|labs|training|models)/[\w./]+\.(?:py|md))`"
 )
 
 
