@@ -10,13 +10,13 @@ FOLDER = Path(__file__).parents[1] / "docs" / "derivations"
 DERIVATIONS = sorted(FOLDER.glob("*.md"))
 GUIDES = [
     FOLDER.parent / name
-    for name in ("bayes.md", "bayes_files.md", "causality.md", "convolution.md")
+    for name in ("bayes.md", "bayes_files.md", "causality.md", "convolution.md", "training.md")
 ]
 PAGES = [*DERIVATIONS, *GUIDES]
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)?(#[^)\s]+)?\)")
 _PATH = re.compile(
-    r"`((?:src|tests|docs|byhand|calculus|figures|labs|training|models)/[\w./]+\.(?:py|md))`"
+    r"`((?:src|tests|docs|byhand|calculus|cli|figures|labs|training|models)/[\w./]+\.(?:py|md))`"
 )
 
 

@@ -298,7 +298,7 @@ def test_a_question_is_found_however_it_is_written(name):
     [
         ("2z", "Question 2 goes from 2a to 2p; try 2i."),
         ("3f", "Question 3 goes from 3a to 3e; try 3a."),
-        ("k", "Did you mean '2k' or '1k'?"),
+        ("k", "Did you mean '1k' or '2k'?"),
         ("softmax", "It has 1a to 1l, 2a to 2p, 3a to 3e."),
         ("", "It has 1a to 1l, 2a to 2p, 3a to 3e."),
     ],

@@ -71,7 +71,7 @@ def test_a_network_is_possible_exactly_when_it_computes(kernel, stride, padding)
     try:
         network(torch.zeros(1, 1, 28, 19))
         computes = True
-    except RuntimeError:
+    except (RuntimeError, UserError):
         computes = False
     assert budget.possible(1) == computes
 

@@ -104,8 +104,13 @@ def test_rows_are_added_up_to_a_depth():
 
 
 def test_a_kernel_that_is_larger_than_its_input_is_explained():
+    small = r"convolution 2 has a kernel of 3 × 3, larger than its input of 1 × 1"
+    with pytest.raises(UserError, match=small):
+        summarize(build("cnn", (1, 28, 28), 10), (1, 4, 4))
+    with pytest.raises(UserError, match=small):
+        build("cnn", (1, 4, 4), 10)
     with pytest.raises(UserError, match=r"cannot take an input of 1 × 4 × 4: .*Kernel size"):
-        summarize(build("cnn", (1, 4, 4), 10), (1, 4, 4))
+        summarize(nn.Conv2d(1, 1, 5), (1, 4, 4))
 
 
 # --- the catalog ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """A study that is small enough for tests: 4 models of two populations on the CIFAR-10 sample."""
 
+from retroprop.studies.runner import Silent
 from retroprop.studies.schema import Study
 
 SMALL = {
@@ -39,3 +40,21 @@ def numbers(records, study_run_id):
         )
         for run in records.runs(study_run_id)
     ]
+
+
+class Listening(Silent):
+    """Remembers the notes; may do something at each recorded epoch."""
+
+    def __init__(self, at_epoch=lambda report: None):
+        self.notes, self.at_epoch = [], at_epoch
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def epoch(self, report):
+        self.at_epoch(report)
+
+
+def is_worker(process):
+    """Tell a worker from Python's own resource tracker."""
+    return any("spawn_main" in word for word in process.cmdline())

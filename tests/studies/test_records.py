@@ -221,3 +221,117 @@ def test_a_full_database_stops_with_a_sentence_and_keeps_what_it_has(records):
     with pytest.raises(UserError, match="is full"):
         records.add_epoch(many)
     assert len(records.run(2).epochs) == 1
+
+
+# --- older databases ------------------------------------------------------------------------------
+
+VERSION_1 = """
+CREATE TABLE retroprop_meta (key VARCHAR(40) NOT NULL, value TEXT NOT NULL, PRIMARY KEY (key));
+CREATE TABLE study_runs (
+    id VARCHAR(120) NOT NULL, study VARCHAR(80) NOT NULL, fingerprint VARCHAR(64) NOT NULL,
+    config JSON NOT NULL, data_checksum VARCHAR(64) NOT NULL, status VARCHAR(20) NOT NULL,
+    created_at VARCHAR(40) NOT NULL, finished_at VARCHAR(40), PRIMARY KEY (id)
+);
+CREATE TABLE sessions (
+    id INTEGER NOT NULL, study_run_id VARCHAR(120) NOT NULL, started_at VARCHAR(40) NOT NULL,
+    wall_s FLOAT NOT NULL, environment JSON NOT NULL, PRIMARY KEY (id),
+    FOREIGN KEY(study_run_id) REFERENCES study_runs (id)
+);
+CREATE TABLE runs (
+    id INTEGER NOT NULL, study_run_id VARCHAR(120) NOT NULL, position INTEGER NOT NULL,
+    population VARCHAR(160) NOT NULL, cell JSON NOT NULL, settings JSON NOT NULL,
+    seed INTEGER NOT NULL, status VARCHAR(20) NOT NULL, best_epoch INTEGER,
+    best_validation_accuracy FLOAT, best_validation_loss FLOAT, diverged_epoch INTEGER,
+    test_accuracy FLOAT, test_loss FLOAT, checkpoint TEXT, PRIMARY KEY (id),
+    UNIQUE (study_run_id, position), FOREIGN KEY(study_run_id) REFERENCES study_runs (id)
+);
+CREATE TABLE epochs (
+    run_id INTEGER NOT NULL, epoch INTEGER NOT NULL, train_loss FLOAT, train_accuracy FLOAT,
+    validation_loss FLOAT, validation_accuracy FLOAT, train_s FLOAT NOT NULL,
+    evaluate_s FLOAT NOT NULL, PRIMARY KEY (run_id, epoch),
+    FOREIGN KEY(run_id) REFERENCES runs (id)
+);
+INSERT INTO retroprop_meta VALUES ('schema_version', '1'), ('written_by', 'retroprop 0.1.0');
+INSERT INTO study_runs VALUES (
+    's-1', 's', 'f', '{"epochs": 2}', 'c', 'finished', '2026-01-01T00:00:00+00:00', NULL
+);
+INSERT INTO sessions VALUES (1, 's-1', '2026-01-01T00:00:00+00:00', 4.5, '{"workers": 2}');
+INSERT INTO runs VALUES (
+    1, 's-1', 0, 'p', '{"batch_size": 20}', '{"x": 1}', 0, 'finished', 1, 0.7, 0.6, NULL, 0.65, 0.5,
+    'checkpoints/x'
+);
+INSERT INTO epochs VALUES
+    (1, 0, 2.3, 0.1, 2.4, 0.1, 0.0, 0.01), (1, 1, 0.5, 0.8, NULL, 0.7, 0.1, 0.01);
+"""
+ADDED = {"runs": ["parameters", "test_confusion"], "epochs": ["gradient_norm"]}
+
+
+@pytest.fixture
+def version_1(tmp_path):
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(VERSION_1)
+    connection.close()
+    return path
+
+
+def columns(path, table):
+    with sqlite3.connect(path) as connection:
+        found = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    connection.close()
+    return found
+
+
+def check_upgraded(records):
+    """All that was recorded is there, and the new columns work."""
+    assert records.study_run("s").wall_s == 4.5
+    run = records.run(1)
+    assert (run.status, run.best_epoch, run.test_accuracy) == ("finished", 1, 0.65)
+    assert (run.cell, run.settings) == ({"batch_size": 20}, {"x": 1})
+    assert (run.parameters, run.test_confusion) == (None, None)
+    assert run.epochs == (
+        epoch(0, train_loss=2.3, train_accuracy=0.1, validation_loss=2.4, validation_accuracy=0.1,
+              train_s=0.0),
+        epoch(1, validation_loss=None),
+    )  # fmt: skip
+    records.set_parameters([1], 7850)
+    records.set_test(1, accuracy=0.5, loss=1.0, confusion=[[1, 2], [3, 4]])
+    records.add_epoch([update(1, 2, gradient_norm=1.5)])
+    run = records.runs("s-1")[0]
+    assert (run.parameters, run.test_confusion) == (7850, [[1, 2], [3, 4]])
+    assert [record.gradient_norm for record in run.epochs] == [None, None, 1.5]
+
+
+def test_a_database_of_version_1_is_upgraded_when_it_is_opened(version_1):
+    check_upgraded(Records.open(version_1, create=False))
+    for table, names in ADDED.items():
+        assert set(names) < set(columns(version_1, table))
+    with sqlite3.connect(version_1) as connection:
+        meta = dict(connection.execute("SELECT key, value FROM retroprop_meta"))
+    connection.close()
+    assert meta == {"schema_version": "2", "written_by": "retroprop 0.1.0"}
+    assert Records.open(version_1).run(1).parameters == 7850  # and once only
+
+
+def test_an_upgrade_that_was_killed_half_way_is_finished(version_1):
+    with sqlite3.connect(version_1) as connection:
+        connection.execute("ALTER TABLE runs ADD COLUMN parameters INTEGER")
+    connection.close()
+    check_upgraded(Records.open(version_1))
+
+
+def test_an_upgraded_database_has_the_columns_of_a_new_one(version_1, records, tmp_path):
+    Records.open(version_1)
+    for table in ("retroprop_meta", "study_runs", "sessions", "runs", "epochs"):
+        assert set(columns(version_1, table)) == set(columns(tmp_path / "r.db", table))
+
+
+def test_a_database_of_version_1_that_cannot_be_written_is_explained(version_1, monkeypatch):
+    """SQLite's own switch stands for a file that belongs to somebody else."""
+    monkeypatch.setattr(
+        "retroprop.studies.records._tune_sqlite",
+        lambda connection, _: connection.execute("PRAGMA query_only = ON"),
+    )
+    with pytest.raises(UserError, match="cannot be written"):
+        Records.open(version_1, create=False)
+    assert columns(version_1, "runs")[-1] == "checkpoint"

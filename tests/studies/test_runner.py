@@ -9,11 +9,11 @@ import time
 import psutil
 import pytest
 from filelock import FileLock
-from small import numbers, small_study
+from small import Listening, is_worker, numbers, small_study
 
 from retroprop.errors import UserError
 from retroprop.studies.records import Records
-from retroprop.studies.runner import Silent, run_study
+from retroprop.studies.runner import run_study
 
 LONG = 40  # epochs of the studies that are killed on their way: some seconds
 
@@ -33,19 +33,6 @@ def expected_long(tmp_path_factory, shared_cache):
     records = Records.open(tmp_path_factory.mktemp("whole") / "r.db")
     result = run_study(small_study(epochs=LONG), records, workers=2)
     return numbers(records, result.id)
-
-
-class Listening(Silent):
-    """Remembers the notes; may do something at each recorded epoch."""
-
-    def __init__(self, at_epoch=lambda report: None):
-        self.notes, self.at_epoch = [], at_epoch
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def epoch(self, report):
-        self.at_epoch(report)
 
 
 def test_a_finished_study_has_every_epoch_of_every_model_and_tests_the_best_only(expected):
@@ -231,11 +218,6 @@ def test_a_database_in_memory_is_refused(tmp_path):
 def test_no_workers_are_refused(tmp_path, workers):
     with pytest.raises(UserError, match="--workers must be at least 1"):
         run_study(small_study(), Records.open(tmp_path / "r.db"), workers=workers)
-
-
-def is_worker(process):
-    """Tell a worker from Python's own resource tracker."""
-    return any("spawn_main" in word for word in process.cmdline())
 
 
 def start_long_study(folder, **options):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,15 +12,41 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from two_ranks import main, model_of
 
-from retroprop.training.ranks import Ranks
+import retroprop
+from retroprop.errors import UserError
+from retroprop.training.ranks import Ranks, SynchronizedBatchNorm2d, joined_ranks
 
 SCRIPT = Path(__file__).with_name("two_ranks.py")
-TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2")
+TORCHRUN = (
+    sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+)  # fmt: skip
+KINDS = ("mlp-mixer", "cnn", "batch-norm")
+PATIENCE_S = 120
+"""How long a busy machine may take for what takes seconds on a quiet one."""
 
 
 def environment():
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
+    source = str(Path(retroprop.__file__).parents[1])
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": source, "COLUMNS": "200"}
+
+
+def run(command):
+    done = subprocess.run(
+        command, env=environment(), capture_output=True, text=True, check=False, timeout=PATIENCE_S
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """What one process gives, and what two give, of all networks."""
+    folder = tmp_path_factory.mktemp("ranks")
+    main(folder / "one.json", list(KINDS))
+    run([*TORCHRUN, str(SCRIPT), str(folder / "two.json"), *KINDS])
+    return [json.loads((folder / f"{name}.json").read_text()) for name in ("one", "two")]
 
 
 def test_the_shares_of_all_ranks_are_the_whole_minibatch():
@@ -30,23 +57,13 @@ def test_the_shares_of_all_ranks_are_the_whole_minibatch():
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-@pytest.mark.parametrize("kind", ["mlp-mixer", "batch-norm"])
-def test_two_processes_train_like_one(tmp_path, kind):
-    results = []
-    for name, command in {"one": (sys.executable,), "two": (*TORCHRUN, "--standalone")}.items():
-        file = tmp_path / f"{name}.json"
-        done = subprocess.run(
-            [*command, str(SCRIPT), kind, str(file)],
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        results.append(json.loads(file.read_text()))
-    one, two = results
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_processes_train_like_one(results, kind):
+    one, two = (result[kind] for result in results)
     assert one["losses"][0] != one["losses"][-1]
-    assert two["losses"] == pytest.approx(one["losses"], rel=1e-4)
+    for ours, theirs in zip(two["losses"], one["losses"], strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-4)
+    assert two["accuracies"] == one["accuracies"]
     assert two["norms"] == pytest.approx(one["norms"], rel=1e-4)
     for name, values in one["state"].items():
         torch.testing.assert_close(
@@ -54,28 +71,81 @@ def test_two_processes_train_like_one(tmp_path, kind):
         )
 
 
-def train_command(folder, epochs):
+def test_a_synchronized_batch_norm_evaluates_as_the_plain_one():
+    plain, ours = (model_of("batch-norm")[1] for _ in range(2))
+    ours.__class__ = SynchronizedBatchNorm2d
+    x = torch.randn(5, 4, 3, 3)
+    assert torch.equal(plain.eval()(x), ours.eval()(x))
+    assert plain.state_dict().keys() == ours.state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("variables", "shown"),
+    [
+        ({"WORLD_SIZE": "2"}, "the environment has WORLD_SIZE=2; use torchrun, or unset"),
+        ({"WORLD_SIZE": "2", "RANK": "0"}, "RANK=0, WORLD_SIZE=2"),
+        ({"WORLD_SIZE": "two", "RANK": "0", "LOCAL_RANK": "0"}, "WORLD_SIZE=two"),
+    ],
+)
+def test_half_of_what_torchrun_sets_is_refused(monkeypatch, variables, shown):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError) as raised, joined_ranks("cpu"):
+        pass
+    assert shown in str(raised.value)
+
+
+def test_one_process_has_nothing_to_join(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "1" if name == "WORLD_SIZE" else "0")
+    with joined_ranks("cpu") as ranks:
+        assert ranks == Ranks()
+
+
+# --- retroprop train under torchrun ---------------------------------------------------------------
+
+
+def train_command(folder, epochs, *more):
     return [
-        *TORCHRUN, "--standalone", "-m", "retroprop", "train", "mlp",
-        "--dataset", "cifar10-sample", "--set", "hidden_sizes=64", "--epochs", str(epochs),
-        "--device", "cpu", "--folder", str(folder),
+        "-m", "retroprop", "train", "mlp", "--dataset", "cifar10-sample", "--set",
+        "hidden_sizes=64", "--epochs", str(epochs), "--device", "cpu", "--threads", "1",
+        "--folder", str(folder), *more,
     ]  # fmt: skip
 
 
+def record_of(folder):
+    return json.loads((folder / "record.json").read_text())
+
+
+def test_training_with_two_processes_gives_the_record_of_one(tmp_path):
+    more = ("--augment", "--images", "301", "--batch-size", "100", "--clip-norm", "1")
+    one = run([sys.executable, *train_command(tmp_path / "one", 2, *more)])
+    two = run([*TORCHRUN, *train_command(tmp_path / "two", 2, *more)])
+    assert ", 2 processes; Ctrl-C stops" in two
+    assert len(two.splitlines()) == len(one.splitlines())  # one process speaks for both
+    first, second = (record_of(tmp_path / name) for name in ("one", "two"))
+    assert second["environment"]["workers"] == 2
+    for ours, theirs in zip(second["epochs"], first["epochs"], strict=True):
+        for part in ("train", "validation"):
+            assert ours[part] == pytest.approx(theirs[part], rel=1e-4)
+        if ours["epoch"] > 0:
+            assert ours["gradient_norm"] == pytest.approx(theirs["gradient_norm"], rel=1e-4)
+    for key in ("settings", "data", "model", "best_epoch", "diverged_epoch", "test_confusion"):
+        assert second[key] == first[key]
+
+
 def test_a_killed_rank_ends_the_job_and_the_next_job_continues(tmp_path):
-    folder = tmp_path / "run"
+    folder, epochs = tmp_path / "run", 60
+    command = [*TORCHRUN, *train_command(folder, epochs)]
     job = subprocess.Popen(
-        train_command(folder, 10_000),
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
-        for _ in range(600):
-            if (folder / "last.safetensors").is_file() or job.poll() is not None:
+        for line in job.stdout:  # until some epochs are done
+            if re.match(r" +3 ", line):
                 break
-            time.sleep(0.1)
         ranks = [
             process
             for process in psutil.Process(job.pid).children(recursive=True)
@@ -83,9 +153,19 @@ def test_a_killed_rank_ends_the_job_and_the_next_job_continues(tmp_path):
         ]
         ranks[-1].send_signal(signal.SIGKILL)
         killed = time.monotonic()
-        output, _ = job.communicate(timeout=60)
+        output, _ = job.communicate(timeout=PATIENCE_S)
         assert time.monotonic() - killed < 30
     finally:
         job.kill()
     assert job.returncode != 0
-    assert "lost another process of the job; what is saved is kept" in output, output[-2000:]
+    assert re.search(
+        r"lost another process of the job; what is saved is\s+kept|every finished epoch is kept",
+        output,
+    ), output[-2000:]
+    assert not (folder / "record.json").exists()
+
+    output = run(command)
+    continued = re.search(rf"Continuing {re.escape(str(folder))} after epoch (\d+)\.", output)
+    assert 3 <= int(continued[1]) < epochs
+    record = record_of(folder)
+    assert [epoch["epoch"] for epoch in record["epochs"]] == list(range(epochs + 1))

@@ -1,6 +1,6 @@
-"""Trains a small network and prints its parameters as JSON; alone, or as one of torchrun's ranks.
+"""Trains small networks and writes what came out as JSON; alone, or as one of torchrun's ranks.
 
-torchrun --nproc-per-node 2 two_ranks.py KIND FILE
+torchrun --nproc-per-node 2 two_ranks.py FILE KIND…
 """
 
 import json
@@ -14,25 +14,35 @@ from retroprop.models.catalog import build
 from retroprop.training.augmentation import Augmentation
 from retroprop.training.deep import DeepSettings, DeepTrainer
 from retroprop.training.image_sets import ImageSet
-from retroprop.training.ranks import joined_ranks
+from retroprop.training.ranks import Ranks, joined_ranks
+
+SHAPE = (3, 8, 8)
 
 
-def main(kind: str, file: Path) -> None:
-    """37 images, minibatches of 15: the ranks' shares differ in size."""
-    torch.set_num_threads(1)
-    generator = torch.Generator().manual_seed(0)
-    images = ImageSet(
-        images=torch.randn(37, 3, 8, 8, generator=generator),
-        labels=torch.arange(37) % 4,
-        n_classes=4,
-    )
+def model_of(kind: str) -> nn.Module:
+    """The same initial weights in every process."""
     torch.manual_seed(1)
     if kind == "batch-norm":
-        model = nn.Sequential(
+        return nn.Sequential(
             nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 4)
         )
-    else:
-        model = build(kind, (3, 8, 8), 4, {"patch_size": 4, "embed_dim": 8, "num_blocks": 1})
+    if kind == "cnn":
+        return build(kind, SHAPE, 4, {"n_channels": (4, 6), "dense_hiddens": (8,)})
+    return build(kind, SHAPE, 4, {"patch_size": 4, "embed_dim": 8, "num_blocks": 1})
+
+
+def images() -> ImageSet:
+    """31 images in minibatches of 15: shares differ in size, and the last has one image for two."""
+    generator = torch.Generator().manual_seed(0)
+    return ImageSet(
+        images=torch.randn(31, *SHAPE, generator=generator),
+        labels=torch.arange(31) % 4,
+        n_classes=4,
+    )
+
+
+def train(kind: str, ranks: Ranks) -> dict[str, object]:
+    """Losses, gradient norms and parameters of a short training."""
     settings = DeepSettings(
         epochs=2,
         batch_size=15,
@@ -40,18 +50,26 @@ def main(kind: str, file: Path) -> None:
         learning_rate=0.05,
         augmentation=Augmentation(),
         clip_norm=1.0,
+        train_metrics="running" if kind == "cnn" else "evaluated",
     )
+    trainer = DeepTrainer(model_of(kind), images(), images().first(1), settings, ranks=ranks)
+    history = trainer.fit()
+    return {
+        "state": {name: t.tolist() for name, t in trainer.model.state_dict().items()},
+        "losses": [(epoch.train.loss, epoch.validation.loss) for epoch in history],
+        "accuracies": [epoch.train.accuracy for epoch in history],
+        "norms": [epoch.gradient_norm for epoch in history[1:]],
+    }
+
+
+def main(file: Path, kinds: list[str]) -> None:
+    """One process group for all kinds: starting it takes longer than training."""
+    torch.set_num_threads(1)
     with joined_ranks("cpu") as ranks:
-        trainer = DeepTrainer(model, images, images, settings, ranks=ranks)
-        history = trainer.fit()
+        results = {kind: train(kind, ranks) for kind in kinds}
         if ranks.first:
-            result = {
-                "state": {k: t.tolist() for k, t in trainer.model.state_dict().items()},
-                "losses": [epoch.train.loss for epoch in history],
-                "norms": [epoch.gradient_norm for epoch in history[1:]],
-            }
-            file.write_text(json.dumps(result))
+            file.write_text(json.dumps(results))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -22,7 +22,7 @@ class _Cell:
     """One cell of the grid: its newest epoch by run, over the seeds."""
 
     values: list[str]
-    population: str
+    populations: set[str] = field(default_factory=set)
     newest: dict[int, EpochRecord] = field(default_factory=dict)
     diverged: set[int] = field(default_factory=set)
 
@@ -36,6 +36,7 @@ class _Progress:
     predicted_s: float = 0.0
     since: float | None = None
     done_before: int = 0
+    finished: bool = False
 
     def begin(self) -> None:
         """Start the clock, at the first news of this session."""
@@ -73,13 +74,12 @@ class StudyDisplay:
         self.cell_of_run: dict[int, _Cell] = {}
         for run in runs:
             values = [setting(value) for value in run.cell.values()]
-            cell = self.cells.setdefault(
-                " ".join(values), _Cell(values=values, population=run.population)
-            )
+            cell = self.cells.setdefault(" ".join(values), _Cell(values=values))
+            cell.populations.add(run.population)
             self.cell_of_run[run.id] = cell
             if run.epochs:
                 cell.newest[run.id] = run.epochs[-1]
-                self._count(run.population, run.epochs[-1].epoch)
+                self._count(run.population, run.epochs[-1].epoch, done=run.checkpoint is not None)
             if run.diverged_epoch is not None:
                 cell.diverged.add(run.id)
         for progress in self.populations.values():
@@ -123,7 +123,7 @@ class StudyDisplay:
                 cell.diverged.add(update.run_id)
         epoch = report.updates[0].epoch.epoch
         self.populations[report.population].begin()
-        self._count(report.population, epoch)
+        self._count(report.population, epoch, done=report.done)
         self._advance()
         if not self.console.is_terminal:
             best = max((u.best_validation_accuracy or 0.0) for u in report.updates)
@@ -145,10 +145,15 @@ class StudyDisplay:
             self.live.stop()
             self.live = None
 
-    def _count(self, population: str, epoch: int) -> None:
-        """An epoch is complete: make the count of its examples exact."""
+    def _count(self, population: str, epoch: int, *, done: bool) -> None:
+        """An epoch is complete: make the count of its examples exact.
+
+        A network that diverged or lost its patience is done before its last epoch.
+        """
         progress = self.populations[population]
-        progress.done = max(progress.done, progress.total * epoch // self.epochs)
+        progress.finished = done or epoch >= self.epochs
+        exact = progress.total if progress.finished else progress.total * epoch // self.epochs
+        progress.done = max(progress.done, exact)
 
     def _advance(self) -> None:
         done = sum(p.predicted_s * p.done / p.total for p in self.populations.values())
@@ -179,13 +184,16 @@ class StudyDisplay:
         room = max(3, self.console.height - 6)
         if len(cells) > room:  # show what is being trained, and count the rest
             active = [cell for cell in cells if cell.newest]
-            active.sort(key=lambda cell: self._epoch_of(cell) >= self.epochs)
+            active.sort(key=self._is_done)
             cells = (active or cells)[:room]
         for cell in cells:
             table.add_row(*self._row(cell))
         hidden = len(self.cells) - len(cells)
         more = [Text(f"… and {hidden} more cells", style="dim")] if hidden else []
         return Group(table, *more, self.bar)
+
+    def _is_done(self, cell: _Cell) -> bool:
+        return all(self.populations[name].finished for name in cell.populations)
 
     def _epoch_of(self, cell: _Cell) -> int:
         return max((record.epoch for record in cell.newest.values()), default=-1)
@@ -194,8 +202,9 @@ class StudyDisplay:
         epoch = self._epoch_of(cell)
         if epoch < 0:
             return [Text(value, style="dim") for value in (*cell.values, "waits")]
-        remaining = self.populations[cell.population].remaining_s()
-        left = "done" if epoch >= self.epochs else duration(remaining) if remaining else ""
+        of_cell = [self.populations[name] for name in cell.populations]
+        remaining = max((progress.remaining_s() or 0.0) for progress in of_cell)
+        left = "done" if self._is_done(cell) else duration(remaining) if remaining else ""
         if cell.diverged:
             left = f"diverged {len(cell.diverged)}/{len(cell.newest)}"
         records = list(cell.newest.values())

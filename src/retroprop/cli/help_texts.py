@@ -50,10 +50,11 @@ record.json and figures. The same command continues a training that was stopped.
 touched once, at the end.
 
 ```
-retroprop train mlp --dataset fashion-mnist --set hidden_sizes=256,256 --epochs 10
-retroprop train resnet18 --dataset cifar10 --augment --optimizer nesterov --lr 0.1 \\
-    --weight-decay 0.0005 --schedule warmup-cosine --precision bfloat16 --channels-last
-torchrun --nproc-per-node 2 -m retroprop train cnn --dataset fashion-mnist --device cpu
+retroprop train mlp --set hidden_sizes=256,256 --epochs 10
+retroprop train resnet18 --dataset cifar10 --augment --optimizer nesterov \\
+    --lr 0.1 --weight-decay 0.0005 --schedule warmup-cosine \\
+    --precision bfloat16 --channels-last
+torchrun --nproc-per-node 2 -m retroprop train cnn --device cpu
 ```
 """,
     "evaluate": """Evaluate a trained model on a whole test set, class by class.

@@ -1,8 +1,14 @@
 """Types of parameters that several commands share."""
 
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+
+from retroprop.errors import UserError
+
+if TYPE_CHECKING:
+    from retroprop.models.catalog import ModelInfo, Option
 
 
 def _whole_number(_: Any, tokens: Any) -> int:
@@ -16,3 +22,24 @@ def _whole_number(_: Any, tokens: Any) -> int:
 
 WholeNumber = Annotated[int, Parameter(converter=_whole_number)]
 Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
+
+
+def model_options(info: "ModelInfo", changes: Iterable[str]) -> "dict[str, Option]":
+    """The options of a network that somebody gave as --set key=value.
+
+    Raises:
+        UserError: If one is not of that form, or not an option of this network.
+    """
+    from retroprop.models.catalog import read_option, written
+
+    options: dict[str, Option] = {}
+    for change in changes:
+        key, equals, value = (part.strip() for part in change.partition("="))
+        if not (key and equals and value):
+            example = next(iter(info.options))
+            raise UserError(
+                f"--set {change!r} is not key=value; write for example --set "
+                f"{example}={written(info.options[example])}."
+            )
+        options[key] = read_option(info, key, value)
+    return options

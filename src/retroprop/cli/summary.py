@@ -9,11 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from retroprop.cli.parameters import WholeNumber
+from retroprop.cli.parameters import WholeNumber, model_options
 from retroprop.errors import UserError
 
 if TYPE_CHECKING:
-    from retroprop.models.catalog import Option
     from retroprop.models.summary import ModelSummary
 
 LARGEST_SIDE = 4096
@@ -50,7 +49,7 @@ def summary(
     """
     import torch
 
-    from retroprop.models.catalog import build, find_model, read_option
+    from retroprop.models.catalog import build, find_model, written
     from retroprop.models.summary import summarize
 
     info = find_model(model)
@@ -58,25 +57,15 @@ def summary(
     for name, value in (("--batch-size", batch_size), ("--depth", depth)):
         if value is not None and not 1 <= value <= 10**9:
             raise UserError(f"{name} is a whole number from 1 on, and got {value}.")
-    options: dict[str, Option] = dict(info.options)
-    for change in changes or ():
-        key, equals, value = change.partition("=")
-        key = key.strip()
-        if not (key and equals and value.strip()):
-            example = next(iter(info.options))
-            raise UserError(
-                f"--set {change!r} is not key=value; write for example --set "
-                f"{example}={_written(info.options[example])}."
-            )
-        options[key] = read_option(info, key, value.strip())
+    options = {**info.options, **model_options(info, changes or ())}
     with torch.device("meta"):  # shapes without numbers: any size answers at once
         network = build(model, shape, classes, options)
     found = summarize(network, shape)
     console = Console(highlight=False, soft_wrap=True, width=_width())
     _print_layers(console, found, depth)
     _print_totals(console, found, batch_size)
-    written = "; ".join(f"{key}={_written(value)}" for key, value in options.items())
-    console.print(f"{'Options:':<18}{written}", markup=False)
+    chosen = "; ".join(f"{key}={written(value)}" for key, value in options.items())
+    console.print(f"{'Options:':<18}{chosen}", markup=False)
 
 
 def _print_layers(console: Console, found: "ModelSummary", depth: int | None) -> None:
@@ -136,10 +125,6 @@ def _memory(n_bytes: int) -> str:
     )
     amount = n_bytes / unit
     return f"{amount:,.0f} {name}" if amount >= 100 else f"{amount:.3g} {name}"
-
-
-def _written(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _width() -> int | None:

@@ -1,28 +1,24 @@
 """`retroprop train | evaluate | predict | lr-find | export`: one network at a time."""
 
+import contextlib
 import dataclasses
-import json
-import time
-from collections.abc import Mapping, Sequence
+import inspect
+import shlex
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from retroprop.cli.parameters import Flag, WholeNumber
+from retroprop.cli.parameters import Flag, WholeNumber, model_options
+from retroprop.cli.training_run import Chosen, TrainingRun, console, print_test, scores_and_counts
 from retroprop.errors import Interrupted, UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from retroprop.data.parts import Parts
-    from retroprop.training.deep import DeepEpoch, DeepSettings
-    from retroprop.training.image_sets import ImageSet, Normalization
-    from retroprop.training.model_files import ModelCard
-    from retroprop.training.ranks import Ranks
-
-console = Console(highlight=False)
+    from retroprop.models.catalog import Option
+    from retroprop.training.deep import DeepSettings
 
 Word = Annotated[str, Parameter(negative=())]
 Number = Annotated[float, Parameter(negative=())]
@@ -61,7 +57,7 @@ def train(
     folder: Annotated[Path | None, Parameter(negative=())] = None,
     fresh: Flag = False,
 ) -> None:
-    """Train one network, and keep its best parameters.
+    """Train one network on a CPU or a GPU, and keep its best parameters.
 
     Parameters
     ----------
@@ -119,9 +115,11 @@ def train(
     fresh
         Start again even if the folder holds a training.
     """
+    from retroprop.models.catalog import model_name
     from retroprop.training.devices import choose_device
     from retroprop.training.ranks import joined_ranks
 
+    model = model_name(model)
     settings = _settings(
         epochs=epochs,
         batch_size=batch_size,
@@ -140,7 +138,7 @@ def train(
         patience=patience,
         seed=seed,
     )
-    chosen = _Chosen(
+    chosen = Chosen(
         model=model,
         options=_model_options(model, options),
         dataset=dataset,
@@ -151,16 +149,15 @@ def train(
     )
     where = folder or Path("runs") / f"{model}-{dataset}"
     kind = choose_device(device).type
-    with joined_ranks(kind) as ranks:
-        _one_thread()
-        on = choose_device(device, local_rank=ranks.local_rank)
-        run = _Run(chosen, settings, where, on, ranks, threads)
-        try:
-            run.work(fresh=fresh)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"Stopped; every finished epoch is kept in {where}. The same command continues."
-            ) from None
+    try:
+        with _stopped_by_sigterm(), joined_ranks(kind) as ranks:
+            _one_thread()
+            on = choose_device(device, local_rank=ranks.local_rank)
+            TrainingRun(chosen, settings, where, on, ranks, threads).work(fresh=fresh)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Stopped; every finished epoch is kept in {where}. The same command continues."
+        ) from None
 
 
 def evaluate(
@@ -177,7 +174,8 @@ def evaluate(
     file
         A model.safetensors that `retroprop train` wrote, or its folder.
     dataset
-        Another data set of the same image shape and classes. Default: the model's own.
+        Another data set with images of the same shape and the same classes. Default: the model's
+        own.
     device
         cpu, cuda or auto.
     """
@@ -191,15 +189,19 @@ def evaluate(
     _one_thread()
     model, card, normalization = load_model(_model_file(file))
     info = find(dataset or card.dataset)
-    if len(info.classes) != len(card.classes) or _shape(info.image_shape) != card.image_shape:
+    if _shape(info.image_shape) != card.image_shape:
         raise UserError(
-            f"{file} reads {_times(card.image_shape)} images of {len(card.classes)} classes, and "
-            f"{info.name} has {_times(_shape(info.image_shape))} of {len(info.classes)}; name "
-            f"{card.dataset}."
+            f"{file} reads images of {_times(card.image_shape)}, and {info.name} has images of "
+            f"{_times(_shape(info.image_shape))}; name {card.dataset}."
+        )
+    if info.classes != card.classes:
+        raise UserError(
+            f"{file} tells {_classes(card.classes)} apart, and {info.name} has "
+            f"{_classes(info.classes)}; name {card.dataset}."
         )
     part = parts_of(load(info.name)).test
     test = image_set(part.images, part.labels, normalization, n_classes=len(info.classes))
-    _print_test(*_test_scores(model, test, on), classes=info.classes, name=info.name)
+    print_test(*scores_and_counts(model, test, on), classes=info.classes, name=info.name)
 
 
 def predict(
@@ -209,7 +211,7 @@ def predict(
     *,
     top: Whole = 3,
 ) -> None:
-    """Say what pictures show: the most probable classes of each.
+    """Say what pictures show: the most probable classes of each PNG or JPEG.
 
     Parameters
     ----------
@@ -225,19 +227,22 @@ def predict(
     from retroprop.data.pictures import read_picture
     from retroprop.training.model_files import load_model
 
-    if not images:
-        raise UserError("name at least one picture, such as: retroprop predict runs/x cat.png")
     _one_thread()
     model, card, normalization = load_model(_model_file(file))
     if not 1 <= top <= len(card.classes):
         raise UserError(f"--top must be from 1 to {len(card.classes)}, and got {top}.")
-    side, _, channels = card.image_shape
-    pictures = [torch.from_numpy(read_picture(path, side=side)) for path in images]
+    side, width, channels = card.image_shape
+    if side != width or channels not in (1, 3):
+        raise UserError(
+            f"{file} reads images of {_times(card.image_shape)}, and pictures are made square, in "
+            "grey or three colours; name another model."
+        )
+    pictures = torch.stack([torch.from_numpy(read_picture(path, side=side)) for path in images])
     if channels == 1:  # luminance, as ITU-R BT.601 weighs the colours
-        weights = torch.tensor([0.299, 0.587, 0.114])
-        pictures = [(one @ weights).round()[..., None] for one in map(torch.Tensor.float, pictures)]
+        grey = pictures.float() @ torch.tensor([0.299, 0.587, 0.114])
+        pictures = grey.round().to(torch.uint8)
     with torch.inference_mode():
-        p = model(normalization(torch.stack(pictures))).softmax(1)
+        p = model(normalization(pictures)).softmax(1)
     for path, row in zip(images, p, strict=True):
         best = row.topk(top)
         answers = ", ".join(
@@ -266,7 +271,7 @@ def lr_find(
     seed: Whole = 0,
     figure: Annotated[Path | None, Parameter(negative=())] = None,
 ) -> None:
-    """Try growing learning rates for one short training, and suggest one. Nothing is applied.
+    """Try growing learning rates for one short training, and suggest one.
 
     Parameters
     ----------
@@ -301,10 +306,15 @@ def lr_find(
     figure
         Draw the losses into this file (.svg, .png or .pdf).
     """
+    from retroprop.cli.training_figures import check_name
+    from retroprop.models.catalog import model_name
     from retroprop.training.deep import OPTIMIZERS, DeepTrainer
     from retroprop.training.devices import choose_device
     from retroprop.training.lr_finder import find_learning_rate
 
+    if figure is not None:
+        check_name(figure)
+    model = model_name(model)
     settings = _settings(
         batch_size=batch_size,
         optimizer=optimizer,
@@ -313,7 +323,7 @@ def lr_find(
         augment=augment,
         seed=seed,
     )
-    chosen = _Chosen(
+    chosen = Chosen(
         model=model,
         options=_model_options(model, options),
         dataset=dataset,
@@ -337,7 +347,19 @@ def lr_find(
     )
     console.print(result.sentence, markup=False, soft_wrap=True)
     if result.suggestion is not None:
-        again = f"retroprop train {model} --dataset {dataset} --lr {result.suggestion:.2g}"
+        given = {
+            "--set": options,
+            "--batch-size": batch_size,
+            "--optimizer": optimizer,
+            "--momentum": momentum,
+            "--weight-decay": weight_decay,
+            "--augment": augment,
+            "--normalization": normalization,
+            "--device": device,
+            "--seed": seed,
+            "--lr": float(f"{result.suggestion:.2g}"),
+        }
+        again = shlex.join(["retroprop", "train", model, "--dataset", dataset, *_as_typed(given)])
         console.print(f"Train with it:  {again}", markup=False, soft_wrap=True)
     if figure is not None:
         from retroprop.cli.training_figures import draw_range_test
@@ -347,7 +369,7 @@ def lr_find(
 
 
 def export(file: Path, /, *, to: Word = "onnx", output: Path | None = None) -> None:
-    """Write a trained model for other programs, and check that it gives the same outputs.
+    """Write a trained model as ONNX, and check it with onnxruntime.
 
     Parameters
     ----------
@@ -376,238 +398,6 @@ def export(file: Path, /, *, to: Word = "onnx", output: Path | None = None) -> N
     )
 
 
-# -- what is trained -------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Chosen:
-    """The model and the data that somebody asked for."""
-
-    model: str
-    options: Mapping[str, Any]
-    dataset: str
-    normalization: str = "per-channel"
-    validation: float = 0.1
-    images: int | None = None
-    seed: int = 0
-
-    def untrained(self, images: "ImageSet") -> Any:
-        """The network with the initial weights of its seed, for images of this shape."""
-        from retroprop.models.catalog import build
-
-        height, width, channels = images.image_shape
-        shape = (channels, height, width)
-        return build(self.model, shape, images.n_classes, self.options, seed=self.seed)
-
-    def sets(self) -> "tuple[ImageSet, ImageSet, Parts, Normalization]":
-        """Training and validation images as the network reads them, all parts, and how."""
-        from retroprop.data import find, load
-        from retroprop.data.catalog import CIFAR10_MEAN, CIFAR10_STD
-        from retroprop.data.parts import parts_of
-        from retroprop.training.image_sets import fit_normalization, image_set
-
-        if not 0 < self.validation < 1:
-            raise UserError(
-                f"--validation must be between 0 and 1, such as 0.1, and got {self.validation}."
-            )
-        if self.images is not None and self.images < 1:
-            raise UserError(f"--images must be at least 1, and got {self.images}.")
-        info = find(self.dataset)
-        parts = parts_of(load(self.dataset), validation=self.validation, images=self.images)
-        published = info.name.startswith("cifar10")
-        fitted = fit_normalization(
-            self.normalization,
-            parts.train.images,
-            mean=CIFAR10_MEAN if published else None,
-            std=CIFAR10_STD if published else None,
-        )
-        train, validation = (
-            image_set(part.images, part.labels, fitted, n_classes=len(info.classes))
-            for part in (parts.train, parts.validation)
-        )
-        return train, validation, parts, fitted
-
-
-class _Run:
-    """A training and its folder: last.safetensors, model.safetensors, record.json, figures."""
-
-    def __init__(
-        self,
-        chosen: _Chosen,
-        settings: "DeepSettings",
-        folder: Path,
-        device: Any,
-        ranks: "Ranks",
-        threads: int | None,
-    ) -> None:
-        self.chosen, self.settings, self.folder = chosen, settings, folder
-        self.device, self.ranks, self.threads = device, ranks, threads
-        self.started = time.monotonic()
-        self.about = json.dumps(
-            {"chosen": dataclasses.asdict(chosen), "settings": dataclasses.asdict(settings)},
-            sort_keys=True,
-        )
-
-    def work(self, *, fresh: bool) -> None:
-        """Train, keep the best parameters, and evaluate them once on the test set."""
-        from retroprop.training.deep import DeepTrainer
-
-        train, validation, parts, self.normalization = self.chosen.sets()
-        model = self.chosen.untrained(train)
-        self.trainer = DeepTrainer(
-            model, train, validation, self.settings, device=self.device, ranks=self.ranks
-        )
-        if not fresh:
-            self._resume()
-        self._set_threads()
-        self._say(
-            f"{self.chosen.model} on {self.chosen.dataset}: "
-            f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(train):,} training "
-            f"and {len(validation):,} validation images, {self._where()}; Ctrl-C stops and keeps "
-            "what is done."
-        )
-        self._say(
-            f"{'epoch':>5}  {'train loss':>10}  {'acc.':>6}  {'valid. loss':>11}  "
-            f"{'acc.':>6}  {'|grad|':>8}  {'images/s':>8}"
-        )
-        for epoch in self.trainer.history:
-            self._say(_row(epoch))
-        self._epochs(len(train))
-        if self.ranks.first:
-            self._finish(parts)
-
-    def _set_threads(self) -> None:
-        """What was asked for, or what is faster now; several ranks have one each."""
-        import torch
-
-        from retroprop.studies.environment import usable_cores
-        from retroprop.training.devices import faster_threads
-
-        if self.threads is not None and self.threads < 1:
-            raise UserError(f"--threads must be at least 1, and got {self.threads}.")
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
-        elif self.ranks.size == 1 and self.device.type == "cpu":
-            torch.set_num_threads(faster_threads(self.trainer, usable_cores()))
-
-    def _epochs(self, images: int) -> None:
-        trainer, last = self.trainer, self.folder / "last.safetensors"
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not (console.is_terminal and self.ranks.first),
-        ) as progress:
-            done = max(0, trainer.epoch)
-            bar = progress.add_task(
-                "training", total=images * self.settings.epochs, completed=images * done
-            )
-            while not trainer.done:
-                epoch = trainer.advance(on_step=lambda n: progress.advance(bar, n))
-                trainer.save(last, about=self.about)
-                self._say(_row(epoch))
-        if trainer.diverged_epoch is not None:
-            self._say(
-                f"The training diverged in epoch {trainer.diverged_epoch}: its numbers are no "
-                "longer finite. Use a smaller --lr, --clip-norm 1 or --normalization per-channel."
-            )
-        elif trainer.stopped and trainer.epoch < self.settings.epochs:
-            self._say(
-                f"No better validation accuracy for {self.settings.patience} epochs: stopped early."
-            )
-
-    def _resume(self) -> None:
-        from retroprop.training.checkpoints import read_tensors
-
-        last = self.folder / "last.safetensors"
-        if not last.is_file():
-            return
-        _, about = read_tensors(last)
-        if about != self.about:
-            raise UserError(
-                f"{self.folder} holds a training with other settings"
-                f"{_first_difference(about, self.about)}; name another --folder, or --fresh to "
-                "start it again."
-            )
-        self.trainer.load(last, about=self.about)
-        self._say(f"Continuing {self.folder} after epoch {self.trainer.epoch}.")
-
-    def _finish(self, parts: "Parts") -> None:
-        """The best parameters, their one evaluation on the test set, the record, the figures."""
-        from retroprop.data import find
-        from retroprop.training.image_sets import image_set
-        from retroprop.training.model_files import ModelCard, save_model
-
-        trainer, info = self.trainer, find(self.chosen.dataset)
-        if not trainer.best:
-            raise UserError("no epoch gave finite numbers, so there is no model to keep.")
-        card = ModelCard(
-            kind=self.chosen.model,
-            options=dict(self.chosen.options),
-            image_shape=trainer.train.image_shape,
-            classes=info.classes,
-            dataset=info.name,
-        )
-        save_model(self.folder / "model.safetensors", trainer.best, card, self.normalization)
-        trainer.model.load_state_dict(trainer.best)
-        test = image_set(
-            parts.test.images,
-            parts.test.labels,
-            self.normalization,
-            n_classes=len(info.classes),
-        )
-        scores, counts = _test_scores(trainer.model, test, self.device)
-        self._say(f"best epoch by validation: {trainer.best_epoch}")
-        _print_test(scores, counts, classes=info.classes, name=info.name)
-        self._write_record(card, scores, counts)
-        self._draw(counts, card)
-        self._say(f"Model, record and figures:  {self.folder}")
-
-    def _write_record(self, card: "ModelCard", scores: Any, counts: Any) -> None:
-        import torch
-
-        from retroprop.data import find
-        from retroprop.studies.environment import describe_environment
-
-        record = {
-            "model": dataclasses.asdict(card),
-            "data_checksum": find(card.dataset).checksum,
-            "settings": dataclasses.asdict(self.settings),
-            "data": {k: getattr(self.chosen, k) for k in ("normalization", "validation", "images")},
-            "environment": describe_environment(self.ranks.size, self.device.type)
-            | {"threads_per_worker": torch.get_num_threads()},
-            "wall_s": round(time.monotonic() - self.started, 2),
-            "best_epoch": self.trainer.best_epoch,
-            "diverged_epoch": self.trainer.diverged_epoch,
-            "test": dataclasses.asdict(scores),
-            "test_confusion": counts.tolist(),
-            "epochs": [dataclasses.asdict(epoch) for epoch in self.trainer.history],
-        }
-        text = json.dumps(_finite(record), indent=1)
-        _write(self.folder / "record.json", text)
-
-    def _draw(self, counts: Any, card: "ModelCard") -> None:
-        from retroprop.cli.training_figures import draw_run
-
-        draw_run(self.folder, self.trainer.history, counts, card.classes)
-
-    def _where(self) -> str:
-        import torch
-
-        if self.ranks.size > 1:
-            return f"{self.ranks.size} processes"
-        if self.device.type == "cuda":
-            return torch.cuda.get_device_name(self.device)
-        threads = torch.get_num_threads()
-        return f"{threads} thread{'s' if threads > 1 else ''}"
-
-    def _say(self, text: str) -> None:
-        if self.ranks.first:
-            console.print(text, markup=False, soft_wrap=True)
-
-
 def _settings(*, augment: bool, **values: Any) -> "DeepSettings":
     from retroprop.training.augmentation import Augmentation
     from retroprop.training.deep import DeepSettings
@@ -615,60 +405,44 @@ def _settings(*, augment: bool, **values: Any) -> "DeepSettings":
     return DeepSettings(augmentation=Augmentation() if augment else None, **values)
 
 
-def _model_options(model: str, given: Sequence[str] | None) -> dict[str, Any]:
-    """key=value pairs with the types that the model's own defaults have."""
-    from retroprop.models.catalog import find_model, read_option
+def _model_options(model: str, given: Sequence[str] | None) -> "dict[str, Option]":
+    from retroprop.models.catalog import find_model
 
-    info = find_model(model)
-    options: dict[str, Any] = {}
-    for text in given or ():
-        key, equals, value = (part.strip() for part in text.partition("="))
-        if not (key and equals and value):
-            raise UserError(f"--set {text!r} is not key=value; write for example patch_size=4.")
-        options[key] = read_option(info, key, value)
-    return options
+    return model_options(find_model(model), given or ())
 
 
-# -- what is printed and written -------------------------------------------------------------------
+def _as_typed(options: Mapping[str, Any]) -> list[str]:
+    """Options with their values, without those that `retroprop train` has anyway."""
+    usual = {
+        "--" + name.replace("_", "-"): parameter.default
+        for name, parameter in inspect.signature(train).parameters.items()
+    }
+    words: list[str] = []
+    for option, value in options.items():
+        if option == "--set":
+            words += [word for one in value or () for word in (option, one)]
+        elif value is True:
+            words.append(option)
+        elif value != usual[option]:
+            words += [option, str(value)]
+    return words
 
 
-def _row(epoch: "DeepEpoch") -> str:
-    norm = "–" if epoch.gradient_norm is None else f"{epoch.gradient_norm:.3g}"
-    speed = "–" if epoch.images_per_s is None else f"{epoch.images_per_s:,.0f}"
-    return (
-        f"{epoch.epoch:>5}  {epoch.train.loss:>10.4f}  {epoch.train.accuracy:>6.1%}  "
-        f"{epoch.validation.loss:>11.4f}  {epoch.validation.accuracy:>6.1%}  {norm:>8}  {speed:>8}"
-    )
+@contextlib.contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM stop a training as Ctrl-C does.
 
-
-def _test_scores(model: Any, test: "ImageSet", device: Any) -> tuple[Any, Any]:
-    """Loss and accuracy over a test set, and its confusion matrix."""
-    from retroprop.training.confusion import count_pairs
-    from retroprop.training.deep import evaluate_model
-
-    scores, predicted = evaluate_model(model, test, device=device)
-    return scores, count_pairs(test.labels, predicted, test.n_classes)
-
-
-def _print_test(scores: Any, counts: Any, *, classes: Sequence[str], name: str) -> None:
-    from retroprop.training.confusion import class_accuracies
-
-    console.print(
-        f"test of {name}: accuracy {scores.accuracy:.2%}, loss {scores.loss:.4f}", markup=False
-    )
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("class")
-    table.add_column("accuracy", justify="right")
-    table.add_column("taken most often for")
-    for k, (label, right) in enumerate(zip(classes, class_accuracies(counts), strict=True)):
-        wrong = counts[k].clone()
-        wrong[k] = 0
-        often = int(wrong.argmax())
-        share = float(wrong[often]) / max(1, int(counts[k].sum()))
-        table.add_row(
-            label, f"{float(right):.1%}", f"{classes[often]} ({share:.1%})" if share else "–"
-        )
-    console.print(table)
+    So torchrun ends the processes that are left when one was lost.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is signal.default_int_handler:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _model_file(path: Path) -> Path:
@@ -684,37 +458,9 @@ def _times(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape))
 
 
-def _first_difference(before: str | None, now: str) -> str:
-    """Which setting of the two is not the same, for a sentence."""
-    try:
-        old, new = (json.loads(text or "{}") for text in (before, now))
-        for part in ("chosen", "settings"):
-            for key, value in new[part].items():
-                if old[part].get(key) != value:
-                    return f" ({key} {old[part].get(key)} and not {value})"
-    except (ValueError, KeyError, AttributeError):
-        pass
-    return ""
-
-
-def _finite(value: Any) -> Any:
-    """NaN and infinity have no JSON: None stands for them."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))):
-        return None
-    return value
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror or error}); name another --folder."
-        ) from error
+def _classes(names: Sequence[str]) -> str:
+    """The first classes, for a sentence."""
+    return f"{len(names)} classes ({', '.join(names[:3])}, …)"
 
 
 def _one_thread() -> None:

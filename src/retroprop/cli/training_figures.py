@@ -48,10 +48,19 @@ def save(figure: Figure, file: Path) -> None:
     Raises:
         UserError: If the format is unknown or the file cannot be written.
     """
-    if file.suffix.lower() not in (".svg", ".png", ".pdf"):
-        raise UserError(f"{file} should end in .svg, .png or .pdf; rename it.")
+    check_name(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(file, bbox_inches="tight", dpi=150)
     except OSError as error:
         raise UserError(f"{file} cannot be written ({error.strerror or error}).") from error
+
+
+def check_name(file: Path) -> None:
+    """Refuse a name that says no format, before anything is computed.
+
+    Raises:
+        UserError: If it does not end in .svg, .png or .pdf.
+    """
+    if file.suffix.lower() not in (".svg", ".png", ".pdf"):
+        raise UserError(f"{file} should end in .svg, .png or .pdf; rename it.")

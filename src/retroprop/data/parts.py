@@ -9,8 +9,11 @@ from torch import Tensor
 
 from retroprop.data import Dataset
 from retroprop.data.splits import train_validation_split
-from retroprop.errors import UserError
+from retroprop.errors import UserError, did_you_mean
 from retroprop.randomness import generator
+
+SOURCES = ("train", "test")
+"""Where validation images may be taken from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,18 +55,25 @@ def parts_of(
         validation: Part of the training set that validates, for "train".
         seed: Of the draws.
         images: Train on so many at most, drawn at random; None takes all.
-        validation_images: Validate on so many at most; None takes all (half the test set).
+        validation_images: Validate on so many at most; None takes all. For "test" so many exactly;
+            None takes half the test set.
 
     Raises:
-        UserError: If a part would be empty.
+        UserError: If the source is unknown, or a part would be empty.
     """
+    if source not in SOURCES:
+        raise UserError(f"there is no source {source!r}. {did_you_mean(source, SOURCES)}")
+    for name, number in (("images", images), ("validation_images", validation_images)):
+        if number is not None and number < 1:
+            raise UserError(f"{name} must be at least 1 or None, and got {number}.")
     train = _part(dataset.train_images, dataset.train_labels)
     test = _part(dataset.test_images, dataset.test_labels)
     if source == "test":
         n = validation_images if validation_images is not None else len(test) // 2
-        if not 0 < n < len(test):
+        if n >= len(test):
             raise UserError(
-                f"validation_images must leave test images, from 1 to {len(test) - 1}, and got {n}."
+                f"{n} validation_images leave nothing of the {len(test)} test images; use at most "
+                f"{len(test) - 1}."
             )
         held_out = Part(images=test.images[:n], labels=test.labels[:n])
         test = Part(images=test.images[n:], labels=test.labels[n:])

@@ -16,12 +16,20 @@ from retroprop.errors import UserError
 LARGEST = 100_000
 """Most units or channels of a layer, and most layers."""
 
-_SIZES = re.compile(r"\d+(x\d+)?(-\d+(x\d+)?)*")
+_NUMBER = "[0-9]{1,9}"
+_SIZES = re.compile(f"{_NUMBER}(x{_NUMBER})?(-{_NUMBER}(x{_NUMBER})?)*")
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """An MLP (`convolutions` and `kernel_size` are None) or a CNN: see `parse_architecture`."""
+    """An MLP (without `channels`, its `kernel_size` 0) or a CNN: see `parse_architecture`.
+
+    Attributes:
+        kind: "mlp" or "cnn".
+        dense: Units of each hidden dense layer.
+        channels: Channels of each convolution.
+        kernel_size: Height and width of all kernels.
+    """
 
     kind: str
     dense: tuple[int, ...]
@@ -56,13 +64,15 @@ def parse_architecture(text: str) -> Architecture:
             return Architecture("mlp", _layers(sizes, text))
         case ["cnn", sizes, kernel, *dense] if (
             _SIZES.fullmatch(sizes)
-            and re.fullmatch(r"k\d+", kernel)
+            and re.fullmatch(f"k{_NUMBER}", kernel)
             and (not dense or (dense[0] == "dense" and len(dense) == 2))
             and (not dense or _SIZES.fullmatch(dense[1]))
         ):
             size = int(kernel[1:])
             if not 1 <= size <= LARGEST:
-                raise UserError(f"architecture {text!r}: a kernel has at least 1 pixel a side.")
+                raise UserError(
+                    f"architecture {text!r}: a kernel has from 1 to {LARGEST:,} pixels a side."
+                )
             last = _layers(dense[1] if dense else "256-256", text)
             return Architecture("cnn", last, _layers(sizes, text), size)
     raise UserError(

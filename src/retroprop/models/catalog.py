@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from retroprop.errors import UserError, did_you_mean
-from retroprop.models.cnn import CNN
+from retroprop.models.cnn import CNN, convolutions_of, pooled_size
 from retroprop.models.mlp import MLP
 from retroprop.models.mlpmixer import MLPMixer
 from retroprop.models.resnet18 import ResNet18
@@ -56,6 +56,7 @@ def _cnn(shape: Shape, classes: int, options: Mapping[str, Any]) -> nn.Module:
         name: options[name] * n if len(options[name]) == 1 else options[name]
         for name in ("kernel_sizes", "strides", "paddings")
     }
+    pooled_size(*shape[1:], convolutions_of(options["n_channels"], **geometry))
     return CNN(
         shape[0],
         classes,
@@ -128,17 +129,29 @@ MODELS: dict[str, ModelInfo] = {
 }
 
 
-def find_model(name: str) -> ModelInfo:
-    """The network of this name; case, underscores and a missing hyphen do not matter.
+def model_name(name: str) -> str:
+    """The name in MODELS that somebody means; case, underscores and hyphens do not matter.
 
     Raises:
         UserError: If there is none.
+
+    >>> model_name("ResNet_18")
+    'resnet18'
     """
-    by_letters = {known.replace("-", ""): info for known, info in MODELS.items()}
+    by_letters = {known.replace("-", ""): known for known in MODELS}
     letters = name.lower().replace("-", "").replace("_", "")
     if letters not in by_letters:
         raise UserError(f"there is no model {name!r}. {did_you_mean(name, MODELS)}")
     return by_letters[letters]
+
+
+def find_model(name: str) -> ModelInfo:
+    """The network of this name, as `model_name` understands it.
+
+    Raises:
+        UserError: If there is none.
+    """
+    return MODELS[model_name(name)]
 
 
 def build(
@@ -159,8 +172,8 @@ def build(
         seed: Of the initial weights; by default torch's present generator draws on.
 
     Raises:
-        UserError: If the name, an option or a value is not one that there is, or the network cannot
-            take such images.
+        UserError: If the name, an option or a value is not one that there is, the network cannot
+            take such images, or does not fit in memory.
     """
     info = find_model(name)
     chosen = dict(info.options)
@@ -175,7 +188,15 @@ def build(
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
-        return info.build(shape, classes, chosen)
+        try:
+            return info.build(shape, classes, chosen)
+        except RuntimeError as error:
+            if not any(sign in str(error) for sign in ("overflow", "allocate memory")):
+                raise
+            raise UserError(
+                f"the memory does not suffice for an {info.title} of such sizes; choose smaller "
+                "ones."
+            ) from None
 
 
 def read_option(info: ModelInfo, key: str, text: str) -> Option:
@@ -193,8 +214,13 @@ def read_option(info: ModelInfo, key: str, text: str) -> Option:
         return type(default)(text)
     except ValueError:
         raise UserError(
-            f"{key} {_KINDS[type(default)]}, such as {_written(default)}, and got {text!r}."
+            f"{key} {_KINDS[type(default)]}, such as {written(default)}, and got {text!r}."
         ) from None
+
+
+def written(value: object) -> str:
+    """The value of an option as `read_option` reads it: 4, relu, or 16,32,48."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 _KINDS: dict[type, str] = {
@@ -213,7 +239,7 @@ _LARGEST, _LONGEST = 1_000_000, 1_000
 """The largest number and the longest list: beyond them a typing error would fill the memory."""
 
 
-def _of_kind(key: str, value: object, default: Option) -> Any:
+def _of_kind(key: str, value: Any, default: Option) -> Any:
     """The value, if it is of the default's kind and in range."""
     if isinstance(default, tuple) and isinstance(value, list | tuple):
         value = tuple(value)
@@ -221,23 +247,19 @@ def _of_kind(key: str, value: object, default: Option) -> Any:
         value = float(value)
     kind = type(default)
     if type(value) is not kind:
-        raise UserError(f"{key} {_KINDS[kind]}, such as {_written(default)}, and got {value!r}.")
-    numbers = value if isinstance(value, tuple) else (value,)
+        raise UserError(f"{key} {_KINDS[kind]}, such as {written(default)}, and got {value!r}.")
+    numbers: list[Any] = [*value] if isinstance(value, tuple) else [value]
     least = _LEAST.get(key, 1)
-    for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, int | float | str):
-            raise UserError(f"{key} {_KINDS[kind]}, and got {value!r}.")
-        if not isinstance(number, str) and number < least:
-            raise UserError(f"{key} is at least {least}, and got {_written(value)}.")
-        if not isinstance(number, str) and number > _MOST.get(key, _LARGEST):
-            most = _MOST.get(key, _LARGEST)
-            raise UserError(f"{key} is at most {most:,}, and got {_written(value)}.")
+    most = _MOST.get(key, _LARGEST)
+    if {type(number) for number in numbers} - {int if kind is tuple else kind}:
+        raise UserError(f"{key} {_KINDS[kind]}, and got {value!r}.")
+    for number in () if kind is str else numbers:
+        if number < least:
+            raise UserError(f"{key} is at least {least}, and got {written(value)}.")
+        if number > most:
+            raise UserError(f"{key} is at most {most:,}, and got {written(value)}.")
     if len(numbers) > _LONGEST:
         raise UserError(f"{key} has at most {_LONGEST:,} values, and got {len(numbers):,}.")
-    if key == "drop_rate" and isinstance(value, float) and value >= 1:
+    if key == "drop_rate" and isinstance(value, float) and not value < 1:  # nor NaN
         raise UserError(f"drop_rate is a probability below 1, and got {value!r}.")
     return value
-
-
-def _written(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

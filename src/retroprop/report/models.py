@@ -13,6 +13,7 @@ from retroprop.report.network_models import (
     mixer_blocks,
     network_blocks,
     resnet_blocks,
+    schedule_blocks,
     training_blocks,
     weight_decay,
 )
@@ -45,6 +46,7 @@ def trained_section(story: Story) -> Section | None:
     if story.kind not in parts:
         return None
     blocks = [*parts[story.kind](story), *_gradient(story), *_optimizers(story), *_steps(story)]
+    blocks += schedule_blocks(story)
     if story.by_trainer:
         blocks += training_blocks(story)
     return Section(name="trained", heading=story.say("What was trained"), blocks=blocks)

@@ -157,25 +157,31 @@ def weight_decay(story: Story, optimizers: Sequence[str]) -> list[Block]:
     return [Formula(name="weight-decay", text=text, spoken=spoken)]
 
 
+def schedule_blocks(story: Story) -> list[Block]:
+    """How the learning rate moves; nothing where it stays."""
+    say = story.say
+    if "warmup-cosine" not in story.values("schedule"):
+        return []
+    return [
+        Formula(
+            name="warmup-cosine",
+            text=say(
+                "The learning rate rises in a line over the first w steps, a twentieth of all "
+                "S steps, then falls along half a cosine wave to 0 (Loshchilov and Hutter, "
+                "2017). At step s, counted from 0,"
+            ),
+            spoken=say(
+                "eta of s equals eta times s plus 1 over w for s below w, and eta times one "
+                "half of one plus the cosine of pi times s minus w over S minus w after that"
+            ),
+        )
+    ]
+
+
 def training_blocks(story: Story) -> list[Block]:
-    """The schedule, what is done to the images, and how numbers are kept."""
+    """What is done to the images, and how numbers are kept."""
     say = story.say
     blocks: list[Block] = []
-    if "warmup-cosine" in story.values("schedule"):
-        blocks.append(
-            Formula(
-                name="warmup-cosine",
-                text=say(
-                    "The learning rate rises in a line over the first w steps, a twentieth of all "
-                    "S steps, then falls along half a cosine wave to 0 (Loshchilov and Hutter, "
-                    "2017). At step s, counted from 0,"
-                ),
-                spoken=say(
-                    "eta of s equals eta times s plus 1 over w for s below w, and eta times one "
-                    "half of one plus the cosine of pi times s minus w over S minus w after that"
-                ),
-            )
-        )
     normalizations = {
         "raw": say("The network reads the bytes of the image, 0 to 255, as they are."),
         "unit": say("The network reads the bytes of the image divided by 255."),

@@ -34,10 +34,11 @@ class StepReport:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochReport:
-    """An epoch of a population is in the records."""
+    """An epoch of a population is in the records; `done` says that it was the last one."""
 
     population: str
     updates: tuple[RunUpdate, ...]
+    done: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retroprop.data import CATALOG
+from retroprop.data import CATALOG, DatasetInfo
 from retroprop.models.architectures import Architecture, parse_architecture
 from retroprop.studies.records import NewRun
 from retroprop.studies.schema import Study
@@ -132,7 +132,7 @@ def _predict(study: Study, settings: Mapping[str, Any], seeds: int, rates: int) 
     n_validation = study.split.evaluated_images(info.n_train, info.n_test)
     pixels = math.prod(info.image_shape)
     members = seeds * rates
-    weights, products, layers = _size(settings, pixels, len(info.classes))
+    weights, products, layers = _size(settings, info)
     steps = n_train / settings["batch_size"]
     adaptive = settings["optimizer"] in ("adam", "adamw", "adagrad")
     online = settings["batch_size"] == 1 and not adaptive  # in blocks, hardly visiting the weights
@@ -151,14 +151,15 @@ def _predict(study: Study, settings: Mapping[str, Any], seeds: int, rates: int) 
     return study.epochs * train_s + (study.epochs + 1) * evaluate_s
 
 
-def _size(settings: Mapping[str, Any], pixels: int, classes: int) -> tuple[int, int, int]:
+def _size(settings: Mapping[str, Any], info: DatasetInfo) -> tuple[int, int, int]:
     """Weights of one model, multiplications for one example, and layers, roughly."""
+    pixels, classes = math.prod(info.image_shape), len(info.classes)
     if settings["kind"] == "resnet18":
         return 11_200_000, 540_000 * pixels // 3, 60
     if settings["kind"] == "mlp-mixer":
         return _mixer_size(settings, pixels)
     if settings["kind"] == "network":
-        return _architecture_size(parse_architecture(settings["architecture"]), pixels, classes)
+        return _architecture_size(parse_architecture(settings["architecture"]), info)
     if settings["kind"] in ("softmax-regression", "perceptron"):
         return pixels * classes, pixels * classes, 1
     if settings["kind"] == "cnn":
@@ -171,10 +172,12 @@ def _dense_size(sizes: Sequence[int]) -> tuple[int, int, int]:
     return weights, weights, len(sizes)
 
 
-def _architecture_size(chosen: Architecture, pixels: int, classes: int) -> tuple[int, int, int]:
+def _architecture_size(chosen: Architecture, info: DatasetInfo) -> tuple[int, int, int]:
+    pixels, classes = math.prod(info.image_shape), len(info.classes)
     if not chosen.channels:
         return _dense_size((pixels, *chosen.dense, classes))
-    side, before = math.isqrt(pixels), 1
+    side = info.image_shape[0]
+    before = pixels // side**2
     weights = products = 0
     for channels in chosen.channels:
         side = max(1, side - chosen.kernel_size + 1)

@@ -663,9 +663,15 @@ def _tune_sqlite(connection: Any, _: Any) -> None:
 
 
 def _upgrade(connection: Connection, version: int) -> str:
-    """Add the columns that newer versions have; what is recorded stays as it is."""
+    """Add the columns that newer versions have; what is recorded stays as it is.
+
+    A column that is there already was added by an upgrade that was killed.
+    """
+    inspector = sa.inspect(connection)
     for newer in range(version + 1, SCHEMA_VERSION + 1):
         for column in _ADDED[newer]:
+            if column.name in {has["name"] for has in inspector.get_columns(column.table.name)}:
+                continue
             kind = column.type.compile(connection.dialect)
             connection.execute(
                 sa.text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}")

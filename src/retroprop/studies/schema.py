@@ -65,6 +65,8 @@ TRAINER_KINDS = {
     "mlp-mixer": ("patch_size", "embedding", "blocks", "drop_rate", "activation", *OF_TRAINER),
 }
 OF_KIND |= TRAINER_KINDS
+# What a kind of model has where a study leaves it out, in place of the default of every kind.
+DEFAULTS = {"mlp-mixer": {"activation": "gelu"}}
 # What a kind of model always has.
 FIXED = {
     "perceptron": {"output": "linear"},
@@ -166,6 +168,15 @@ class Split(_Strict):
     images: Annotated[int, Field(ge=1)] | None = None
     validation_images: Annotated[int, Field(ge=1)] | None = None
 
+    @model_validator(mode="after")
+    def _fits_its_source(self) -> "Split":
+        if self.source == "test" and "validation" in self.model_fields_set:
+            raise ValueError(
+                'split.validation is a part of the training set, and source = "test" takes none of '
+                "it; give validation_images instead"
+            )
+        return self
+
     def training_images(self, n_train: int) -> int:
         """How many images train, of a training set of `n_train`."""
         left = n_train if self.source == "test" else training_size(n_train, self.validation)
@@ -173,9 +184,9 @@ class Split(_Strict):
 
     def evaluated_images(self, n_train: int, n_test: int) -> int:
         """How many images validate."""
-        held_out = (
-            n_test if self.source == "test" else n_train - training_size(n_train, self.validation)
-        )
+        if self.source == "test":
+            return n_test // 2 if self.validation_images is None else self.validation_images
+        held_out = n_train - training_size(n_train, self.validation)
         return min(held_out, self.validation_images or held_out)
 
 
@@ -376,6 +387,15 @@ class Study(_Strict):
     selection: Selection = Selection()
     report: Report = Report()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_defaults_of_kind(cls, document: Any) -> Any:
+        """Write the defaults of the kind into [training], so that the fingerprint has them too."""
+        model, training = document.get("model", {}), document.get("training", {})
+        if not (isinstance(model, dict) and isinstance(training, dict)):
+            return document  # validation says what is wrong
+        return {**document, "training": DEFAULTS.get(str(model.get("kind")), {}) | training}
+
     @field_validator("dataset")
     @classmethod
     def _known_dataset(cls, name: str) -> str:
@@ -402,6 +422,12 @@ class Study(_Strict):
             _one_of(key, known, f"grid key in {where}")
         self._check_kind()
         info = CATALOG[self.dataset]
+        held_out = self.split.evaluated_images(info.n_train, info.n_test)
+        if self.split.source == "test" and held_out >= info.n_test:
+            raise ValueError(
+                f"split.validation_images {held_out} leaves nothing of the {info.n_test} test "
+                f"images of {self.dataset}; use at most {info.n_test - 1}"
+            )
         n_train = self.split.training_images(info.n_train)
         for size in self.grid.batch_size or [self.training.batch_size]:
             if size > n_train:
@@ -435,9 +461,13 @@ class Study(_Strict):
                 raise ValueError(
                     f"training.learning_rate has no value for {', '.join(sorted(missing))}; add one"
                 )
-        if training.precision == "bfloat16" and (
-            kind not in ("mlp", "shallow", *TRAINER_KINDS)
-            or "autograd" in (self.grid.derivation or [self.model.derivation])
+        if (
+            training.precision == "bfloat16"
+            and kind not in TRAINER_KINDS
+            and (
+                kind not in ("mlp", "shallow")
+                or "autograd" in (self.grid.derivation or [self.model.derivation])
+            )
         ):
             raise ValueError(
                 "precision bfloat16 is for networks of kind mlp or shallow, derived by hand; use "
@@ -450,6 +480,8 @@ class Study(_Strict):
     def _check_trainer(self) -> None:
         """What only networks of the visible loop can be refused for."""
         kind, training, info = self.model.kind, self.training, CATALOG[self.dataset]
+        if "derivation" in self.model.model_fields_set and self.model.derivation == "by-hand":
+            raise ValueError(f"a {kind} is derived by autograd; leave model.derivation out")
         if training.gradient != "mean" or training.precision == "float64":
             raise ValueError(
                 f"a {kind} learns from the mean gradient, in float32 or bfloat16; leave gradient "
@@ -581,19 +613,23 @@ def _resized(document: dict[str, Any], size: str, source: str) -> dict[str, Any]
     if size not in SIZES:
         raise UserError(f"there is no size {size!r}. {did_you_mean(size, SIZES)}")
     sizes = document.pop("sizes", {})
-    unknown = set(sizes) - {"smoke", "laptop"} if isinstance(sizes, dict) else {"sizes"}
-    if unknown:
+    if not isinstance(sizes, dict) or not all(isinstance(one, dict) for one in sizes.values()):
+        raise UserError(
+            f"{source}: sizes is not made of tables; write [sizes.smoke], and below it what "
+            "changes, such as epochs = 1."
+        )
+    if unknown := set(sizes) - {"smoke", "laptop"}:
         raise UserError(
             f"{source}: sizes.{min(unknown)} is unknown; the sizes are [sizes.smoke] and "
             "[sizes.laptop], and the file itself is full."
         )
     if size == "full":
-        return document
+        return document | {"size": size}
     seeds = document.get("seeds")
     smoke = {
         "epochs": 1,
         "seeds": seeds[:1] if isinstance(seeds, list) else [0],
-        "split": {"images": 1000, "validation_images": 1000},
+        "split": {"images": 1000, "validation_images": 250},
     }
     chosen = sizes.get(size, smoke if size == "smoke" else {})
     return _merged(document, chosen) | {"size": size}

@@ -22,7 +22,6 @@ import torch
 from torch import Tensor
 
 from retroprop.data import find, load
-from retroprop.data.catalog import CIFAR10_MEAN, CIFAR10_STD
 from retroprop.data.parts import Part, parts_of
 from retroprop.errors import Interrupted, UserError
 from retroprop.studies.messages import (
@@ -42,7 +41,7 @@ from retroprop.training.confusion import count_pairs
 from retroprop.training.deep import evaluate_model
 from retroprop.training.deep_trajectories import DeepTrajectory, trained_model
 from retroprop.training.devices import choose_device
-from retroprop.training.image_sets import ImageSet, Normalization, fit_normalization, image_set
+from retroprop.training.image_sets import ImageSet, image_set, normalization_of
 from retroprop.training.learners import PopulationSettings
 from retroprop.training.populations import Examples, Population, examples_from, predictions
 from retroprop.training.trajectories import EpochResult, Trajectory, member_parameters
@@ -123,7 +122,7 @@ class Worker:
 
     def images(self, normalization: str) -> tuple[ImageSet, ImageSet]:
         """The training and the validation set as the visible loop reads them."""
-        fitted = self._normalization(normalization)
+        fitted = normalization_of(normalization, self.info, self.parts.train.images)
         train, validation = (
             image_set(part.images, part.labels, fitted, n_classes=len(self.info.classes))
             for part in (self.parts.train, self.parts.validation)
@@ -156,7 +155,11 @@ class Worker:
             self.records.add_epoch(updates)
             (folder / _state_name(recorded)).unlink(missing_ok=True)
             recorded = result.epoch
-            self.report(EpochReport(population=population.name, updates=tuple(updates)))
+            self.report(
+                EpochReport(
+                    population=population.name, updates=tuple(updates), done=trajectory.done
+                )
+            )
         best = folder / "best.safetensors"
         trajectory.save_best(best, about=about)
         relative = best.relative_to(self.checkpoints.parent)
@@ -195,16 +198,6 @@ class Worker:
     def _examples(self, part: Part) -> Examples:
         return examples_from(part.images, part.labels, classes=self.info.classes)
 
-    def _normalization(self, kind: str) -> Normalization:
-        """CIFAR-10's published numbers for CIFAR-10, else those of the training images."""
-        published = self.info.name.startswith("cifar10")
-        return fit_normalization(
-            kind,
-            self.parts.train.images,
-            mean=CIFAR10_MEAN if published else None,
-            std=CIFAR10_STD if published else None,
-        )
-
     def _test(self, job: TestJob) -> None:
         """Evaluate each run's best parameters on the test set and record it."""
         for run in job.runs:
@@ -234,7 +227,7 @@ class Worker:
     def _test_network(self, run: RunRecord, members: Mapping[str, Tensor], path: Path) -> None:
         """One network of the visible loop."""
         part, settings = self.parts.test, run.settings
-        fitted = self._normalization(settings["normalization"])
+        fitted = normalization_of(settings["normalization"], self.info, self.parts.train.images)
         n_classes = len(self.info.classes)
         test = image_set(part.images, part.labels, fitted, n_classes=n_classes)
         model = trained_model(

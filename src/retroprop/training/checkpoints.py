@@ -3,8 +3,9 @@
 import contextlib
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -31,9 +32,10 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, about: str) -> No
         save_file(plain, temporary, metadata={"about": about})
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
+        raise UserError(_cannot_write(path, error)) from error
+    finally:  # also after Ctrl-C
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise UserError(_cannot_write(path, error)) from error
 
 
 def load_tensors(path: Path, *, about: str) -> dict[str, Tensor]:
@@ -57,16 +59,36 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], str | None]:
     Raises:
         UserError: If the file is missing or damaged.
     """
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, _about(file)  # noqa: SIM118
+
+
+def read_about(path: Path) -> str | None:
+    """What the tensors of a safetensors file belong to; none of them is read.
+
+    Raises:
+        UserError: If the file is missing or damaged.
+    """
+    with _opened(path) as file:
+        return _about(file)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as file:
-            written_for = (file.metadata() or {}).get("about")
-            return {name: file.get_tensor(name) for name in file.keys()}, written_for  # noqa: SIM118
+            yield file
     except FileNotFoundError:
-        raise UserError(f"the checkpoint {path} is missing; train again to have it.") from None
+        raise UserError(f"there is no file {path}; train to have it.") from None
     except (OSError, SafetensorError) as error:
+        reason = str(error).removeprefix("Error while deserializing header: ")
         raise UserError(
-            f"the checkpoint {path} is damaged ({error}); delete it and train again."
+            f"{path} is damaged or no file of weights ({reason}); train again to have a whole one."
         ) from error
+
+
+def _about(file: Any) -> str | None:
+    return (file.metadata() or {}).get("about")
 
 
 def _cannot_write(path: Path, error: Exception) -> str:
@@ -78,5 +100,5 @@ def _cannot_write(path: Path, error: Exception) -> str:
         )
     return (
         f"{path} cannot be written ({error}); choose a folder that you may write to, with "
-        "--db FOLDER/retroprop.db."
+        "--folder for a training or --db FOLDER/retroprop.db for a study."
     )

@@ -15,10 +15,10 @@ checkpoint goes on as if it had never stopped. Several processes share each mini
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -35,9 +35,10 @@ from retroprop.training.devices import explain_memory, is_out_of_memory
 from retroprop.training.image_sets import ImageSet
 from retroprop.training.ranks import Ranks
 
-Schedule = Literal["constant", "warmup-cosine"]
-Loss = Literal["cross-entropy", "clamped-cross-entropy"]
-TrainMetrics = Literal["evaluated", "running"]
+PRECISIONS = ("float32", "bfloat16")
+SCHEDULES = ("constant", "warmup-cosine")
+LOSSES = ("cross-entropy", "clamped-cross-entropy")
+TRAIN_METRICS = ("evaluated", "running")
 
 CLAMP = 1e-9
 """Where probabilities are cut in the clamped loss: into [CLAMP, 1 − CLAMP]."""
@@ -80,17 +81,17 @@ class DeepSettings:
     learning_rate: float = 1e-3
     momentum: float = 0.9
     weight_decay: float = 0.0
-    schedule: Schedule = "constant"
+    schedule: str = "constant"
     warmup: float = 0.05
     clip_norm: float | None = None
-    loss: Loss = "cross-entropy"
+    loss: str = "cross-entropy"
     label_smoothing: float = 0.0
     augmentation: Augmentation | None = None
     shuffle: bool = True
     precision: str = "float32"
     channels_last: bool = False
     compile: bool = False
-    train_metrics: TrainMetrics = "evaluated"
+    train_metrics: str = "evaluated"
     patience: int | None = None
     seed: int = 0
 
@@ -101,10 +102,10 @@ class DeepSettings:
                 raise UserError(f"{name} must be at least 1, and got {getattr(self, name)}.")
         for name, known in (
             ("optimizer", OPTIMIZERS),
-            ("precision", ("float32", "bfloat16")),
-            ("schedule", get_args(Schedule)),
-            ("loss", get_args(Loss)),
-            ("train_metrics", get_args(TrainMetrics)),
+            ("precision", PRECISIONS),
+            ("schedule", SCHEDULES),
+            ("loss", LOSSES),
+            ("train_metrics", TRAIN_METRICS),
         ):
             if getattr(self, name) not in known:
                 value = getattr(self, name)
@@ -121,6 +122,10 @@ class DeepSettings:
                 limit = f"below {high}" if math.isfinite(high) else "finite"
                 above = "above 0" if name == "learning_rate" else "at least 0"
                 raise UserError(f"{name} must be {above} and {limit}, and got {value}.")
+        if not 0 <= self.seed < 2**63:
+            raise UserError(f"seed must be from 0 to 2⁶³ − 1, and got {self.seed}.")
+        if self.optimizer == "nesterov" and self.momentum == 0:
+            raise UserError("nesterov needs a momentum above 0; use sgd to have none.")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise UserError(f"clip_norm must be above 0 or None, and got {self.clip_norm}.")
         if self.patience is not None and self.patience < 1:
@@ -359,21 +364,24 @@ class DeepTrainer:
             UserError: If the file is missing, damaged, about something else, or of another model.
         """
         tensors = load_tensors(path, about=about)
-        history = json.loads(bytes(tensors.pop("history").numpy()))
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
-        for name, tensor in tensors.items():
-            part, _, key = name.partition(".")
-            parts[part][key] = tensor.to(self.device)
+        try:
+            history = _history(bytes(tensors.pop("history").numpy()))
+            for name, tensor in tensors.items():
+                part, _, key = name.partition(".")
+                parts[part][key] = tensor.to(self.device)
+            optimizer = self._optimizer_state_of(parts["optimizer"])
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path} is damaged (it does not hold what a training saves); train again."
+            ) from error
+        if parts["best"]:
+            check_weights(self.model, parts["best"], path)
         load_weights(self.model, parts["model"], path)
         self.best = parts["best"]
-        self._load_optimizer_state(parts["optimizer"])
-        for entry in history:
-            entry["train"], entry["validation"] = (
-                Scores(**entry[name]) for name in ("train", "validation")
-            )
-        self.history = []
-        for entry in history:
-            epoch = DeepEpoch(**entry)
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": optimizer})
+        self.history, self.best_epoch, self.diverged_epoch = [], -1, None
+        for epoch in history:
             self._keep_best(epoch, parameters=False)
             self.history.append(epoch)
         self.epoch = len(self.history) - 1
@@ -424,16 +432,23 @@ class DeepTrainer:
             if value is not None
         }
 
-    def _load_optimizer_state(self, tensors: dict[str, Tensor]) -> None:
+    def _optimizer_state_of(self, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+        """What the optimizer remembers of each parameter, by its number.
+
+        Raises:
+            IndexError, ValueError: If there is no such parameter, or it has another shape.
+        """
         parameters = list(self.model.parameters())
         state: dict[int, dict[str, Tensor]] = {}
         for key, tensor in tensors.items():
             number, _, name = key.partition(".")
             parameter = parameters[int(number)]
+            if tensor.shape not in (parameter.shape, ()):
+                raise ValueError(f"{key} is {tuple(tensor.shape)}")
             if tensor.shape == parameter.shape:  # fused steps need both in one memory layout
                 tensor = torch.empty_like(parameter).copy_(tensor)
             state.setdefault(int(number), {})[name] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        return state
 
 
 @torch.inference_mode()
@@ -468,8 +483,18 @@ def evaluate_model(
     return _scores(torch.stack((loss, hits.double())), len(images)), predicted
 
 
-def load_weights(model: nn.Module, tensors: dict[str, Tensor], source: Path | str) -> None:
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: Path | str) -> None:
     """Put tensors into a model, all of them.
+
+    Raises:
+        UserError: If a name or a shape is not the model's.
+    """
+    check_weights(model, tensors, source)
+    model.load_state_dict(tensors)
+
+
+def check_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: Path | str) -> None:
+    """Compare names and shapes with a model's, which may be on the meta device.
 
     Raises:
         UserError: If a name or a shape is not the model's.
@@ -485,7 +510,6 @@ def load_weights(model: nn.Module, tensors: dict[str, Tensor], source: Path | st
                 f"{source} belongs to another architecture: {name} is {tuple(tensor.shape)} and "
                 f"not {tuple(own[name].shape)}; give the same options as in training."
             )
-    model.load_state_dict(tensors)
 
 
 class _seeded:  # noqa: N801 - a context manager in the manner of torch.no_grad
@@ -502,6 +526,24 @@ class _seeded:  # noqa: N801 - a context manager in the manner of torch.no_grad
 
     def __exit__(self, *error: Any) -> None:
         self._fork.__exit__(*error)
+
+
+def _history(text: bytes) -> list[DeepEpoch]:
+    """The epochs that `DeepTrainer.save` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: If it is something else.
+    """
+    return [
+        DeepEpoch(
+            **{
+                **entry,
+                "train": Scores(**entry["train"]),
+                "validation": Scores(**entry["validation"]),
+            }
+        )
+        for entry in json.loads(text)
+    ]
 
 
 def _scores(sums: Tensor, n: int) -> Scores:

@@ -39,7 +39,8 @@ def faster_threads(trainer: "DeepTrainer", cores: int) -> int:
 
     Small layers are faster on one thread, and threads that wait for each other on a machine with
     other work were measured to be tens of times slower: so it is tried, three times each, and the
-    median counts. The model is left as it was.
+    median counts. The model is left as it was. Where the memory does not suffice it is 1: the
+    training says so.
     """
     if cores < 2:
         return 1
@@ -47,19 +48,25 @@ def faster_threads(trainer: "DeepTrainer", cores: int) -> int:
     buffers = {name: tensor.clone() for name, tensor in model.named_buffers()}
     model.train()
     seconds: dict[int, list[float]] = {1: [], cores: []}
-    with torch.random.fork_rng(devices=[]):
-        for _ in range(3):
-            for threads, taken in seconds.items():
-                torch.set_num_threads(threads)
-                started = time.perf_counter()
-                with torch.enable_grad(), trainer.precision():
-                    loss = F.cross_entropy(model(images.images).float(), images.labels)
-                loss.backward()
-                taken.append(time.perf_counter() - started)
-    model.zero_grad(set_to_none=True)
-    with torch.no_grad():
-        for name, tensor in model.named_buffers():
-            tensor.copy_(buffers[name])
+    try:
+        with torch.random.fork_rng(devices=[]):
+            for _ in range(3):
+                for threads, taken in seconds.items():
+                    torch.set_num_threads(threads)
+                    started = time.perf_counter()
+                    with torch.enable_grad(), trainer.precision():
+                        loss = F.cross_entropy(model(images.images).float(), images.labels)
+                    loss.backward()
+                    taken.append(time.perf_counter() - started)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return 1
+    finally:
+        model.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            for name, tensor in model.named_buffers():
+                tensor.copy_(buffers[name])
     one, all_of_them = (sorted(taken)[1] for taken in seconds.values())
     return cores if all_of_them < 0.9 * one else 1
 

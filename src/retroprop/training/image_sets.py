@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from retroprop.data.catalog import CIFAR10_MEAN, CIFAR10_STD, DatasetInfo
 from retroprop.errors import UserError, did_you_mean
 
 NormalizationKind = Literal["raw", "unit", "per-pixel", "per-channel"]
@@ -113,7 +114,7 @@ def fit_normalization(
         std: The standard deviations that go with them.
 
     Raises:
-        UserError: If the kind is unknown.
+        UserError: If the kind is unknown, or there is not one published number for each channel.
     """
     if kind not in NORMALIZATIONS:
         raise UserError(f"there is no normalization {kind!r}. {did_you_mean(kind, NORMALIZATIONS)}")
@@ -125,6 +126,11 @@ def fit_normalization(
             mean=torch.zeros(channels, 1, 1), std=one if kind == "raw" else 255 * one
         )
     if kind == "per-channel" and mean is not None and std is not None:
+        if not len(mean) == len(std) == channels:
+            raise UserError(
+                f"expected a mean and a std for each of {channels} channels, and got {len(mean)} "
+                f"and {len(std)}."
+            )
         return Normalization(
             mean=255 * torch.tensor(mean).view(-1, 1, 1), std=255 * torch.tensor(std).view(-1, 1, 1)
         )
@@ -138,6 +144,23 @@ def fit_normalization(
     deviation = (squares / n).sqrt()
     deviation[deviation == 0] = 1  # a constant pixel becomes 0
     return Normalization(mean=centre.float(), std=deviation.float())
+
+
+def normalization_of(
+    kind: str, info: DatasetInfo, train_images: UInt8[Tensor, "n height width *channels"]
+) -> Normalization:
+    """The normalization of a kind for a data set: of CIFAR-10 per channel the published numbers.
+
+    Raises:
+        UserError: If the kind is unknown.
+    """
+    published = info.name.startswith("cifar10")
+    return fit_normalization(
+        kind,
+        train_images,
+        mean=CIFAR10_MEAN if published else None,
+        std=CIFAR10_STD if published else None,
+    )
 
 
 def planes_of(images: Tensor) -> Tensor:

@@ -17,14 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from retroprop.errors import UserError
-from retroprop.models.catalog import MODELS, build
+from retroprop.models.catalog import build
 from retroprop.training.checkpoints import read_tensors, save_tensors
-from retroprop.training.deep import load_weights
+from retroprop.training.deep import check_weights, load_weights
 from retroprop.training.image_sets import Normalization
 
 _FORMAT = "retroprop model 1"
 _LARGEST = 100_000
-"""Most units of a layer, pixels of a side and classes that a card may ask for."""
+"""Most pixels of a side, channels and classes that a card may ask for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +67,6 @@ def load_model(path: Path) -> tuple[nn.Module, ModelCard, Normalization]:
     """
     tensors, about = read_tensors(path)
     card = _card(path, about)
-    mean, std = (_normalization_part(path, card, tensors, name) for name in ("mean", "std"))
-    if not bool((std != 0).all() and mean.isfinite().all() and std.isfinite().all()):
-        raise UserError(f"{path} has a normalization that divides by zero; train it again.")
     weights = {
         name.removeprefix("weight."): tensor
         for name, tensor in tensors.items()
@@ -77,68 +74,88 @@ def load_model(path: Path) -> tuple[nn.Module, ModelCard, Normalization]:
     }
     height, width, channels = card.image_shape
     described = (card.kind, (channels, height, width), len(card.classes), card.options)
-    with torch.device("meta"):  # shapes alone: nothing is allocated before they are compared
-        sketch = build(*described)
-    _check_shapes(path, sketch, weights)
+    try:
+        with torch.device("meta"):  # shapes alone: nothing is allocated before they are compared
+            sketch = build(*described)
+    except UserError as error:
+        raise UserError(f"{path} describes a model that cannot be built: {error}") from None
+    _check(path, sketch, weights)
     model = build(*described, seed=0)
     load_weights(model, weights, path)
-    return model.eval(), card, Normalization(mean=mean, std=std)
+    return model.eval(), card, _normalization(path, card, tensors)
 
 
 def _card(path: Path, about: str | None) -> ModelCard:
+    """The card of a file, of which nothing is believed before it is seen.
+
+    Whether kind, options and values are those of a model is for `build` to say.
+    """
     refusal = UserError(
         f"{path} is not a model of retroprop; give a model.safetensors that retroprop train wrote."
     )
     try:
-        fields = json.loads(about or "")
-        if fields.pop("format") != _FORMAT:
-            raise refusal
-        options = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in dict(fields.pop("options")).items()
-        }
-        card = ModelCard(
-            options=options,
-            image_shape=tuple(fields.pop("image_shape")),
-            classes=tuple(fields.pop("classes")),
-            **fields,
+        given = json.loads(about or "")
+        kind, options, shape, classes, dataset = (
+            given[name] for name in ("kind", "options", "image_shape", "classes", "dataset")
         )
-    except (ValueError, TypeError, KeyError, AttributeError):
+        of_ours = given["format"] == _FORMAT
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise refusal from None
-    numbers = [*card.image_shape, len(card.classes)]
-    for value in options.values():
-        numbers += value if isinstance(value, tuple) else [value]
-    whole = [n for n in numbers if isinstance(n, int)]
-    sizes_fit = all(0 <= n <= _LARGEST for n in whole) and len(numbers) <= 10_000
-    texts = [card.kind, card.dataset, *card.classes]
-    if (
-        not sizes_fit
-        or len(card.image_shape) != 3
-        or not all(isinstance(n, int | float | str) for n in numbers)
-        or not all(isinstance(text, str) for text in texts)
-        or card.kind not in MODELS
+    if not (
+        of_ours
+        and _is_list_of(int, shape)
+        and len(shape) == 3
+        and all(1 <= size <= _LARGEST for size in shape)
+        and _is_list_of(str, classes)
+        and 1 <= len(classes) <= _LARGEST
+        and isinstance(kind, str)
+        and isinstance(dataset, str)
+        and all(word.isprintable() for word in (*classes, dataset))  # they are printed
+        and isinstance(options, dict)
     ):
         raise refusal
-    return card
+    height, width, channels = shape
+    return ModelCard(
+        kind=kind,
+        options={k: tuple(v) if isinstance(v, list) else v for k, v in options.items()},
+        image_shape=(height, width, channels),
+        classes=tuple(classes),
+        dataset=dataset,
+    )
 
 
-def _normalization_part(
-    path: Path, card: ModelCard, tensors: Mapping[str, Tensor], name: str
-) -> Tensor:
-    """The mean or the standard deviation, one per channel or one per pixel."""
+def _is_list_of(kind: type, value: object) -> bool:
+    return isinstance(value, list) and all(type(item) is kind for item in value)
+
+
+def _normalization(path: Path, card: ModelCard, tensors: Mapping[str, Tensor]) -> Normalization:
+    """Mean and standard deviation, one per channel or one per pixel."""
     height, width, channels = card.image_shape
-    tensor = tensors.get(f"normalization.{name}")
-    if tensor is None or tensor.shape not in ((channels, 1, 1), (channels, height, width)):
-        raise UserError(f"{path} has no normalization.{name} for its images; train it again.")
-    return tensor.float()
+    parts: dict[str, Tensor] = {}
+    for name in ("mean", "std"):
+        tensor = tensors.get(f"normalization.{name}")
+        if (
+            tensor is None
+            or tensor.dtype != torch.float32
+            or tensor.shape not in ((channels, 1, 1), (channels, height, width))
+        ):
+            raise UserError(f"{path} has no normalization.{name} for its images; train it again.")
+        parts[name] = tensor
+    if not all(part.isfinite().all() for part in parts.values()) or not (parts["std"] > 0).all():
+        raise UserError(
+            f"{path} has a normalization that is not finite or divides by zero; train it again."
+        )
+    return Normalization(**parts)
 
 
-def _check_shapes(path: Path, sketch: nn.Module, weights: Mapping[str, Tensor]) -> None:
+def _check(path: Path, sketch: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Names, shapes, types and numbers must be those of a model like the sketch."""
+    check_weights(sketch, weights, path)
     for name, tensor in sketch.state_dict().items():
-        if name in weights and weights[name].shape != tensor.shape:
+        if weights[name].dtype != tensor.dtype:
             raise UserError(
-                f"{path} does not hold the model of its card: {name} is "
-                f"{tuple(weights[name].shape)} and not {tuple(tensor.shape)}."
+                f"{path} has numbers of type {weights[name].dtype} in {name}, and not "
+                f"{tensor.dtype}; train it again."
             )
-        if name in weights and not weights[name].isfinite().all():
+        if not weights[name].isfinite().all():
             raise UserError(f"{path} has numbers in {name} that are not finite; train it again.")

@@ -80,7 +80,7 @@ def export_onnx(
         import onnxscript  # noqa: F401 - torch.onnx writes with it
     except ImportError as error:
         raise UserError(
-            f"exporting needs {error.name}; install it with: pip install 'retroprop[onnx]'"
+            f"exporting needs {error.name}; run pip install 'retroprop[onnx]' first."
         ) from None
     whole = BytesToProbabilities(model, normalization).eval()
     generator = torch.Generator().manual_seed(0)
@@ -110,8 +110,9 @@ def export_onnx(
     with torch.inference_mode():
         worst = float((torch.from_numpy(theirs) - whole(images)).abs().max())
     if not worst < 1e-4:
+        path.unlink()
         raise UserError(
-            f"the outputs of {path} differ from the model's by {worst:.1e}; do not use the file, "
-            "and report it with the versions of torch and onnxruntime."
+            f"the outputs of {path} would differ from the model's by {worst:.1e}, so it was not "
+            "kept; report it with the versions of torch and onnxruntime."
         )
     return worst

@@ -10,6 +10,7 @@ Distributed: experiences on accelerating data parallel training (2020).
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,11 +67,10 @@ def joined_ranks(device_type: str) -> Iterator[Ranks]:
     Raises:
         UserError: If another rank is lost on the way; what is saved is kept.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
-        yield Ranks()
+    ranks = _announced()
+    if ranks.size == 1:
+        yield ranks
         return
-    ranks = Ranks(rank=int(os.environ["RANK"]), size=size, local_rank=int(os.environ["LOCAL_RANK"]))
     backend = "nccl" if device_type == "cuda" else "gloo"
     try:
         dist.init_process_group(backend, timeout=timedelta(seconds=SILENCE_S))
@@ -78,13 +78,33 @@ def joined_ranks(device_type: str) -> Iterator[Ranks]:
     except (dist.DistError, RuntimeError) as error:
         if isinstance(error, torch.OutOfMemoryError) or not _is_loss(error):
             raise
+        # torchrun soon ends those that are left, and this one ends by itself, with a sentence
+        with contextlib.suppress(ValueError):  # of a thread that may not set it
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise UserError(
-            f"rank {ranks.rank} of {size} lost another process of the job; what is saved is kept: "
-            "run the same command again to continue from the last epoch."
+            f"rank {ranks.rank} of {ranks.size} lost another process of the job; what is saved is "
+            "kept: run the same command again to continue from the last epoch."
         ) from error
     finally:
         with contextlib.suppress(Exception):  # the group may be broken: we leave it anyway
             dist.destroy_process_group()
+
+
+def _announced() -> Ranks:
+    """Who torchrun says that this process is."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    given = {name: os.environ[name] for name in names if name in os.environ}
+    if given.get("WORLD_SIZE", "1") == "1":
+        return Ranks()
+    try:
+        rank, size, local_rank = (int(given[name]) for name in names)
+    except (KeyError, ValueError):
+        shown = ", ".join(f"{name}={value}" for name, value in given.items())
+        raise UserError(
+            f"several processes are started by torchrun, which sets {', '.join(names)}, and the "
+            f"environment has {shown}; use torchrun, or unset WORLD_SIZE."
+        ) from None
+    return Ranks(rank=rank, size=size, local_rank=local_rank)
 
 
 def _is_loss(error: Exception) -> bool:

@@ -1,0 +1,581 @@
+"""`retroprop train | evaluate | predict | lr-find | export` as a person meets them."""
+
+import importlib.util
+import inspect
+import json
+import math
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import retroprop
+from retroprop import cli
+from retroprop.cli.help_texts import MODELS
+from retroprop.data import find, load
+from retroprop.training.deep import DeepTrainer
+
+COMMANDS = {"train": "train", "evaluate": "evaluate", "predict": "predict"}
+COMMANDS |= {"lr-find": "lr_find", "export": "export"}
+# a second for each training: 16 hidden units and a few hundred of the sample's images
+SMALL = ("--dataset", "cifar10-sample", "--set", "hidden_sizes=16", "--threads", "1")
+FEW = (*SMALL, "--images", "300", "--batch-size", "100", "--folder", "run")
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, shared_cache):
+    """The folders of an MLP in colour and of one in grey, trained once."""
+    os.environ["RETROPROP_CACHE"] = str(shared_cache)
+    folder = tmp_path_factory.mktemp("trained")
+    for name, dataset, images in (("colour", "cifar10-sample", 1800), ("grey", "mnist", 500)):
+        with pytest.raises(SystemExit, match="0"):
+            cli.main(
+            [
+                "train", "MLP", "--dataset", dataset, "--set", "hidden_sizes=16", "--threads", "1",
+                "--epochs", "2", "--images", str(images), "--batch-size", "100",
+                "--folder", str(folder / name),
+            ]
+        )  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def pictures(trained, tmp_path):
+    """Some pictures of the sample's test set, and files that are none."""
+    shown = load("cifar10-sample").test_images
+    Image.fromarray(shown[0]).save(tmp_path / "a.png")
+    Image.fromarray(shown[1]).resize((300, 200)).save(tmp_path / "b.jpg")
+    Image.fromarray(shown[2]).convert("L").save(tmp_path / "grey.png")
+    (tmp_path / "text.txt").write_text("no picture")
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
+    return tmp_path
+
+
+def record_of(folder):
+    return json.loads((Path(folder) / "record.json").read_text(encoding="utf-8"))
+
+
+def numbers(record):
+    """All that two executions of one training must have in common: not the seconds."""
+    epochs = [
+        {k: v for k, v in e.items() if not k.endswith("_s")} for e in record["epochs"]
+    ]  # train_s, evaluate_s, images_per_s
+    return epochs, *(
+        record[k] for k in ("best_epoch", "diverged_epoch", "test", "test_confusion", "settings")
+    )
+
+
+def stop_before(monkeypatch, epoch):
+    """Press Ctrl-C in the middle of an epoch, once."""
+    train_epoch = DeepTrainer.train_epoch
+    pressed = []
+
+    def stopped(self, number, *, on_step):
+        def press(n):
+            if number == epoch and not pressed:
+                pressed.append(n)
+                raise KeyboardInterrupt
+            on_step(n)
+
+        return train_epoch(self, number, on_step=press)
+
+    monkeypatch.setattr(DeepTrainer, "train_epoch", stopped)
+
+
+# --- train ----------------------------------------------------------------------------------------
+
+
+def test_a_training_leaves_its_model_its_record_and_its_figures(trained):
+    folder = trained / "colour"
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "accuracy.svg", "confusion.svg", "gradient-norm.svg", "last.safetensors",
+        "model.safetensors", "record.json",
+    ]  # fmt: skip
+    record = record_of(folder)
+    assert record["model"]["kind"] == "mlp"
+    assert record["model"]["options"] == {
+        "hidden_sizes": [16], "activation": "relu", "initialization": "xavier",
+    }  # fmt: skip
+    assert record["model"]["classes"] == list(find("cifar10-sample").classes)
+    assert record["data_checksum"] == find("cifar10-sample").checksum
+    assert record["data"] == {"normalization": "per-channel", "validation": 0.1, "images": 1800}
+    assert record["settings"]["learning_rate"] == 1e-3
+    assert record["environment"]["threads_per_worker"] == 1
+    assert [e["epoch"] for e in record["epochs"]] == [0, 1, 2]
+    accuracies = [e["validation"]["accuracy"] for e in record["epochs"]]
+    assert record["best_epoch"] == accuracies.index(max(accuracies)) > 0
+    assert record["epochs"][2]["train"]["loss"] < record["epochs"][0]["train"]["loss"]
+    assert record["epochs"][0]["gradient_norm"] is None
+    assert record["epochs"][1]["gradient_norm"] > 0
+    seconds = sum(e["train_s"] + e["evaluate_s"] for e in record["epochs"])
+    assert record["wall_s"] == pytest.approx(seconds, abs=0.01)
+    counts = np.array(record["test_confusion"])
+    assert counts.sum(1).tolist() == [50] * 10
+    assert record["test"]["accuracy"] == counts.trace() / 500
+    assert counts.trace() / 500 > 0.15  # it has learnt something
+
+
+def test_what_is_printed_is_what_is_recorded(call):
+    code, out, err = call("train", "mlp", *FEW, "--epochs", "1")
+    assert (code, err) == (0, "")
+    first, titles, *rows = out.splitlines()
+    assert first.startswith(
+        "mlp on cifar10-sample: 49,338 parameters, 300 training and 200 validation images, 1 thread"
+    )
+    assert titles.split() == [
+        "epoch", "train", "loss", "acc.", "valid.", "loss", "acc.", "|grad|", "images/s",
+    ]  # fmt: skip
+    record = record_of("run")
+    for row, epoch in zip(rows, record["epochs"], strict=False):
+        words = row.split()
+        assert words[0] == str(epoch["epoch"])
+        assert words[1] == f"{epoch['train']['loss']:.4f}"
+        assert words[4] == f"{epoch['validation']['accuracy']:.1%}"
+    assert f"test of cifar10-sample: accuracy {record['test']['accuracy']:.2%}" in out
+    assert re.search(r"\nairplane +[\d.]+% +\w+ \(", out)
+    assert out.endswith("Model, record and figures:  run\n")
+
+
+def test_a_finished_training_is_not_made_again(call):
+    command = ("train", "mlp", *FEW, "--epochs", "1")
+    assert call(*command)[0] == 0
+    before = {file.name: file.read_bytes() for file in Path("run").iterdir()}
+    code, out, err = call(*command)
+    assert (code, err) == (0, "")
+    assert out == "run is finished already: nothing to train (--fresh trains it again).\n"
+    assert before == {file.name: file.read_bytes() for file in Path("run").iterdir()}
+
+
+def test_a_stopped_training_goes_on_to_the_same_numbers(call, monkeypatch):
+    command = ["train", "mlp", *FEW, "--epochs", "3", "--augment", "--schedule", "warmup-cosine"]
+    assert call(*command)[0] == 0
+    whole = record_of("run")
+    command[command.index("run")] = "stopped"
+    stop_before(monkeypatch, epoch=2)
+    code, out, err = call(*command)
+    assert code == 130
+    assert err == "Stopped; every finished epoch is kept in stopped. The same command continues.\n"
+    assert sorted(file.name for file in Path("stopped").iterdir()) == ["last.safetensors"]
+    code, out, _ = call(*command)
+    assert code == 0
+    assert out.startswith("Continuing stopped after epoch 1.\n")
+    assert len([line for line in out.splitlines() if re.match(r" {4}\d ", line)]) == 4
+    assert numbers(record_of("stopped")) == numbers(whole)
+
+
+def test_a_training_that_was_killed_before_its_test_is_finished(call, monkeypatch):
+    command = ("train", "mlp", *FEW, "--epochs", "1")
+    run = import_module("retroprop.cli.training_run").TrainingRun
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "_draw", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert call(*command)[0] == 130
+    assert not Path("run/record.json").exists()
+    assert call(*command)[0] == 0
+    assert record_of("run")["best_epoch"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "difference"),
+    [
+        (["--lr", "0.01"], "learning_rate 0.001 and not 0.01"),
+        (["--set", "hidden_sizes=17,5"], "options hidden_sizes=16 and not hidden_sizes=17,5"),
+        (["--momentum", "0.5"], "momentum 0.9 and not 0.5"),
+        (["--validation", "0.2"], "validation 0.1 and not 0.2"),
+        (["--clip-norm", "1"], "clip_norm none and not 1.0"),
+        (
+            ["--augment"],
+            "augmentation none and not crop_ratio=0.9,1.1 crop_scale=0.8,1.0 flip=True",
+        ),
+        (["--seed", "1"], "seed 0 and not 1"),
+        (["--normalization", "unit"], "normalization per-channel and not unit"),
+    ],
+)
+def test_other_settings_are_refused_and_named(call, refused, trained, changes, difference):
+    if not Path("run").exists():
+        assert call("train", "mlp", *FEW, "--epochs", "1")[0] == 0
+    sentence = refused("train", "mlp", *FEW, "--epochs", "1", *changes)
+    assert f"run holds a training with other settings ({difference}" in sentence
+    assert sentence.endswith("name another --folder, or --fresh to start it again.")
+
+
+def test_fresh_starts_again_and_forgets_what_was_there(call, monkeypatch):
+    assert call("train", "mlp", *FEW, "--epochs", "1")[0] == 0
+    first = numbers(record_of("run"))
+    other = ("train", "mlp", *FEW, "--epochs", "2", "--fresh")
+    stop_before(monkeypatch, epoch=1)
+    assert call(*other)[0] == 130
+    assert not Path("run/record.json").exists()  # it would be taken for the new training's
+    assert not Path("run/model.safetensors").exists()
+    code, out, _ = call("train", "mlp", *FEW, "--epochs", "2")
+    assert code == 0
+    assert out.startswith("Continuing run after epoch 0.\n")
+    assert call("train", "mlp", *FEW, "--epochs", "1", "--fresh")[0] == 0
+    assert numbers(record_of("run")) == first
+
+
+def test_the_checkpoint_of_another_program_is_refused(refused):
+    from safetensors.torch import save_file
+
+    Path("run").mkdir()
+    save_file({"a": torch.zeros(1)}, "run/last.safetensors")
+    assert "is not of a training by retroprop train" in refused("train", "mlp", *FEW)
+    Path("run/last.safetensors").write_bytes(b"half a file")
+    assert "is damaged or no file of weights" in refused("train", "mlp", *FEW)
+
+
+def test_a_diverging_training_is_a_sentence_and_a_record(call):
+    code, out, err = call(
+        "train", "mlp", *FEW, "--epochs", "5", "--optimizer", "sgd", "--lr", "1e30"
+    )
+    assert (code, err) == (0, "")
+    assert "The training diverged in epoch 1: its numbers are no longer finite. Use a" in out
+    record = record_of("run")
+    assert (record["diverged_epoch"], record["best_epoch"]) == (1, 0)
+    assert record["epochs"][1]["train"]["loss"] is None  # JSON has no NaN
+    assert len(record["epochs"]) == 2
+    assert call("evaluate", "run")[::2] == (0, "")
+
+
+def test_patience_stops_a_training(call):
+    code, out, _ = call(
+        "train", "mlp", *FEW, "--optimizer", "sgd", "--lr", "1e-12", "--patience", "2"
+    )
+    assert code == 0
+    assert "No better validation accuracy for 2 epochs: stopped early.\nbest epoch by " in out
+    assert [e["epoch"] for e in record_of("run")["epochs"]] == [0, 1, 2]
+    assert (
+        "is finished already"
+        in call("train", "mlp", *FEW, "--optimizer", "sgd", "--lr", "1e-12", "--patience", "2")[1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "sentence"),
+    [
+        ("mpl", [], "there is no model 'mpl'. Did you mean 'mlp'?"),
+        ("mlp", ["--dataset", "cifar"], "unknown data set 'cifar'. Did you mean 'cifar10'"),
+        ("mlp", ["--optimizer", "adma"], "there is no optimizer 'adma'. Did you mean 'adam'"),
+        ("mlp", ["--lr", "0"], "learning_rate must be above 0 and finite, and got 0.0"),
+        ("mlp", ["--lr", "nan"], "learning_rate must be above 0 and finite, and got nan"),
+        ("mlp", ["--lr", "fast"], "fast"),
+        ("mlp", ["--momentum", "1"], "momentum must be at least 0 and below 1, and got 1.0"),
+        ("mlp", ["--optimizer", "nesterov", "--momentum", "0"], "nesterov needs a momentum above"),
+        ("mlp", ["--epochs", "0"], "epochs must be at least 1, and got 0"),
+        ("mlp", ["--epochs", "2.5"], "expected a whole number, and got '2.5'"),
+        ("mlp", ["--batch-size", "0"], "batch_size must be at least 1"),
+        ("mlp", ["--batch-size", "1801"], "larger than the 1800 training images; use at most 1800"),
+        ("mlp", ["--batch-size", "128", "--images", "20"], "larger than the 20 training images"),
+        ("mlp", ["--images", "0"], "--images must be at least 1, and got 0"),
+        ("mlp", ["--validation", "2"], "--validation must be between 0 and 1, such as 0.1"),
+        ("mlp", ["--validation", "1e-12"], "leaves 2000 to train on"),
+        ("mlp", ["--schedule", "cosine"], "Did you mean 'warmup-cosine'?"),
+        ("mlp", ["--precision", "half"], "there is no precision 'half'"),
+        ("mlp", ["--normalization", "pixel"], "Did you mean 'per-pixel'?"),
+        ("mlp", ["--patience", "0"], "patience must be at least 1"),
+        ("mlp", ["--clip-norm", "-1"], "clip_norm must be above 0"),
+        ("mlp", ["--threads", "0"], "--threads must be from 1 to 1024, and got 0"),
+        ("mlp", ["--seed", "-1"], "seed must be from 0"),
+        ("mlp", ["--seed", "99999999999999999999"], "seed must be from 0"),
+        ("mlp", ["--set", "hidden_sizes"], "--set 'hidden_sizes' is not key=value; write for"),
+        ("mlp", ["--set", "depth=3"], "MLP has no option 'depth'"),
+        ("mlp", ["--set", "activation=rleu"], "no activation 'rleu'. Did you mean 'relu'"),
+        ("cnn", ["--set", "kernel_sizes=33"], "a kernel of 33 × 33, larger than its input of 32"),
+        ("mlp-mixer", ["--set", "patch_size=5"], "patch_size 5 does not divide image size 32"),
+        ("mlp-mixer", ["--set", "drop_rate=nan"], "drop_rate is a probability below 1"),
+        ("resnet18", ["--dataset", "mnist"], "ResNet-18 takes images of 3 channels, and got 1"),
+        ("mlp", ["--epohcs", "3"], "Did you mean --epochs"),
+        ("mlp", ["--device", "gpu"], "there is no device 'gpu'. Did you mean 'cpu'?"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_trained_is_explained_in_one_sentence(refused, model, options, sentence):
+    dataset = () if "--dataset" in options else ("--dataset", "cifar10-sample")
+    assert sentence in refused("train", model, *dataset, *options)
+    assert not Path("runs").exists()
+
+
+def test_a_gpu_that_is_not_there_is_refused(refused):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    for command in (["train", "mlp"], ["lr-find", "mlp"], ["evaluate", "runs"]):
+        assert "no CUDA GPU was found on this machine; use --device cpu" in refused(
+            *command, "--device", "cuda"
+        )
+
+
+def test_a_folder_that_cannot_be_written_is_refused(refused):
+    Path("file").write_text("no folder")
+    assert "the folder file cannot be made" in refused("train", "mlp", *SMALL, "--folder", "file")
+
+
+def test_ctrl_c_in_a_terminal_stops_with_a_sentence_and_the_same_command_continues(shared_cache):
+    command = [
+        sys.executable, "-m", "retroprop", "train", "mlp", *SMALL, "--epochs", "10000",
+        "--folder", "run",
+    ]  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(retroprop.__file__))}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        job = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            for line in job.stdout:
+                if line.split()[:1] == [b"3"] or line.startswith(b"Continuing"):
+                    break
+            time.sleep(0.2)
+            job.send_signal(number)
+            _, said = job.communicate(timeout=60)
+        finally:
+            job.kill()
+        assert job.returncode == 130
+        assert said.decode().strip() == (
+            "Stopped; every finished epoch is kept in run. The same command continues."
+        )
+        assert [file.name for file in Path("run").iterdir()] == ["last.safetensors"]
+    assert line.startswith(b"Continuing run after epoch ")
+
+
+# --- evaluate -------------------------------------------------------------------------------------
+
+
+def test_evaluating_gives_the_numbers_of_the_record(call, trained):
+    record = record_of(trained / "colour")
+    for file in (trained / "colour", trained / "colour" / "model.safetensors"):
+        code, out, err = call("evaluate", str(file))
+        assert (code, err) == (0, "")
+        assert out.startswith(
+            f"test of cifar10-sample: accuracy {record['test']['accuracy']:.2%}, "
+            f"loss {record['test']['loss']:.4f}\n"
+        )
+        for name, row in zip(record["model"]["classes"], record["test_confusion"], strict=True):
+            k = record["model"]["classes"].index(name)
+            assert re.search(rf"\n{name} +{row[k] / 50:.1%} ", out)
+
+
+def test_data_of_other_images_or_classes_are_refused(refused, trained):
+    sentence = refused("evaluate", str(trained / "grey"), "--dataset", "fashion-mnist")
+    assert "tells 10 classes (0, 1, 2, …) apart, and fashion-mnist has 10 classes (T-" in sentence
+    sentence = refused("evaluate", str(trained / "grey"), "--dataset", "cifar10-sample")
+    assert "reads images of 28 × 28 × 1, and cifar10-sample has images of 32 × 32 × 3" in sentence
+    assert "unknown data set 'mnits'" in refused(
+        "evaluate", str(trained / "grey"), "--dataset", "mnits"
+    )
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict", "export"])
+def test_a_file_that_is_no_model_is_refused(refused, pictures, command):
+    more = [str(pictures / "a.png")] if command == "predict" else []
+    assert "there is no file nothing.safetensors; train" in refused(
+        command, "nothing.safetensors", *more
+    )
+    Path("empty").mkdir()
+    assert "there is no file empty/model.safetensors" in refused(command, "empty", *more)
+    picture = str(pictures / "a.png")
+    assert "a.png is damaged or no file of weights (" in refused(command, picture, *more)
+
+
+# --- predict --------------------------------------------------------------------------------------
+
+
+def said_of(out, path):
+    (line,) = (line for line in out.splitlines() if line.startswith(f"{path}: "))
+    return [tuple(one.rsplit(" ", 1)) for one in line.removeprefix(f"{path}: ").split(", ")]
+
+
+@pytest.mark.parametrize("model", ["colour", "grey"])
+def test_pictures_get_their_most_probable_classes(call, trained, pictures, model):
+    paths = [str(pictures / name) for name in ("a.png", "b.jpg", "grey.png")]
+    code, out, err = call("predict", str(trained / model), *paths, "--top", "10")
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) == 3
+    for path in paths:
+        said = said_of(out, path)
+        assert {name for name, _ in said} == set(record_of(trained / model)["model"]["classes"])
+        percents = [float(percent.rstrip("%")) for _, percent in said]
+        assert percents == sorted(percents, reverse=True)
+        assert sum(percents) == pytest.approx(100, abs=1)
+    three = call("predict", str(trained / model), paths[0])[1]
+    assert said_of(three, paths[0]) == said_of(out, paths[0])[:3]
+
+
+def test_a_picture_of_the_test_set_gets_the_class_that_evaluating_gives(call, trained, tmp_path):
+    """All 500 of them, so that the confusion matrix is that of the record."""
+    data, record = load("cifar10-sample"), record_of(trained / "colour")
+    paths = []
+    for number, image in enumerate(data.test_images):
+        paths.append(str(tmp_path / f"{number:03d}.png"))
+        Image.fromarray(image).save(paths[-1])
+    _, out, _ = call("predict", str(trained / "colour"), *paths, "--top", "1")
+    counts = np.zeros((10, 10), int)
+    for path, label in zip(paths, data.test_labels, strict=True):
+        ((name, _),) = said_of(out, path)
+        counts[label, record["model"]["classes"].index(name)] += 1
+    assert counts.tolist() == record["test_confusion"]
+
+
+def test_a_digit_is_read_in_grey(call, trained, tmp_path):
+    data, path = load("mnist"), tmp_path / "digit.png"
+    Image.fromarray(data.test_images[0]).save(path)
+    model, card, normalization = import_module("retroprop.training.model_files").load_model(
+        trained / "grey" / "model.safetensors"
+    )
+    with torch.inference_mode():
+        p = model(normalization(torch.from_numpy(data.test_images[:1].copy()))).softmax(1)
+    ((name, percent),) = said_of(call("predict", str(trained / "grey"), str(path), "--top", "1")[1],
+                                 path)  # fmt: skip
+    assert (name, percent) == (card.classes[int(p.argmax())], f"{float(p.max()):.1%}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["text.txt"], "text.txt is not a picture that can be read; use PNG or JPEG"),
+        (["half.png"], "half.png cannot be read ("),
+        (["none.png"], "none.png; name a PNG or JPEG picture"),
+        (["a.png", "text.txt"], "text.txt is not a picture"),
+        (["a.png", "--top", "99"], "--top must be from 1 to 10, and got 99"),
+        (["a.png", "--top", "0"], "--top must be from 1 to 10, and got 0"),
+        ([], "requires"),
+    ],
+)
+def test_what_cannot_be_predicted_is_explained(refused, trained, pictures, arguments, sentence):
+    paths = [str(pictures / one) if "." in one else one for one in arguments]
+    assert sentence in refused("predict", str(trained / "colour"), *paths).replace("\n", " ")
+
+
+# --- lr-find --------------------------------------------------------------------------------------
+
+
+def test_a_range_test_suggests_a_rate_and_a_command_that_works(call):
+    options = ("--batch-size", "100", "--optimizer", "sgd", "--normalization", "unit", "--augment")
+    code, out, err = call(
+        "lr-find", "MLP", "--dataset", "cifar10-sample", "--set", "hidden_sizes=16", *options,
+        "--high", "10", "--steps", "60", "--figure", "rates.svg",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    rate = re.search(r"the loss falls fastest at (\S+)\. ", out)[1]
+    assert "Nothing was applied: give the rate to the training yourself." in out
+    assert "Figure:  rates.svg\n" in out
+    assert Path("rates.svg").read_text(encoding="utf-8").count("<path") > 10
+    again = shlex.split(re.search(r"Train with it:  (.*)\n", out)[1])
+    assert again[:2] == ["retroprop", "train"]
+    assert float(again[again.index("--lr") + 1]) == pytest.approx(float(rate))
+    assert call(*again[1:], "--epochs", "1", "--threads", "1")[0] == 0
+    (record,) = Path("runs").rglob("record.json")
+    settings = json.loads(record.read_text())
+    assert settings["settings"]["learning_rate"] == pytest.approx(float(rate))
+    assert (settings["settings"]["optimizer"], settings["settings"]["batch_size"]) == ("sgd", 100)
+    assert settings["settings"]["augmentation"] is not None
+    assert settings["data"]["normalization"] == "unit"
+    assert settings["model"]["options"]["hidden_sizes"] == [16]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--steps", "3"], "a range test takes at least 10 steps, and got 3"),
+        (["--low", "1", "--high", "0.1"], "0 < low < high, and got 1 and 0.1"),
+        (["--figure", "rates.txt"], "rates.txt should end in .svg, .png or .pdf"),
+        (["--batch-size", "5000"], "larger than the 1800 training images"),
+        (["--optimizer", "adma"], "Did you mean 'adam'"),
+    ],
+)
+def test_a_range_test_that_cannot_be_is_refused(refused, options, sentence):
+    assert sentence in refused("lr-find", "mlp", "--dataset", "cifar10-sample", *options)
+
+
+# --- export ---------------------------------------------------------------------------------------
+
+needs_onnx = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")),
+    reason="the extra retroprop[onnx] is not installed",
+)
+
+
+@needs_onnx
+def test_an_exported_model_gives_the_same_probabilities(call, trained):
+    import onnxruntime
+
+    code, out, err = call("export", str(trained / "colour"), "--output", "deep/model.onnx")
+    assert (code, err) == (0, "")
+    assert out.startswith("deep/model.onnx: reads bytes (n, 32, 32, 3), gives probabilities of 10")
+    assert float(re.search(r"from torch's by at most (\S+)\.\n", out)[1]) < 1e-5
+    images = load("cifar10-sample").test_images[:7]
+    session = onnxruntime.InferenceSession("deep/model.onnx", providers=["CPUExecutionProvider"])
+    (ours,) = session.run(None, {"images": np.ascontiguousarray(images)})
+    model, _, normalization = import_module("retroprop.training.model_files").load_model(
+        trained / "colour" / "model.safetensors"
+    )
+    with torch.inference_mode():
+        theirs = model(normalization(torch.from_numpy(images.copy()))).softmax(1)
+    np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
+
+
+@needs_onnx
+def test_a_file_whose_outputs_differ_is_not_kept(refused, trained, monkeypatch):
+    exporting = import_module("retroprop.training.onnx_export").BytesToProbabilities
+    plain = exporting.forward
+
+    def wrong(self, images):
+        return plain(self, images) + (0.01 if torch.compiler.is_exporting() else 0)
+
+    monkeypatch.setattr(exporting, "forward", wrong)
+    sentence = refused("export", str(trained / "colour"), "--output", "wrong.onnx")
+    assert "would differ from the model's by 1.0e-02, so it was not kept" in sentence
+    assert not Path("wrong.onnx").exists()
+    assert "cannot be written" in refused("export", str(trained / "colour"), "--output", ".")
+
+
+def test_an_export_that_cannot_be_is_refused(refused, trained):
+    assert "there is no format 'onx'. Did you mean 'onnx'?" in refused(
+        "export", str(trained / "colour"), "--to", "onx"
+    )
+
+
+def test_what_the_export_needs_is_named(refused, trained, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert "exporting needs onnxruntime; run pip install 'retroprop[onnx]' first." in refused(
+        "export", str(trained / "colour")
+    )
+
+
+# --- help -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_and_each_of_its_parameters(call, command):
+    code, out, err = call(command, "--help")
+    assert (code, err) == (0, "")
+    function = getattr(import_module("retroprop.cli.training"), COMMANDS[command])
+    assert function.__doc__.splitlines()[0] == MODELS[command].splitlines()[0]
+    for name in inspect.signature(function).parameters:
+        assert re.search(rf"\n +{name}\n", function.__doc__), f"{name} is not described"
+    for line in MODELS[command].split("```")[1].strip().splitlines():
+        assert line.strip() in out
+
+
+def test_every_option_of_the_examples_exists():
+    for command, function in COMMANDS.items():
+        known = inspect.signature(
+            getattr(import_module("retroprop.cli.training"), function)
+        ).parameters
+        names = {"--" + name.replace("_", "-") for name in known} | {"--set", "--nproc-per-node"}
+        assert set(re.findall(r"--[a-z-]+", MODELS[command])) <= names
+
+
+def test_finite_numbers_only_reach_a_record():
+    finite = import_module("retroprop.cli.training_run")._finite
+    assert finite({"a": [math.nan, 1.5, (math.inf,)]}) == {"a": [None, 1.5, [None]]}
