@@ -1,10 +1,17 @@
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from retroprop.figures.curves import curve, describe_curves, loss_and_accuracy_curves
+from retroprop.figures.curves import (
+    curve,
+    curves_by_part,
+    describe_curves,
+    loss_and_accuracy_curves,
+)
 from retroprop.figures.style import INK, SERIES, for_page, page_colours, spread_labels, to_svg
+from retroprop.report.translations import translator
 from retroprop.studies.records import EpochRecord, RunRecord
 
 
@@ -165,3 +172,30 @@ def test_the_description_states_the_first_and_the_last_value_of_every_line():
     text = describe_curves(MODELS, "accuracy", translate=str, number=lambda value: f"{value:.3f}")
     assert "SGD, validation: from 0.100 at epoch 0 to 0.850 at epoch 2." in text
     assert "Adam, train: from 0.100 at epoch 0 to 0.830 at epoch 2." in text
+
+
+def learning_more_on_train(model):
+    epochs = [replace(epoch, train_loss=epoch.train_loss / 2) for epoch in model.epochs]
+    return replace(model, epochs=tuple(epochs))
+
+
+def test_both_sets_share_their_heights_and_say_what_they_are():
+    models = {
+        "ReLU": [learning_more_on_train(run(0, [0.1, 0.5, 0.7]))],
+        "tanh": [learning_more_on_train(run(0, [0.1, 0.4, 0.6]))],
+        "lost": [],
+    }
+    upper, lower = curves_by_part(
+        models, "loss", notes=["lost: diverged 1/1"], translate=translator("fr"), decimal_comma=True
+    ).axes
+    assert upper.get_ylim() == lower.get_ylim()
+    titles = [axes.get_title(loc="left").replace("\u00a0", " ") for axes in (upper, lower)]
+    assert [title.split("\n")[0] for title in titles] == [
+        "validation : perte (nats)",
+        "entraînement : perte (nats)",
+    ]
+    assert [text.get_text() for text in upper.texts] == ["ReLU", "tanh", "lost: diverged 1/1"]
+    assert [text.get_text() for text in lower.texts] == ["ReLU", "tanh"]
+    (validation, train) = (axes.get_lines()[0] for axes in (upper, lower))
+    assert validation.get_linestyle() == "-"
+    assert train.get_linestyle() == "--"

@@ -256,7 +256,8 @@ def _panel(
         axes.set_yscale("log")
         logarithmic(axes.yaxis, *axes.get_ylim(), decimal_comma=look.decimal_comma)
     if untrained:
-        _point_to_untrained(axes, untrained, scale, translate, look.decimal_comma)
+        below = y_label if look.part_in_title else ""  # too long for both in one line
+        _point_to_untrained(axes, untrained, scale, translate, look.decimal_comma, below=below)
     if look.steps_per_epoch is not None:
         _steps_axis(axes, look.steps_per_epoch, translate)
     drawn += [EndLabel(text=note, colour=INK) for note in look.notes]
@@ -322,7 +323,10 @@ def _point_to_untrained(
     scale: int,
     translate: Translate,
     decimal_comma: bool,
+    *,
+    below: str,
 ) -> None:
+    """Mark where epoch 0 lies, and write its value on the right, or `below` a title."""
     above = scale * untrained[0] > axes.get_ylim()[1]
     axes.plot(
         [0],
@@ -337,13 +341,11 @@ def _point_to_untrained(
     ends = dict.fromkeys(f"{scale * value:.{digits}f}" for value in untrained)
     text = translate("epoch 0: {value}").format(value="–".join(ends))
     text = ("▲ " if above else "▼ ") + text
-    axes.set_title(
-        text.replace(".", ",") if decimal_comma else text,
-        fontsize=8.5,
-        color=INK,
-        loc="right",
-        pad=10,
-    )
+    text = text.replace(".", ",") if decimal_comma else text
+    if below:
+        axes.set_title(f"{below}\n{text}", fontsize=8.5, color=INK, loc="left", pad=10)
+    else:
+        axes.set_title(text, fontsize=8.5, color=INK, loc="right", pad=10)
 
 
 def describe_curves(

@@ -467,11 +467,11 @@ TRAINER = {
     ),
     "uniform, by fan-in (as torch has it)": "uniformes, selon le nombre d’entrées (comme torch)",
     "validation images": "images de validation",
-    "weight decay": "dégradation des poids",
-    "weight decay {value}": "dégradation des poids {value}",
+    "weight decay": "décroissance des poids",
+    "weight decay {value}": "décroissance des poids {value}",
     (
         "Weight decay λ is added to the gradient before the step of {optimizers}:"
-    ): "La dégradation des poids λ s’ajoute au gradient avant le pas de {optimizers}\u00a0:",
+    ): "La décroissance des poids λ s’ajoute au gradient avant le pas de {optimizers}\u00a0:",
     (
         "Weights and biases start from a uniform distribution whose width is that of torch: ±1/√n, "
         "with n the inputs of a unit."

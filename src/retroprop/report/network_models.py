@@ -107,7 +107,7 @@ def mixer_blocks(story: Story) -> list[Block]:
     sizes = [
         say("{name}: {cell}").format(
             name=story.setting_name(key),
-            cell=story.listed([story.setting(key, value) for value in story.values(key)]),
+            cell=_counts(story, story.values(key)),
         )
         for key in ("patch_size", "embedding", "blocks", "drop_rate")
         if story.values(key) not in ([None], [0.0])
@@ -343,12 +343,12 @@ def _dense(story: Story, sizes: Sequence[int]) -> str:
     return say("hidden layers of {n} units").format(n=_counts(story, sizes))
 
 
-def _counts(story: Story, sizes: Sequence[int]) -> str:
+def _counts(story: Story, sizes: Sequence[float]) -> str:
     """Whole numbers as a sentence lists them; commas cannot be taken for decimal ones."""
     if len(sizes) == 1:
-        return str(sizes[0])
-    first = ", ".join(map(str, sizes[:-1]))
-    return story.say("{first} and {last}").format(first=first, last=sizes[-1])
+        return story.numbers.setting(sizes[0])
+    *first, last = (story.numbers.setting(size) for size in sizes)
+    return story.say("{first} and {last}").format(first=", ".join(first), last=last)
 
 
 def _with_parameters(story: Story, layers: str, architecture: str | None) -> str:
