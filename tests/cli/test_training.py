@@ -23,7 +23,7 @@ import retroprop
 from retroprop import cli
 from retroprop.cli.help_texts import MODELS
 from retroprop.data import find, load
-from retroprop.training.deep import DeepTrainer
+from retroprop.training.deep import DeepEpoch, DeepTrainer, Scores
 
 COMMANDS = {"train": "train", "evaluate": "evaluate", "predict": "predict"}
 COMMANDS |= {"lr-find": "lr_find", "export": "export"}
@@ -579,3 +579,19 @@ def test_every_option_of_the_examples_exists():
 def test_finite_numbers_only_reach_a_record():
     finite = import_module("retroprop.cli.training_run")._finite
     assert finite({"a": [math.nan, 1.5, (math.inf,)]}) == {"a": [None, 1.5, [None]]}
+
+
+@pytest.mark.parametrize("norm", [math.inf, math.nan, None])
+def test_a_training_with_a_wild_gradient_has_its_figures(tmp_path, norm):
+    good = Scores(loss=1.0, accuracy=0.5)
+    history = [
+        DeepEpoch(
+            epoch=number, train=good, validation=good, gradient_norm=value, learning_rate=0.1,
+            train_s=1.0, evaluate_s=1.0, images_per_s=10.0,
+        )
+        for number, value in enumerate((None, 2.0, norm))
+    ]  # fmt: skip
+    draw = import_module("retroprop.cli.training_figures").draw_run
+    draw(tmp_path, "mlp", history, torch.eye(3, dtype=torch.int64), ("a", "b", "c"))
+    names = ["accuracy.svg", "confusion.svg", "gradient-norm.svg"]
+    assert sorted(file.name for file in tmp_path.glob("*.svg")) == names

@@ -217,6 +217,17 @@ def test_out_of_memory_names_a_batch_size_that_fits(monkeypatch):
         ours.advance()
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what torch itself imports
+def test_a_missing_compiler_is_explained(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "no-such-compiler"))
+    ours = trainer(compile=True)
+    ours.advance()  # evaluating needs no compiler
+    with pytest.raises(UserError, match=r"torch cannot compile the model \(InvalidCxxCompiler: No"):
+        ours.advance()
+
+
 def test_an_error_that_is_not_about_memory_is_not_explained_away(monkeypatch):
     ours = trainer()
     monkeypatch.setattr(ours.model, "forward", lambda x: x @ x[:, :, :5])
@@ -239,6 +250,11 @@ def test_an_error_that_is_not_about_memory_is_not_explained_away(monkeypatch):
         ({"precision": "float16"}, "no precision 'float16'"),
         ({"clip_norm": 0.0}, "clip_norm must be above 0"),
         ({"patience": 0}, "patience must be at least 1"),
+        ({"seed": -1}, "seed must be from 0 to"),
+        ({"schedule": "cosine"}, "Did you mean 'warmup-cosine'"),
+        ({"loss": "squared"}, "there is no loss 'squared'"),
+        ({"train_metrics": "runnig"}, "Did you mean 'running'"),
+        ({"optimizer": "nesterov", "momentum": 0.0}, "nesterov needs a momentum above 0"),
     ],
 )
 def test_a_setting_that_cannot_be_trained_is_refused(changes, sentence):

@@ -1,5 +1,6 @@
 """The pictures that `retroprop train` and `retroprop lr-find` leave in a folder."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ from retroprop.figures.curves import Curve, Part
 from retroprop.figures.lr_finder import range_test_curve
 
 
-def draw_run(folder: Path, history: Sequence[Any], counts: Any, classes: Sequence[str]) -> None:
+def draw_run(
+    folder: Path, name: str, history: Sequence[Any], counts: Any, classes: Sequence[str]
+) -> None:
     """accuracy.svg, gradient-norm.svg and confusion.svg of one training.
 
     Args:
         folder: Where they go.
+        name: What stands at its curve.
         history: Its epochs, `training.deep.DeepEpoch`.
         counts: The confusion matrix on the test set.
         classes: The names of the classes.
@@ -28,7 +32,8 @@ def draw_run(folder: Path, history: Sequence[Any], counts: Any, classes: Sequenc
         "train": curve_of([epoch.train.accuracy for epoch in trained]),
     }
     norms = [epoch.gradient_norm or 0.0 for epoch in trained]
-    save(accuracy_curves({"accuracy": curves}), folder / "accuracy.svg")
+    norms = [norm if math.isfinite(norm) else 0.0 for norm in norms]  # a gap in the line
+    save(accuracy_curves({name: curves}), folder / "accuracy.svg")
     if any(norm > 0 for norm in norms):
         save(gradient_norm_curves({"": curve_of(norms)}), folder / "gradient-norm.svg")
     save(confusion_matrix(counts.numpy(), classes), folder / "confusion.svg")

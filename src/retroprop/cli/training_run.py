@@ -285,7 +285,7 @@ class TrainingRun:
     def _draw(self, counts: "Tensor", card: "ModelCard") -> None:
         from retroprop.cli.training_figures import draw_run
 
-        draw_run(self.folder, self.trainer.history, counts, card.classes)
+        draw_run(self.folder, card.kind, self.trainer.history, counts, card.classes)
 
     def _where(self) -> str:
         import torch

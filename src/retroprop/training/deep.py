@@ -31,7 +31,7 @@ from retroprop.errors import UserError, did_you_mean
 from retroprop.randomness import generator
 from retroprop.training.augmentation import Augmentation
 from retroprop.training.checkpoints import load_tensors, save_tensors
-from retroprop.training.devices import explain_memory, is_out_of_memory
+from retroprop.training.devices import explain_memory, is_of_the_compiler, is_out_of_memory
 from retroprop.training.image_sets import ImageSet
 from retroprop.training.ranks import Ranks
 
@@ -245,7 +245,8 @@ class DeepTrainer:
                 epoch, and the trainer must then be loaded again.
 
         Raises:
-            UserError: If the memory does not suffice, with a batch size that fits.
+            UserError: If the memory does not suffice, with a batch size that fits, or torch cannot
+                compile the model.
         """
         epoch = self.epoch + 1
         started = self._now()
@@ -258,6 +259,11 @@ class DeepTrainer:
             if running is None or self.settings.train_metrics == "evaluated":
                 running = self.evaluate(self.train)
         except (RuntimeError, MemoryError) as error:
+            if is_of_the_compiler(error):
+                raise UserError(
+                    f"torch cannot compile the model ({str(error).splitlines()[0]}); leave compile "
+                    "out, or install the compiler that it asks for."
+                ) from error
             if not is_out_of_memory(error):
                 raise
             raise UserError(

@@ -78,6 +78,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and "allocate memory" in str(error)
 
 
+def is_of_the_compiler(error: BaseException) -> bool:
+    """Whether an error comes from `torch.compile` and not from the model."""
+    return type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))
+
+
 def explain_memory(
     model: nn.Module, images: ImageSet, batch_size: int, device: torch.device
 ) -> str:
