@@ -149,8 +149,10 @@ class Story:
     @cached_property
     def split(self) -> Split | None:
         """Which images trained and which validated; None when it was not recorded."""
-        recorded = self.record.config.get("split") or {}
-        if recorded.get("validation") is None and recorded.get("source") != "test":
+        recorded = dict(self.record.config.get("split") or {})
+        if recorded.get("source") == "test":
+            recorded.pop("validation", None)  # a record holds every default, also what has no part
+        elif recorded.get("validation") is None:
             return None
         try:
             return Split.model_validate(recorded)
@@ -169,8 +171,6 @@ class Story:
         """How many images validate; None when we do not know."""
         if self.info is None or self.split is None:
             return None
-        if self.split.source == "test" and self.split.validation_images is None:
-            return self.info.n_test // 2
         return self.split.evaluated_images(self.info.n_train, self.info.n_test)
 
     @cached_property
