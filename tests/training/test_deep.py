@@ -13,7 +13,7 @@ from retroprop.models.catalog import MODELS, build
 from retroprop.randomness import generator
 from retroprop.training.augmentation import Augmentation
 from retroprop.training.deep import OPTIMIZERS, DeepSettings, DeepTrainer, load_weights
-from retroprop.training.devices import choose_device
+from retroprop.training.devices import choose_device, faster_threads
 from retroprop.training.image_sets import ImageSet
 
 SHAPE = (3, 12, 12)
@@ -217,6 +217,25 @@ def test_out_of_memory_names_a_batch_size_that_fits(monkeypatch):
         ours.advance()
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_choosing_the_threads_leaves_the_model_as_it_was(monkeypatch, fails):
+    ours = trainer("resnet18")
+    before = {name: tensor.clone() for name, tensor in ours.model.state_dict().items()}
+    if fails:
+        monkeypatch.setattr(
+            ours.model.linear, "forward", lambda _: (_ for _ in ()).throw(MemoryError())
+        )
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    try:
+        assert faster_threads(ours, 1) == 1
+        assert faster_threads(ours, 2) in ((1,) if fails else (1, 2))
+    finally:
+        torch.set_num_threads(threads)
+    assert equal(before, ours.model.state_dict())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(p.grad is None for p in ours.model.parameters())
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what torch itself imports
 def test_a_missing_compiler_is_explained(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -250,7 +269,7 @@ def test_an_error_that_is_not_about_memory_is_not_explained_away(monkeypatch):
         ({"precision": "float16"}, "no precision 'float16'"),
         ({"clip_norm": 0.0}, "clip_norm must be above 0"),
         ({"patience": 0}, "patience must be at least 1"),
-        ({"seed": -1}, "seed must be from 0 to"),
+        ({"seed": -1}, "seed must be a whole number from 0"),
         ({"schedule": "cosine"}, "Did you mean 'warmup-cosine'"),
         ({"loss": "squared"}, "there is no loss 'squared'"),
         ({"train_metrics": "runnig"}, "Did you mean 'running'"),

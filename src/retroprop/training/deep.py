@@ -123,7 +123,7 @@ class DeepSettings:
                 above = "above 0" if name == "learning_rate" else "at least 0"
                 raise UserError(f"{name} must be {above} and {limit}, and got {value}.")
         if not 0 <= self.seed < 2**63:
-            raise UserError(f"seed must be from 0 to 2⁶³ − 1, and got {self.seed}.")
+            raise UserError(f"seed must be a whole number from 0 to 2⁶³ − 1, and got {self.seed}.")
         if self.optimizer == "nesterov" and self.momentum == 0:
             raise UserError("nesterov needs a momentum above 0; use sgd to have none.")
         if self.clip_norm is not None and not self.clip_norm > 0:
