@@ -198,7 +198,7 @@ def test_a_damaged_checkpoint_is_refused_in_a_sentence(tmp_path, content):
 def test_a_truncated_checkpoint_is_refused_and_a_missing_one_named(tmp_path):
     trajectory = Trajectory(settings(), make_examples(), make_examples())
     path = tmp_path / "state.safetensors"
-    with pytest.raises(UserError, match="is missing"):
+    with pytest.raises(UserError, match="there is no file"):
         trajectory.load(path, about="x")
     trajectory.save(path, about="x")
     path.write_bytes(path.read_bytes()[:-10])
