@@ -13,7 +13,6 @@ again, so a second `run` goes on where the time was over.
 
 import argparse
 import json
-import math
 import platform
 import sys
 import time
@@ -29,20 +28,19 @@ import torch
 from retroprop.data import Dataset, find
 from retroprop.data.catalog import (
     ARRAY_NAMES,
-    CIFAR10_MEAN,
-    CIFAR10_STD,
     Arrays,
     DatasetInfo,
     check_arrays,
 )
 from retroprop.data.parts import Parts, parts_of
 from retroprop.errors import UserError
+from retroprop.files import without_nan
 from retroprop.training.checkpoints import save_tensors
 from retroprop.training.confusion import count_pairs
 from retroprop.training.deep import DeepTrainer, evaluate_model
 from retroprop.training.deep_trajectories import deep_settings, model_of
 from retroprop.training.devices import choose_device
-from retroprop.training.image_sets import ImageSet, fit_normalization, image_set
+from retroprop.training.image_sets import ImageSet, image_set, normalization_of
 from retroprop.training.trajectories import member_name
 
 STUDIES = (
@@ -228,7 +226,7 @@ def one_run(
     """Train one network; its epochs, its best validation accuracy, its test, its seconds."""
     begun = time.monotonic()
     parts = parts_of(dataset, **split)
-    train, validation, test = _sets(parts, len(dataset.info.classes), settings)
+    train, validation, test = _sets(parts, dataset.info, settings)
     model = model_of(settings, train.image_shape, train.n_classes, seed=seed)
     chosen = replace(deep_settings(settings, seed=seed, epochs=epochs), compile=compile)
     trainer = DeepTrainer(model, train, validation, chosen, device=device)
@@ -238,12 +236,12 @@ def one_run(
     scores, predicted = evaluate_model(trainer.model, test.to(device), device=device)
     counts = count_pairs(test.labels, predicted, test.n_classes)
     return {
-        "epochs": [_finite(asdict(epoch)) for epoch in history],
+        "epochs": [without_nan(asdict(epoch)) for epoch in history],
         "best_epoch": trainer.best_epoch,
         "best_validation_accuracy": max(e.validation.accuracy for e in history),
         "diverged_epoch": trainer.diverged_epoch,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "test": _finite(asdict(scores)),
+        "test": without_nan(asdict(scores)),
         "test_confusion": counts.tolist(),
         "train_s": sum(epoch.train_s for epoch in history),
         "wall_s": time.monotonic() - begun,
@@ -271,13 +269,11 @@ def _jobs(
 
 
 def _sets(
-    parts: Parts, n_classes: int, settings: Mapping[str, Any]
+    parts: Parts, info: DatasetInfo, settings: Mapping[str, Any]
 ) -> tuple[ImageSet, ImageSet, ImageSet]:
-    fitted = fit_normalization(
-        settings["normalization"], parts.train.images, mean=CIFAR10_MEAN, std=CIFAR10_STD
-    )
+    fitted = normalization_of(settings["normalization"], info, parts.train.images)
     train, validation, test = (
-        image_set(part.images, part.labels, fitted, n_classes=n_classes)
+        image_set(part.images, part.labels, fitted, n_classes=len(info.classes))
         for part in (parts.train, parts.validation, parts.test)
     )
     return train, validation, test
@@ -313,12 +309,6 @@ def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 # -- collect ---------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ FORBIDDEN = {  # room -> the rooms of which it knows nothing
     **dict.fromkeys(READERS, {"training", "byhand", "models", "parity"} | TOP),
     **dict.fromkeys(TOP, frozenset()),
     "errors": ROOMS,
+    "files": ROOMS,
     "randomness": ROOMS,
 }
 # "retroprop.cli.studies:run", "retroprop.studies.worker": imported by their names

@@ -577,7 +577,7 @@ def test_every_option_of_the_examples_exists():
 
 
 def test_finite_numbers_only_reach_a_record():
-    finite = import_module("retroprop.cli.training_run")._finite
+    finite = import_module("retroprop.cli.training_run").without_nan
     assert finite({"a": [math.nan, 1.5, (math.inf,)]}) == {"a": [None, 1.5, [None]]}
 
 

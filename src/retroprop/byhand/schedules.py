@@ -11,6 +11,13 @@ Hutter, SGDR (2017), equation 5 without restarts, for the cosine.
 
 import math
 from collections.abc import Callable
+from typing import Literal
+
+Schedule = Literal["constant", "warmup-cosine"]
+"""How the learning rate moves over a whole training."""
+
+WARMUP = 0.05
+"""Part of all steps that a warm-up takes."""
 
 
 def constant(step: int) -> float:
@@ -45,6 +52,26 @@ def warmup_cosine(step: int, *, warmup_steps: int, total_steps: int) -> float:
         return (step + 1) / warmup_steps
     done = min(1.0, (step - warmup_steps) / (total_steps - warmup_steps))
     return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def rate_factor(schedule: str, step: int, *, total_steps: int, warmup: float = WARMUP) -> float:
+    """What η is multiplied with at a step of a whole training, by the name of its schedule.
+
+    Args:
+        schedule: "constant" or "warmup-cosine".
+        step: The step that is about to be made, from 0.
+        total_steps: The steps of the whole training.
+        warmup: Part of them that the line up takes, in [0, 1); one step at least follows it.
+
+    >>> rate_factor("constant", 3, total_steps=10)
+    1.0
+    >>> round(rate_factor("warmup-cosine", 0, total_steps=40), 3)
+    0.5
+    """
+    if schedule == "constant":
+        return constant(step)
+    warmup_steps = min(int(warmup * total_steps), total_steps - 1)
+    return warmup_cosine(step, warmup_steps=warmup_steps, total_steps=total_steps)
 
 
 SCHEDULES: dict[str, Callable[..., float]] = {

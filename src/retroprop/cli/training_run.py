@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from retroprop.errors import UserError
+from retroprop.files import without_nan
 
 if TYPE_CHECKING:
     import torch
@@ -280,7 +281,7 @@ class TrainingRun:
             "test_confusion": counts.tolist(),
             "epochs": [dataclasses.asdict(epoch) for epoch in self.trainer.history],
         }
-        _write(self.record, json.dumps(_finite(record), indent=1))
+        _write(self.record, json.dumps(without_nan(record), indent=1))
 
     def _draw(self, counts: "Tensor", card: "ModelCard") -> None:
         from retroprop.cli.training_figures import draw_run
@@ -351,17 +352,6 @@ def _typed(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
     return "none" if value is None else str(value)
-
-
-def _finite(value: Any) -> Any:
-    """NaN and infinity have no JSON: None stands for them."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))):
-        return None
-    return value
 
 
 def _write(path: Path, text: str) -> None:

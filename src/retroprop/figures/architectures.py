@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from retroprop.errors import UserError
-from retroprop.figures.curves import PARTS, Curve, Part
+from retroprop.figures.curves import Curve, Part, draw_line
 from retroprop.figures.style import (
     PAPER_WIDTH_IN,
     EndLabel,
@@ -66,7 +66,7 @@ def accuracy_curves(
     for index, (name, parts) in enumerate(models.items()):
         style = series_style(index)
         for part, line in parts.items():
-            _line(axes, line, style, scale=100, part=part)
+            draw_line(axes, line, style, scale=100, part=part, markers=MARKERS)
         if parts:
             named = parts.get("validation", next(iter(parts.values())))
             ends.append(_end(name, named, style, scale=100))
@@ -102,7 +102,7 @@ def gradient_norm_curves(
     ends: list[EndLabel] = []
     for index, (name, line) in enumerate(models.items()):
         style = series_style(index)
-        _line(axes, line, style, scale=1, part="validation")
+        draw_line(axes, line, style, scale=1, part="validation", markers=MARKERS)
         ends.append(_end(name, line, style, scale=1))
     low, high = min(positive) / 1.3, max(positive) * 1.3
     axes.set_ylim(low, high)
@@ -120,28 +120,6 @@ def _epochs_axis(axes: Axes, lines: Sequence[Curve]) -> None:
         axes.set_xticks(list(epochs))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-
-
-def _line(axes: Axes, line: Curve, style: SeriesStyle, *, scale: int, part: Part) -> None:
-    axes.fill_between(
-        line.epochs,
-        [scale * value for value in line.low],
-        [scale * value for value in line.high],
-        color=style.light,
-        alpha=0.18,
-        linewidth=0,
-    )
-    axes.plot(
-        line.epochs,
-        [scale * value for value in line.mean],
-        color=style.light,
-        linestyle=PARTS[part],
-        linewidth=1.5,
-        marker=style.marker,
-        markevery=max(1, len(line.epochs) // MARKERS),
-        markersize=4,
-        markerfacecolor=style.light if part == "validation" else "none",
-    )
 
 
 def _end(text: str, line: Curve, style: SeriesStyle, *, scale: int) -> EndLabel:

@@ -218,25 +218,7 @@ def _panel(
     last = max(line.epochs[-1] for line, *_ in lines)
     for line, name, part, style in lines:
         shown = line.without_epoch_0() if untrained else line
-        axes.fill_between(
-            shown.epochs,
-            [scale * value for value in shown.low],
-            [scale * value for value in shown.high],
-            color=style.light,
-            alpha=0.18,
-            linewidth=0,
-        )
-        axes.plot(
-            shown.epochs,
-            [scale * value for value in shown.mean],
-            color=style.light,
-            linestyle=PARTS[part],
-            linewidth=1.5,
-            marker=style.marker,
-            markevery=max(1, len(shown.epochs) // MARKERS),
-            markersize=4,
-            markerfacecolor=style.light if part == "validation" else "none",
-        )
+        draw_line(axes, shown, style, scale=scale, part=part)
         if name_parts or part == look.parts[0]:
             drawn.append(
                 EndLabel(
@@ -262,6 +244,37 @@ def _panel(
         _steps_axis(axes, look.steps_per_epoch, translate)
     drawn += [EndLabel(text=note, colour=INK) for note in look.notes]
     label_ends(axes, drawn)
+
+
+def draw_line(
+    axes: Axes,
+    line: Curve,
+    style: SeriesStyle,
+    *,
+    scale: int,
+    part: Part,
+    markers: int = MARKERS,
+) -> None:
+    """The band between the seeds and the line of their mean, times `scale`, with some markers."""
+    axes.fill_between(
+        line.epochs,
+        [scale * value for value in line.low],
+        [scale * value for value in line.high],
+        color=style.light,
+        alpha=0.18,
+        linewidth=0,
+    )
+    axes.plot(
+        line.epochs,
+        [scale * value for value in line.mean],
+        color=style.light,
+        linestyle=PARTS[part],
+        linewidth=1.5,
+        marker=style.marker,
+        markevery=max(1, len(line.epochs) // markers),
+        markersize=4,
+        markerfacecolor=style.light if part == "validation" else "none",
+    )
 
 
 def _label(name: str, part: Part, translate: Translate, *, alone: bool) -> str:

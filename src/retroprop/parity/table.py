@@ -33,6 +33,7 @@ HELPERS: dict[str, str] = {
     "layer.Layer": "a protocol: what every row of kind layer keeps",
     "activations.Activation": "a base class without a computation",
     "losses.one_hot": "a constant: nothing to differentiate; tests/byhand",
+    "schedules.rate_factor": "chooses a schedule by its name: doctests, tests/training",
     "block.views": "memory layout; every row of MLP passes through it",
     "block.one_block": "memory layout; every row of MLP passes through it",
     "block.spread_over": "memory layout; tests/byhand",

@@ -90,6 +90,7 @@ def _write(
 ) -> list[Path]:
     """Write a document in each format."""
     from retroprop.errors import UserError
+    from retroprop.files import replace_file
 
     written: list[Path] = []
     for name in dict.fromkeys(formats):
@@ -103,7 +104,8 @@ def _write(
             data = render_pdf(document, when=when)
         path = Path(folder) / f"{stem}.{name}"
         try:
-            _replace(path, data)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, data)
         except OSError as error:
             raise UserError(
                 f"cannot write {path} ({error.strerror or error}); name another folder with "
@@ -111,23 +113,3 @@ def _write(
             ) from error
         written.append(path)
     return written
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file beside its final place, then move it there in one step."""
-    import os
-    import tempfile
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        # mkstemp makes files that only their owner may read; a report is meant to be shared.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -4,6 +4,22 @@ from retroprop.report.document import Formula
 from retroprop.report.story import Story
 
 
+def mlp_formula(story: Story) -> Formula:
+    """The layers of a multilayer perceptron."""
+    return Formula(
+        name="mlp-model",
+        text=story.say(
+            "A multilayer perceptron with L hidden layers. θ holds the weights W and the "
+            "biases of a layer, a tilde appends a 1 to a vector, and φ is the activation "
+            "function. From the image x, for l = 1, …, L + 1,"
+        ),
+        spoken=story.say(
+            "h of layer 0 equals x; a of layer l equals theta of layer l times h tilde of "
+            "layer l minus 1; h of layer l equals phi of a of layer l"
+        ),
+    )
+
+
 def activation_formulas(story: Story) -> list[Formula]:
     """The activation functions of a study, each with its derivative."""
     say = story.say

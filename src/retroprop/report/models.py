@@ -8,7 +8,7 @@ a and h for the multilayer perceptron (INF8225, part 3). The templates know each
 from typing import Any
 
 from retroprop.report.document import Block, Formula, Paragraph, Section
-from retroprop.report.formulas import activation_formulas, derivation_sentence
+from retroprop.report.formulas import activation_formulas, derivation_sentence, mlp_formula
 from retroprop.report.network_models import (
     mixer_blocks,
     network_blocks,
@@ -153,20 +153,7 @@ def _shallow(story: Story) -> list[Block]:
 
 def _mlp(story: Story) -> list[Block]:
     say = story.say
-    blocks: list[Block] = [
-        Formula(
-            name="mlp-model",
-            text=say(
-                "A multilayer perceptron with L hidden layers. θ holds the weights W and the "
-                "biases of a layer, a tilde appends a 1 to a vector, and φ is the activation "
-                "function. From the image x, for l = 1, …, L + 1,"
-            ),
-            spoken=say(
-                "h of layer 0 equals x; a of layer l equals theta of layer l times h tilde of "
-                "layer l minus 1; h of layer l equals phi of a of layer l"
-            ),
-        )
-    ]
+    blocks: list[Block] = [mlp_formula(story)]
     blocks += activation_formulas(story)
     outputs = _used(story, "output", "softmax")
     if "softmax" in outputs:

@@ -9,7 +9,7 @@ formula by name.
 from collections.abc import Sequence
 
 from retroprop.report.document import Block, Formula, Paragraph
-from retroprop.report.formulas import activation_formulas, derivation_sentence
+from retroprop.report.formulas import activation_formulas, derivation_sentence, mlp_formula
 from retroprop.report.story import Story, setting_of
 from retroprop.studies.schema import parse_architecture
 
@@ -20,20 +20,7 @@ def network_blocks(story: Story) -> list[Block]:
     chosen = {text: parse_architecture(text) for text in story.values("architecture")}
     blocks: list[Block] = []
     if any(not one.channels for one in chosen.values()):
-        blocks.append(
-            Formula(
-                name="mlp-model",
-                text=say(
-                    "A multilayer perceptron with L hidden layers. θ holds the weights W and the "
-                    "biases of a layer, a tilde appends a 1 to a vector, and φ is the activation "
-                    "function. From the image x, for l = 1, …, L + 1,"
-                ),
-                spoken=say(
-                    "h of layer 0 equals x; a of layer l equals theta of layer l times h tilde of "
-                    "layer l minus 1; h of layer l equals phi of a of layer l"
-                ),
-            )
-        )
+        blocks.append(mlp_formula(story))
     if any(one.channels for one in chosen.values()):
         blocks.append(
             Formula(

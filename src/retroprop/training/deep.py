@@ -25,7 +25,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from retroprop.byhand.schedules import warmup_cosine
+from retroprop.byhand.schedules import WARMUP, rate_factor
 from retroprop.data.minibatches import epoch_order
 from retroprop.errors import UserError, did_you_mean
 from retroprop.randomness import generator
@@ -82,7 +82,7 @@ class DeepSettings:
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: str = "constant"
-    warmup: float = 0.05
+    warmup: float = WARMUP
     clip_norm: float | None = None
     loss: str = "cross-entropy"
     label_smoothing: float = 0.0
@@ -133,12 +133,9 @@ class DeepSettings:
 
     def rate(self, step: int, steps_per_epoch: int) -> float:
         """The learning rate at a step, counted from 0 over all epochs."""
-        if self.schedule == "constant":
-            return self.learning_rate
         total = self.epochs * steps_per_epoch
-        warmup_steps = min(int(self.warmup * total), total - 1)
-        return self.learning_rate * warmup_cosine(
-            step, warmup_steps=warmup_steps, total_steps=total
+        return self.learning_rate * rate_factor(
+            self.schedule, step, total_steps=total, warmup=self.warmup
         )
 
 

@@ -21,7 +21,7 @@ from retroprop.byhand.mlp import MLP, initial_parameters
 from retroprop.byhand.online import BLOCK, train_one_by_one
 from retroprop.byhand.optimizers import OPTIMIZERS, SGD, Adam, LearningRate, Optimizer
 from retroprop.byhand.perceptron import Perceptron
-from retroprop.byhand.schedules import constant, warmup_cosine
+from retroprop.byhand.schedules import Schedule, rate_factor
 from retroprop.byhand.softmax_regression import Reduction, SoftmaxRegression, initial_weights
 from retroprop.randomness import generator
 
@@ -32,12 +32,6 @@ Layout = Literal["augmented", "rows", "images"]
 """Inputs as x̃ = [x, 1], as rows of pixels, or as images (channels, height, width)."""
 
 Loss = Literal["cross-entropy", "squared-error"]
-
-Schedule = Literal["constant", "warmup-cosine"]
-"""How the learning rate moves over the whole training."""
-
-WARMUP = 0.05
-"""Part of all steps that a warm-up takes."""
 
 PRECISIONS = {
     "float32": torch.float32,
@@ -77,10 +71,7 @@ class PopulationSettings:
 
     def rate_factor(self, step: int, steps_per_epoch: int) -> float:
         """What η is multiplied with at a step, counted from 0 over all epochs."""
-        if self.schedule == "constant":
-            return constant(step)
-        total = self.epochs * steps_per_epoch
-        return warmup_cosine(step, warmup_steps=int(WARMUP * total), total_steps=total)
+        return rate_factor(self.schedule, step, total_steps=self.epochs * steps_per_epoch)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -13,8 +13,6 @@ file ends in a `UserError` with line and column, and a hostile one meets `Limits
 """
 
 import gzip
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +22,7 @@ from retroprop.bayes.files.description import Description
 from retroprop.bayes.files.source import LIMITS, Limits, decoded, read_bytes, unpacked
 from retroprop.bayes.network import BayesNet
 from retroprop.errors import UserError, did_you_mean
+from retroprop.files import replace_file
 
 __all__ = [
     "FORMATS",
@@ -232,16 +231,6 @@ def _write(path: Path, text: str) -> None:
     if path.suffix.lower() == ".gz":
         data = gzip.compress(data, mtime=0)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(temporary, 0o666 & ~umask)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        replace_file(path, data)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from None
