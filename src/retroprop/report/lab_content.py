@@ -8,7 +8,7 @@ from retroprop import __version__
 from retroprop.report.appendix import models_section, setting_section
 from retroprop.report.assignment import Part, Question
 from retroprop.report.content import notices as study_notices
-from retroprop.report.document import Block, Document, Notice, Paragraph, Picture, Section, Table
+from retroprop.report.document import Block, Document, Notice, Paragraph, Picture, Prose, Section, Table
 from retroprop.report.lab_story import LabStory, NotRecordedError
 from retroprop.report.story import Story
 
@@ -47,7 +47,7 @@ def compose_lab(lab: LabStory) -> Document:
 
 def part_sections(lab: LabStory, part: Part) -> list[Section]:
     """A part of the assignment: its heading, then its questions."""
-    blocks = [lab.prose(part.introduction)] if part.introduction else []
+    blocks = [Prose(text=lab.text(part.introduction))] if part.introduction else []
     head = Section(name=part.name, heading=lab.text(part.title), blocks=blocks)
     return [head, *(question_section(lab, question) for question in part.questions)]
 
