@@ -72,7 +72,7 @@ def write_bayes_report(
 
 def _check(language: str, formats: Sequence[str]) -> None:
     from retroprop.errors import UserError, did_you_mean
-    from retroprop.report.translations import translator
+    from retroprop.languages import translator
 
     translator(language)
     if not formats:
