@@ -6,8 +6,8 @@
 The sources are src/retroprop/languages/fr/*.po. A text stands in one of them only, wherever it is
 said. `compile` brings each into the form in which Babel writes it (so a diff shows texts, not
 line breaks) and makes the one catalog that the program reads. `check` finds the texts in the code:
-what stands in a call of say, say_later or translate, as a literal, on either side of a condition,
-or in a name that the same function or module gives a value.
+what stands in a call of say, say_later, translate or prose, as a literal, on either side of a
+condition, or in a name that the same function or module gives a value.
 """
 
 import argparse
@@ -27,7 +27,8 @@ from retroprop.languages import CATALOG
 
 CODE = Path(retroprop.__file__).parent
 FRENCH = CODE / "languages" / "fr"
-SPEAKERS = {"say", "say_later", "translate"}
+SPEAKERS = {"say", "say_later", "translate", "prose"}
+SPOKEN_KEYWORDS = {"prose": {"title"}}  # also said, by name
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 Said = tuple[str, int]  # a text and its line
 
@@ -189,9 +190,12 @@ def texts_said_in(scope: ast.AST, known: dict[str, set[str]] | None = None) -> I
     hidden = {name: set[str]() for name in _parameters(scope)}
     known = {**(known or {}), **hidden, **_values(scope)}
     for node in _own_nodes(scope):
-        if isinstance(node, ast.Call) and node.args and _name(node.func) in SPEAKERS:
-            for text in sorted(_texts_in(node.args[0], known)):
-                yield text, node.lineno
+        if isinstance(node, ast.Call) and (speaker := _name(node.func)) in SPEAKERS:
+            spoken = {key.arg: key.value for key in node.keywords}
+            by_name = [spoken[key] for key in SPOKEN_KEYWORDS.get(speaker, ()) if key in spoken]
+            for said in (*node.args[:1], *by_name):
+                for text in sorted(_texts_in(said, known)):
+                    yield text, node.lineno
         elif isinstance(node, FUNCTIONS):
             yield from texts_said_in(node, known)
 

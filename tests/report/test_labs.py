@@ -50,7 +50,9 @@ LAB = Lab(
             title=words("First part"),
             questions=(
                 question("1", from_records, studies=(STUDY,), points=3),
-                question("2", first_half, by_thought, studies=("lyon-shallow",), bonus=True, points=1),
+                question(
+                    "2", first_half, by_thought, studies=("lyon-shallow",), bonus=True, points=1
+                ),
             ),
         ),
         Part(name="part-2", title=words("Second part"), questions=(question("3", by_thought),)),
