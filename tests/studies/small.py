@@ -1,8 +1,8 @@
 """A study that is small enough for tests: 4 models of two populations on the CIFAR-10 sample."""
 
-import Silent
+import psutil
 
-from retroprop.studies.runner import psutil
+from retroprop.studies.runner import Silent
 from retroprop.studies.schema import Study
 
 SMALL = {
