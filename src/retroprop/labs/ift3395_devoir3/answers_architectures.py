@@ -1,4 +1,4 @@
-"""IFT3395, devoir 3, part 2, questions 3 to 5: what the five networks did when they were trained."""
+"""IFT3395, devoir 3, part 2, questions 3 to 5: what the five trained networks did."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,14 +12,13 @@ from retroprop.labs.ift3395_devoir3.comparing import (
     lacking,
     measured,
     several,
-    short_name,
 )
 from retroprop.labs.ift3395_devoir3.depth import gradient_by_layer
+from retroprop.models.architectures import parse_architecture
 from retroprop.report.document import Block, Cell, Paragraph, Row, Table
 from retroprop.report.lab_story import LabStory
 from retroprop.report.network_pictures import gradient_blocks, pair_picture
 from retroprop.report.story import Story
-from retroprop.models.architectures import parse_architecture
 from retroprop.studies.summary import chance_margin
 
 STUDY = "ift3395-architectures"
@@ -98,7 +97,6 @@ def _performance(lab: LabStory, story: Story, architectures: Sequence[str]) -> T
     rows = []
     for one in found:
         link = story.anchor(one.cell)
-        lowest = min(one.validation_loss.mean)
         texts = [
             "—" if one.parameters is None else numbers.integer(one.parameters),
             "—" if one.epoch_s is None else numbers.significant(one.epoch_s),
@@ -107,13 +105,11 @@ def _performance(lab: LabStory, story: Story, architectures: Sequence[str]) -> T
             numbers.share(one.train_accuracy.mean[-1]),
             numbers.share(one.validation_accuracy.mean[-1]),
             numbers.share(one.gap),
-            numbers.decimal(lowest, 3),
-            numbers.decimal(one.validation_loss.mean[-1], 3),
         ]
         rows.append(Row(header=one.name, cells=[Cell(text=text, link=link) for text in texts]))
     return Table(
         name="performance",
-        caption=say("Performance, cost and generalisation; accuracies in %, losses in nats"),
+        caption=say("Performance, cost and generalisation; accuracies in %, the gap in points"),
         corner=say("network"),
         columns=[
             say("parameters"),
@@ -123,8 +119,6 @@ def _performance(lab: LabStory, story: Story, architectures: Sequence[str]) -> T
             say("train, last epoch"),
             say("validation, last epoch"),
             say("gap"),
-            say("lowest validation loss"),
-            say("last validation loss"),
         ],
         rows=rows,
     )
@@ -190,20 +184,22 @@ def gradient_explains(lab: LabStory) -> Iterator[Block]:
         "The norm over all parameters hides what matters: where the gradient is. Layer by layer, "
         "in the untrained thin network on the first minibatch, it is {last} in the output layer "
         "and {first} in the first layer: it *vanishes* on its way back. {share} of the squared "
-        "norm belong to the output layer, which can learn how frequent the classes are and no "
-        "more.",
+        "norm belong to the output layer. That one sees next to nothing of the image, for the "
+        "signal vanishes on its way there too: between two images the probabilities differ by "
+        "{spread} at most. What it can learn is how frequent the classes are.",
         first=scientific(lab, layers.first),
         last=scientific(lab, layers.last),
         share=lab.numbers.percent(layers.share_of_last, digits=0),
+        spread=scientific(lab, layers.spread),
     )
     yield layers.table(lab)
     yield lab.prose(
         "The depth alone is not to blame, but the depth with these initial weights. torch draws "
-        "them uniformly between $-1 slash sqrt(n)$ and $1 slash sqrt(n)$, with variance $1 slash (3 n)$; with "
-        "a ReLU each layer then keeps about $1 slash 6$ of the mean square of the signal, forwards "
-        "and backwards. With variance $2 slash n$ (He et al., 2015) it would keep all of it: the "
-        "last column, the same network drawn that way, has a gradient of {kept} in its first "
-        "layer.",
+        "them uniformly between $-1 slash sqrt(n)$ and $1 slash sqrt(n)$, with variance "
+        "$1 slash (3 n)$; with a ReLU each layer then keeps about $1 slash 6$ of the mean square "
+        "of the signal, forwards and backwards. With variance $2 slash n$ (He et al., 2015) it "
+        "would keep all of it: the last column, the same network drawn that way, has a gradient of "
+        "{kept} in its first layer.",
         kept=scientific(lab, layers.he_first),
     )
 
@@ -275,10 +271,16 @@ def which_is_better(lab: LabStory) -> Iterator[Block]:
 
 def _generalisation(lab: LabStory, story: Story, first: Measured, second: Measured) -> str:
     """The gaps of two networks, and their validation losses."""
+    turns = [_turn(lab, one) for one in (first, second)]
+    return " ".join([_gap_sentence(lab, story, first, second), *turns])
+
+
+def _gap_sentence(lab: LabStory, story: Story, first: Measured, second: Measured) -> str:
+    """Which of two networks has the smaller gap between train and validation."""
     apart = gaps_apart(story, first, second)
     small, large = (first, second) if first.gap <= second.gap else (second, first)
-    text = lab.say(
-        "{small} generalises better: at the last epoch its train accuracy is {near} above that on "
+    return lab.say(
+        "{small} has the smaller gap: at the last epoch its train accuracy is {near} above that on "
         "validation, that of {large} {far}, a difference beyond chance."
         if apart
         else "At the last epoch the train accuracy of {small} is {near} above that on validation, "
@@ -289,7 +291,6 @@ def _generalisation(lab: LabStory, story: Story, first: Measured, second: Measur
         near=story.points(small.gap),
         far=story.points(large.gap),
     )
-    return " ".join([text, *(_turn(lab, one) for one in (first, second))])
 
 
 def _turn(lab: LabStory, one: Measured) -> str:
@@ -332,11 +333,11 @@ def three_kinds(lab: LabStory) -> Iterator[Block]:
     if original is None or deep is None or wide is None:
         yield lab.prose("The three networks are compared once all of them are finished.")
         return
-    for one in (deep, wide):
-        yield Paragraph(
-            title=lab.say("Generalisation, {name}").format(name=one.name),
-            text=_generalisation(lab, story, one, original),
-        )
+    sentences = [
+        *(_gap_sentence(lab, story, one, original) for one in (deep, wide)),
+        *(_turn(lab, one) for one in (original, deep, wide)),
+    ]
+    yield Paragraph(title=lab.say("Generalisation"), text=" ".join(sentences))
     yield Paragraph(
         title=lab.say("Hypothesis, {name}").format(name=deep.name),
         text=_deep_hypothesis(lab, story, deep, original),
@@ -353,10 +354,10 @@ def _deep_hypothesis(lab: LabStory, story: Story, deep: Measured, original: Meas
     less = _fits_less(story, deep, original)
     text = lab.say(
         "It fits even the training images less well: {train} at the last epoch, against {other}. "
-        "So it underfits, although it has more layers and more parameters. It cannot see edges or "
-        "textures: a layer judges each pixel by itself, and each pooling forgets how the four "
-        "values of its block were arranged. Its gap is small because it cannot memorise, not "
-        "because it has understood."
+        "So it underfits, although it has more layers. It cannot see edges or textures: a layer "
+        "judges each pixel by itself, and each pooling forgets how the four values of its block "
+        "were arranged. A small gap then says that it could not memorise, not that it has "
+        "understood."
         if worse and less
         else "It does worse on validation although it fits the training images as well, {train} at "
         "the last epoch against {other}: not what it can express is missing, but what would make "
@@ -423,4 +424,4 @@ def summary(lab: LabStory) -> Iterator[str]:
     conv, dense = measured(story, CNN), measured(story, MLP)
     if conv is not None and dense is not None:
         yield compare(story, conv, dense).text
-        yield _generalisation(lab, story, conv, dense).split(". ")[0].rstrip(".") + "."
+        yield _gap_sentence(lab, story, conv, dense)

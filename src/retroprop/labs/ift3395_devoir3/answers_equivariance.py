@@ -236,13 +236,13 @@ def useful_here(lab: LabStory) -> Iterator[Block]:
         return
     verdict = compare(story, convolutional, dense)
     text = lab.say(
-        "The networks of questions 3 and 4 gain from their convolutions all the same: {difference} "
-        "Other things than equivariance differ between the two, though."
+        "{difference} So the networks of questions 3 and 4 gain from their convolutions all the "
+        "same, though other things than equivariance differ between the two."
         if verdict.sign > 0
-        else "The networks of questions 3 and 4 agree: {difference} With as many parameters, "
-        "nothing was gained here that could be measured."
+        else "{difference} The networks of questions 3 and 4 agree with that: with as many "
+        "parameters, the convolutions gain nothing here that could be measured."
         if verdict.sign == 0
-        else "The networks of questions 3 and 4 go further: {difference} With as many parameters, "
+        else "{difference} The networks of questions 3 and 4 go further: with as many parameters, "
         "the convolutions lose here."
     )
     yield Paragraph(text=text.format(difference=verdict.text))

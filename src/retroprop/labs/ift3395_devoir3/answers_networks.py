@@ -203,7 +203,7 @@ def parameters(network: nn.Module) -> int:
 
 def _sums(lab: LabStory, what: str, p: Tensor) -> Check:
     """A check of rows that must sum to 1: the worst of them."""
-    sums = p.sum(1)
+    sums = p.detach().sum(1)
     worst = float(sums[(sums - 1).abs().argmax()])
     return compared(lab, what, worst, 1.0)
 

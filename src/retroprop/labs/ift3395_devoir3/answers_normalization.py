@@ -172,9 +172,9 @@ def _starts(lab: LabStory, story: Story) -> Iterator[Block]:
     losses = (raw.validation_loss.mean[0], normalised.validation_loss.mean[0])
     text = (
         "The untrained network shows the scale: its validation loss is {raw_loss} nats on raw "
-        "pixels and {loss} on normalised ones, where guessing costs ln 10 = {chance}; the norm of "
-        "the gradient in the first epoch is {raw_norm} and {norm} (at {rate}, which hardly moves "
-        "the weights)."
+        "pixels and {loss} on normalised ones, where guessing costs ln 10 = {chance}; the norms of "
+        "the gradient in the first epoch are {raw_norm} and {norm} (with {rate}, which hardly "
+        "moves the weights)."
     )
     yield lab.prose(
         text,
@@ -349,8 +349,8 @@ def _smallest(lab: LabStory, story: Story, one: Measured) -> str:
         else "With {name}, the accuracy is highest at the last epoch, {epoch}, with {last}, from "
         "{first}; the loss has come from {loss} to {end} nats."
         if rising
-        else "With {name}, the accuracy goes from {first} to {last} at the last epoch, {epoch}, and "
-        "was higher before; the loss goes from {loss} to {end} nats."
+        else "With {name}, the accuracy goes from {first} to {last} at the last epoch, {epoch}, "
+        "and was higher before; the loss goes from {loss} to {end} nats."
     )
     return text.format(
         name=one.name,

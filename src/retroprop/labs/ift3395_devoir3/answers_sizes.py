@@ -4,6 +4,7 @@ How many parameters the networks have, which sizes come near 269,322, and what t
 convolutions have in common with dense layers.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -45,7 +46,7 @@ def parameter_count(lab: LabStory) -> Iterator[Block]:
     )
     yield Equation(
         source="(784 times 256 + 256) + (256 times 256 + 256) + (256 times 10 + 10) "
-        f"&= {' + '.join(str(n * m + m) for n, m in zip(sizes, sizes[1:], strict=False))} \\ "
+        f"&= {' + '.join(str(n * m + m) for n, m in itertools.pairwise(sizes))} \\ "
         f"&= {TARGET}"
     )
     yield checks_table(
@@ -107,8 +108,9 @@ def thin_depth(lab: LabStory, chosen: int) -> Iterator[Block]:
     answer = solve(THIN, TARGET, TOLERANCE)
     yield lab.prose(
         "Every further layer of 64 units costs $64 dot 64 + 64 = 4160$ parameters. Within the "
-        "tolerance lie {depths} layers; the study trains {chosen}.",
+        "tolerance lie {depths} layers; {nearest} come nearest, and the study trains {chosen}.",
         depths=inside(lab, answer),
+        nearest=answer.nearest(TARGET).x,
         chosen=chosen,
     )
     yield solved(lab, answer, lab.say("layers of 64 units"), chosen)
@@ -120,8 +122,11 @@ def kernel_size(lab: LabStory, chosen: int) -> Iterator[Block]:
     yield lab.prose(
         "A convolution with square kernels of size $k$ from $c$ to $m$ channels has $m c k^2 + m$ "
         "parameters, and the dense layers see $45 times 4 times 4$ values whatever the kernel is. "
-        "The solver finds $k =$ {sizes}.",
+        "Within the tolerance lie the sizes {sizes}; {nearest} comes nearest, and the study trains "
+        "{chosen}.",
         sizes=inside(lab, answer),
+        nearest=answer.nearest(TARGET).x,
+        chosen=chosen,
     )
     yield solved(lab, answer, lab.say("kernel size"), chosen)
 
@@ -234,6 +239,11 @@ def whole_image(lab: LabStory, chosen: int) -> Iterator[Block]:
         ],
     )  # fmt: skip
     answer = solve(WIDE, TARGET, TOLERANCE)
-    yield lab.prose("The solver finds the channels: within the tolerance lie {values}.",
-                    values=inside(lab, answer))  # fmt: skip
+    yield lab.prose(
+        "Within the tolerance lie {values} channels; {nearest} come nearest, and the study trains "
+        "{chosen}.",
+        values=inside(lab, answer),
+        nearest=answer.nearest(TARGET).x,
+        chosen=chosen,
+    )
     yield solved(lab, answer, lab.say("channels"), chosen)

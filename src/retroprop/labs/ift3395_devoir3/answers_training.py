@@ -140,7 +140,7 @@ def _flat(gradients: tuple[Tensor, ...]) -> Tensor:
 
 def _certain_and_wrong(trainer: Trainer) -> tuple[float, float]:
     """Loss and largest slope where the last layer is certain of the wrong class."""
-    X, y = minibatch(trainer, 1)
+    _, y = minibatch(trainer, 1)
     logits = torch.zeros(1, 10, dtype=torch.float64)
     logits[0, (int(y.argmax()) + 1) % 10] = 1000.0
     logits.requires_grad_()

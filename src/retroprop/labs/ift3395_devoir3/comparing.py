@@ -81,7 +81,7 @@ def measured(story: Story, architecture: str) -> Measured | None:
     """A network of the study of architectures; None where it is not finished or not there."""
     for cell in story.cells:
         if cell.cell.get("architecture") == architecture:
-            return measured_cell(cell, short_name(story, architecture))
+            return measured_cell(cell, story.setting("architecture", architecture))
     return None
 
 
@@ -89,11 +89,6 @@ def several(story: Story, architectures: Sequence[str]) -> list[Measured]:
     """Those of these networks that are finished."""
     found = (measured(story, one) for one in architectures)
     return [one for one in found if one is not None]
-
-
-def short_name(story: Story, architecture: str) -> str:
-    """A network as figures and sentences name it."""
-    return story.setting("architecture", architecture, short=True)
 
 
 def lacking(story: Story, architectures: Sequence[str]) -> str:
@@ -106,7 +101,8 @@ def lacking(story: Story, architectures: Sequence[str]) -> str:
     known = {cell.cell.get("architecture") for cell in story.cells}
     notes = [
         story.say("{name}: {cell}").format(
-            name=short_name(story, one), cell=reasons.get(one, story.say("not in the study"))
+            name=story.setting("architecture", one),
+            cell=reasons.get(one, story.say("not in the study")),
         )
         for one in architectures
         if one in reasons or one not in known

@@ -32,10 +32,12 @@ class LayerNorms:
     Attributes:
         usual: With torch's initial weights.
         he: With weights of variance 2 / n and biases of 0.
+        spread: How far the probabilities of two images differ at most, with torch's weights.
     """
 
     usual: tuple[float, ...]
     he: tuple[float, ...]
+    spread: float
 
     @property
     def first(self) -> float:
@@ -91,13 +93,14 @@ def gradient_by_layer(hidden: Sequence[int]) -> LayerNorms:
     found = load("fashion-mnist")
     part = examples(found.train_images[:NORMALISED_OVER], found.train_labels[:NORMALISED_OVER])
     X, y = Trainer.normalize(part, part, part)[0]
-    usual, he = (_norms(hidden, X[:BATCH], y[:BATCH], he=he) for he in (False, True))
-    return LayerNorms(usual, he)
+    (usual, spread), (he, _) = (_norms(hidden, X[:BATCH], y[:BATCH], he=he) for he in (False, True))
+    return LayerNorms(usual, he, spread)
 
 
 def _norms(
     hidden: Sequence[int], X: torch.Tensor, y: torch.Tensor, *, he: bool
-) -> tuple[float, ...]:
+) -> tuple[tuple[float, ...], float]:
+    """The norm of each layer's gradient, and how far the outputs of two images differ at most."""
     with seeded():
         network = Trainer.create_mlp(
             784, NetworkConfiguration(dense_hiddens=tuple(hidden)), 10, nn.ReLU()
@@ -109,4 +112,5 @@ def _norms(
     network.double()  # the smallest gradients are far below what float32 tells from 0 when squared
     p = network(X.double()).clamp(1e-9, 1 - 1e-9)
     nn.functional.nll_loss(p.log(), y).backward()
-    return tuple(Trainer.compute_gradient_norm(layer) for layer in layers)
+    norms = tuple(Trainer.compute_gradient_norm(layer) for layer in layers)
+    return norms, float((p.amax(0) - p.amin(0)).max())

@@ -112,8 +112,8 @@ lab.answer("1.5")""",
         label="1.6",
         title=say_later("Normalised sets"),
         asked=say_later(
-            "Complete normalize: every feature of the three sets is centred by its mean and divided "
-            "by its standard deviation over the training set."
+            "Complete normalize: every feature of the three sets is centred by its mean and "
+            "divided by its standard deviation over the training set."
         ),
         points=2,
         answers=(networks.normalized_pixels,),
@@ -325,7 +325,7 @@ lab.answer("2.3b")""",
         code="""\
 thin = NetworkConfiguration(dense_hiddens=(64,) * 53)
 deep = Trainer("mlp", thin)
-deep.compute_loss_and_accuracy(*[deep.train[0][:128], deep.one_hot(deep.train[1][:128])])[0].backward()
+deep.compute_loss_and_accuracy(X, y)[0].backward()  # of the first minibatch
 linear = [layer for layer in deep.network if isinstance(layer, nn.Linear)]
 print([f"{Trainer.compute_gradient_norm(layer):.1e}" for layer in linear[::9]])
 lab.answer("2.3e")""",
@@ -335,8 +335,8 @@ lab.answer("2.3e")""",
         label="2.4",
         title=say_later("A CNN of the same size: the kernel"),
         asked=say_later(
-            "Three convolutions of 16, 32 and 45 filters, stride 1, no padding, two dense layers of "
-            "256: find the kernel size that keeps about the same number of parameters, and train "
+            "Three convolutions of 16, 32 and 45 filters, stride 1, no padding, two dense layers "
+            "of 256: find the kernel size that keeps about the same number of parameters, and train "
             "the network."
         ),
         points=2,
@@ -388,8 +388,8 @@ lab.answer("2.5a")""",
         label="2.5 (b)",
         title=say_later("The CNN of one 28 × 28 convolution"),
         asked=say_later(
-            "One convolution with a kernel as large as the image, with as many channels as keep the "
-            "number of parameters: how does such a layer relate to a fully connected one?"
+            "One convolution with a kernel as large as the image, with as many channels as keep "
+            "the number of parameters: how does such a layer relate to a fully connected one?"
         ),
         answers=(architectures.whole_image,),
         code="""\
@@ -438,8 +438,9 @@ LAB = Lab(
             introduction=say_later(
                 "60,000 images train, the first 2,000 test images validate and the other 8,000 "
                 "test. Unless said otherwise: 50 epochs of Adam with learning rate 0.0001, batches "
-                "of 128 in the order of the file, the template’s seed 197331. There is one seed, as "
-                "the assignment asks: no difference below says what another seed would give."
+                "of 128 in the order of the file, the template’s seed 197331. The assignment asks "
+                "for this one seed: nothing below says what another would give. Chance is how far "
+                "two accuracies may differ by the choice of the images alone, at 95 % (binomial)."
             ),
             questions=PART_2,
         ),
