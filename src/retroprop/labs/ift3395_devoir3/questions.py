@@ -335,9 +335,9 @@ lab.answer("2.3e")""",
         label="2.4",
         title=say_later("A CNN of the same size: the kernel"),
         asked=say_later(
-            "Three convolutions of 16, 32 and 45 filters, stride 1, no padding, two dense layers "
-            "of 256: find the kernel size that keeps about the same number of parameters, and train "
-            "the network."
+            "Three convolutions of 16, 32 and 45 filters, stride 1, no padding, two dense "
+            "layers of 256: find the kernel size that keeps about the same number of parameters, "
+            "and train the network."
         ),
         points=2,
         bonus=True,
