@@ -34,7 +34,7 @@ def equivariance_panels(
         translate: Turns the English words of the figure into the reader's language.
         decimal_comma: Write 0,5 instead of 0.5.
     """
-    figure = new_figure(PAPER_WIDTH_IN, 5.2)
+    figure = new_figure(PAPER_WIDTH_IN, 5.6)
     grid = figure.subplots(2, 2)
     top = max(float(np.max(features)), np.finfo(np.float32).tiny)
     panels = (

@@ -76,7 +76,9 @@ def _groups(kind: Sequence[str]) -> list[list[str]]:
     return [[kind[0], *kind[at : at + step]] for at in range(1, len(kind), step)]
 
 
-def pair_picture(story: Story, name: str, cells: Sequence[CellSummary]) -> Picture:
+def pair_picture(
+    story: Story, name: str, cells: Sequence[CellSummary], *, half: bool = True
+) -> Picture:
     """Train and validation accuracy of these architectures in one plot."""
     say = story.say
     parts: tuple[Part, ...] = ("validation", "train")
@@ -94,7 +96,7 @@ def pair_picture(story: Story, name: str, cells: Sequence[CellSummary]) -> Pictu
     )
     long = [story.setting("architecture", cell.cell["architecture"]) for cell in cells]
     caption = say("Train and validation accuracy: {names}.").format(names=story.listed(long))
-    return picture(name, caption, description, figure, half=True)
+    return picture(name, caption, description, figure, half=half)
 
 
 def gradients_section(story: Story) -> Section | None:

@@ -77,7 +77,7 @@ def _pair(story: Story, name: str, architectures: Sequence[str]) -> Iterator[Blo
     if len(found) > 1:
         yield Paragraph(text=_order(story, found))
     if found:
-        yield pair_picture(story, name, [one.cell for one in found])
+        yield pair_picture(story, name, [one.cell for one in found], half=False)
     if missing := lacking(story, architectures):
         yield Paragraph(text=missing)
 

@@ -105,8 +105,8 @@ def loss_and_accuracy(lab: LabStory) -> Iterator[Block]:
             compared(
                 lab,
                 say("loss of 64 images, against torch’s cross-entropy of the logits"),
-                float(loss),
-                float(expected),
+                float(loss.detach()),
+                float(expected.detach()),
             ),
             Check(
                 say("norm of its gradient, by automatic differentiation (largest difference)"),
@@ -147,7 +147,7 @@ def _certain_and_wrong(trainer: Trainer) -> tuple[float, float]:
     p = logits.softmax(1).clamp(trainer.epsilon, 1 - trainer.epsilon)
     loss = solution._cross_entropy(p, y)
     (slope,) = torch.autograd.grad(loss, logits)
-    return float(loss), largest(slope)
+    return float(loss.detach()), largest(slope)
 
 
 def network_gradient_norm(lab: LabStory) -> Iterator[Block]:
@@ -205,7 +205,8 @@ def training_step(lab: LabStory) -> Iterator[Block]:
     ]
     moved = _flat(tuple(new.detach() - old for new, old in zip(weights, start, strict=True)))
     expected = _flat(tuple(new - old for new, old in zip(formula, start, strict=True)))
-    after = float(trainer.compute_loss_and_accuracy(X, y)[0])
+    after = float(trainer.compute_loss_and_accuracy(X, y)[0].detach())
+    before = float(loss.detach())
     say, write = lab.say, lab.numbers.decimal
     yield checks_table(
         lab,
@@ -226,10 +227,10 @@ def training_step(lab: LabStory) -> Iterator[Block]:
     )
     text = (
         "The step lowers the loss of its 64 images from {before} to {after} nats."
-        if after < float(loss)
+        if after < before
         else "The step does not lower the loss of its 64 images: {before} before, {after} after."
     )
-    yield lab.prose(text, before=write(float(loss), 4), after=write(after, 4))
+    yield lab.prose(text, before=write(before, 4), after=write(after, 4))
 
 
 def evaluation(lab: LabStory) -> Iterator[Block]:

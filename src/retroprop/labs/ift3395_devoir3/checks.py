@@ -19,7 +19,7 @@ from retroprop.errors import UserError
 from retroprop.labs.ift3395_devoir3.solution import SEED, Examples, Trainer
 from retroprop.report.document import Cell, Code, Row, Table
 from retroprop.report.lab_story import LabStory
-from retroprop.report.numbers import MINUS
+from retroprop.report.numbers import NO_BREAK
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -77,13 +77,13 @@ def compared(lab: LabStory, what: str, ours: float, expected: float) -> Check:
     def write(value: float) -> str:
         return lab.numbers.decimal(value, 6)
 
-    return Check(what, write(ours), write(expected), abs(ours - expected))
+    return Check(what, write(ours), write(expected), float(abs(ours - expected)))
 
 
 def counted(lab: LabStory, what: str, ours: int, expected: int) -> Check:
     """A check of a count."""
     write = lab.numbers.integer
-    return Check(what, write(ours), write(expected), abs(ours - expected))
+    return Check(what, write(ours), write(expected), float(abs(ours - expected)))
 
 
 def scientific(lab: LabStory, value: float) -> str:
@@ -97,7 +97,7 @@ def scientific(lab: LabStory, value: float) -> str:
         return lab.numbers.integer(value) if value == int(value) else lab.numbers.decimal(value, 4)
     mantissa, _, exponent = f"{value:.1e}".partition("e")
     number = lab.numbers.decimal(float(mantissa), 1)
-    return f"{number} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace("-", MINUS)
+    return f"{number} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace(" ", NO_BREAK)
 
 
 class SmallTrainer(Trainer):
