@@ -13,18 +13,11 @@ import typst
 
 from retroprop.calculus.theory.checking import CheckResult, ProofResult, Result
 from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.prose import (
-    FIGURE,
-    LABELS,
-    choose,
-    error_text,
-    formula_in,
-    label,
-    spans,
-)
-from retroprop.calculus.theory.question import Question, Words
+from retroprop.calculus.theory.prose import FIGURE, LABELS, error_text, formula_in, label
+from retroprop.calculus.theory.question import Question
 from retroprop.calculus.theory.sheet import PARTS
-from retroprop.calculus.theory.speaking import spoken
+from retroprop.mathematics.prose import Words, choose, spans
+from retroprop.mathematics.speaking import spoken
 
 
 def render_pdf(

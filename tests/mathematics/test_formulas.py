@@ -2,10 +2,11 @@
 
 import pytest
 
-from retroprop.calculus.theory.drawing import bold_spans, draw, one_line, plain
-from retroprop.calculus.theory.formulas import CALLS, SYMBOLS, WORDS, parse
-from retroprop.calculus.theory.prose import formula_in, on_one_line, spans
-from retroprop.calculus.theory.speaking import spoken
+from retroprop.calculus.theory.prose import formula_in
+from retroprop.mathematics.drawing import bold_spans, draw, one_line, plain
+from retroprop.mathematics.formulas import CALLS, SYMBOLS, WORDS, parse
+from retroprop.mathematics.prose import on_one_line, spans
+from retroprop.mathematics.speaking import spoken
 
 
 def drawing(source, width=None):

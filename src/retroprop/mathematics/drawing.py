@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from retroprop.calculus.theory.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
+from retroprop.mathematics.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
 
 _RAISED = dict(
     zip(

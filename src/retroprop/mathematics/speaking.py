@@ -2,8 +2,8 @@
 
 import re
 
-from retroprop.calculus.theory.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
-from retroprop.calculus.theory.question import Words
+from retroprop.mathematics.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
+from retroprop.mathematics.prose import Words
 
 _LETTERS = {
     **{"σ": Words("sigma", "sigma"), "θ": Words("theta", "thêta"), "η": Words("eta", "êta")},
