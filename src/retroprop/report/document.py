@@ -75,12 +75,14 @@ class Cell:
         mark: "", "best", "diverged", "unfinished".
         spoken: Said before the text by a screen reader ("best").
         link: The anchor of the rows that the number comes from.
+        value: The number or word for programs, in a table saved as CSV; else it is the text.
     """
 
     text: str
     mark: str = ""
     spoken: str = ""
     link: str = ""
+    value: float | str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
