@@ -12,9 +12,9 @@ from markupsafe import Markup
 from retroprop.figures.style import page_colours
 from retroprop.mathematics.mathml import mathml
 from retroprop.mathematics.speaking import spoken
-from retroprop.report.table_csv import csv_of
 from retroprop.report.document import Document, Picture, Section, Table
 from retroprop.report.frame import flat_spans, in_order, paragraphs, parts_of, words_of
+from retroprop.report.table_csv import csv_of
 
 
 def render_html(document: Document) -> str:
