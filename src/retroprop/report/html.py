@@ -10,11 +10,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from retroprop.figures.style import page_colours
+from retroprop.mathematics.drawing import one_line
 from retroprop.mathematics.mathml import mathml
 from retroprop.mathematics.speaking import spoken
 from retroprop.report.document import Document, Picture, Section, Table
 from retroprop.report.frame import flat_spans, in_order, paragraphs, parts_of, words_of
 from retroprop.report.table_csv import csv_of
+
+WIDE_FORMULA = 28
+"""Characters of a formula in a sentence that may not fit a telephone."""
 
 
 def render_html(document: Document) -> str:
@@ -76,6 +80,8 @@ def _prose(text: str, language: str) -> Markup:
     for span, stressed in flat_spans(text):
         if span.kind == "math":
             piece = mathml(span.text, spoken=spoken(span.text, language))
+            if len(one_line(span.text)) > WIDE_FORMULA:  # scrolls by itself on a telephone
+                piece = f'<span class="wide-formula" tabindex="0">{piece}</span>'
         else:
             piece = escape(span.text)
         pieces.append(f"<strong>{piece}</strong>" if stressed else piece)
