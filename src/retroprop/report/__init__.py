@@ -60,10 +60,8 @@ def write_report(
         language=language,
         folder=records.folder,
     )
-    stem = f"{record.study}-{language}"
-    return write_document(
-        document, stem, formats, folder, when=record.finished_at or record.created_at
-    )
+    when = record.finished_at or record.created_at
+    return write_document(document, f"{record.study}-{language}", formats, folder, when=when)
 
 
 def write_bayes_report(

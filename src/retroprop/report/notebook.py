@@ -68,13 +68,10 @@ def _section(section: Section, asked: str) -> list[dict[str, Any]]:
     """The cells of a section: what is asked, the answer in words, the code that makes it."""
     heading = f"{'#' * (section.level + 1)} {escape(section.heading)}"
     points = f" · {escape(section.points)}" if section.points else ""
+    start = heading + points
     if section.asked:
-        question = "\n\n".join(
-            [f"**{escape(asked)}**{points}", *map(prose, paragraphs(section.asked))]
-        )
-        start = f"{heading}\n\n{quoted(question)}"
-    else:
-        start = heading + points
+        question = [f"**{escape(asked)}**{points}", *map(prose, paragraphs(section.asked))]
+        start = heading + "\n\n" + quoted("\n\n".join(question))
     cells = [_text_cell(section.name, start)]
     if section.blocks:
         cells.append(_answer(section))
