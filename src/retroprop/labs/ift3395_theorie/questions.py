@@ -19,7 +19,7 @@ from retroprop.report.assignment import Lab, Part, Question
 from retroprop.report.document import Block, Code, Equation, Prose
 from retroprop.report.lab_story import LabStory
 from retroprop.report.pictures import picture
-from retroprop.report.translations import say_later
+from retroprop.languages import say_later
 
 
 @cache
@@ -82,8 +82,10 @@ def _proof(lab: LabStory, result: ProofResult) -> Iterator[Prose]:
 def _check(lab: LabStory, result: CheckResult) -> Prose:
     """What was compared with what on random inputs, and the worst errors."""
     text = lab.say(
-        "{claim}, against {oracle}: worst error {error} over {n} random inputs; with one thing "
-        "wrong, {wrong}."
+        "{claim}, against {oracle}: worst error {error}; with one thing wrong, {wrong}."
+        if result.check.rounds == 1
+        else "{claim}, against {oracle}: worst error {error} over {n} random inputs; with one "
+        "thing wrong, {wrong}."
     )
     return Prose(
         title=_label(lab, "checked" if result.passed else "not_checked"),
