@@ -29,7 +29,7 @@ def network(lab: LabStory) -> Iterator[Block]:
     yield Equation(
         source="by^((l)) = phi(bW^((l)) by^((l - 1))), quad by^((0)) = bx, quad "
         "L = frac(1, 2) sum_i (t_i - y_i)^2, quad "
-        "bW^((l)) - eta frac(partial L, partial bW^((l)))"
+        "bW'^((l)) = bW^((l)) - eta frac(partial L, partial bW^((l)))"
     )
     yield code(lab, DeepNetwork._forward, DeepNetwork.learn, DeepNetwork._modify)  # pyright: ignore[reportPrivateUsage] - shown, not called
     yield lab.prose(
@@ -109,10 +109,10 @@ def why_weights(lab: LabStory) -> Iterator[Block]:
 def why_depth(lab: LabStory) -> Iterator[Block]:
     """What more layers and more units can bring, in general."""
     yield lab.prose(
-        "One hidden layer can approximate every continuous function, if it is wide enough (Cybenko, "
-        "Approximation by superpositions of a sigmoidal function, 1989); more layers may need fewer "
-        "units for the same function. They also make the way of the gradient longer: it is "
-        "multiplied once more by weights and by $phi'$ in each layer, so depth asks for an "
+        "One hidden layer can approximate every continuous function, if it is wide enough "
+        "(Cybenko, Approximation by superpositions of a sigmoidal function, 1989); more layers may "
+        "need fewer units for the same function. They also make the way of the gradient longer: it "
+        "is multiplied once more by weights and by $phi'$ in each layer, so depth asks for an "
         "activation function and initial weights that keep its size (4.1 measures it). Whether a "
         "layer more helps here is a question for the records above, not for the theorem."
     )

@@ -1,5 +1,6 @@
 """Part 4: other activation functions, Adam and Adagrad, minibatches, a convolutional network."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +26,8 @@ NEAR = 0.01  # an accuracy within one point of the best is near it
 def activations(lab: LabStory) -> Iterator[Block]:
     """What the records say, then the functions and how they pass a gradient on."""
     story = lab.study("lyon-activations")
-    yield from sentences(lab, story, "activation")
+    yield from sentences(lab, story, "activation", ["depth"])
+    yield from sentences(lab, story, "depth")
     yield from only("picture", lab.blocks(asking(story, "accuracy-curves"), curves_section))
     yield from lab.blocks(story, tables_section)
     yield lab.prose(
@@ -75,19 +77,23 @@ def _gradients(lab: LabStory, story: Story, depth: int, width: int) -> Iterator[
     )
     ratios = {name: norms[0] / norms[-1] for name, norms in found.items()}
     if len(ratios) > 1:
-        weak, strong = min(ratios, key=lambda n: ratios[n]), max(ratios, key=lambda n: ratios[n])
-        yield Paragraph(
-            text=lab.say(
-                "Compared with the output layer, the first layer gets {low} times the gradient "
-                "with {weak}, and {high} times with {strong}: the layers of the former learn at "
-                "rates that are further apart, and one η has to serve all."
-            ).format(
-                low=lab.numbers.decimal(ratios[weak], 3),
-                weak=story.setting("activation", weak),
-                high=lab.numbers.decimal(ratios[strong], 3),
-                strong=story.setting("activation", strong),
-            )
-        )
+        yield Paragraph(text=_apart(lab, story, ratios))
+
+
+def _apart(lab: LabStory, story: Story, ratios: dict[str, float]) -> str:
+    """In which network the first and the last layer get the most different gradients."""
+    by_distance = sorted(ratios, key=lambda name: abs(math.log(ratios[name])))
+    near, far = by_distance[0], by_distance[-1]
+    return lab.say(
+        "The gradient of the first layer is {far} times that of the output layer with {farthest}, "
+        "and {near} times with {nearest}. One η has to serve all layers, and the further apart "
+        "they are, the worse it fits."
+    ).format(
+        far=lab.numbers.decimal(ratios[far], 3),
+        farthest=story.setting("activation", far),
+        near=lab.numbers.decimal(ratios[near], 3),
+        nearest=story.setting("activation", near),
+    )
 
 
 # --- optimizers -----------------------------------------------------------------------------------
@@ -163,23 +169,57 @@ def minibatches(lab: LabStory) -> Iterator[Block]:
     """At the same rate, at each size's own best rate, and what an epoch costs."""
     story = lab.study("lyon-minibatches")
     yield from sentences(lab, story, "batch_size")
-    own = asking(story, best_per=["batch_size"])
+    own = asking(story, "accuracy-curves", best_per=["batch_size"])
     if not story.unfinished and "batch_size" in story.varied:
-        found = list(sentences(lab, own, "batch_size"))[:1]
-        yield from found
-    yield from lab.blocks(story, tables_section)
-    drawn = asking(own, "accuracy-curves")
-    yield from only("picture", lab.blocks(drawn, curves_section))
+        yield from list(sentences(lab, own, "batch_size"))[:1]
+        yield _own_best(lab, own)
+    for table in only("table", lab.blocks(story, tables_section)):
+        if isinstance(table, Table) and table.name.startswith("table-1-"):  # the others are times
+            yield table
+    yield from only("picture", lab.blocks(own, curves_section))
     yield lab.prose(
         "With the mean of the examples’ gradients, the same rate takes steps of about the same "
         "length for every size, but an epoch has fewer of them: the number of examples divided by "
         "the size. So after as many epochs, larger batches have moved less, unless the rate is "
-        "raised; how far, instability limits. What a larger batch buys is time: its examples are "
+        "raised, which instability limits. What a larger batch buys is time: its examples are "
         "computed together, and its gradient is less noisy (its variance falls as one over the "
         "size).",
         title="Why",
     )
     yield code(lab, DeepNetwork.learn)
+
+
+def _own_best(lab: LabStory, own: Story) -> Table:
+    """Each size at its best rate: its steps, its accuracy and its seconds per epoch."""
+
+    def cells(cell: CellSummary) -> list[Cell]:
+        steps = own.steps_per_epoch(cell.runs)
+        seconds = [run.train_s_per_epoch for run in cell.runs if run.train_s_per_epoch]
+        return [
+            Cell(text=lab.numbers.integer(steps) if steps else "—"),
+            Cell(text=own.setting("learning_rate", cell.cell.get("learning_rate"))),
+            Cell(text=lab.numbers.share(cell.mean or 0.0, cell.deviation), link=own.anchor(cell)),
+            Cell(text=lab.numbers.significant(mean_and_deviation(seconds)[0]) if seconds else "—"),
+        ]
+
+    return Table(
+        name="own-best",
+        caption=lab.say("Each batch size at its own best learning rate"),
+        corner=own.setting_name("batch_size"),
+        columns=[
+            lab.say("steps per epoch"),
+            own.setting_name("learning_rate"),
+            lab.say("Best validation accuracy (%)"),
+            lab.say("Training time per epoch (s)"),
+        ],
+        rows=[
+            Row(header=own.setting("batch_size", cell.cell["batch_size"]), cells=cells(cell))
+            for cell in own.best
+        ],
+        notes=[
+            lab.say("Models trained as one program share its seconds evenly, evaluation excluded.")
+        ],
+    )
 
 
 # --- the convolutional network --------------------------------------------------------------------

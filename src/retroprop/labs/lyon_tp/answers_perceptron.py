@@ -107,9 +107,9 @@ def why_rates(lab: LabStory) -> Iterator[Block]:
     )
     yield Equation(source="t_i - y'_i = (1 - eta norm(bx)^2) (t_i - y_i)")
     yield lab.prose(
-        "For the first {n} images, with the constant input, $norm(bx)^2$ is {mean} on average, from "
-        "{lowest} to {highest}. So with a rate below {safe} no image makes its own error larger, "
-        "and with one above {average} the average image does; between the two, those with much "
+        "For the first {n} images, with the constant input, $norm(bx)^2$ is {mean} on average, "
+        "from {lowest} to {highest}. So with a rate below {safe} no image makes its own error "
+        "larger, and with one above {average} the average image does; between the two, those with much "
         "white do.",
         n=numbers.integer(MANY),
         mean=numbers.decimal(norms.mean, 1),

@@ -1,6 +1,7 @@
 """Part 2: the equations of the shallow network, and what its hyper-parameters do."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from retroprop.byhand.shallow_network import ShallowNetwork
 from retroprop.labs.lyon_tp.data import CLASSES, PIXELS
@@ -14,7 +15,8 @@ from retroprop.labs.lyon_tp.measurements import (
 from retroprop.labs.lyon_tp.telling import around_the_best, code, error
 from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
 from retroprop.report.lab_story import LabStory
-from retroprop.report.story import hashable
+from retroprop.report.story import Story, hashable
+from retroprop.studies.summary import CellSummary
 
 STUDY = "lyon-shallow"
 
@@ -53,9 +55,9 @@ def why_rates(lab: LabStory) -> Iterator[Block]:
     yield lab.prose(
         "The output layer is a perceptron whose inputs are the hidden neurons. As in part 1, a "
         "step multiplies the example’s error by $1 - eta norm(by^((1)))^2$, were the hidden layer "
-        "to stay as it is. $norm(by^((1)))^2$ grows with the number of hidden neurons, so the more "
-        "there are, the smaller the rate must be. Before the first step:",
-        title="Why the best rate depends on the hidden neurons",
+        "to stay as it is. $norm(by^((1)))^2$ grows with the number of hidden neurons, and so the "
+        "limit of the rate falls. Before the first step:",
+        title="What limits the rate",
     )
     scale = variation.base.cell.get("initial_scale", "auto")
     limits, rows = {}, []
@@ -94,15 +96,53 @@ def why_rates(lab: LabStory) -> Iterator[Block]:
             for width, squares, best in rows
         ],
     )
-    beyond = [width for width, _, best in rows if best is not None and best > limits[width]]
-    yield Paragraph(
-        text=lab.say(
-            "The best rate lies below the limit for every width."
-            if not beyond
-            else "The best rate lies above this limit with {widths}: the hidden layer moves too, "
-            "so the limit is only a guide."
-        ).format(widths=story.listed([story.phrase("width", width) for width in beyond]))
-    )
+    texts = [_against_limits(lab, story, limits, {width: best for width, _, best in rows})]
+    texts += _at_the_largest_rate(lab, story, scale)
+    yield Paragraph(text=" ".join(texts))
+
+
+def _against_limits(
+    lab: LabStory, story: Story, limits: dict[Any, float], bests: dict[Any, float | None]
+) -> str:
+    """Whether the best rates of the records lie below the limits."""
+    beyond = [width for width, best in bests.items() if best is not None and best > limits[width]]
+    return lab.say(
+        "In the records the best rate lies below this limit for every width."
+        if not beyond
+        else "In the records the best rate lies above this limit with {widths}: the hidden layer "
+        "moves too, so the limit is only a guide."
+    ).format(widths=story.listed([story.phrase("width", width) for width in beyond]))
+
+
+def _at_the_largest_rate(lab: LabStory, story: Story, scale: Any) -> list[str]:
+    """Whether the largest rate does worse in a wide network than in a narrow one."""
+    rate = max(story.values("learning_rate"), default=None)
+    means = {
+        cell.cell["width"]: cell.mean
+        for cell in story.cells
+        if cell.cell.get("learning_rate") == rate
+        and hashable(cell.cell.get("initial_scale", scale)) == scale
+        and cell.mean is not None
+        and "width" in cell.cell
+    }
+    if len(means) < 2:
+        return []
+    narrow, wide = min(means), max(means)
+    return [
+        lab.say(
+            "At the largest rate tried, {rate}, the accuracy falls from {high} with {narrow} to "
+            "{low} with {wide}, as the limit says."
+            if means[narrow] > means[wide]
+            else "At the largest rate tried, {rate}, the accuracy does not fall with the width "
+            "({high} with {narrow}, {low} with {wide}), which the limit alone would suggest."
+        ).format(
+            rate=story.setting("learning_rate", rate),
+            high=lab.numbers.percent(means[narrow]),
+            narrow=story.phrase("width", narrow),
+            low=lab.numbers.percent(means[wide]),
+            wide=story.phrase("width", wide),
+        )
+    ]
 
 
 def why_weights(lab: LabStory) -> Iterator[Block]:
@@ -151,17 +191,26 @@ def why_weights(lab: LabStory) -> Iterator[Block]:
             for scale, cell in variation.cells
         ],
     )
-    known = [(slopes[scale], cell.mean) for scale, cell in variation.cells if cell.mean is not None]
-    if len(known) > 1:
-        least = min(known)
-        yield Paragraph(
-            text=lab.say(
-                "The most saturated start is the worst one in the records."
-                if least[1] == min(mean for _, mean in known)
-                else "In the records the most saturated start is not the worst one: saturation "
-                "alone does not decide."
-            )
-        )
+    yield Paragraph(text=_against_saturation(lab, story, slopes, dict(variation.cells)))
+
+
+def _against_saturation(
+    lab: LabStory, story: Story, slopes: dict[Any, float], cells: dict[Any, CellSummary]
+) -> str:
+    """Whether the start that saturates most does worst in the records."""
+    most = min(slopes, key=lambda scale: slopes[scale])
+    means = [cell.mean for cell in cells.values() if cell.mean is not None]
+    cell = cells[most]
+    return lab.say(
+        "In the records the most saturated start, {start}, diverged in {k} of {n} seeds."
+        if cell.diverged
+        else "The most saturated start, {start}, has no finished seeds yet."
+        if cell.mean is None
+        else "In the records the most saturated start, {start}, is also the worst."
+        if cell.mean == min(means) < max(means)
+        else "In the records the most saturated start, {start}, is not the worst: saturation alone "
+        "does not decide."
+    ).format(start=story.setting("initial_scale", most), k=cell.diverged, n=cell.n)
 
 
 def parameters(lab: LabStory) -> Iterator[Block]:

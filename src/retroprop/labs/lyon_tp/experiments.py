@@ -18,7 +18,13 @@ from retroprop.report.lab_story import LabStory, only
 from retroprop.report.results import curves_section, tables_section, test_section
 from retroprop.report.story import Story, hashable
 from retroprop.report.variations import Variation, bases, lost, variations
-from retroprop.studies.summary import CellSummary, mean_and_deviation
+from retroprop.report.words import SETTING_VALUES
+from retroprop.studies.summary import (
+    CellSummary,
+    chance_margin,
+    mean_and_deviation,
+    paired_difference,
+)
 
 MOST_EPOCHS = 5  # columns of a table, so that it fits a telephone
 
@@ -229,12 +235,27 @@ def _steps_table(
 # --- a hyper-parameter ----------------------------------------------------------------------------
 
 
-def setting(study: str, key: str, *, tables: bool = False, costs: bool = False) -> Answer:
-    """What a hyper-parameter does: sentences, pictures, and if wanted the tables and the cost."""
+def setting(
+    study: str,
+    key: str,
+    *,
+    along: Sequence[str] = (),
+    tables: bool = False,
+    costs: bool = False,
+) -> Answer:
+    """What a hyper-parameter does: sentences and pictures.
+
+    Args:
+        study: The study's name.
+        key: The setting.
+        along: Other settings on which its best value may depend.
+        tables: Whether to show the tables of the whole grid.
+        costs: Whether to show what its values cost.
+    """
 
     def answer(lab: LabStory) -> Iterator[Block]:
         story = lab.study(study)
-        yield from sentences(lab, story, key)
+        yield from sentences(lab, story, key, along)
         drawn = asking(story, "effect-of-setting", "curves-by-setting", "time-by-setting")
         for section in influence_sections(drawn, keys=[key]):
             yield from only("picture", section.blocks)
@@ -247,8 +268,10 @@ def setting(study: str, key: str, *, tables: bool = False, costs: bool = False) 
     return answer
 
 
-def sentences(lab: LabStory, story: Story, key: str) -> Iterator[Paragraph]:
-    """The influence of a setting around each best cell, and where it matters most."""
+def sentences(
+    lab: LabStory, story: Story, key: str, along: Sequence[str] = ()
+) -> Iterator[Paragraph]:
+    """The influence of a setting around each best cell, and on what its best value depends."""
     if story.unfinished:
         yield Paragraph(text=lab.say("The answers are written once the study is finished."))
         return
@@ -269,64 +292,86 @@ def sentences(lab: LabStory, story: Story, key: str) -> Iterator[Paragraph]:
     if base is None:
         yield Paragraph(text=lab.say("There is no best cell to start from: every one diverged."))
         return
-    others = [one for one in story.varied if one != key]
-    told = [text for other in others if (text := interaction(lab, story, base, key, other))]
+    told = [text for one in along if (text := interaction(lab, story, base, key, one))]
     if told:
-        yield Paragraph(title=lab.say("Together with the other settings"), text=" ".join(told))
+        yield Paragraph(title=lab.say("Together with other settings"), text=" ".join(told))
 
 
 def interaction(lab: LabStory, story: Story, base: CellSummary, key: str, other: str) -> str:
-    """Which value of a setting is best for each value of another one, and where it matters."""
-    tops: dict[Any, tuple[Any, float]] = {}  # of the other setting: the best value, and the range
+    """For which values of another setting the best value of this one is a different one.
+
+    A value that the seeds do not tell from the best one counts as best.
+    """
+    usual = hashable(base.cell.get(key))
+    ranges: dict[Any, float] = {}
+    moved: list[str] = []
     for value in story.values(other):
-        means = _means(story, {**base.cell, other: value}, key)
-        if len(means) > 1:
-            top = max(means, key=lambda one: means[one])
-            tops[value] = (top, max(means.values()) - min(means.values()))
-    if len(tops) < 2:
+        cells = _alike(story, {**base.cell, other: value}, key)
+        means = {one: cell.mean for one, cell in cells.items() if cell.mean is not None}
+        if len(means) < 2:
+            continue
+        top = max(means, key=lambda one: means[one])
+        ranges[value] = max(means.values()) - min(means.values())
+        if top != usual and (usual not in means or told_apart(story, cells[top], cells[usual])):
+            text = lab.say("{best} with {place}")
+            best, place = quoted(lab, story, key, top), story.phrase(other, value)
+            moved.append(text.format(best=best, place=place))
+    if len(ranges) < 2:
         return ""
-    most = max(tops, key=lambda value: tops[value][1])
-    least = min(tops, key=lambda value: tops[value][1])
-    bests = list(dict.fromkeys(top for top, _ in tops.values()))
-    listed = [
-        lab.say("{best} with {place}").format(
-            best=story.setting(key, top), place=story.phrase(other, value)
-        )
-        for value, (top, _) in tops.items()
-    ]
+    most, least = max(ranges, key=lambda v: ranges[v]), min(ranges, key=lambda v: ranges[v])
     texts = [
         lab.say(
-            "The best value of the setting “{name}” is {best} for each value of “{other}”."
-            if len(bests) == 1
-            else "The best value of the setting “{name}” changes with “{other}”: {listed}."
-        ).format(
-            name=story.setting_name(key),
-            other=story.setting_name(other),
-            best=story.setting(key, bests[0]),
-            listed=story.listed(listed),
+            "The best value depends on the setting “{other}”: it is {moved}; elsewhere it is "
+            "{usual}, or the seeds do not tell it from {usual}."
+            if moved
+            else "Whatever the setting “{other}”, the best value is {usual}, or the seeds do not "
+            "tell it from {usual}."
         )
     ]
-    if tops[most][1] > tops[least][1]:
+    if ranges[most] > ranges[least]:
         texts.append(
             lab.say(
-                "Between the best and the worst value there are {far} with {most}, and {near} with "
-                "{least}."
-            ).format(
-                far=story.points(tops[most][1]),
-                most=story.phrase(other, most),
-                near=story.points(tops[least][1]),
-                least=story.phrase(other, least),
+                "The choice matters most with {most} ({far} between the best and the worst value "
+                "that did not diverge), and least with {least} ({near})."
             )
         )
-    return " ".join(texts)
+    return " ".join(texts).format(
+        other=story.setting_name(other),
+        moved=story.listed(moved),
+        usual=quoted(lab, story, key, usual),
+        most=story.phrase(other, most),
+        least=story.phrase(other, least),
+        far=story.points(ranges[most]),
+        near=story.points(ranges[least]),
+    )
 
 
-def _means(story: Story, cell: dict[str, Any], key: str) -> dict[Any, float]:
-    """The mean accuracy for each value of a setting, the others being those of a cell."""
+def quoted(lab: LabStory, story: Story, key: str, value: Any) -> str:
+    """A value inside a sentence: words of the language in quotation marks, names and numbers not."""
+    text = story.setting(key, value)
+    return lab.say("“{word}”").format(word=text) if (key, value) in SETTING_VALUES else text
+
+
+def told_apart(story: Story, first: CellSummary, second: CellSummary) -> bool:
+    """Whether two cells differ by more than the seeds do, or with one seed than the images do."""
+    difference = paired_difference(first, second)
+    if difference is None:
+        return False
+    if difference.n > 1:
+        return difference.distinguishable
+    assert first.mean is not None
+    assert second.mean is not None
+    images = story.validation_images
+    return images is not None and abs(difference.mean) > chance_margin(
+        first.mean, second.mean, images
+    )
+
+
+def _alike(story: Story, cell: dict[str, Any], key: str) -> dict[Any, CellSummary]:
+    """The cells for each value of a setting, the others being those of a cell."""
     rest = {name: hashable(value) for name, value in cell.items() if name != key}
     return {
-        hashable(one.cell[key]): one.mean
+        hashable(one.cell[key]): one
         for one in story.cells
-        if one.mean is not None
-        and {name: hashable(value) for name, value in one.cell.items() if name != key} == rest
+        if {name: hashable(value) for name, value in one.cell.items() if name != key} == rest
     }

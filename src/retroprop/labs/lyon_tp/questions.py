@@ -93,7 +93,7 @@ _PERCEPTRON = Part(
             "1.4",
             say_later("The learning rate η"),
             say_later("Try several values of $eta$, starting low, near 0.001, and discuss them."),
-            setting(PERCEPTRON, "learning_rate", tables=True),
+            setting(PERCEPTRON, "learning_rate", along=["initial_scale"], tables=True),
             perceptron.why_rates,
             studies=(PERCEPTRON,),
             code="for eta in (0.0001, 0.001, 0.005):\n"
@@ -108,8 +108,8 @@ _PERCEPTRON = Part(
                 "Try several initial weights, near 0 and far from it, of both signs and of one, "
                 "and discuss them."
             ),
-            setting(PERCEPTRON, "initial_scale"),
-            setting(PERCEPTRON, "initial_sign"),
+            setting(PERCEPTRON, "initial_scale", along=["learning_rate"]),
+            setting(PERCEPTRON, "initial_sign", along=["initial_scale"]),
             wearing_off(PERCEPTRON, "initial_scale"),
             perceptron.why_weights,
             studies=(PERCEPTRON,),
@@ -162,7 +162,7 @@ _SHALLOW = Part(
             "2.4",
             say_later("The learning rate η"),
             say_later("What does $eta$ do?"),
-            setting(SHALLOW, "learning_rate", tables=True),
+            setting(SHALLOW, "learning_rate", along=["width", "initial_scale"], tables=True),
             shallow.why_rates,
             studies=(SHALLOW,),
             code="for eta in (0.003, 0.03, 0.1):\n"
@@ -174,7 +174,7 @@ _SHALLOW = Part(
             "2.5",
             say_later("The initial weights"),
             say_later("What do the initial weights do?"),
-            setting(SHALLOW, "initial_scale"),
+            setting(SHALLOW, "initial_scale", along=["learning_rate", "width"]),
             wearing_off(SHALLOW, "initial_scale"),
             shallow.why_weights,
             studies=(SHALLOW,),
@@ -187,7 +187,7 @@ _SHALLOW = Part(
             "2.6",
             say_later("The hidden neurons"),
             say_later("What does the number of hidden neurons do?"),
-            setting(SHALLOW, "width", costs=True),
+            setting(SHALLOW, "width", along=["learning_rate"], costs=True),
             shallow.parameters,
             studies=(SHALLOW,),
             code="for hidden in (10, 30, 100):\n"
@@ -251,7 +251,7 @@ _DEEP = Part(
             "3.5",
             say_later("The learning rate η"),
             say_later("What does $eta$ do?"),
-            setting(DEEP, "learning_rate", tables=True),
+            setting(DEEP, "learning_rate", along=["depth", "width"], tables=True),
             studies=(DEEP,),
             code="for eta in (0.001, 0.01):\n"
             '    network = DeepNetwork.random((30, 30), activation="relu")\n'
@@ -262,7 +262,7 @@ _DEEP = Part(
             "3.6",
             say_later("The initial weights"),
             say_later("What do the initial weights do?"),
-            setting(DEEP, "initial_scale"),
+            setting(DEEP, "initial_scale", along=["depth", "width"]),
             wearing_off(DEEP, "initial_scale"),
             deep.why_weights,
             studies=(DEEP,),
@@ -275,7 +275,7 @@ _DEEP = Part(
             "3.7",
             say_later("The hidden layers"),
             say_later("What does the number of hidden layers do?"),
-            setting(DEEP, "depth", costs=True),
+            setting(DEEP, "depth", along=["width"], costs=True),
             deep.why_depth,
             studies=(DEEP,),
             code="for depth in (1, 2, 3):\n"
@@ -287,7 +287,7 @@ _DEEP = Part(
             "3.8",
             say_later("The neurons of each hidden layer"),
             say_later("What does the number of neurons of each hidden layer do?"),
-            setting(DEEP, "width", costs=True),
+            setting(DEEP, "width", along=["depth"], costs=True),
             studies=(DEEP,),
             code="for width in (10, 50):\n"
             '    network = DeepNetwork.random((width, width), activation="relu")\n'
@@ -332,7 +332,7 @@ _FURTHER = Part(
             say_later("Try minibatches."),
             further.minibatches,
             studies=("lyon-minibatches",),
-            code="for batch_size, eta in ((1, 0.03), (10, 0.1), (100, 0.3)):\n"
+            code="for batch_size, eta in ((1, 0.03), (10, 0.1), (100, 0.1)):\n"
             "    network = DeepNetwork.random((30,), batch_size=batch_size)\n"
             "    network.train(*training, steps=3000 // batch_size, eta=eta)\n"
             '    print(f"{batch_size} examples a step: {network.test(*testing):.1%}")',
