@@ -184,7 +184,7 @@ def minibatches(lab: LabStory) -> Iterator[Block]:
         "raised, which instability limits. What a larger batch buys is time: its examples are "
         "computed together, and its gradient is less noisy (its variance falls as one over the "
         "size).",
-        title="Why",
+        title="What a larger batch changes",
     )
     yield code(lab, DeepNetwork.learn)
 

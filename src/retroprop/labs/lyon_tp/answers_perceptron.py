@@ -109,8 +109,8 @@ def why_rates(lab: LabStory) -> Iterator[Block]:
     yield lab.prose(
         "For the first {n} images, with the constant input, $norm(bx)^2$ is {mean} on average, "
         "from {lowest} to {highest}. So with a rate below {safe} no image makes its own error "
-        "larger, and with one above {average} the average image does; between the two, those with much "
-        "white do.",
+        "larger, and with one above {average} the average image does; between the two, those with "
+        "much white do.",
         n=numbers.integer(MANY),
         mean=numbers.decimal(norms.mean, 1),
         lowest=numbers.decimal(norms.lowest, 1),

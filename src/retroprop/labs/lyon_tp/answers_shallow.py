@@ -147,17 +147,21 @@ def _at_the_largest_rate(lab: LabStory, story: Story, scale: Any) -> list[str]:
 
 def why_weights(lab: LabStory) -> Iterator[Block]:
     """Saturation, measured before the first step, beside the accuracies of the records."""
+    apart = equal_neurons()
     yield lab.prose(
         "The error that goes back to a hidden neuron is multiplied by $y (1 - y)$, at most "
         "$frac(1, 4)$. Large weights push the neurons towards 0 or 1, where this factor vanishes "
-        "and the neuron hardly learns. Equal weights would be as bad: started from 0.1 everywhere, "
-        "30 hidden neurons are apart by {apart} after {n} steps{all}.",
+        "and the neuron hardly learns.",
         title="Why the initial weights matter",
-        apart=lab.numbers.decimal(equal_neurons(), 0)
-        if equal_neurons() == 0
-        else error(lab, equal_neurons()),
+    )
+    yield lab.prose(
+        "Equal weights would be as bad: of 30 hidden neurons that start from 0.1 everywhere, all "
+        "still have the same weights after {n} steps, and together they do the work of one."
+        if apart == 0
+        else "Equal weights would be bad, were the sums exact: 30 hidden neurons that start from "
+        "0.1 everywhere are apart by {apart} after {n} steps.",
         n=FEW,
-        all=lab.say(": they remain one neuron") if equal_neurons() == 0 else "",
+        apart=error(lab, apart),
     )
     story = lab.study(STUDY)
     variation = around_the_best(story, "initial_scale")

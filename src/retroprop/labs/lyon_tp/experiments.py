@@ -347,7 +347,7 @@ def interaction(lab: LabStory, story: Story, base: CellSummary, key: str, other:
 
 
 def quoted(lab: LabStory, story: Story, key: str, value: Any) -> str:
-    """A value inside a sentence: words of the language in quotation marks, names and numbers not."""
+    """A value inside a sentence: words of the language stand in quotation marks."""
     text = story.setting(key, value)
     return lab.say("“{word}”").format(word=text) if (key, value) in SETTING_VALUES else text
 

@@ -6,12 +6,18 @@ on the data.
 
 from collections.abc import Iterator
 
+from retroprop.calculus.theory.prose import error_text
 from retroprop.labs.lyon_tp import answers_deep as deep
 from retroprop.labs.lyon_tp import answers_further as further
 from retroprop.labs.lyon_tp import answers_perceptron as perceptron
 from retroprop.labs.lyon_tp import answers_shallow as shallow
 from retroprop.labs.lyon_tp.experiments import best_cell, performance, setting, steps, tested
-from retroprop.labs.lyon_tp.telling import wearing_off
+from retroprop.labs.lyon_tp.measurements import (
+    perceptron_gradient_error,
+    shallow_against_deep,
+    shallow_gradient_error,
+)
+from retroprop.labs.lyon_tp.telling import ROUNDING, wearing_off
 from retroprop.languages import say_later
 from retroprop.report.assignment import Answer, Lab, Part, Question
 from retroprop.report.lab_story import LabStory
@@ -374,14 +380,18 @@ def summary(lab: LabStory) -> Iterator[str]:
     if not found:
         return
     listed = lab.say("; ").join(
-        lab.say("{name} {accuracy}").format(name=name, accuracy=lab.numbers.percent(accuracy))
+        lab.say("{name}: {cell}").format(name=name, cell=lab.numbers.percent(accuracy))
         for name, accuracy in found.items()
     )
-    yield lab.say("Recognised on the test base: {list}.").format(list=listed)
+    yield lab.say("Accuracy on the test base: {list}.").format(list=listed)
+    worst = max(perceptron_gradient_error(), shallow_gradient_error(), shallow_against_deep())
     yield lab.say(
-        "The hand-written equations agree with automatic differentiation to the last digits; the "
-        "comparisons are made again each time that this is written (1.1, 2.1, 3.2)."
-    )
+        "The equations written by hand agree with automatic differentiation up to rounding "
+        "({error}); they are compared anew each time that this is written (1.1, 2.1, 3.2)."
+        if worst < ROUNDING
+        else "The equations written by hand differ from automatic differentiation by {error}: see "
+        "1.1, 2.1 and 3.2."
+    ).format(error=error_text(worst, lab.language))
 
 
 LAB = Lab(

@@ -73,23 +73,24 @@ def wearing_off(study: str, key: str) -> Answer:
         variation = around_the_best(story, key)
         if variation is None:
             return
-        text = _wearing_off(lab, story, [cell for _, cell in variation.cells if cell.mean])
+        cells = [cell for _, cell in variation.cells if cell.mean is not None]
+        text = _wearing_off(lab, story, key, cells)
         if text:
-            yield Paragraph(text=text.format(name=story.setting_name(key)))
+            yield Paragraph(text=text)
 
     return answer
 
 
-def _wearing_off(lab: LabStory, story: Story, cells: list[CellSummary]) -> str:
+def _wearing_off(lab: LabStory, story: Story, key: str, cells: list[CellSummary]) -> str:
     lines = [curve(cell.runs, "validation_accuracy").without_epoch_0() for cell in cells]
     if len(lines) < 2 or min(len(line.epochs) for line in lines) < 2:
         return ""
     early = max(line.mean[0] for line in lines) - min(line.mean[0] for line in lines)
     late = max(line.mean[-1] for line in lines) - min(line.mean[-1] for line in lines)
     return lab.say(
-        "The influence of the setting “{{name}}” wears off: between its best and its worst value "
+        "The influence of the setting “{name}” wears off: between its best and its worst value "
         "there are {early} after the first epoch, and {late} after the last."
         if late < early
-        else "The influence of the setting “{{name}}” does not wear off: between its best and its "
+        else "The influence of the setting “{name}” does not wear off: between its best and its "
         "worst value there are {early} after the first epoch, and {late} after the last."
-    ).format(early=story.points(early), late=story.points(late))
+    ).format(name=story.setting_name(key), early=story.points(early), late=story.points(late))
