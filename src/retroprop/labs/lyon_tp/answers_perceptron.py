@@ -129,11 +129,11 @@ def why_rates(lab: LabStory) -> Iterator[Block]:
             "In the records, around the best settings, no rate diverged; the largest tried is "
             "{largest}."
             if not lost
-            else "The records agree: around the best settings {lost} diverged, above the first "
-            "limit, and every rate above the second did."
+            else "The records agree: around the best settings, the rates that diverged ({lost}) "
+            "are above the first limit, and none of the others ({kept}) is above the second."
             if agrees
-            else "The records do not follow this limit alone: around the best settings {lost} "
-            "diverged, and {kept} did not."
+            else "The records do not follow these limits alone: around the best settings, the "
+            "rates that diverged are {lost}, and those that did not {kept}."
         ).format(
             lost=story.listed([story.setting("learning_rate", rate) for rate in lost]),
             kept=story.listed([story.setting("learning_rate", rate) for rate in kept]),
