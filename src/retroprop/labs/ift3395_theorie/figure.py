@@ -3,8 +3,9 @@
 from matplotlib.figure import Figure
 
 from retroprop.calculus.theory.binary_losses import gradient_curves
-from retroprop.calculus.theory.prose import FIGURE, choose
+from retroprop.calculus.theory.prose import FIGURE
 from retroprop.figures.gradients import gradients_at_the_output
+from retroprop.mathematics.prose import choose
 
 
 def loss_gradients(language: str) -> Figure:

@@ -12,10 +12,10 @@ from retroprop.calculus.theory.checking import CheckResult, ProofResult, Result,
 from retroprop.calculus.theory.code_lines import CodeLine
 from retroprop.calculus.theory.prose import FIGURE, error_text, formula_in, label
 from retroprop.calculus.theory.question import Question as Sheet
-from retroprop.calculus.theory.question import Words
 from retroprop.calculus.theory.sheet import PARTS, SHEET, find_question
 from retroprop.labs.ift3395_theorie.figure import loss_gradients
 from retroprop.languages import say_later
+from retroprop.mathematics.prose import Words
 from retroprop.report.assignment import Lab, Part, Question
 from retroprop.report.document import Block, Code, Equation, Prose
 from retroprop.report.lab_story import LabStory
