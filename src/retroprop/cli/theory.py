@@ -287,22 +287,15 @@ def _write(path: Path, results: "Sequence[Result]", language: Language, author: 
 
 def _figure(language: Language) -> str:
     """The picture of 2 (f): both gradients against the pre-activation."""
-    from retroprop.calculus.theory.binary_losses import gradient_curves
     from retroprop.calculus.theory.prose import FIGURE
-    from retroprop.figures.gradients import gradients_at_the_output
     from retroprop.figures.style import to_svg
+    from retroprop.labs.ift3395_theorie.figure import loss_gradients
     from retroprop.mathematics.prose import choose
 
     words = {name: choose(text, language) for name, text in FIGURE.items()}
-    curves = gradient_curves()
-    figure = gradients_at_the_output(
-        curves["o"],
-        {words["squared"]: curves["MSE"], words["cross_entropy"]: curves["CE"]},
-        x_label=words["x"],
-        y_label=words["y"],
-        regions=(words["wrong"], words["right"]),
-        decimal_comma=language == "fr",
-    )
     return to_svg(
-        figure, name="gradients", title=words["caption"], description=words["description"]
+        loss_gradients(language),
+        name="gradients",
+        title=words["caption"],
+        description=words["description"],
     )
