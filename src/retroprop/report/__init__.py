@@ -107,7 +107,7 @@ def write_lab_report(
 
 def _check(language: str, formats: Sequence[str]) -> None:
     from retroprop.errors import UserError, did_you_mean
-    from retroprop.report.translations import translator
+    from retroprop.languages import translator
 
     translator(language)
     if not formats:

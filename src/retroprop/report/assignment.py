@@ -57,7 +57,7 @@ class Part:
     name: str
     title: str | Words
     questions: tuple[Question, ...]
-    introduction: str = ""
+    introduction: str | Words = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +75,8 @@ class Lab:
     """
 
     name: str
-    title: str
-    source: str
+    title: str | Words
+    source: str | Words
     parts: tuple[Part, ...]
     summary: Callable[["LabStory"], Iterator[str]] | None = None
     imports: str = field(default="")

@@ -6,10 +6,10 @@ every sentence about numbers is chosen by them.
 
 from retroprop import __version__
 from retroprop.bayes.networks import load
+from retroprop.languages import translator
 from retroprop.report.bayes_story import BayesStory
 from retroprop.report.document import Document, Section
 from retroprop.report.numbers import Numbers
-from retroprop.report.translations import translator
 
 
 def compose(language: str) -> Document:

@@ -12,9 +12,9 @@ from retroprop.bayes.network import BayesNet
 from retroprop.bayes.networks.inf8225 import QUESTIONS, as_printed
 from retroprop.bayes.table import NamedTable
 from retroprop.figures.style import for_page
+from retroprop.languages import Say, say_later
 from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Table
 from retroprop.report.numbers import Numbers
-from retroprop.report.translations import Say, say_later
 
 _MEANINGS = {
     "S": say_later("prepares for the exam and does the homework"),

@@ -8,7 +8,16 @@ from retroprop import __version__
 from retroprop.report.appendix import models_section, setting_section
 from retroprop.report.assignment import Part, Question
 from retroprop.report.content import notices as study_notices
-from retroprop.report.document import Block, Document, Notice, Paragraph, Picture, Section, Table
+from retroprop.report.document import (
+    Block,
+    Document,
+    Notice,
+    Paragraph,
+    Picture,
+    Prose,
+    Section,
+    Table,
+)
 from retroprop.report.lab_story import LabStory, NotRecordedError
 from retroprop.report.story import Story
 
@@ -47,7 +56,7 @@ def compose_lab(lab: LabStory) -> Document:
 
 def part_sections(lab: LabStory, part: Part) -> list[Section]:
     """A part of the assignment: its heading, then its questions."""
-    blocks = [lab.prose(part.introduction)] if part.introduction else []
+    blocks = [Prose(text=lab.text(part.introduction))] if part.introduction else []
     head = Section(name=part.name, heading=lab.text(part.title), blocks=blocks)
     return [head, *(question_section(lab, question) for question in part.questions)]
 
@@ -71,7 +80,9 @@ def points(lab: LabStory, question: Question) -> str:
     """What the assignment gives for a question, in words; "" where it says nothing."""
     if question.points is None:
         return ""
-    text = lab.say("{n} point" if question.points == 1 else "{n} points of the assignment")
+    text = lab.say(
+        "{n} point of the assignment" if question.points == 1 else "{n} points of the assignment"
+    )
     if question.bonus:
         text = lab.say("{n} bonus point" if question.points == 1 else "{n} bonus points")
     return text.format(n=lab.numbers.integer(question.points))
@@ -231,7 +242,7 @@ def records_sections(lab: LabStory) -> list[Section]:
         blocks=[
             lab.prose(
                 "Every number of an answer leads to the models below. A row holds one trained "
-                "model; its number is that of `retroprop show`."
+                "model; its number is that of retroprop show."
             )
         ],
     )
@@ -260,9 +271,7 @@ def setup_code(lab: LabStory) -> str:
         lines.append(lab.lab.imports.strip())
     lines.append("")
     if lab.lab.studies:
-        comment = lab.say(
-            '"smoke": seconds; "laptop": fewer images; "full": as the assignment says'
-        )
+        comment = lab.say('"smoke": seconds; "laptop": fewer images; "full": as the assignment')
         lines.append(f'SIZE = "{size}"  # {comment}')
         lines.append(
             f'lab = open_lab("{lab.lab.name}", db="{database}", language="{lab.language}")'

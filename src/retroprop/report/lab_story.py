@@ -7,11 +7,11 @@ from typing import Any
 
 from retroprop.calculus.theory.prose import choose
 from retroprop.calculus.theory.question import Words
+from retroprop.languages import Say, translator
 from retroprop.report.assignment import Lab
 from retroprop.report.document import Block, Prose, Section
 from retroprop.report.numbers import Numbers
 from retroprop.report.story import Story
-from retroprop.report.translations import Say, translator
 from retroprop.studies.records import Records, StudyRunRecord
 from retroprop.studies.schema import load_study
 

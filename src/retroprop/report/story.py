@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from retroprop.data import CATALOG
 from retroprop.data.catalog import DatasetInfo
+from retroprop.languages import Say, translator
 from retroprop.report.numbers import Numbers
-from retroprop.report.translations import Say, translator
 from retroprop.report.words import (
     Loss,
     setting_name,
