@@ -321,4 +321,3 @@ def multiplications(depth: int, width: int) -> dict[str, int]:
     widths = [FEATURES, *[width] * depth, CLASSES]
     layers = [n_out * (n_in + 1) for n_in, n_out in pairwise(widths)]
     return {"forward": sum(layers), "backward": sum(layers) + sum(layers[1:])}
-

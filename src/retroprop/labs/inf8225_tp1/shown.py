@@ -13,36 +13,50 @@ from typing import Any
 
 from retroprop.report.document import Cell, Code, Row, Table
 from retroprop.report.lab_story import LabStory
-from retroprop.report.numbers import Numbers
+from retroprop.report.numbers import NO_BREAK, Numbers
 from retroprop.report.story import Story
 from retroprop.studies.summary import CellSummary
 
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 def source(*functions: Callable[..., Any] | type) -> Code:
-    """The source of functions as it stands in the library, without their docstrings."""
-    return Code(text="\n\n".join(_without_docstring(one) for one in functions))
+    """The source of functions as it stands in the library.
+
+    Left out are docstrings and refusals of wrong inputs: the words around say what they do.
+    """
+    return Code(text="\n\n".join(_essence(one) for one in functions))
 
 
-def _without_docstring(function: Callable[..., Any] | type) -> str:
+def _essence(function: Callable[..., Any] | type) -> str:
     lines = textwrap.dedent(inspect.getsource(function)).splitlines()
-    (node,) = ast.parse("\n".join(lines)).body
-    assert isinstance(node, ast.FunctionDef | ast.ClassDef)
-    first = node.body[0]
-    if ast.get_docstring(node) is not None and first.end_lineno is not None:
-        del lines[first.lineno - 1 : first.end_lineno]
-    return "\n".join(line.split("  # noqa")[0] for line in lines).rstrip()
+    left_out: set[int] = set()
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            parts = [part for part in node.body if _is_refusal(part)]
+            parts += node.body[:1] if ast.get_docstring(node) is not None else []
+            for part in parts:
+                left_out |= set(range(part.lineno, (part.end_lineno or part.lineno) + 1))
+    kept = [line for number, line in enumerate(lines, start=1) if number not in left_out]
+    # the blank line that followed a docstring opens nothing now
+    return "\n".join(line for at, line in enumerate(kept) if line or kept[at - 1][-1:] != ":")
+
+
+def _is_refusal(part: ast.stmt) -> bool:
+    return isinstance(part, ast.If) and isinstance(part.body[-1], ast.Raise)
 
 
 def scientific(numbers: Numbers, value: float) -> str:
-    """A small number as 2.2e-16 (in French 2,2e-16); 0 for none.
+    """A small number with its power of ten: 2.2 × 10⁻¹⁶.
 
-    >>> scientific(Numbers("fr"), 2.22e-16), scientific(Numbers("en"), 0.0)
-    ('2,2e-16', '0')
+    >>> scientific(Numbers("fr"), 2.22e-16).replace(NO_BREAK, " "), scientific(Numbers("en"), 0)
+    ('2,2 × 10⁻¹⁶', '0')
     """
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
-    text = f"{value:.1e}"
-    return text.replace(".", ",") if numbers.language == "fr" else text
+    mantissa, exponent = f"{value:.1e}".split("e")
+    power = str(int(exponent)).translate(_SUPERSCRIPT)
+    return f"{numbers.decimal(float(mantissa), 1)} × 10{power}".replace(" ", NO_BREAK)
 
 
 def check_table(lab: LabStory, name: str, caption: str, rows: Sequence[tuple[str, float]]) -> Table:
@@ -73,16 +87,3 @@ def best_cell(story: Story) -> CellSummary | None:
 def without_optimizer(story: Story, cell: CellSummary) -> str:
     """A cell in words where the optimizer is clear: "learning rate 0.01, batch size 1"."""
     return story.describe(cell.cell, without=["optimizer"])
-
-
-def binomial_margin(*shares: tuple[float, int]) -> float:
-    """Half the 95 % interval of an accuracy, or of the difference of two, from counting images.
-
-    Each share is an accuracy p measured on n images, of variance p (1 − p) / n; the variances of
-    independent sets add up. Two models that saw the same images vary together, so their difference
-    varies less than that.
-
-    >>> round(binomial_margin((0.85, 6000)), 4)
-    0.009
-    """
-    return 1.96 * math.sqrt(sum(p * (1 - p) / n for p, n in shares))
