@@ -56,9 +56,9 @@ def _sentences(
     say, numbers = story.say, story.numbers
     near = [cell for cell, p in pairs if abs((cell.mean or 0.0) - p) <= _margin(story, cell, p)]
     yield say(
-        "The document trained one model per cell, on another random split. In {k} of the {n} cells "
-        "our mean is as close to its number as two sets of {images} images leave to chance (95 %, "
-        "binomial)."
+        "The document trained one model per cell, on another random split; how it scaled the "
+        "pixels is cut off in its print. In {k} of the {n} cells our mean is as close to its "
+        "number as two sets of {images} images leave to chance (95 %, binomial)."
     ).format(k=len(near), n=len(pairs), images=numbers.integer(story.validation_images or 0))
     best = best_cell(story)
     assert best is not None
@@ -102,9 +102,8 @@ def _printed_elsewhere(story: Story, optimizer: str) -> str:
     """Cells where the document's table and its printed training disagree."""
     say, numbers = story.say, story.numbers
     items = [
-        say("{rate} and {size}: {table} in the table, {log} in the output").format(
-            rate=numbers.setting(rate),
-            size=size,
+        say("{cell}: {table} in the table, {log} in the output").format(
+            cell=story.describe({"learning_rate": rate, "batch_size": size}),
             table=numbers.percent(published.validation(name, rate, size) or 0.0),
             log=numbers.percent(log / 100),
         )
@@ -114,8 +113,8 @@ def _printed_elsewhere(story: Story, optimizer: str) -> str:
     if not items:
         return ""
     text = say(
-        "In some cells the document’s table is not what its output above it printed (learning "
-        "rate and batch size {items}); we compare with the table."
+        "In some cells the document’s table is not what its output above it printed ({items}); we "
+        "compare with the table."
     )
     return text.format(items=say("; ").join(items))
 

@@ -12,6 +12,7 @@ import numpy as np
 from retroprop.bayes.network import BayesNet
 from retroprop.bayes.networks import load
 from retroprop.bayes.networks.inf8225 import QUESTIONS
+from retroprop.bayes.table import NamedTable
 from retroprop.labs.inf8225_tp1.joint import ask_joint, joint_table, on_five_axes
 from retroprop.labs.inf8225_tp1.shown import scientific, source
 from retroprop.report.assignment import Answer
@@ -51,8 +52,8 @@ def tables(lab: LabStory) -> Iterator[Block]:
     off = max(float(np.abs(sums - 1).max()) for sums in rows)
     joint = joint_table(net)
     text = lab.say(
-        "Computed now: the rows sum to 1 within {rows}, and the {cells} cells of the joint table "
-        "within {joint}."
+        "Computed now: each row sums to 1 (largest difference {rows}), and so do the {cells} cells "
+        "of the joint table ({joint})."
     )
     yield Paragraph(
         text=text.format(
@@ -126,7 +127,7 @@ def how(lab: LabStory) -> Iterator[Block]:
 def _difference(net: BayesNet, letter: str) -> float:
     question = QUESTIONS[letter].question
     answer = net.ask(question)
-    values = answer if isinstance(answer, float) else answer.values
+    values = answer.values if isinstance(answer, NamedTable) else answer
     return float(np.abs(ask_joint(net, question) - values).max())
 
 

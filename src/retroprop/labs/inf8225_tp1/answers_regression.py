@@ -133,7 +133,8 @@ def forward(lab: LabStory) -> Iterator[Block]:
     yield lab.prose(
         "784 pixels and the 1 give 785 rows, ten classes ten columns. A minibatch is a matrix with "
         "an image in each row, so its probabilities are one matrix product and a softmax along the "
-        "rows. The parameters start near 0, where all classes are about equally probable."
+        "rows; $theta$ is the document’s, transposed. The parameters start near 0, where all "
+        "classes are about equally probable."
     )
     yield Equation(source="bP = softmax(tilde(bX) theta) quad (n, 785) (785, 10) = (n, 10)")
     yield source(LinearModel.__init__, LinearModel.forward)
@@ -153,8 +154,8 @@ def gradient(lab: LabStory) -> Iterator[Block]:
 
     yield lab.prose(
         "The sum over the examples of the outer products is one matrix product. As in the "
-        "document, it is the *sum* over the minibatch and no mean: with the same learning rate, a "
-        "minibatch of 1,000 makes steps about 1,000 times as long as one image."
+        "document, it is the *sum* over the minibatch and no mean: with the same learning rate, "
+        "SGD’s step for a minibatch of 1,000 images is 1,000 times that of their mean gradient."
     )
     yield Equation(source="frac(partial cal(L), partial theta) = tilde(bX)^top (bP - bY)")
     yield source(LinearModel.get_grads, linear_weight_gradient)

@@ -15,8 +15,9 @@ from retroprop.report.document import Block, Paragraph
 from retroprop.report.influence import influence_sections
 from retroprop.report.lab_story import LabStory, only
 from retroprop.report.results import curves_section, tables_section, test_section
-from retroprop.report.story import Story
+from retroprop.report.story import Story, setting_of
 from retroprop.report.variations import variations
+from retroprop.studies.records import RunRecord
 from retroprop.studies.summary import (
     CellSummary,
     chance_margin,
@@ -201,6 +202,8 @@ def _rate_sentences(story: Story, optimizer: str, best: dict[int, float]) -> lis
         ]
     )
     sentences = [say("The best learning rate is {listed}.").format(listed=listed)]
+    if len(set(rates)) == 1:
+        return [_same_rate(story, rates[0])]
     falls = all(a >= b for a, b in pairwise(rates)) and rates[0] > rates[-1]
     rises = all(a <= b for a, b in pairwise(rates)) and rates[0] < rates[-1]
     if optimizer == "sgd":
@@ -225,6 +228,21 @@ def _rate_sentences(story: Story, optimizer: str, best: dict[int, float]) -> lis
     return [*sentences, say(text)]
 
 
+def _same_rate(story: Story, rate: float) -> str:
+    """What it says that one learning rate is best for every batch size."""
+    text = story.say(
+        "The best learning rate is {rate} for every batch size, the smallest of the grid: whether "
+        "a larger batch asks for a smaller rate than a smaller one lies outside of it."
+        if rate == min(story.values("learning_rate"))
+        else "The best learning rate is {rate} for every batch size, the largest of the grid: the "
+        "best may lie outside of it."
+        if rate == max(story.values("learning_rate"))
+        else "The best learning rate is {rate} for every batch size, so here the batch size does "
+        "not ask for another rate."
+    )
+    return text.format(rate=story.numbers.setting(rate))
+
+
 def _loud_errors(story: Story) -> list[str]:
     """The cell with the largest loss at the end, if it is worse than knowing nothing."""
     ends = [
@@ -243,7 +261,8 @@ def _loud_errors(story: Story) -> list[str]:
         "With {cell} the last validation loss is {loss} nats, above the {untrained} of the "
         "untrained model, although {accuracy} of the images are well classified: the steps are so "
         "long that the model is nearly certain everywhere, also where it is wrong. The accuracy "
-        "does not show that; the loss does."
+        "does not show that; the loss does, and more so without the document’s clamp, which lets "
+        "no image cost more than 27.6 nats."
     )
     return [
         text.format(
@@ -272,8 +291,8 @@ def best_model(study: str, optimizer: str) -> Answer:
         texts = [progress(story, best), *_fitting(story, best)]
         title = lab.say("Epochs, overfitting and underfitting")
         yield Paragraph(title=title, text=" ".join(filter(None, texts)))
-        if kept := _last_and_best(story, best):
-            yield Paragraph(title=lab.say("Which epoch is kept"), text=kept)
+        if kept := [*_last_and_best(story, best), *_all_last_and_best(story)]:
+            yield Paragraph(title=lab.say("Which epoch is kept"), text=" ".join(kept))
         yield from lab.blocks(story, test_section)
 
     return answer
@@ -299,11 +318,10 @@ def _tested(story: Story, best: CellSummary) -> str:
     mean, deviation = mean_and_deviation(tested)
     text = say(
         "The best model has {cell}. It reaches {test} on the test set and {validation} on "
-        "validation ({spread}): {points} less on the test set, because it was chosen on validation "
-        "and because other images are other images."
+        "validation ({spread}), so {points} less on the test set, on which nothing was chosen."
         if mean < best.mean
         else "The best model has {cell}. It reaches {test} on the test set and {validation} on "
-        "validation ({spread}), so choosing on validation did not flatter it."
+        "validation ({spread}): the choice on validation did not flatter it."
     )
     return text.format(
         cell=cell,
@@ -320,8 +338,13 @@ def _fitting(story: Story, best: CellSummary) -> list[str]:
     if len(train.mean) < 3 or len(validation.mean) < 3:
         return []
     fell = [line.mean[-2] - line.mean[-1] for line in (train, validation)]
+    constant = {setting_of(run, "schedule") for run in best.runs} <= {None, "constant"}
     text = story.say(
-        "In the last epoch the loss still fell, by {train} nats on train and {validation} on "
+        "In the last epoch the loss changed by {train} nats on train and {validation} on "
+        "validation (downwards positive). The schedule takes the learning rate to 0 there, so this "
+        "does not tell whether more epochs would help."
+        if not constant and min(fell) <= STILL_FALLING
+        else "In the last epoch the loss still fell, by {train} nats on train and {validation} on "
         "validation: {n} epochs do not exhaust this model, which is a mild underfitting."
         if min(fell) > STILL_FALLING
         else "In the last epoch the loss fell by {train} nats on train but not on validation "
@@ -339,14 +362,46 @@ def _fitting(story: Story, best: CellSummary) -> list[str]:
     ]
 
 
-def _last_and_best(story: Story, best: CellSummary) -> str:
-    """How far the last epoch is below the best one: what a reference would have lost."""
+def _below_best(runs: Sequence[RunRecord]) -> list[float]:
+    """How far the last epoch of each model is below its best one; [] if that is not known of all.
+
+    What a reference to the live model would have lost.
+    """
     losses = []
-    for run in best.runs:
+    for run in runs:
         last = run.epochs[-1].validation_accuracy if run.epochs else None
         if last is None or run.best_validation_accuracy is None:
-            return ""
+            return []
         losses.append(run.best_validation_accuracy - last)
+    return losses
+
+
+def _all_last_and_best(story: Story) -> list[str]:
+    """The same over all models of the optimizer."""
+    runs = [run for run in story.runs if run.status == "finished"]
+    losses = _below_best(runs)
+    below = [loss for loss in losses if loss > 0]
+    if not below:
+        return []
+    text = story.say(
+        "Over all {n} finished models of this optimizer, the last epoch is below the best one in "
+        "{k}, by {points} on average and {most} at most."
+    )
+    return [
+        text.format(
+            n=len(runs),
+            k=len(below),
+            points=story.points(sum(below) / len(below)),
+            most=story.points(max(below)),
+        )
+    ]
+
+
+def _last_and_best(story: Story, best: CellSummary) -> list[str]:
+    """Which epochs are the best of the best cell, and how far the last is below them."""
+    losses = _below_best(best.runs)
+    if not losses:
+        return []
     mean = sum(losses) / len(losses)
     epochs = story.listed([str(run.best_epoch) for run in best.runs])
     text = story.say(
@@ -357,7 +412,7 @@ def _last_and_best(story: Story, best: CellSummary) -> str:
         else "The best epoch on validation, by seed: {epochs}. The last epoch is the best one for "
         "every seed, so here a reference to the live model would have been the same."
     )
-    return text.format(epochs=epochs, points=story.points(mean))
+    return [text.format(epochs=epochs, points=story.points(mean))]
 
 
 # --- SGD beside Adam ------------------------------------------------------------------------------
@@ -385,28 +440,28 @@ def _chance(story: Story) -> list[str]:
     if story.best[0].n > 1 or story.info is None:
         return []
     sentences = []
-    for where, n, pair in (
-        ("on validation", story.validation_images, [[cell.mean or 0.0] for cell in story.best]),
-        ("on the test set", story.info.n_test, [test_accuracies(cell) for cell in story.best]),
+    for tested, n, pair in (
+        (False, story.validation_images, [[cell.mean or 0.0] for cell in story.best]),
+        (True, story.info.n_test, [test_accuracies(cell) for cell in story.best]),
     ):
         if not n or not all(pair[:2]):
             continue
         one, other = pair[0][0], pair[1][0]
         margin = chance_margin(one, other, n)
         text = story.say(
-            "The {n} images {where} leave {margin} to chance (95 %, binomial): the difference is "
-            "larger."
+            "The {n} test images leave {margin} to chance (95 %, binomial): the difference on them "
+            "is larger."
+            if tested and abs(one - other) > margin
+            else "The {n} test images leave {margin} to chance (95 %, binomial): the difference on "
+            "them may be chance."
+            if tested
+            else "The {n} validation images leave {margin} to chance (95 %, binomial): the "
+            "difference on them is larger."
             if abs(one - other) > margin
-            else "The {n} images {where} leave {margin} to chance (95 %, binomial): the difference "
-            "may be chance."
+            else "The {n} validation images leave {margin} to chance (95 %, binomial): the "
+            "difference on them may be chance."
         )
-        sentences.append(
-            text.format(
-                n=story.numbers.integer(n),
-                where=story.say(where),
-                margin=story.points(margin),
-            )
-        )
+        sentences.append(text.format(n=story.numbers.integer(n), margin=story.points(margin)))
     return sentences
 
 

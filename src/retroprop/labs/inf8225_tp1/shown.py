@@ -43,6 +43,8 @@ def _essence(function: Callable[..., Any] | type) -> str:
 
 
 def _is_refusal(part: ast.stmt) -> bool:
+    if isinstance(part, ast.For):
+        return all(_is_refusal(one) for one in part.body)
     return isinstance(part, ast.If) and isinstance(part.body[-1], ast.Raise)
 
 
