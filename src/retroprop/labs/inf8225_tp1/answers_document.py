@@ -90,7 +90,7 @@ def _sentences(
         yield elsewhere
     if not _same_setting(story):
         yield say(
-            "Our study is at a smaller size than the document’s, so its numbers must be lower."
+            "Our study is at a smaller size than the document’s: its numbers do not compare directly."
         )
 
 

@@ -253,9 +253,7 @@ def _steps_table(
 ) -> Table:
     rows = [
         Row(
-            header=lab.say("{optimizer}, {precision}").format(
-                optimizer=lab.numbers.setting(optimizer), precision=precision
-            ),
+            header=f"{lab.numbers.setting(optimizer)} · {precision}",
             cells=[Cell(text=scientific(lab.numbers, steps[optimizer][depth])) for depth in DEPTHS],
         )
         for optimizer in ("sgd", "adam")

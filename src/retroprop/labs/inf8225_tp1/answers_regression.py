@@ -184,7 +184,7 @@ def sgd(lab: LabStory) -> Iterator[Block]:
         lab,
         "checks",
         lab.say("Computed now: the parameters after 20 steps in double precision"),
-        [(lab.say("torch.optim.SGD"), checks.regression_steps("sgd"))],
+        [("torch.optim.SGD", checks.regression_steps("sgd"))],
     )
 
 
@@ -219,7 +219,7 @@ def adam(lab: LabStory) -> Iterator[Block]:
         lab.say("Computed now: the parameters after 20 steps in double precision"),
         [
             (lab.say("algorithm 1 of the paper, line by line"), checks.adam_of_the_paper()),
-            (lab.say("torch.optim.Adam"), checks.regression_steps("adam")),
+            ("torch.optim.Adam", checks.regression_steps("adam")),
         ],
     )
     text = lab.say(
