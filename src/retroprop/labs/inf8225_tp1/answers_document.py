@@ -89,9 +89,7 @@ def _sentences(
     if elsewhere := _printed_elsewhere(story, optimizer):
         yield elsewhere
     if not _same_setting(story):
-        yield say(
-            "Our study is at a smaller size than the document’s: its numbers do not compare directly."
-        )
+        yield say("Our study is smaller than the document’s: its numbers do not compare directly.")
 
 
 def _place(rate: float, size: int) -> dict[str, float]:

@@ -403,7 +403,7 @@ def _last_and_best(story: Story, best: CellSummary) -> list[str]:
     if not losses:
         return []
     mean = sum(losses) / len(losses)
-    epochs = story.listed([str(run.best_epoch) for run in best.runs])
+    epochs = ", ".join(str(run.best_epoch) for run in best.runs)
     text = story.say(
         "The best epoch on validation, by seed: {epochs}. The last epoch is {points} below the "
         "best on average; a reference to the live model, as the document keeps, would be tested "

@@ -2,6 +2,7 @@
 
 from retroprop.labs.inf8225_tp1 import answers_mlp as answers
 from retroprop.labs.inf8225_tp1.answers_search import best_model, compared, search
+from retroprop.labs.inf8225_tp1.shown import named
 from retroprop.languages import say_later
 from retroprop.report.assignment import Part, Question
 
@@ -47,7 +48,7 @@ model.backward(y, model.forward(x))""",
         Question(
             name="3.model",
             label="b)",
-            title="MLPModel.forward, backward",
+            title=named("MLPModel.forward, backward"),
             asked=say_later(
                 "The parameters of the network, its outputs for given inputs, and its gradients."
             ),
@@ -57,7 +58,7 @@ model.backward(y, model.forward(x))""",
         Question(
             name="3.updates",
             label="b)",
-            title="sgd_update, adam_update, train",
+            title=named("sgd_update, adam_update, train"),
             asked=say_later("The steps of SGD and of Adam, and the training loop."),
             answers=(answers.updates,),
             code="""\

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from retroprop.calculus.theory.question import Words
 from retroprop.report.document import Cell, Code, Row, Table
 from retroprop.report.lab_story import LabStory
 from retroprop.report.numbers import NO_BREAK, Numbers
@@ -18,6 +19,11 @@ from retroprop.report.story import Story
 from retroprop.studies.summary import CellSummary
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def named(code: str) -> Words:
+    """A title that is a name of the assignment's code, the same in every language."""
+    return Words(code, code)
 
 
 def source(*functions: Callable[..., Any] | type) -> Code:
