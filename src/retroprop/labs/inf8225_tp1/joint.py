@@ -46,5 +46,5 @@ def ask_joint(net: BayesNet, question: str) -> NDArray[np.float64]:
     sums = joint.sum(axis=tuple(axis for axis in range(len(AXES)) if axis != target))
     shares = sums / sums.sum()
     if asked["state"]:
-        return shares[net.states[asked["target"]].index(asked["state"])]
+        return np.array(shares[net.states[asked["target"]].index(asked["state"])])
     return shares
