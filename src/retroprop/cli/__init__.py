@@ -27,7 +27,7 @@ app = cyclopts.App(
 
     Start with `retroprop run inf8225-logistic`, then `retroprop report inf8225-logistic`.
 
-    Help and reports are in English or French: your locale chooses, or RETROPROP_LANGUAGE=en or fr.
+    Help and reports are in English or French: your locale decides, or RETROPROP_LANGUAGE=en or fr.
     """,
     help_format="markdown",
     help_epilogue=EPILOGUE,
