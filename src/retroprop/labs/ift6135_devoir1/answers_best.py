@@ -45,6 +45,9 @@ MIXER = "ift6135-mixer-best"
 PUBLISHED_RESNET, PUBLISHED_MIXER = 0.946, 0.868
 """Validation accuracies that the document reports after 15 epochs."""
 
+LITTLE = 0.25
+"""Weights that moved by less than this part of their norm look as they began."""
+
 
 # --- 4.5: the best ResNet-18 ----------------------------------------------------------------------
 
@@ -60,15 +63,15 @@ def _search(lab: LabStory, story: Story, published: float) -> Iterator[Block]:
     if run is None:
         yield lab.prose("No model has finished all its epochs without diverging yet.")
         return
+    varied = {key: run.cell[key] for key in story.varied if key in run.cell}
     yield lab.prose(
         "Of the models that have finished so far, the best reaches {accuracy} on validation, after "
-        "epoch {epoch}: {settings}."
+        "epoch {epoch}{settings}."
         if story.unfinished
-        else "The best model reaches {accuracy} on validation, after epoch {epoch}: {settings}.",
+        else "The best model reaches {accuracy} on validation, after epoch {epoch}{settings}.",
         accuracy=lab.numbers.percent(run.best_validation_accuracy or 0.0),
         epoch=run.best_epoch,
-        settings=story.describe({key: run.cell[key] for key in story.varied if key in run.cell})
-        or lab.say("the model"),
+        settings=lab.say(": {settings}").format(settings=story.describe(varied)) if varied else "",
     )
     yield from tested(lab, story)
     yield from beside_published(lab, story, published)
@@ -122,35 +125,40 @@ def _kernel_comment(lab: LabStory, weights: np.ndarray, initial: np.ndarray) -> 
     counts = np.bincount(kinds(grey), minlength=len(KINDS))
     yield _kind_table(lab, grey, before)
     n = len(weights)
-    many, few = [], []
-    for kind, count, share in zip(KINDS, counts, chances(), strict=True):
-        low, high = chance_range(share, n)
-        if count > high:
-            many.append(lab.say(_KIND_NAMES[kind]))
-        elif count < low:
-            few.append(lab.say(_KIND_NAMES[kind]))
-    if many or few:
+    unusual = [at for at, share in enumerate(chances()) if not _usual(counts[at], share, n)]
+    counts_before = np.bincount(kinds(before), minlength=len(KINDS))
+    learnt = [at for at in unusual if _usual(counts_before[at], chances()[at], n)]
+    by_chance = [at for at in unusual if at not in learnt]
+    if learnt:
         yield lab.prose(
-            "More frequent than among random kernels: {many}. Less frequent: {few}. Training has "
-            "given the first layer kinds of kernels.",
-            many=_listed(lab, many),
-            few=_listed(lab, few),
+            "Outside the range of random kernels, and not so before training: {kinds}. These "
+            "counts are what training has changed.",
+            kinds=_listed(lab, learnt),
         )
-    else:
+    if by_chance:
+        yield lab.prose(
+            "Outside the range of random kernels, but so before training too: {kinds}. That is the "
+            "luck of this seed, not something learnt.",
+            kinds=_listed(lab, by_chance),
+        )
+    if not unusual:
         yield lab.prose(
             "Every count lies in the range that random kernels give: by this measure the first "
             "layer cannot be told from one that was never trained."
         )
     yield from _edges(lab, grey)
-    moved = change(weights, initial)
+    moved, other = change(weights, initial), int((kinds(grey) != kinds(before)).sum())
     yield lab.prose(
-        "Training moved the kernels by {moved} of their initial norm (the same seed, untrained). "
-        "What the picture shows is mostly where they began: it invites stories about edges and "
-        "textures, and the counts do not support them."
-        if moved < 0.25 and not (many or few)
-        else "Training moved the kernels by {moved} of their initial norm (the same seed, "
-        "untrained).",
+        "Training moved the kernels by {moved} of their initial norm, and {other} of {n} are of "
+        "another kind than in the untrained network of the same seed. What the picture shows is "
+        "mostly where they began: it invites stories about edges and textures, and the numbers do "
+        "not support them."
+        if moved < LITTLE and not learnt
+        else "Training moved the kernels by {moved} of their initial norm, and {other} of {n} are "
+        "of another kind than in the untrained network of the same seed.",
         moved=lab.numbers.percent(moved, digits=1),
+        other=other,
+        n=n,
     )
     yield lab.prose(
         "{share} of the kernels’ energy treats the three channels alike, where random weights give "
@@ -235,8 +243,14 @@ def _tile(index: int, n: int) -> str:
     return f"({row + 1}, {column + 1})"
 
 
-def _listed(lab: LabStory, items: list[str]) -> str:
-    return lab.say("; ").join(items) or "—"
+def _usual(count: int, share: float, n: int) -> bool:
+    """Whether random kernels give such a count in 99 % of the draws."""
+    low, high = chance_range(share, n)
+    return low <= count <= high
+
+
+def _listed(lab: LabStory, at: list[int]) -> str:
+    return lab.say("; ").join(lab.say(_KIND_NAMES[KINDS[one]]) for one in at)
 
 
 def _initial(story: Story, run: RunRecord, name: str) -> np.ndarray:
@@ -316,14 +330,14 @@ def _filter_comment(lab: LabStory, weights: np.ndarray, initial: np.ndarray) -> 
         ),
         (
             say("correlation of neighbouring weights"),
-            [numbers.decimal(found.neighbours, 2), numbers.decimal(start.neighbours, 2), "—"],
+            [*(numbers.decimal(round(one.neighbours, 2) + 0.0) for one in (found, start)), "—"],
         ),
         (
             say("places that one filter sees, of those of the image"),
             [
                 f"{patches} / {patches}",
                 f"{patches} / {patches}",
-                "9 / 1,024".replace(",", "\u202f"),
+                f"9 / {numbers.integer(32 * 32)}",
             ],
         ),
     ]
@@ -342,28 +356,28 @@ def _filter_comment(lab: LabStory, weights: np.ndarray, initial: np.ndarray) -> 
     smooth = found.neighbours > start.neighbours + 0.05
     if local and smooth:
         text = (
-            "Beside the convolution: a kernel of 3 × 3 sees nothing but its nine pixels, by "
+            "A kernel of 3 × 3 sees nothing but its nine pixels, by "
             "construction. The Mixer’s filters may look anywhere. Training has made them more "
             "local and smoother than they were: it has learnt part of what a convolution is given."
         )
     elif smooth:
         text = (
-            "Beside the convolution: a kernel of 3 × 3 sees nothing but its nine pixels, by "
+            "A kernel of 3 × 3 sees nothing but its nine pixels, by "
             "construction. The Mixer’s filters may look anywhere, and they do: they are not more "
             "local than untrained ones. But neighbouring patches have come to similar weights, "
             "which a random filter has not: large smooth shapes, not the small ones of a kernel."
         )
     elif local:
         text = (
-            "Beside the convolution: a kernel of 3 × 3 sees nothing but its nine pixels, by "
+            "A kernel of 3 × 3 sees nothing but its nine pixels, by "
             "construction. Training has made the Mixer’s filters more local than they were, but "
             "not smoother."
         )
     else:
         text = (
-            "Beside the convolution: a kernel of 3 × 3 sees nothing but its nine pixels, by "
+            "A kernel of 3 × 3 sees nothing but its nine pixels, by "
             "construction. The Mixer’s filters look everywhere, and by these measures they cannot "
-            "be told from untrained ones: this training was too short to give them a shape."
+            "be told from untrained ones: training has not given them a shape that is measured here."
         )
     yield lab.prose(text, title="Beside the kernels of the convolution")
     if moved is not None:

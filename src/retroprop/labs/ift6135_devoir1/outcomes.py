@@ -23,7 +23,7 @@ JUMP = 1.05
 TURNED = 1.02
 """A validation loss that ends above its lowest by this factor has turned."""
 
-DOCUMENT_EPOCHS = 15
+DOCUMENT_EPOCHS, DOCUMENT_IMAGES = 15, 45_000
 """Of the answers that the document shows."""
 
 
@@ -37,14 +37,14 @@ def scale(lab: LabStory, story: Story) -> Iterator[Block]:
     values = {
         "images": numbers.integer(images),
         "all": numbers.integer(every),
-        "epochs": numbers.integer(epochs),
+        "epochs": _epochs(lab, epochs),
         "full": numbers.integer(full.epochs),
         "seeds": story.seeds(len({run.seed for run in story.runs})),
         "validation": numbers.integer(story.validation_images or 0),
     }
     if images < every:
         yield lab.prose(
-            "{images} of the {all} training images, {epochs} epochs ({full} in the full study), "
+            "{images} of the {all} training images, {epochs} ({full} in the full study), "
             "{seeds}, {validation} validation images. Such a study shows large effects: values "
             "that learn nothing, and costs. It does not show the accuracies of a full training, "
             "and small differences may go the other way there.",
@@ -53,11 +53,15 @@ def scale(lab: LabStory, story: Story) -> Iterator[Block]:
         )
     else:
         yield lab.prose(
-            "All {all} training images, {epochs} epochs ({full} in the full study), {seeds}, "
+            "All {all} training images, {epochs} ({full} in the full study), {seeds}, "
             "{validation} validation images.",
             title="How much was trained",
             **values,
         )
+
+
+def _epochs(lab: LabStory, n: int) -> str:
+    return lab.say("{n} epoch" if n == 1 else "{n} epochs").format(n=lab.numbers.integer(n))
 
 
 def ranking(lab: LabStory, story: Story, *keys: str) -> Iterator[Block]:
@@ -72,7 +76,7 @@ def ranking(lab: LabStory, story: Story, *keys: str) -> Iterator[Block]:
                 title = lab.say("So far, {name}") if story.unfinished else "{name}"
                 title = title.format(name=name)
                 yield Paragraph(title=title[:1].upper() + title[1:], text=text)
-    if not found:
+    if not found and best_cell(story) is None:
         yield lab.prose(
             "No model has finished all its epochs without diverging, so nothing can be ranked yet."
         )
@@ -302,28 +306,29 @@ def beside_published(lab: LabStory, story: Story, published: float) -> Iterator[
     if small:
         text = (
             "The document reports {published} on validation after {document} epochs on all {all} "
-            "training images; ours is {ours}, with {images} images and {epochs} epochs. That is "
-            "{share} of its steps over images, so the two numbers do not compare the networks."
+            "training images; ours is {ours}, with {images} images and {epochs}. That is "
+            "{share} of the images that passed in its training, so the two numbers do not compare "
+            "the networks."
         )
     elif difference >= 0:
         text = (
             "The document reports {published} on validation after {document} epochs; ours is "
-            "{ours}, {difference} above it, with {images} images and {epochs} epochs."
+            "{ours}, {difference} above it, with {images} images and {epochs}."
         )
     else:
         text = (
             "The document reports {published} on validation after {document} epochs; ours is "
-            "{ours}, {difference} below it, with {images} images and {epochs} epochs."
+            "{ours}, {difference} below it, with {images} images and {epochs}."
         )
     seen = story.train_images * epochs
     yield lab.prose(
         text,
         published=lab.numbers.percent(published, digits=1),
         document=DOCUMENT_EPOCHS,
-        all=lab.numbers.integer(story.all_train_images or 0),
+        all=lab.numbers.integer(DOCUMENT_IMAGES),
         ours=lab.numbers.percent(best.mean),
         images=lab.numbers.integer(story.train_images),
-        epochs=epochs,
-        share=lab.numbers.percent(seen / (45_000 * DOCUMENT_EPOCHS), digits=1),
+        epochs=_epochs(lab, epochs),
+        share=lab.numbers.percent(seen / (DOCUMENT_IMAGES * DOCUMENT_EPOCHS), digits=1),
         difference=story.points(abs(difference)),
     )
