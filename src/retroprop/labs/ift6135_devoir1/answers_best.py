@@ -377,7 +377,7 @@ def _filter_comment(lab: LabStory, weights: np.ndarray, initial: np.ndarray) -> 
         text = (
             "A kernel of 3 × 3 sees nothing but its nine pixels, by "
             "construction. The Mixer’s filters look everywhere, and by these measures they cannot "
-            "be told from untrained ones: training has not given them a shape that is measured here."
+            "be told from untrained ones: training has given them no shape that is measured here."
         )
     yield lab.prose(text, title="Beside the kernels of the convolution")
     if moved is not None:

@@ -394,7 +394,7 @@ def _too_small(
     yield lab.prose(
         "With {rate} the {steps} steps of a model move a weight by {reach} of its initial size at "
         "most. The network ends {gap} below the best, and its train loss is higher too, {train} "
-        "against {of_best}: it is not stuck or overfitting, it has not come far enough."
+        "against {of_best}: that is not overfitting, it has not come as far."
         if slower
         else "With {rate} the {steps} steps of a model move a weight by {reach} of its initial "
         "size at most. The network ends {gap} below the best; its train loss, {train} against "
@@ -591,9 +591,8 @@ def _cost_sentences(lab: LabStory, rows: list[dict[str, float]]) -> Iterator[Blo
     fewest = min(rows, key=lambda row: row["all"])
     at_an_end = fewest in (rows[0], rows[-1])
     yield lab.prose(
-        "So the number of parameters has no single direction: it is lowest with patches of "
-        "{least}, and rises to both sides, by token mixing towards small patches and by the "
-        "embedding towards large ones."
+        "The number of parameters is lowest in the middle, with patches of {least}. Towards small "
+        "patches token mixing makes it rise, towards large ones the embedding."
         if not at_an_end
         else "Of the sizes tried, patches of {least} have the fewest parameters.",
         least=f"{fewest['patch']:.0f} × {fewest['patch']:.0f}",
