@@ -36,11 +36,10 @@ def list_labs(*, db: str = DEFAULT_DATABASE) -> None:
     for name in ("questions", "studies", "recorded"):
         table.add_column(name, justify="right")
     for lab in labs():
-        recorded = len(LabStory(lab, records, "en").stories)
-        shown = f"{recorded} of {len(lab.studies)}" if lab.studies else "needs none"
-        table.add_row(
-            lab.name, lab.title, str(len(lab.questions)), str(len(lab.studies) or "–"), shown
-        )
+        story = LabStory(lab, records, "en")
+        shown = f"{len(story.stories)} of {len(lab.studies)}" if lab.studies else "needs none"
+        questions, studies = str(len(lab.questions)), str(len(lab.studies) or "–")
+        table.add_row(lab.name, story.text(lab.title), questions, studies, shown)
     console.print(table)
     console.print(
         "\nTrain what one needs:  retroprop lab run NAME\nWrite its document:    retroprop lab "

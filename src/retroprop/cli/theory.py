@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from retroprop.calculus.theory.checking import Result
-    from retroprop.calculus.theory.question import Question, Words
+    from retroprop.calculus.theory.question import Question
+    from retroprop.mathematics.prose import Words
 
 console = Console(highlight=False)
 
@@ -88,8 +89,9 @@ def _examine(questions: "Sequence[Question]") -> "list[Result]":
 def _list(questions: "Sequence[Question]", language: Language) -> None:
     """A line for each question as soon as it is known; exit code 1 if one fails."""
     from retroprop.calculus.theory.checking import examine
-    from retroprop.calculus.theory.prose import choose, error_text, label
+    from retroprop.calculus.theory.prose import error_text, label
     from retroprop.calculus.theory.sheet import PARTS
+    from retroprop.mathematics.prose import choose
 
     started = time.monotonic()
     results: list[Result] = []
@@ -149,7 +151,8 @@ def _show(question: "Question", language: Language) -> None:
     """The derivation in steps, then what was proved and checked; exit code 1 if that fails."""
     from retroprop.calculus.theory.checking import examine
     from retroprop.calculus.theory.pdf import points
-    from retroprop.calculus.theory.prose import choose, label
+    from retroprop.calculus.theory.prose import label
+    from retroprop.mathematics.prose import choose
 
     name = f"{question.name[0]} ({question.name[1:]})"
     heading = f"{name}  {choose(question.title, language)}"
@@ -183,8 +186,8 @@ def _formula(source: str, language: Language) -> None:
     """A formula in two dimensions, indented, with an empty line above and below."""
     if not source:
         return
-    from retroprop.calculus.theory.drawing import draw
     from retroprop.calculus.theory.prose import formula_in
+    from retroprop.mathematics.drawing import draw
 
     lines = draw(formula_in(source, language), width=console.width - 6)
     console.print()
@@ -196,14 +199,14 @@ def _formula(source: str, language: Language) -> None:
 
 def _bold(line: str) -> Text:
     """A drawn line; the bold letters of formulas in the terminal's bold."""
-    from retroprop.calculus.theory.drawing import bold_spans
+    from retroprop.mathematics.drawing import bold_spans
 
     return Text.assemble(*((text, "bold" if bold else "") for text, bold in bold_spans(line)))
 
 
 def _prose(words: "Words", language: Language) -> Text:
-    from retroprop.calculus.theory.drawing import one_line
-    from retroprop.calculus.theory.prose import choose, spans
+    from retroprop.mathematics.drawing import one_line
+    from retroprop.mathematics.prose import choose, spans
 
     text = Text()
     for span in spans(choose(words, language)):
@@ -219,8 +222,9 @@ def _prose(words: "Words", language: Language) -> Text:
 
 def _evidence(result: "Result", language: Language) -> None:
     """What was proved, what was refuted, what was compared, and where the code is."""
-    from retroprop.calculus.theory.drawing import one_line
-    from retroprop.calculus.theory.prose import choose, error_text, label
+    from retroprop.calculus.theory.prose import error_text, label
+    from retroprop.mathematics.drawing import one_line
+    from retroprop.mathematics.prose import choose
 
     def line(ok: bool | None, start: str, *parts: Text | str) -> None:
         mark, style = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("·", "dim")}[ok]
@@ -284,9 +288,10 @@ def _write(path: Path, results: "Sequence[Result]", language: Language, author: 
 def _figure(language: Language) -> str:
     """The picture of 2 (f): both gradients against the pre-activation."""
     from retroprop.calculus.theory.binary_losses import gradient_curves
-    from retroprop.calculus.theory.prose import FIGURE, choose
+    from retroprop.calculus.theory.prose import FIGURE
     from retroprop.figures.gradients import gradients_at_the_output
     from retroprop.figures.style import to_svg
+    from retroprop.mathematics.prose import choose
 
     words = {name: choose(text, language) for name, text in FIGURE.items()}
     curves = gradient_curves()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from retroprop.calculus.theory.question import Words
+from retroprop.mathematics.prose import Words
 from retroprop.report.document import Block
 
 if TYPE_CHECKING:

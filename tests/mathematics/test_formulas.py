@@ -1,11 +1,15 @@
 """Formulas: one source, drawn in a terminal, written on one line, and said."""
 
+import json
+from importlib.resources import files
+
 import pytest
 
-from retroprop.calculus.theory.drawing import bold_spans, draw, one_line, plain
-from retroprop.calculus.theory.formulas import CALLS, SYMBOLS, WORDS, parse
-from retroprop.calculus.theory.prose import formula_in, on_one_line, spans
-from retroprop.calculus.theory.speaking import spoken
+from retroprop.calculus.theory.prose import formula_in
+from retroprop.mathematics.drawing import bold_spans, draw, one_line, plain
+from retroprop.mathematics.formulas import CALLS, SYMBOLS, WORDS, parse
+from retroprop.mathematics.prose import on_one_line, spans
+from retroprop.mathematics.speaking import spoken
 
 
 def drawing(source, width=None):
@@ -106,11 +110,11 @@ def test_bold_letters_are_told_apart():
 def test_typst_knows_every_name_of_the_notation():
     import typst
 
-    names = [*SYMBOLS, *WORDS - {"MSE", "CE"}]
-    known = {"circle", "iff", "softplus", "softmax", "onehot", "diag", "sign", "rect"}
-    formulas = [name for name in names if name not in known]
+    formulas = [*SYMBOLS, *WORDS]
     formulas += [f"{name}(a, b)" if n != 1 else f"{name}(a)" for name, n in CALLS.items()]
-    source = "\n".join(f"$ {formula} $" for formula in formulas)
+    names = files("retroprop.mathematics").joinpath("formulas.typ").read_text("utf-8")
+    lines = [f'#formula((source: {json.dumps(formula)}, alt: "a"))' for formula in formulas]
+    source = "\n".join([names, *lines])
     assert typst.compile(source.encode(), format="pdf", ignore_system_fonts=True)
 
 
