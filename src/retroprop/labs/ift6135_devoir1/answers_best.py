@@ -79,9 +79,10 @@ def _search(lab: LabStory, story: Story, published: float) -> Iterator[Block]:
     yield from scale(lab, story)
     yield from lab.blocks(story, tables_section)
     yield from ranking(lab, story, *story.varied)
-    for section in influence_sections(story):
-        if section.name == "influence":
-            yield from section.blocks
+    if any(len(story.values(key)) > 2 for key in story.varied):  # two points need no picture
+        for section in influence_sections(story):
+            if section.name == "influence":
+                yield from section.blocks
 
 
 def kernels(lab: LabStory) -> Iterator[Block]:

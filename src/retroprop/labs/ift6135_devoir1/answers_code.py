@@ -294,14 +294,14 @@ def mixer(lab: LabStory) -> Iterator[Block]:
     yield lab.prose(
         "The tokens of an image are a table $bX$ of $S$ patches by $D$ channels. A block makes two "
         "steps, each around a shortcut and behind a layer normalization over the channels. The "
-        "first MLP works on the columns: it mixes the patches, the same way for every channel. The "
-        "second works on the rows: it mixes the channels, the same way for every patch. The head "
-        "takes the mean over the patches."
+        "first MLP, $f$, works on the columns: it mixes the patches, the same way for every "
+        "channel. The second, $g$, works on the rows: it mixes the channels, the same way for "
+        "every patch. Both have one hidden layer, each with its own weights. The head takes the "
+        "mean over the patches."
     )
     yield Equation(
-        source='bU &= bX + ("MLP"_"tokens"("LN"(bX)^top))^top \\ '
-        'bY &= bU + "MLP"_"channels"("LN"(bU)), quad '
-        '"MLP"(bx) = bW_2 "GELU"(bW_1 bx + bb_1) + bb_2'
+        source='bU &= bX + f("LN"(bX)^top)^top, quad bY = bU + g("LN"(bU)) \\ '
+        'f(bx), g(bx) &= bW_2 "GELU"(bW_1 bx + bb_1) + bb_2'
     )
     yield source(Mlp.forward, MixerBlock.forward, MLPMixer.forward)
     yield lab.prose(

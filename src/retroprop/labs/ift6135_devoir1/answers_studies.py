@@ -504,9 +504,9 @@ def patch_costs(lab: LabStory) -> Iterator[Block]:
         title="Parameters",
     )
     yield Equation(
-        source='N(P) = underbrace(3 P^2 D + D, "embedding") + '
-        'B (underbrace(2 S H + H + S, "token mixing") + underbrace(8 D^2 + 5 D, "channel mixing") '
-        "+ 4 D) + 12 D + 10"
+        source=f'N(P) = underbrace(3 P^2 D + D, "{lab.say("embedding")}") + '
+        f'B (underbrace(2 S H + H + S, "{lab.say("token mixing")}") + '
+        f'underbrace(8 D^2 + 5 D, "{lab.say("channel mixing")}") + 4 D) + 12 D + 10'
     )
     story = lab.study(PATCHES)
     rows = _cost_rows(story)

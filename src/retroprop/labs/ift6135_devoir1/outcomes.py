@@ -188,7 +188,6 @@ def outcome_table(lab: LabStory, story: Story, key: str) -> Table:
                         _last(lab, runs, metric)
                         for metric in ("train_accuracy", "validation_loss", "train_loss")
                     ),
-                    _lowest_at(lab, runs),
                     course_in_words(lab, course(story, runs)),
                 ],
             )
@@ -212,11 +211,10 @@ def outcome_table(lab: LabStory, story: Story, key: str) -> Table:
             say("train accuracy, last epoch (%)"),
             say("validation loss, last epoch"),
             say("train loss, last epoch"),
-            say("epoch of the lowest validation loss"),
             say("what the curves show"),
         ],
         rows,
-        words=(5,),
+        words=(4,),
         notes=[note for note in notes if note],
     )
 
@@ -227,11 +225,6 @@ def _last(lab: LabStory, runs: Sequence[RunRecord], metric: str) -> str:
         return "—"
     last = line.mean[-1]
     return lab.numbers.share(last) if metric.endswith("accuracy") else lab.numbers.decimal(last, 3)
-
-
-def _lowest_at(lab: LabStory, runs: Sequence[RunRecord]) -> str:
-    line = curve(runs, "validation_loss").without_epoch_0()
-    return str(line.epochs[line.mean.index(min(line.mean))]) if line.mean else "—"
 
 
 def tested(lab: LabStory, story: Story) -> Iterator[Block]:

@@ -144,10 +144,10 @@ PROBLEM_4 = Part(
     title=say_later("Problem 4: training the models"),
     introduction=say_later(
         "Every model trains on images of CIFAR-10, mirrored and cropped at random; the assignment "
-        "asks for ten epochs or more. Accuracies on train are means over an epoch, while the model was learning and on images "
-        "as they were cropped: they may lie below those on validation. Where there is one seed, a "
-        "difference is called noise when the choice of the validation images alone can explain it "
-        "(95 %, binomial); another seed may change more."
+        "asks for ten epochs or more. Accuracies on train are means over an epoch, while the model "
+        "was learning and on images as they were cropped: they may lie below those on validation. "
+        "Where there is one seed, a difference is called noise when the choice of the validation "
+        "images alone can explain it (95 %, binomial); another seed may change more."
     ),
     questions=(
         Question(
