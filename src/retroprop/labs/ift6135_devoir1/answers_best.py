@@ -211,7 +211,7 @@ def _kind_table(lab: LabStory, grey: np.ndarray, before: np.ndarray) -> Table:
         say("Kinds of the {n} kernels, averaged over the channels").format(n=n),
         say("kind"),
         [
-            say("trained"),
+            say("after training"),
             say("before training"),
             say("expected of random kernels"),
             say("99 % of random draws"),
@@ -348,7 +348,7 @@ def _filter_comment(lab: LabStory, weights: np.ndarray, initial: np.ndarray) -> 
             n=len(tiles)
         ),
         say("measure"),
-        [say("trained"), say("before training"), say("convolution")],
+        [say("after training"), say("before training"), say("convolution")],
         rows,
         words=(2,),
     )
