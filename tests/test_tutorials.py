@@ -15,11 +15,11 @@ import pytest
 from cyclopts import CycloptsError
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from tests.test_docs import anchors_of, misread_formulas
 
 from retroprop.cli import app
 from retroprop.errors import UserError
 from retroprop.studies.schema import load_study
-from tests.test_docs import anchors_of, misread_formulas
 
 FOLDER = Path(__file__).parents[1] / "docs" / "tutorials"
 PAGES = {
@@ -53,10 +53,14 @@ socket.socket.connect = _guarded
 def notebook_of(text: str) -> nbformat.NotebookNode:
     """A page as a notebook: no network first, then its cells, then the code of its solutions."""
     notebook = jupytext.reads(text, fmt="md:myst")
-    solutions = [code for part in _DETAILS.findall(text) for code in _PYTHON.findall(part)]
     notebook.cells.insert(0, nbformat.v4.new_code_cell(OFFLINE))
-    notebook.cells += [nbformat.v4.new_code_cell(code) for code in solutions]
+    notebook.cells += [nbformat.v4.new_code_cell(code) for code in solutions_of(text)]
     return notebook
+
+
+def solutions_of(text: str) -> list[str]:
+    """The Python inside a page's <details>."""
+    return [code for part in _DETAILS.findall(text) for code in _PYTHON.findall(part)]
 
 
 def execute(notebook: nbformat.NotebookNode) -> None:
@@ -110,17 +114,20 @@ def text(request):
 
 
 @pytest.mark.usefixtures("_own_kernel")
-def test_a_tutorial_runs_from_top_to_bottom_without_a_warning(text):
+def test_a_tutorial_runs_without_a_warning_and_its_pictures_have_alternative_texts(text):
     notebook = notebook_of(text)
     execute(notebook)
     assert said_on_stderr(notebook) == ""
-    pictures = [
-        out
+    with_picture = [
+        cell
         for cell in notebook.cells
-        for out in cell.get("outputs", [])
-        if "image/svg+xml" in out.get("data", {})
+        if any("image/svg+xml" in out.get("data", {}) for out in cell.get("outputs", []))
+        and cell.source not in solutions_of(text)
     ]
-    assert len(pictures) >= 3
+    assert len(with_picture) >= 3
+    for cell in with_picture:
+        alternative = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+        assert len(alternative) > 20, cell.source
 
 
 @pytest.mark.usefixtures("_own_kernel")
