@@ -16,7 +16,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 ROOMS = {
     "data", "calculus", "byhand", "models", "bayes", "parity", "training", "studies", "figures",
-    "report", "labs", "grading", "web", "cli",
+    "report", "labs", "grading", "web", "cli", "languages",
 }  # fmt: skip
 TOP = {"labs", "grading", "cli"}
 READERS = {"figures", "report", "web"}  # they read records, and never train
@@ -24,15 +24,16 @@ READERS = {"figures", "report", "web"}  # they read records, and never train
 FORBIDDEN = {  # room -> the rooms of which it knows nothing
     **dict.fromkeys(
         ("data", "calculus", "byhand"),
-        {"models", "parity", "training", "studies"} | READERS | TOP,
+        {"models", "parity", "training", "studies", "languages"} | READERS | TOP,
     ),
     "bayes": ROOMS - {"bayes"},
     "models": ROOMS - {"models"},
     "parity": ROOMS - {"parity", "byhand", "models", "data"},
-    "training": {"parity", "studies"} | READERS | TOP,
-    "studies": {"parity"} | READERS | TOP,
+    "training": {"parity", "studies", "languages"} | READERS | TOP,
+    "studies": {"parity", "languages"} | READERS | TOP,
     **dict.fromkeys(READERS, {"training", "byhand", "models", "parity"} | TOP),
     **dict.fromkeys(TOP, frozenset()),
+    "languages": ROOMS - {"languages"},
     "errors": ROOMS,
     "files": ROOMS,
     "randomness": ROOMS,
@@ -118,6 +119,8 @@ def test_imports_point_one_way(path):
         ("models/cnn.py", "from retroprop.byhand.cnn import CNN"),
         ("byhand/cnn.py", "from retroprop.models.cnn import CNN"),
         ("parity/table.py", "from retroprop.training import populations"),
+        ("languages/__init__.py", "from retroprop.report.words import SETTINGS"),
+        ("training/deep.py", "from retroprop.languages import translator"),
         ("training/learners.py", "from retroprop.parity.names import to_state_dict"),
         ("studies/plan.py", "import retroprop.parity.table"),
         ("calculus/functions.py", "from retroprop.byhand.losses import softmax"),
@@ -139,6 +142,7 @@ def test_the_rule_finds_a_planted_wrong_import(place, planted):
         ("report/html.py", "from retroprop.studies.records import Records"),
         ("data/cache.py", "from . import catalog\nfrom ..errors import UserError"),
         ("data/cache.py", "word = 'studies'"),
+        ("figures/curves.py", "from retroprop.languages import say_later"),
         ("cli/studies.py", "from retroprop.studies.runner import run_study"),
         ("cli/verify.py", "from retroprop.parity.table import TABLE"),
         ("parity/training.py", "from retroprop.data import load"),

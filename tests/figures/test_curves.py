@@ -11,7 +11,7 @@ from retroprop.figures.curves import (
     loss_and_accuracy_curves,
 )
 from retroprop.figures.style import INK, SERIES, for_page, page_colours, spread_labels, to_svg
-from retroprop.report.translations import translator
+from retroprop.languages import translator
 from retroprop.studies.records import EpochRecord, RunRecord
 
 

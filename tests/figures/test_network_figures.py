@@ -22,7 +22,7 @@ from retroprop.figures.architectures import (
 from retroprop.figures.style import INK, for_page, to_svg
 from retroprop.figures.tiles import DIVERGING, mosaic, normalized, square_columns
 from retroprop.figures.timing import Cost, cost_of_setting, describe_costs
-from retroprop.report.translations import translator
+from retroprop.languages import translator
 
 CLASSES = [
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",

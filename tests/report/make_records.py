@@ -61,6 +61,7 @@ def make_records(
     seconds=lambda cell: 0.5,
     overfitting=0.008,
     study_run_id=STUDY_RUN,
+    fingerprint="f" * 12,
     gradient_norm=lambda cell, epoch: None,
     settings=None,
 ):
@@ -79,6 +80,7 @@ def make_records(
         seconds: From a cell to its training seconds per epoch.
         overfitting: How far the train accuracy is above that on validation.
         study_run_id: The id of the study run.
+        fingerprint: Of the study.
         gradient_norm: From a cell and an epoch to the norm of the gradient.
         settings: From a cell to everything that fixes its training; by default the study's
             [training], with the values of the cell.
@@ -92,7 +94,7 @@ def make_records(
     records.add_study_run(
         id=study_run_id,
         study=config["name"],
-        fingerprint="f" * 12,
+        fingerprint=fingerprint,
         config=config,
         data_checksum="c0ffee" * 4,
         runs=[

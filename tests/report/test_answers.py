@@ -104,6 +104,25 @@ def test_the_worst_may_be_told_apart_when_the_next_is_not(told, studies):
 def test_one_seed_has_no_spread_and_no_test(told, studies):
     config = {**rates(studies), "seeds": [0]}
     text = told("p", config=config, accuracy=by_value("learning_rate", RATES))
+    assert (
+        "One seed, so no spread over seeds. The lead over 0.001 is larger than the 0.95 points "
+        "that 6,000 validation images leave to chance (95 %, binomial)."
+    ) in text["Learning rate"]
+
+
+def test_one_seed_and_a_small_lead_may_be_the_chance_of_the_images(told, studies):
+    close = {0.1: 0.90, 0.01: 0.93, 0.001: 0.925}
+    config = {**rates(studies), "seeds": [0]}
+    text = told("p", config=config, accuracy=by_value("learning_rate", close))
+    assert (
+        "The lead over 0.001 may be chance: 6,000 validation images alone leave 0.93 points to it"
+    ) in text["Learning rate"]
+
+
+def test_one_seed_and_an_unknown_number_of_images_may_always_be_chance(told, studies):
+    config = {**rates(studies), "seeds": [0]}
+    config = {key: value for key, value in config.items() if key != "split"}
+    text = told("p", config=config, accuracy=by_value("learning_rate", RATES))
     assert "One seed: no spread, so the differences may be chance." in text["Learning rate"]
     assert "t-test" not in text["Learning rate"]
     assert "with one seed and so without a spread" in text["Epochs and overfitting"]

@@ -1,5 +1,7 @@
 """A study that is small enough for tests: 4 models of two populations on the CIFAR-10 sample."""
 
+import psutil
+
 from retroprop.studies.runner import Silent
 from retroprop.studies.schema import Study
 
@@ -56,5 +58,8 @@ class Listening(Silent):
 
 
 def is_worker(process):
-    """Tell a worker from Python's own resource tracker."""
-    return any("spawn_main" in word for word in process.cmdline())
+    """Tell a worker from Python's own resource tracker, and from one that has ended."""
+    try:
+        return any("spawn_main" in word for word in process.cmdline())
+    except (psutil.ZombieProcess, psutil.NoSuchProcess):
+        return False

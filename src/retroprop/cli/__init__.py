@@ -13,7 +13,7 @@ import cyclopts
 from rich.console import Console
 
 from retroprop import __version__
-from retroprop.cli.help_texts import BAYES, CALCULATE, DATA, MODELS, PROOF, STUDIES
+from retroprop.cli.help_texts import BAYES, CALCULATE, DATA, LAB, MODELS, PROOF, STUDIES
 from retroprop.errors import Interrupted, UserError
 
 app = cyclopts.App(
@@ -27,12 +27,20 @@ app = cyclopts.App(
     help_epilogue="Every command explains itself: retroprop COMMAND --help",
 )
 
-_studies = cyclopts.Group("Studies", sort_key=1)
-_models = cyclopts.Group("Models", sort_key=2)
-_data = cyclopts.Group("Data", sort_key=3)
-_bayes = cyclopts.Group("Bayesian networks", sort_key=4)
-_proof = cyclopts.Group("Proof", sort_key=5)
-_calculate = cyclopts.Group("Calculate", sort_key=6)
+_labs = cyclopts.Group("Assignments", sort_key=1)
+_studies = cyclopts.Group("Studies", sort_key=2)
+_models = cyclopts.Group("Models", sort_key=3)
+_data = cyclopts.Group("Data", sort_key=4)
+_bayes = cyclopts.Group("Bayesian networks", sort_key=5)
+_proof = cyclopts.Group("Proof", sort_key=6)
+_calculate = cyclopts.Group("Calculate", sort_key=7)
+
+lab_app = cyclopts.App(
+    name="lab", help="Run a whole assignment, and write its document.", group=_labs
+)
+for _name, _function in {"list": "list_labs", "run": "run", "report": "report"}.items():
+    lab_app.command(f"retroprop.cli.lab:{_function}", name=_name, help=LAB[_name])
+app.command(lab_app)
 
 for _name, _module in {
     "run": "studies",

@@ -42,6 +42,30 @@ retroprop compare inf8225-logistic --by optimizer
 """,
 }
 
+LAB = {
+    "list": "List the assignments: their questions, their studies, and what is recorded.",
+    "run": """Train everything that an assignment needs and the records do not have.
+
+The plan with a predicted time comes first. Ctrl-C stops and keeps what is done; the same command
+continues.
+
+```
+retroprop lab run lyon-tp --dry-run
+retroprop lab run ift6135-devoir1 --size smoke
+```
+""",
+    "report": """Write the document of an assignment: each question, answered from the records.
+
+Nothing is trained here. A question whose study is not recorded says which command makes it. The
+notebook holds the code that makes every answer again.
+
+```
+retroprop lab report inf8225-tp1
+retroprop lab report lyon-tp --lang fr --format pdf
+```
+""",
+}
+
 MODELS = {
     "train": """Train one network on a CPU or a GPU, and keep its best parameters.
 

@@ -29,12 +29,16 @@ from retroprop.figures.style import (
     new_figure,
     series_style,
 )
+from retroprop.languages import say_later
 from retroprop.studies.records import RunRecord
 
 Metric = Literal["loss", "accuracy"]
 Translate = Callable[[str], str]
 Part = Literal["validation", "train"]
-PARTS = {"validation": "-", "train": (0, (3.2, 1.6))}  # the line style of each part
+PARTS = {  # the line style of each part
+    say_later("validation"): "-",
+    say_later("train"): (0, (3.2, 1.6)),
+}
 MARKERS = 12
 """Markers along a long line, about: more would cover it."""
 

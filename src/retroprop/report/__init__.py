@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from retroprop.report.assignment import Lab
     from retroprop.report.document import Document
     from retroprop.studies.records import Records
 
-__all__ = ["BAYES", "FORMATS", "write_bayes_report", "write_report"]
+__all__ = ["BAYES", "FORMATS", "write_bayes_report", "write_lab_report", "write_report"]
 
 FORMATS = ("html", "pdf")
 BAYES = "inf8225-bayes"  # a report that needs no records
@@ -70,9 +71,43 @@ def write_bayes_report(
     return _write(compose(language), f"{BAYES}-{language}", formats, folder, when=when)
 
 
+def write_lab_report(
+    lab: "Lab",
+    records: "Records | None",
+    *,
+    language: str = "en",
+    formats: Sequence[str] = FORMATS,
+    folder: Path | str = "reports",
+    size: str | None = None,
+) -> list[Path]:
+    """Write the document of an assignment from the records, complete or not.
+
+    Args:
+        lab: The assignment.
+        records: The open database; None when there is none, which the document then says.
+        language: "en" or "fr".
+        formats: Some of `FORMATS`.
+        folder: Where `<lab>-<language>.html` and the others go; made when missing.
+        size: Which size of the studies to report; None for the largest that is recorded.
+
+    Raises:
+        UserError: If a format or the language is unknown, or if the folder cannot be written.
+    """
+    from datetime import UTC, datetime
+
+    from retroprop.report.lab_content import compose_lab
+    from retroprop.report.lab_story import LabStory
+
+    _check(language, formats)
+    story = LabStory(lab, records, language, size)
+    dates = [one.record.finished_at or one.record.created_at for one in story.stories]
+    when = max(dates, default=datetime.now(UTC).isoformat(timespec="seconds"))
+    return _write(compose_lab(story), f"{lab.name}-{language}", formats, folder, when=when)
+
+
 def _check(language: str, formats: Sequence[str]) -> None:
     from retroprop.errors import UserError, did_you_mean
-    from retroprop.report.translations import translator
+    from retroprop.languages import translator
 
     translator(language)
     if not formats:

@@ -20,6 +20,7 @@ from retroprop.report.words import SETTING_VALUES
 from retroprop.studies.summary import (
     CellSummary,
     PairedDifference,
+    chance_margin,
     mean_and_deviation,
     paired_difference,
 )
@@ -133,7 +134,7 @@ def _tests(story: Story, key: str, ranked: Sequence[tuple[Any, CellSummary]]) ->
     if near is None or far is None or second.mean == top.mean:
         return []
     if near.n == 1:
-        return [say("One seed: no spread, so the differences may be chance.")]
+        return [_one_seed(story, _shown(story, key, next_best), top, second)]
     names = {
         "best": _shown(story, key, best),
         "next": _shown(story, key, next_best),
@@ -162,6 +163,22 @@ def _tests(story: Story, key: str, ranked: Sequence[tuple[Any, CellSummary]]) ->
             "interval: {interval}) nor from {worst}."
         )
     return [say(text).format(**names)]
+
+
+def _one_seed(story: Story, next_best: str, top: CellSummary, second: CellSummary) -> str:
+    """What one seed allows to say: whether the validation images alone may explain the lead."""
+    n, high, low = story.validation_images, top.mean or 0.0, second.mean or 0.0
+    if not n:
+        return story.say("One seed: no spread, so the differences may be chance.")
+    margin = chance_margin(high, low, n)
+    text = story.say(
+        "One seed, so no spread over seeds. The lead over {next} is larger than the {margin} that "
+        "{n} validation images leave to chance (95 %, binomial)."
+        if high - low > margin
+        else "One seed, so no spread over seeds. The lead over {next} may be chance: {n} "
+        "validation images alone leave {margin} to it (95 %, binomial)."
+    )
+    return text.format(next=next_best, margin=story.points(margin), n=story.numbers.integer(n))
 
 
 def _interval(story: Story, difference: PairedDifference) -> str:

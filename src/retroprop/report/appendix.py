@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from retroprop.languages import say_later
 from retroprop.report.document import Block, Cell, Paragraph, Row, Section, Table
 from retroprop.report.story import Story
-from retroprop.report.translations import say_later
 from retroprop.studies.records import EpochRecord, RunRecord
 from retroprop.studies.schema import OF_EVERY_KIND, OF_KIND
 

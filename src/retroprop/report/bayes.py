@@ -13,6 +13,7 @@ from retroprop.bayes.networks import load
 from retroprop.bayes.networks.inf8225 import QUESTIONS, as_printed
 from retroprop.bayes.table import NamedTable
 from retroprop.figures.style import for_page
+from retroprop.languages import Say, say_later, translator
 from retroprop.report.document import (
     Block,
     Cell,
@@ -24,7 +25,6 @@ from retroprop.report.document import (
     Table,
 )
 from retroprop.report.numbers import Numbers
-from retroprop.report.translations import Say, say_later, translator
 
 _MEANINGS = {
     "S": say_later("prepares for the exam and does the homework"),

@@ -1,7 +1,8 @@
 """The parts of a report, as plain data that the HTML and the PDF template both draw.
 
 Every text in here is already in the reader's language and is text, never markup: the templates
-escape it. `kind` names the block for the templates.
+escape it. Only a `Prose` and an `Equation` hold formulas, in the notation of
+`calculus.theory.formulas`. `kind` names the block for the templates.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,33 @@ class Paragraph:
     title: str = ""
     command: str = ""
     kind: str = "paragraph"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prose:
+    """A paragraph with formulas between dollars and *stressed* words; optionally a title."""
+
+    text: str
+    title: str = ""
+    kind: str = "prose"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equation:
+    """A formula on lines of its own; `&` aligns its lines and a backslash ends one."""
+
+    source: str
+    kind: str = "equation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """Lines of code or of pseudocode, as they are; `language` is "python", "text" or "console"."""
+
+    text: str
+    language: str = "python"
+    title: str = ""
+    kind: str = "code"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,21 +137,40 @@ class Picture:
     kind: str = "picture"
 
 
-Block = Paragraph | Notice | Formula | Table | Picture
+Block = Paragraph | Prose | Equation | Code | Notice | Formula | Table | Picture
 
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A heading and what is under it."""
+    """A heading and what is under it.
+
+    Attributes:
+        name: Its anchor.
+        heading: Its heading.
+        blocks: What is under it.
+        level: 1, or 2 for a part of the section of level 1 before it.
+        asked: What an assignment asks here, as prose; "" where nothing is asked.
+        points: What the assignment gives for it, in words.
+        code: Python that makes the answer, the code cell of a notebook; "" for none.
+    """
 
     name: str
     heading: str
     blocks: Sequence[Block]
+    level: int = 1
+    asked: str = ""
+    points: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A whole report. `labels` holds the few words that the templates themselves need."""
+    """A whole report. `labels` holds the few words that the templates themselves need.
+
+    Attributes:
+        long: Whether it has a contents page on paper, and its contents list parts and questions.
+        setup: Python that the code of its sections needs, the first code cell of a notebook.
+    """
 
     language: str
     title: str
@@ -133,3 +180,5 @@ class Document:
     sections: Sequence[Section]
     footer: str
     labels: dict[str, str] = field(default_factory=dict)
+    long: bool = False
+    setup: str = ""

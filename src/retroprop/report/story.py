@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from retroprop.data import CATALOG
 from retroprop.data.catalog import DatasetInfo
+from retroprop.languages import Say, translator
 from retroprop.report.numbers import Numbers
-from retroprop.report.translations import Say, translator
 from retroprop.report.words import (
     Loss,
     setting_name,
@@ -118,8 +118,9 @@ class Story:
             recorded = session.environment.get("command")
             if recorded and "run" in str(recorded).split():
                 return str(recorded)
+        size = "" if self.size == "full" else f" --size {self.size}"
         database = "" if self.location == DEFAULT_DATABASE else f" --db {self.location}"
-        return f"retroprop run {self.record.study}{database}"
+        return f"retroprop run {self.record.study}{size}{database}"
 
     @property
     def kind(self) -> str:

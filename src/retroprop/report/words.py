@@ -8,8 +8,8 @@ shown as the study file has it.
 from typing import Any, Literal
 
 from retroprop.errors import UserError
+from retroprop.languages import Say, say_later
 from retroprop.report.numbers import Numbers
-from retroprop.report.translations import Say, say_later
 from retroprop.studies.schema import parse_architecture
 
 USUAL_DENSE = (256, 256)

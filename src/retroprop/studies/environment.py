@@ -41,7 +41,10 @@ def usable_cores() -> int:
 
 
 def _command() -> str:
-    return shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])
+    program = Path(sys.argv[0]).name or "python"
+    if program == "__main__.py":  # python -m retroprop
+        program = "retroprop"
+    return shlex.join([program, *sys.argv[1:]])
 
 
 def _device_name(device: str) -> str:

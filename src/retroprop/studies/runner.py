@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from filelock import FileLock, Timeout
 
@@ -29,6 +29,7 @@ from retroprop.studies.schema import Study
 from retroprop.studies.summary import best_cells, summarise_cells
 
 
+@runtime_checkable
 class Display(Protocol):
     """What the runner tells the person who waits."""
 

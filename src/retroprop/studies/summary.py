@@ -120,6 +120,22 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
     return statistics.fmean(values), deviation
 
 
+def chance_margin(first: float, second: float, n: int) -> float:
+    """How far two accuracies may differ by the choice of the n images alone (95 %).
+
+    Each counts right answers among n images, so its variance is p (1 − p) / n, and
+
+        margin = 1.96 √( (p₁(1 − p₁) + p₂(1 − p₂)) / n ).
+
+    Both models see the same images, which makes their difference vary less: the margin is on the
+    safe side. It says nothing of what another seed would change.
+
+    >>> round(chance_margin(0.5, 0.5, 1000), 4)
+    0.0438
+    """
+    return 1.96 * math.sqrt((first * (1 - first) + second * (1 - second)) / n)
+
+
 def summarise_cells(runs: Iterable[RunRecord], value: str = ACCURACY) -> list[CellSummary]:
     """Group models by cell, in the order of the grid, and summarise one value of each cell.
 

@@ -1,0 +1,259 @@
+"""The French texts: compile them, and compare them with the texts that the code says.
+
+    python scripts/messages.py compile    after every change of a .po file
+    python scripts/messages.py check      texts without French, French that nobody says
+
+The sources are src/retroprop/languages/fr/*.po. A text stands in one of them only, wherever it is
+said. `compile` brings each into the form in which Babel writes it (so a diff shows texts, not
+line breaks) and makes the one catalog that the program reads. `check` finds the texts in the code:
+what stands in a call of say, say_later, translate or prose, as a literal, on either side of a
+condition, or in a name that the same function or module gives a value.
+"""
+
+import argparse
+import ast
+import io
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import PoFileError, read_po, write_po
+
+import retroprop
+from retroprop.languages import CATALOG
+
+CODE = Path(retroprop.__file__).parent
+FRENCH = CODE / "languages" / "fr"
+SPEAKERS = {"say", "say_later", "translate", "prose"}
+SPOKEN_KEYWORDS = {"prose": {"title"}}  # also said, by name
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+Said = tuple[str, int]  # a text and its line
+
+
+class MessagesError(Exception):
+    """What is wrong with a .po file, in one sentence."""
+
+
+def main() -> None:
+    """Run the command that the line names."""
+    parser = argparse.ArgumentParser(description="The French texts: compile, or check.")
+    parser.add_argument("command", choices=("compile", "check"))
+    command = parser.parse_args().command
+    try:
+        if command == "compile":
+            compile_all()
+        found = complaints()
+    except MessagesError as error:
+        sys.exit(str(error))
+    for line in found:
+        print(line)
+    sys.exit(1 if found and command == "check" else 0)
+
+
+def compile_all() -> None:
+    """Write every .po in Babel's form, and the compiled catalog."""
+    whole = compiled()  # before anything is written, so that an error changes nothing
+    for file in sources():
+        file.write_bytes(formatted(file))
+    CATALOG.write_bytes(whole)
+    print(f"{CATALOG.name}: {len(french())} texts")
+
+
+def complaints() -> list[str]:
+    """One line for every text without French, and for every French text that nobody says."""
+    known = {text: name for name, texts in by_file().items() for text in texts}
+    said = texts_said()
+    missing = [f"{where}: not in French: {text!r}" for text, where in said.items()]
+    leftover = [f"{name}: nobody says: {text!r}" for text, name in known.items()]
+    return [line for text, line in zip(said, missing, strict=True) if text not in known] + [
+        line for text, line in zip(known, leftover, strict=True) if text not in said
+    ]
+
+
+# --- the .po files --------------------------------------------------------------------------------
+
+
+class FrenchCatalog(Catalog):
+    """A catalog whose header holds no dates and no versions: the same texts make the same bytes."""
+
+    def __init__(self, comment: str = "") -> None:
+        super().__init__(locale="fr", header_comment=comment, fuzzy=False)
+
+    @property
+    def mime_headers(self) -> list[tuple[str, str]]:
+        """The lines that gettext reads."""
+        return [
+            ("Language", "fr"),
+            ("MIME-Version", "1.0"),
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Transfer-Encoding", "8bit\n"),
+        ]
+
+
+def sources() -> list[Path]:
+    """The .po files, in the order of their names."""
+    return sorted(FRENCH.glob("*.po"))
+
+
+def read(file: Path) -> FrenchCatalog:
+    """The texts of a file, with the comments above them.
+
+    Raises:
+        MessagesError: If an entry is more or less than one English text with its French.
+    """
+    data = file.read_bytes()
+    try:
+        found = read_po(io.BytesIO(data), charset="utf-8", abort_invalid=True)
+    except (PoFileError, UnicodeDecodeError) as error:
+        raise MessagesError(f"{file.name} is not a .po file in UTF-8: {error}") from error
+    catalog = FrenchCatalog(found.header_comment)
+    for message in found:
+        if not message.id:  # the header
+            continue
+        if message.pluralizable or message.context or message.fuzzy or not message.string:
+            raise MessagesError(
+                f"{file.name}:{message.lineno}: an entry is msgid and msgstr, neither empty, "
+                f"without context, plural or fuzzy mark: {message.id!r}"
+            )
+        catalog.add(message.id, message.string, user_comments=message.user_comments)
+        catalog[message.id].flags.clear()  # Babel takes "95 % of" for a format
+    if found.obsolete:
+        raise MessagesError(f"{file.name} has obsolete entries (#~): take them out.")
+    written = re.findall(rb"^msgid ", data, flags=re.MULTILINE)
+    if len(written) != len(catalog) + 1:
+        raise MessagesError(f"{file.name} has a text twice, or no header: keep one of each.")
+    return catalog
+
+
+def formatted(file: Path) -> bytes:
+    """The file as Babel writes it."""
+    buffer = io.BytesIO()
+    write_po(buffer, read(file))
+    return buffer.getvalue().rstrip() + b"\n"
+
+
+def by_file() -> dict[str, dict[str, str]]:
+    """English and French of every file, by its name.
+
+    Raises:
+        MessagesError: If two files have the same text.
+    """
+    texts = {
+        file.name: {str(entry.id): str(entry.string) for entry in read(file) if entry.id}
+        for file in sources()
+    }
+    first: dict[str, str] = {}
+    for name, entries in texts.items():
+        for text in entries:
+            if text in first:
+                raise MessagesError(f"{first[text]} and {name} both have {text!r}: keep one.")
+            first[text] = name
+    return texts
+
+
+def french() -> dict[str, str]:
+    """English and French of all files."""
+    return {text: said for texts in by_file().values() for text, said in texts.items()}
+
+
+def compiled() -> bytes:
+    """The catalog of all files, compiled."""
+    catalog = FrenchCatalog()
+    for text, said in french().items():
+        catalog.add(text, said)
+    buffer = io.BytesIO()
+    write_mo(buffer, catalog)
+    return buffer.getvalue()
+
+
+# --- the texts in the code ------------------------------------------------------------------------
+
+
+def texts_said() -> dict[str, str]:
+    """Every text that the code says, with the first place where it does."""
+    found: dict[str, str] = {}
+    for file in sorted(CODE.rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for text, line in texts_said_in(tree):
+            found.setdefault(text, f"{file.relative_to(CODE)}:{line}")
+    return found
+
+
+def texts_said_in(scope: ast.AST, known: dict[str, set[str]] | None = None) -> Iterator[Said]:
+    """Every text that a module or a function says, functions inside it too.
+
+    `known` holds the texts that each name may have around it.
+    """
+    hidden = {name: set[str]() for name in _parameters(scope)}
+    known = {**(known or {}), **hidden, **_values(scope)}
+    for node in _own_nodes(scope):
+        if isinstance(node, ast.Call) and (speaker := _name(node.func)) in SPEAKERS:
+            spoken = {key.arg: key.value for key in node.keywords}
+            by_name = [spoken[key] for key in SPOKEN_KEYWORDS.get(speaker, ()) if key in spoken]
+            for said in (*node.args[:1], *by_name):
+                for text in sorted(_texts_in(said, known)):
+                    yield text, node.lineno
+        elif isinstance(node, FUNCTIONS):
+            yield from texts_said_in(node, known)
+
+
+def _texts_in(expression: ast.expr, known: dict[str, set[str]]) -> set[str]:
+    """The texts that an expression may be."""
+    match expression:
+        case ast.Constant(value=str(text)):
+            return {text}
+        case ast.IfExp(body=body, orelse=orelse):
+            return _texts_in(body, known) | _texts_in(orelse, known)
+        case ast.Name(id=name):
+            return known.get(name, set())
+        case _:
+            return set()
+
+
+def _values(scope: ast.AST) -> dict[str, set[str]]:
+    """The texts that the names of a scope are given: x = "…", for x in ("…", "…")."""
+    values: dict[str, set[str]] = {}
+    for node in _own_nodes(scope):
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=given)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as given)
+                | ast.NamedExpr(target=ast.Name(id=name), value=given)
+            ):
+                values[name] = values.get(name, set()) | _texts_in(given, values)
+            case ast.For(target=ast.Name(id=name), iter=ast.Tuple(elts=elements)) | (
+                ast.comprehension(target=ast.Name(id=name), iter=ast.Tuple(elts=elements))
+            ):
+                values[name] = values.get(name, set()).union(
+                    *(_texts_in(element, values) for element in elements)
+                )
+    return values
+
+
+def _own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
+    """What stands in a scope, in the order of the text; functions in it are named, not entered."""
+    for node in ast.iter_child_nodes(scope):
+        yield node
+        if not isinstance(node, FUNCTIONS):
+            yield from _own_nodes(node)
+
+
+def _parameters(scope: ast.AST) -> list[str]:
+    if not isinstance(scope, FUNCTIONS):
+        return []
+    return [node.arg for node in ast.walk(scope.args) if isinstance(node, ast.arg)]
+
+
+def _name(function: ast.expr) -> str:
+    match function:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The commands `retroprop lab list | run | report`: a whole assignment, from data to document."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from retroprop.cli.display import StudyDisplay, duration
+from retroprop.cli.parameters import Flag, WholeNumber
+from retroprop.errors import Interrupted, UserError
+from retroprop.labs.catalog import find_lab, labs
+from retroprop.labs.running import StudyPlan, plan_lab, run_lab, total_s
+from retroprop.studies.records import DEFAULT_DATABASE, Records
+
+console = Console(soft_wrap=True, highlight=False)
+Size = Literal["smoke", "laptop", "full"]
+
+
+def list_labs(*, db: str = DEFAULT_DATABASE) -> None:
+    """List the assignments: their questions, their studies, and what is recorded.
+
+    Args:
+        db: The database of the records: a file or a URL.
+    """
+    from retroprop.report.lab_story import LabStory
+
+    records = _existing(db)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("assignment", no_wrap=True, style="bold")
+    table.add_column("title")
+    for name in ("questions", "studies", "recorded"):
+        table.add_column(name, justify="right")
+    for lab in labs():
+        story = LabStory(lab, records, "en")
+        shown = f"{len(story.stories)} of {len(lab.studies)}" if lab.studies else "needs none"
+        questions, studies = str(len(lab.questions)), str(len(lab.studies) or "–")
+        table.add_row(lab.name, story.text(lab.title), questions, studies, shown)
+    console.print(table)
+    console.print(
+        "\nTrain what one needs:  retroprop lab run NAME\nWrite its document:    retroprop lab "
+        "report NAME",
+        markup=False,
+    )
+
+
+def run(
+    lab: str,
+    /,
+    *,
+    size: Annotated[Size, Parameter(negative=())] = "laptop",
+    workers: Annotated[WholeNumber | None, Parameter(negative=())] = None,
+    device: str = "cpu",
+    dry_run: Flag = False,
+    db: str = DEFAULT_DATABASE,
+) -> None:
+    """Train everything that an assignment needs and the records do not have.
+
+    Args:
+        lab: A name that `retroprop lab list` prints.
+        size: laptop: what two cores do in an hour or two. full: as the assignment asks. smoke:
+            seconds, to see that everything works.
+        workers: Worker processes, each on one thread. Default: one per core. It changes no number.
+        device: Where deep networks train: cpu, cuda, or auto for a GPU where there is one.
+        dry_run: Print the plan with a rough guess of the time, and train nothing.
+        db: The records: a SQLite file or any SQLAlchemy URL.
+
+    Raises:
+        UserError: If the assignment is unknown, or data or a device are missing.
+    """
+    chosen = find_lab(lab)
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers must be at least 1, and got {workers}.")
+    if not chosen.studies:
+        console.print(
+            f"{chosen.name} trains nothing; write its document: retroprop lab report {lab}"
+        )
+        return
+    records = _existing(db) if dry_run else Records.open(db)
+    plans = plan_lab(chosen, records, size)
+    _print_plan(plans, workers)
+    if dry_run or records is None:
+        console.print("Nothing was trained.")
+        return
+    try:
+        run_lab(plans, records, workers=workers, device=device, display=StudyDisplay(console))
+    except Interrupted:
+        again = shlex.join(["retroprop", *sys.argv[1:]])
+        raise Interrupted(
+            f"Stopped; every finished epoch is kept in {records.location}. Continue with: {again}"
+        ) from None
+    option = "" if db == DEFAULT_DATABASE else f" --db {shlex.quote(db)}"
+    console.print(
+        f"\nAll studies of {chosen.name} are recorded. Its document: retroprop lab report "
+        f"{chosen.name}{option}"
+    )
+
+
+def report(
+    lab: str,
+    /,
+    *,
+    lang: Literal["en", "fr"] = "en",
+    format: Annotated[str, Parameter(name=["--format", "-f"])] = "html,pdf,ipynb",
+    size: Annotated[Size | None, Parameter(negative=())] = None,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("reports"),
+    db: str = DEFAULT_DATABASE,
+) -> None:
+    """Write the document of an assignment: each question, answered from the records.
+
+    Args:
+        lab: A name that `retroprop lab list` prints.
+        lang: The language of the document: en or fr.
+        format: html, pdf, ipynb, or several: html,pdf.
+        size: Which size of the studies to report; by default the largest that is recorded.
+        output: The folder to write into; it is made when missing.
+        db: The database of the records: a file or a URL.
+
+    Raises:
+        UserError: If the assignment or a format is unknown, or the folder cannot be written.
+    """
+    from retroprop.report import write_lab_report
+
+    chosen = find_lab(lab)
+    formats = [name.strip().lower() for name in format.split(",") if name.strip()]
+    if not formats:
+        raise UserError("--format is empty; use html, pdf, ipynb, or several: html,pdf.")
+    paths = write_lab_report(
+        chosen, _existing(db), language=lang, formats=formats, folder=output, size=size
+    )
+    for path in paths:
+        console.print(Text(f"wrote {path}"))
+
+
+def _existing(db: str) -> Records | None:
+    """The records, if there are any: a report without them says how to make them."""
+    if "://" not in db and not Path(db).exists() and db == DEFAULT_DATABASE:
+        return None
+    return Records.open(db, create=False)
+
+
+def _print_plan(plans: list[StudyPlan], workers: int | None) -> None:
+    from retroprop.studies.environment import usable_cores
+
+    n = workers or usable_cores()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("study", no_wrap=True)
+    for name in ("models", "recorded", "epochs", "time"):
+        table.add_column(name, justify="right")
+    for one in plans:
+        left = "done" if one.finished else f"about {duration(one.predicted_s(n))}"
+        table.add_row(one.name, str(one.models), str(one.done), str(one.plan.study.epochs), left)
+    console.print(table)
+    seconds = total_s(plans, workers)
+    if seconds:
+        cores = f"{n} worker" + ("" if n == 1 else "s")
+        console.print(
+            f"\nAbout {duration(seconds)} on {cores}, a rough guess that does not know this "
+            "machine. Ctrl-C stops; the same command continues."
+        )

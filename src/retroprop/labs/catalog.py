@@ -1,0 +1,34 @@
+"""The five assignments by name. A lab's questions are read when it is asked for."""
+
+from importlib import import_module
+
+from retroprop.errors import UserError, did_you_mean
+from retroprop.report.assignment import Lab
+
+MODULES = {
+    "lyon-tp": "retroprop.labs.lyon_tp.questions",
+    "inf8225-tp1": "retroprop.labs.inf8225_tp1.questions",
+    "ift3395-theorie": "retroprop.labs.ift3395_theorie.questions",
+    "ift3395-devoir3": "retroprop.labs.ift3395_devoir3.questions",
+    "ift6135-devoir1": "retroprop.labs.ift6135_devoir1.questions",
+}
+"""Where the `LAB` of each assignment lies, from the perceptron to the MLP-Mixer."""
+
+
+def find_lab(name: str) -> Lab:
+    """The assignment of that name.
+
+    Raises:
+        UserError: If there is none.
+    """
+    if name not in MODULES:
+        raise UserError(
+            f"no assignment is called {name!r}; use one of {', '.join(MODULES)}. "
+            f"{did_you_mean(name, MODULES)}"
+        )
+    return import_module(MODULES[name]).LAB
+
+
+def labs() -> list[Lab]:
+    """All assignments."""
+    return [find_lab(name) for name in MODULES]

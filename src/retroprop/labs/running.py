@@ -1,0 +1,96 @@
+"""Training what the records of a lab lack: a plan with its predicted time, then study by study."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from retroprop.report.assignment import Lab
+from retroprop.studies.environment import usable_cores
+from retroprop.studies.plan import Plan, plan_study
+from retroprop.studies.records import Records, StudyRunRecord
+from retroprop.studies.runner import Display, run_study
+from retroprop.studies.schema import load_study
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyPlan:
+    """A study of a lab, and how much of it is recorded.
+
+    Attributes:
+        name: The study's name.
+        plan: Its models, at the size that is wanted.
+        done: How many of its models are finished, of those recorded with the same settings.
+    """
+
+    name: str
+    plan: Plan
+    done: int
+
+    @property
+    def models(self) -> int:
+        """How many models the study has."""
+        return len(self.plan.runs)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.done == self.models
+
+    def predicted_s(self, workers: int) -> float:
+        """A rough guess of the seconds that are left; 0 where nothing is."""
+        return self.plan.predicted_s(workers) * (1 - self.done / self.models)
+
+
+def plan_lab(lab: Lab, records: Records | None, size: str) -> list[StudyPlan]:
+    """What there is to train for a lab.
+
+    Args:
+        lab: The assignment.
+        records: What is recorded; None for nothing.
+        size: "smoke", "laptop" or "full".
+
+    Raises:
+        UserError: If the size is unknown.
+    """
+    plans = []
+    for name in lab.studies:
+        plan = plan_study(load_study(name, size=size))
+        plans.append(StudyPlan(name=name, plan=plan, done=_done(records, plan)))
+    return plans
+
+
+def _done(records: Records | None, plan: Plan) -> int:
+    """How many models of the newest run with the same settings need no more training."""
+    if records is None:
+        return 0
+    for record in reversed(records.study_runs(plan.study.name)):
+        if record.fingerprint == plan.study.fingerprint:
+            runs = records.runs(record.id, with_epochs=False)
+            done = sum(run.status in ("finished", "diverged") for run in runs)
+            return done - (record.status != "finished" and done == len(runs))  # the test is left
+    return 0
+
+
+def run_lab(
+    plans: Sequence[StudyPlan],
+    records: Records,
+    *,
+    workers: int | None = None,
+    device: str = "cpu",
+    display: Display | None = None,
+) -> list[StudyRunRecord]:
+    """Train what is left of each study, in order, and return the study runs that it worked on.
+
+    Raises:
+        UserError: If a study cannot run: its data are not here, a device is missing.
+        Interrupted: After Ctrl-C; every finished epoch is kept.
+    """
+    return [
+        run_study(one.plan.study, records, workers=workers, device=device, display=display)
+        for one in plans
+        if not one.finished
+    ]
+
+
+def total_s(plans: Sequence[StudyPlan], workers: int | None = None) -> float:
+    """A rough guess of the seconds that all studies together still take."""
+    return sum(one.predicted_s(workers or usable_cores()) for one in plans)

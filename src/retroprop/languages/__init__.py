@@ -1,0 +1,60 @@
+"""Every text that a reader sees, in English (the key) and in French.
+
+The French stands in `fr/*.po`, one file a topic, in gettext's format. `scripts/messages.py compile`
+makes `fr/LC_MESSAGES/retroprop.mo` of them, which is all that is read here.
+
+A text that is missing there is an error in every language, so that a test of an English page finds
+a French text that was forgotten.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+
+from retroprop.errors import UserError, did_you_mean
+
+Say = Callable[[str], str]
+LANGUAGES = ("en", "fr")
+CATALOG = Path(__file__).parent / "fr" / "LC_MESSAGES" / "retroprop.mo"
+
+
+def translator(language: str) -> Say:
+    """A function from the English text to the text in `language`.
+
+    >>> translator("fr")("batch size")
+    'taille de lot'
+
+    Raises:
+        UserError: If we do not speak the language.
+        KeyError: From the function, if the text is not in the catalog.
+    """
+    if language not in LANGUAGES:
+        raise UserError(
+            f"nothing here is written in the language {language!r}: use en or fr. "
+            f"{did_you_mean(language, LANGUAGES)}"
+        )
+    french = _french().gettext
+    if language == "fr":
+        return french
+    return lambda text: french(text) and text
+
+
+def say_later(text: str) -> str:
+    """Mark a text that is translated where it is used; returns it unchanged."""
+    return text
+
+
+@cache
+def _french() -> GNUTranslations:
+    with CATALOG.open("rb") as file:
+        messages = GNUTranslations(file)
+    messages.add_fallback(_Unknown())
+    return messages
+
+
+class _Unknown(NullTranslations):
+    """Where gettext ends with a text that it does not have: it would return it in English."""
+
+    def gettext(self, message: str) -> str:
+        raise KeyError(message)

@@ -1,0 +1,325 @@
+"""The document of a lab: what is asked, question by question, and the answers from the records."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from retroprop import __version__
+from retroprop.report.appendix import models_section, setting_section
+from retroprop.report.assignment import Part, Question
+from retroprop.report.content import notices as study_notices
+from retroprop.report.document import (
+    Block,
+    Document,
+    Notice,
+    Paragraph,
+    Picture,
+    Prose,
+    Section,
+    Table,
+)
+from retroprop.report.lab_story import LabStory, NotRecordedError
+from retroprop.report.story import Story
+
+
+def compose_lab(lab: LabStory) -> Document:
+    """Write the document of a lab from its records, complete or not."""
+    say = lab.say
+    sections: list[Section] = []
+    for part in lab.lab.parts:
+        sections += part_sections(lab, part)
+    sections += records_sections(lab)
+    return Document(
+        language=lab.language,
+        title=lab.text(lab.lab.title),
+        subtitle=lab.text(lab.lab.source),
+        summary=summary(lab),
+        notices=notices(lab),
+        sections=traced(sections),
+        footer=say("Made by retroprop {version} from the records of {place}.").format(
+            version=__version__, place=lab.records.location if lab.records else "—"
+        )
+        if lab.lab.studies
+        else say("Made by retroprop {version}.").format(version=__version__),
+        labels={
+            "skip": say("Skip to the answers"),
+            "contents": say("Contents"),
+            "description": say("Description of the figure"),
+            "asked": say("Question"),
+            "csv": "CSV",
+            "top": say("Back to the top"),
+        },
+        long=True,
+        setup=setup_code(lab),
+    )
+
+
+def part_sections(lab: LabStory, part: Part) -> list[Section]:
+    """A part of the assignment: its heading, then its questions."""
+    blocks = [Prose(text=lab.text(part.introduction))] if part.introduction else []
+    head = Section(name=part.name, heading=lab.text(part.title), blocks=blocks)
+    return [head, *(question_section(lab, question) for question in part.questions)]
+
+
+def question_section(lab: LabStory, question: Question) -> Section:
+    """One question with its answer."""
+    name = f"q-{question.name}"
+    blocks = [*_marks(lab, question), *_answers(lab, question), *_trace(lab, question)]
+    return Section(
+        name=name,
+        heading=f"{question.label} · {lab.text(question.title)}",
+        level=2,
+        blocks=[_renamed(block, name) for block in blocks],
+        asked=lab.text(question.asked),
+        points=points(lab, question),
+        code=question.code or f'lab.answer("{question.name}")',
+    )
+
+
+def points(lab: LabStory, question: Question) -> str:
+    """What the assignment gives for a question, in words; "" where it says nothing."""
+    if question.points is None:
+        return ""
+    text = lab.say(
+        "{n} point of the assignment" if question.points == 1 else "{n} points of the assignment"
+    )
+    if question.bonus:
+        text = lab.say("{n} bonus point" if question.points == 1 else "{n} bonus points")
+    return text.format(n=lab.numbers.integer(question.points))
+
+
+def _answers(lab: LabStory, question: Question) -> Iterator[Block]:
+    """What the answers yield; a notice where a study is missing, once for each study."""
+    missing: dict[str, None] = {}
+    for answer in question.answers:
+        try:
+            yield from answer(lab)
+        except NotRecordedError as lacking:
+            missing[lacking.study] = None
+    for study in missing:
+        yield Notice(
+            title=lab.say("Not recorded yet"),
+            text=lab.say(
+                "This answer needs the study {study}, of which no epoch is recorded. This command "
+                "trains it:"
+            ).format(study=study),
+            command=run_command(lab, study),
+        )
+
+
+def _marks(lab: LabStory, question: Question) -> Iterator[Notice]:
+    """Which of the studies behind an answer are not finished, or were only tried."""
+    for study in question.studies:
+        story = lab.find_study(study)
+        if story is None:
+            continue
+        if story.unfinished:
+            yield Notice(
+                title=lab.say("The study {study} is not finished").format(study=study),
+                text=lab.say(
+                    "{done} of {n} models are finished; this answer shows those so far. This "
+                    "command continues it:"
+                ).format(done=story.n_done, n=len(story.runs)),
+                command=run_command(lab, study),
+            )
+        if story.size == "smoke":
+            yield Notice(
+                title=lab.say("The study {study} is at its smoke size").format(study=study),
+                text=lab.say("It shows that everything works; its numbers mean nothing."),
+            )
+
+
+def _trace(lab: LabStory, question: Question) -> Iterator[Paragraph]:
+    """Where the numbers of an answer come from, and the command that makes them again."""
+    for study in question.studies:
+        story = lab.find_study(study)
+        if story is not None:
+            text = lab.say(
+                "The numbers are those of the study run {id}, listed at the end. This command "
+                "trains its models again:"
+            )
+            yield Paragraph(
+                title=lab.say("Where this comes from"),
+                text=text.format(id=story.record.id),
+                command=f"{run_command(lab, study)} --fresh",
+            )
+
+
+def run_command(lab: LabStory, study: str) -> str:
+    """The command that trains a study at the size of its records, or at laptop size."""
+    story = lab.find_study(study)
+    size = story.size if story is not None else lab.size or "laptop"
+    return f"retroprop run {study}" + (f" --size {size}" if size != "full" else "")
+
+
+def summary(lab: LabStory) -> list[str]:
+    """How much is answered, then what came out."""
+    lines = []
+    asked, lacking = lab.lab.questions, missing_studies(lab)
+    answered = [one for one in asked if not set(one.studies) & set(lacking)]
+    n, k = lab.numbers.integer(len(asked)), lab.numbers.integer(len(answered))
+    lines.append(
+        lab.say("All {n} questions of the assignment are answered.").format(n=n)
+        if len(answered) == len(asked)
+        else lab.say("{k} of the {n} questions of the assignment are answered so far.").format(
+            k=k, n=n
+        )
+    )
+    if lab.lab.summary is not None:
+        with contextlib.suppress(NotRecordedError):  # the sentences until then stay
+            for line in lab.lab.summary(lab):
+                lines.append(line)
+    return lines
+
+
+def missing_studies(lab: LabStory) -> list[str]:
+    """The studies without a finished epoch."""
+    return [study for study in lab.lab.studies if lab.find_study(study) is None]
+
+
+def notices(lab: LabStory) -> list[Notice]:
+    """What a reader must know before any number."""
+    say, found = lab.say, []
+    lacking = missing_studies(lab)
+    again = f"retroprop lab run {lab.lab.name}"
+    if lacking:
+        text = "Not recorded yet: {studies}. This command trains what is missing:"
+        found.append(
+            Notice(
+                title=say("This report is not complete"),
+                text=say(text).format(studies=", ".join(lacking)),
+                command=again,
+            )
+        )
+    unfinished = [story.record.study for story in lab.stories if story.unfinished]
+    if unfinished:
+        text = "Begun and not finished: {studies}. This command continues them:"
+        found.append(
+            Notice(
+                title=say("Some studies are not finished"),
+                text=say(text).format(studies=", ".join(unfinished)),
+                command=again,
+            )
+        )
+    for size, title, text in (
+        (
+            "smoke",
+            say("Smoke size"),
+            say(
+                "{studies}: at smoke size. That shows that everything works; the numbers mean "
+                "nothing."
+            ),
+        ),
+        (
+            "laptop",
+            say("Laptop size"),
+            say(
+                "{studies}: at laptop size, with fewer images or epochs than the assignment asks. "
+                "The full size trains more, and may rank its values otherwise."
+            ),
+        ),
+    ):
+        smaller = [s.record.study for s in lab.stories if s.size == size and is_smaller(s)]
+        if smaller:
+            found.append(Notice(title=title, text=text.format(studies=", ".join(smaller))))
+    return found
+
+
+def is_smaller(story: Story) -> bool:
+    """Whether the size of a study run makes it another study than the full one."""
+    from retroprop.studies.schema import load_study
+
+    return story.record.fingerprint != load_study(story.record.study).fingerprint
+
+
+def records_sections(lab: LabStory) -> list[Section]:
+    """Every study behind the answers: its settings, and all its models with their numbers."""
+    if not lab.stories:
+        return []
+    head = Section(
+        name="records",
+        heading=lab.say("Where the numbers come from"),
+        blocks=[
+            lab.prose(
+                "Every number of an answer leads to the models below. A row holds one trained "
+                "model; its number is that of retroprop show."
+            )
+        ],
+    )
+    sections = [head]
+    for story in lab.stories:
+        name = f"study-{story.record.study}"
+        blocks: list[Block] = list(study_notices(story))
+        blocks += [*setting_section(story).blocks, *models_section(story).blocks]
+        sections.append(
+            Section(
+                name=name,
+                heading=f"{story.title()} ({story.record.id})",
+                level=2,
+                blocks=[_renamed(block, name) for block in blocks],
+            )
+        )
+    return sections
+
+
+def setup_code(lab: LabStory) -> str:
+    """The first code cell of the notebook."""
+    size = lab.size or max((story.size for story in lab.stories), key=_rank, default="laptop")
+    database = lab.records.location if lab.records is not None else "retroprop.db"
+    lines = ["from retroprop.labs import open_lab"]
+    if lab.lab.imports:
+        lines.append(lab.lab.imports.strip())
+    lines.append("")
+    if lab.lab.studies:
+        comment = lab.say('"smoke": seconds; "laptop": fewer images; "full": as the assignment')
+        lines.append(f'SIZE = "{size}"  # {comment}')
+        lines.append(
+            f'lab = open_lab("{lab.lab.name}", db="{database}", language="{lab.language}")'
+        )
+        lines.append("lab.run(size=SIZE)  # " + lab.say("trains what the records lack"))
+    else:
+        lines.append(f'lab = open_lab("{lab.lab.name}", language="{lab.language}")')
+    return "\n".join(lines)
+
+
+def _rank(size: str) -> int:
+    return ("smoke", "laptop", "full").index(size)
+
+
+def _renamed(block: Block, prefix: str) -> Block:
+    """A table or picture whose name is unique in the whole document."""
+    if isinstance(block, Table | Picture):
+        return dataclasses.replace(block, name=f"{prefix}-{block.name}")
+    return block
+
+
+def traced(sections: Sequence[Section]) -> list[Section]:
+    """The sections with only those links that lead to a row of this document."""
+    anchors = {
+        row.anchor
+        for section in sections
+        for block in section.blocks
+        if isinstance(block, Table)
+        for row in block.rows
+        if row.anchor
+    }
+
+    def checked(block: Block) -> Block:
+        if not isinstance(block, Table):
+            return block
+        rows = [
+            dataclasses.replace(
+                row,
+                cells=[
+                    cell if cell.link in anchors else dataclasses.replace(cell, link="")
+                    for cell in row.cells
+                ],
+            )
+            for row in block.rows
+        ]
+        return dataclasses.replace(block, rows=rows)
+
+    return [
+        dataclasses.replace(section, blocks=[checked(block) for block in section.blocks])
+        for section in sections
+    ]

@@ -1,0 +1,160 @@
+"""Everything that a reader sees is English and French, and the French is well set."""
+
+import ast
+import importlib.util
+import re
+import string
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from retroprop.errors import UserError
+from retroprop.languages import CATALOG, translator
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "messages.py"
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location("messages", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+messages = load(SCRIPT)
+FRENCH = messages.french()
+
+HEADER = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
+
+
+# --- nothing missing, nothing left over -----------------------------------------------------------
+
+
+def test_every_text_is_translated_and_no_translation_is_left_over():
+    assert len(FRENCH) > 500
+    assert messages.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "texts"),
+    [
+        ("say('a')", {"a"}),
+        ("self.say('a' 'b')", {"ab"}),
+        ("def f():\n    return say('a' if x else 'b' if y else 'c')", {"a", "b", "c"}),
+        ("def f():\n    if x:\n        text = 'a'\n    text = 'b'\n    say(text)", {"a", "b"}),
+        ("TITLE = 'a'\nclass C:\n    def f(self):\n        return translate(TITLE)", {"a"}),
+        ("def f():\n    text = 'a'\n    return lambda: say(text)", {"a"}),
+        ("def f():\n    for word in ('a', 'b'):\n        say(word)", {"a", "b"}),
+        ("x = [say(word) for word in ('a', 'b')]", {"a", "b"}),
+        ("Step(title=say_later('a'), parts=(say_later('b'),))", {"a", "b"}),
+        ("text = 'a'\ndef f(text):\n    return say(text)", set()),
+        ("def f():\n    text = 'a'\ndef g():\n    return say(text)", set()),
+        ("print('a')", set()),
+    ],
+)  # fmt: skip
+def test_the_texts_of_a_program_are_found(code, texts):
+    assert {text for text, _ in messages.texts_said_in(ast.parse(code))} == texts
+
+
+@pytest.mark.parametrize("room", ["report", "figures"])
+def test_the_texts_of_every_room_are_found_with_their_places(room):
+    places = {where.split("/")[0] for where in messages.texts_said().values()}
+    assert room in places
+
+
+def test_no_text_is_put_together_before_it_is_translated():
+    put_together = [
+        f"{file.name}:{call.lineno}"
+        for file in messages.CODE.rglob("*.py")
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        and call.args
+        and getattr(call.func, "id", getattr(call.func, "attr", "")) in messages.SPEAKERS
+        and isinstance(call.args[0], ast.JoinedStr | ast.BinOp)
+    ]
+    assert put_together == []
+
+
+# --- the files ------------------------------------------------------------------------------------
+
+
+def test_the_compiled_catalog_is_that_of_the_sources():
+    assert messages.compiled() == CATALOG.read_bytes(), "run: python scripts/messages.py compile"
+
+
+@pytest.mark.parametrize("file", messages.sources(), ids=lambda file: file.name)
+def test_a_source_is_written_as_babel_writes_it(file):
+    assert messages.formatted(file) == file.read_bytes(), "run: python scripts/messages.py compile"
+
+
+@pytest.mark.parametrize(
+    ("entries", "complaint"),
+    [
+        ('msgid "a"\nmsgstr ""\n', "neither empty"),
+        ('#, fuzzy\nmsgid "a"\nmsgstr "b"\n', "fuzzy"),
+        ('msgctxt "c"\nmsgid "a"\nmsgstr "b"\n', "context"),
+        ('msgid "a"\nmsgid_plural "as"\nmsgstr[0] "b"\nmsgstr[1] "bs"\n', "plural"),
+        ('msgid "a"\nmsgstr "b"\n\nmsgid "a"\nmsgstr "c"\n', "twice"),
+        ('#~ msgid "a"\n#~ msgstr "b"\n', "obsolete"),
+        ("what is this\n", "not a .po file"),
+    ],
+)
+def test_a_wrong_source_is_explained(tmp_path, entries, complaint):
+    file = tmp_path / "wrong.po"
+    file.write_text(HEADER + entries, encoding="utf-8")
+    with pytest.raises(messages.MessagesError, match=f"wrong.po.*{complaint}"):
+        messages.read(file)
+
+
+def test_a_text_in_two_sources_is_an_error(tmp_path, monkeypatch):
+    for name in ("one.po", "two.po"):
+        (tmp_path / name).write_text(f'{HEADER}msgid "a"\nmsgstr "b"\n', encoding="utf-8")
+    monkeypatch.setattr(messages, "FRENCH", tmp_path)
+    with pytest.raises(messages.MessagesError, match=r"one\.po and two\.po both have 'a'"):
+        messages.french()
+
+
+# --- the French -----------------------------------------------------------------------------------
+
+
+def test_a_translation_has_the_same_places_for_numbers():
+    for english, french in FRENCH.items():
+        places = [
+            sorted({name for _, name, _, _ in string.Formatter().parse(text) if name is not None})
+            for text in (english, french)
+        ]
+        assert places[0] == places[1], english
+
+
+def test_french_punctuation_never_starts_a_line():
+    for french in FRENCH.values():
+        assert not re.search(r" [:;!?»]|« ", french), french
+
+
+# --- at run time ----------------------------------------------------------------------------------
+
+
+def test_every_text_is_said_in_both_languages():
+    english, french = translator("en"), translator("fr")
+    for text, translation in FRENCH.items():
+        assert english(text) == text
+        assert french(text) == translation
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_text_that_nobody_translated_is_an_error_in_every_language(language):
+    with pytest.raises(KeyError):
+        translator(language)("a text that does not exist")
+
+
+def test_an_unknown_language_is_explained():
+    with pytest.raises(UserError, match="use en or fr"):
+        translator("de")
+
+
+def test_templates_hold_no_words_of_their_own():
+    page = files("retroprop.report").joinpath("templates", "report.html.j2").read_text("utf-8")
+    body = page[page.index("<body>") :]
+    words = re.sub(r"\{[{%#].*?[}%#]\}|<[^>]*>", " ", body, flags=re.DOTALL)
+    assert words.split() == []

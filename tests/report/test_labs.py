@@ -1,0 +1,181 @@
+"""The document of a lab from made-up records: complete, missing, half-finished, of every size."""
+
+import pytest
+
+from retroprop.calculus.theory.question import Words
+from retroprop.report.assignment import Lab, Part, Question
+from retroprop.report.document import Notice, Paragraph, Picture, Table
+from retroprop.report.lab_content import compose_lab
+from retroprop.report.lab_story import LabStory, NotRecordedError
+from retroprop.report.results import curves_section, tables_section
+from retroprop.studies.schema import load_study
+
+STUDY = "inf8225-logistic"
+
+
+def words(text):
+    return Words(text, f"{text} (fr)")
+
+
+def from_records(lab):
+    story = lab.study(STUDY)
+    yield Paragraph(text=f"{len(story.runs)} models")
+    yield from lab.blocks(story, tables_section, curves_section)
+
+
+def first_half(lab):
+    yield Paragraph(text="known without records")
+    lab.study("lyon-shallow")
+    yield Paragraph(text="never reached")
+
+
+def by_thought(lab):
+    yield Paragraph(text="needs no records")
+
+
+def question(name, *answers, studies=(), **more):
+    return Question(
+        name=name, label=name, title=words(f"Title {name}"), asked=words("What is $x_i$?"),
+        answers=answers, studies=studies, **more,
+    )  # fmt: skip
+
+
+LAB = Lab(
+    name="made-up",
+    title=words("A made-up assignment"),
+    source=words("Nowhere"),
+    parts=(
+        Part(
+            name="part-1",
+            title=words("First part"),
+            questions=(
+                question("1", from_records, studies=(STUDY,), points=3),
+                question(
+                    "2", first_half, by_thought, studies=("lyon-shallow",), bonus=True, points=1
+                ),
+            ),
+        ),
+        Part(name="part-2", title=words("Second part"), questions=(question("3", by_thought),)),
+    ),
+    summary=lambda lab: iter([f"{len(lab.study(STUDY).runs)} models"]),
+)  # fmt: skip
+
+
+@pytest.fixture
+def story(data, tmp_path):
+    """A function from the options of made-up records to the lab's story."""
+
+    def tell(language="en", size=None, **options):
+        records = data.make_records(tmp_path / "records.db", **options)
+        return LabStory(LAB, records, language, size)
+
+    return tell
+
+
+def section(document, name):
+    return next(one for one in document.sections if one.name == f"q-{name}")
+
+
+def texts(blocks):
+    return [block.text for block in blocks if hasattr(block, "text")]
+
+
+def test_every_question_stands_in_its_part_with_what_is_asked(story):
+    document = compose_lab(story())
+    assert [(one.level, one.heading) for one in document.sections[:5]] == [
+        (1, "First part"),
+        (2, "1 · Title 1"),
+        (2, "2 · Title 2"),
+        (1, "Second part"),
+        (2, "3 · Title 3"),
+    ]
+    assert section(document, "1").asked == "What is $x_i$?"
+    assert section(document, "1").points == "3 points of the assignment"
+    assert section(document, "2").points == "1 bonus point"
+    assert section(document, "3").points == ""
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_without_records_every_answer_says_which_command_makes_it(language):
+    document = compose_lab(LabStory(LAB, None, language))
+    (notice,) = section(document, "1").blocks
+    assert isinstance(notice, Notice)
+    assert notice.command == f"retroprop run {STUDY} --size laptop"
+    assert document.notices[0].command == "retroprop lab run made-up"
+    assert f"{STUDY}, lyon-shallow" in document.notices[0].text
+    assert len(document.summary) == 1
+    assert "1" in document.summary[0]
+    assert "3" in document.summary[0]
+    assert texts(section(document, "3").blocks) == ["needs no records"]
+
+
+def test_what_an_answer_knows_before_a_missing_study_stays_and_the_next_answer_follows(story):
+    blocks = section(compose_lab(story()), "2").blocks
+    assert texts(blocks)[:2] == ["known without records", "needs no records"]
+    assert blocks[2].command == "retroprop run lyon-shallow --size laptop"
+
+
+def test_a_half_finished_study_is_marked_at_the_top_and_at_its_question(story):
+    document = compose_lab(story(stop_after=20))
+    top = [one.title for one in document.notices]
+    assert "Some studies are not finished" in top
+    mark = section(document, "1").blocks[0]
+    assert mark.title == f"The study {STUDY} is not finished"
+    assert mark.command == f"retroprop run {STUDY}"
+
+
+def test_a_finished_study_is_not_marked(story):
+    document = compose_lab(story())
+    assert not any(isinstance(one, Notice) for one in section(document, "1").blocks)
+    assert [one.title for one in document.notices] == ["This report is not complete"]
+    assert document.summary[1] == "72 models"
+
+
+def test_every_number_of_a_table_leads_to_a_row_of_the_same_document(story):
+    document = compose_lab(story())
+    tables = [b for one in document.sections for b in one.blocks if isinstance(b, Table)]
+    anchors = {row.anchor for table in tables for row in table.rows if row.anchor}
+    links = {c.link for table in tables for row in table.rows for c in row.cells if c.link}
+    assert links
+    assert links <= anchors
+    assert len(anchors) >= 72
+
+
+def test_no_two_tables_or_pictures_have_the_same_name(story):
+    document = compose_lab(story())
+    names = [
+        block.name
+        for one in document.sections
+        for block in one.blocks
+        if isinstance(block, Table | Picture)
+    ]
+    assert len(names) > 5
+    assert len(names) == len(set(names))
+
+
+def config(size):
+    return load_study(STUDY, size=size).model_dump(mode="json", exclude_none=True)
+
+
+def test_the_largest_finished_size_is_reported_unless_another_is_asked_for(data, tmp_path):
+    file = tmp_path / "records.db"
+    for size in ("full", "smoke"):
+        study = load_study(STUDY, size=size)
+        records = data.make_records(
+            file,
+            config=config(size),
+            study_run_id=f"{STUDY}-{size}",
+            fingerprint=study.fingerprint,
+            epochs=study.epochs,
+            tested=False,
+        )
+    chosen = [LabStory(LAB, records, "en", size).study(STUDY).size for size in (None, "smoke")]
+    assert chosen == ["full", "smoke"]
+    notices = [one.title for one in compose_lab(LabStory(LAB, records, "en", "smoke")).notices]
+    assert "Smoke size" in notices
+
+
+def test_a_study_whose_first_epoch_is_not_over_is_not_recorded(story):
+    told = story(stop_after=0)
+    with pytest.raises(NotRecordedError):
+        told.study(STUDY)
