@@ -3,11 +3,14 @@
 The pages are the Markdown files of this folder, as GitHub shows them too, and the docstrings.
 """
 
+import os
 import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
 sys.path[:0] = [str(FOLDER.parent / "src"), str(FOLDER / "_extensions")]
+os.environ["PYTHONPATH"] = str(FOLDER.parent / "src")  # of the processes that run the tutorials
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import retroprop  # noqa: E402  from this tree, whatever else is installed
 
@@ -29,6 +32,7 @@ extensions = [
     "shortcuts",
 ]
 exclude_patterns = ["_extensions"]
+suppress_warnings = ["ref.python"]  # of two classes with one name, a link leads to the first
 
 # Pages: Markdown as GitHub reads it.
 myst_enable_extensions = ["dollarmath"]
@@ -40,12 +44,14 @@ html_math_renderer = "mathml"
 
 # Tutorials: each page is run from the top in its own process; an error fails the build.
 nb_execution_mode = "cache"
+nb_execution_cache_path = str(FOLDER.parent / "build" / "jupyter_cache")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 
 # Docstrings: what is not private and has one, in the order of the source.
 default_role = "py:obj"
 autodoc_member_order = "bysource"
+add_module_names = False
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 80
@@ -59,3 +65,14 @@ html_static_path = ["_static"]
 html_css_files = ["retroprop.css"]
 html_copy_source = False
 html_show_sphinx = False
+
+
+def leave_out_what_is_empty(app, docname, content):
+    """Take the list of tutorials off their page where there are none: an empty list is a warning."""
+    if docname == "tutorials/index" and len(list(FOLDER.glob("tutorials/*.md"))) == 1:
+        content[0] = content[0].partition("```{toctree}")[0]
+
+
+def setup(app):
+    """Sphinx calls this with the application."""
+    app.connect("source-read", leave_out_what_is_empty)

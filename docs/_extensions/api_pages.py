@@ -5,6 +5,7 @@ docs/api before Sphinx looks for sources, and what is no module any more is remo
 """
 
 import ast
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sphinx.application import Sphinx
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "retroprop"
 FOLDER = ROOT / "docs" / "api"
+LAYOUT = ROOT / "docs" / "layout.md"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def page(module: Module, modules: list[Module]) -> str:
     build. The others say where they are by a line of links.
     """
     exports = module.exports()
-    lines = []
+    lines: list[str] = []
     parents = module.name.split(".")[:-1]
     if len(parents) > 1:
         above = [".".join(parents[: i + 1]) for i in range(1, len(parents))]
@@ -73,6 +75,8 @@ def page(module: Module, modules: list[Module]) -> str:
         lines += [":orphan:", "", ".. rst-class:: trail", "", f":doc:`API </api>` › {trail}", ""]
     lines += [module.name, "=" * len(module.name), ""]
     lines += [f".. automodule:: {module.name}", "   :members:"]
+    if not module.summary:
+        lines[-2:-2] = [*_knows(module), ""]
     if exports:  # their pages are those of the modules that define them
         lines += ["   :exclude-members: " + ", ".join(n.rpartition(".")[2] for n in exports), ""]
         lines += ["Offered here: " + ", ".join(f":py:obj:`~{name}`" for name in exports) + "."]
@@ -84,6 +88,14 @@ def page(module: Module, modules: list[Module]) -> str:
             short = other.name.rpartition(".")[2]
             lines += [f"   * - :doc:`{short} <{other.name}>`", f"     - {_escaped(other.summary)}"]
     return "\n".join([*lines, ""])
+
+
+def _knows(module: Module) -> list[str]:
+    """What the table of docs/layout.md says of a room."""
+    room = re.escape(module.name.rpartition(".")[2])
+    row = re.search(rf"^\|[^|]*`{room}/`[^|]*\|([^|]*)\|", LAYOUT.read_text("utf-8"), re.MULTILINE)
+    said = re.sub(r"\s*\(\[.*?\]\(.*?\)\)", "", row.group(1)).strip() if row else ""
+    return [_escaped(said[:1].upper() + said[1:] + ".")] if said else []
 
 
 def _escaped(text: str) -> str:

@@ -19,7 +19,8 @@ _ENTRY = re.compile(r" {4}[\w.]+: ")
 _NEW_PARAGRAPH = re.compile(r"Sources?: ")
 _CODE = re.compile(r"`([^`]+)`")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
-_SPECIAL = re.compile(r"[*|\\]|(?<=\w)_(?!\w)")
+_STRESSED = r"(?<![\w*(])\*[A-Za-z][\w -]*\*(?![\w*])"
+_SPECIAL = re.compile(rf"({_STRESSED})|[*|\\]|(?<=\w)_(?!\w)")
 
 
 def as_rst(lines: Iterable[str]) -> list[str]:
@@ -123,7 +124,7 @@ def _inline(text: str) -> str:
     """Code as code or, where it is a name, as a link if there is such a name; the rest as it is."""
     written, end = "", 0
     for code in _CODE.finditer(text):
-        written += _SPECIAL.sub(r"\\\g<0>", text[end : code.start()])
+        written += _escaped(text[end : code.start()])
         inside = code.group(1)
         marked = f"`{inside}`" if _NAME.fullmatch(inside) else f"``{inside}``"
         if written and not (written[-1].isspace() or written[-1] in "([{<-/:'\"’"):
@@ -132,12 +133,15 @@ def _inline(text: str) -> str:
         end = code.end()
         if text[end : end + 1].isalnum():
             written += r"\ "
-    return written + _SPECIAL.sub(r"\\\g<0>", text[end:])
+    return written + _escaped(text[end:])
 
 
-def _rewrite(
-    app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
-) -> None:
+def _escaped(text: str) -> str:
+    """Text without a special meaning, but for *words* that are stressed."""
+    return _SPECIAL.sub(lambda found: found.group(1) or "\\" + found.group(), text)
+
+
+def _rewrite(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     lines[:] = as_rst(lines)
 
 
