@@ -12,7 +12,7 @@ sys.path[:0] = [str(FOLDER.parent / "src"), str(FOLDER / "_extensions")]
 os.environ["PYTHONPATH"] = str(FOLDER.parent / "src")  # of the processes that run the tutorials
 os.environ["OMP_NUM_THREADS"] = "1"
 
-import retroprop  # noqa: E402  from this tree, whatever else is installed
+import retroprop  # from this tree, whatever else is installed
 
 project = "retroprop"
 author = "the retroprop founders"
@@ -68,7 +68,7 @@ html_show_sphinx = False
 
 
 def leave_out_what_is_empty(app, docname, content):
-    """Take the list of tutorials off their page where there are none: an empty list is a warning."""
+    """Take the list of tutorials off their page while there are none: else it is a warning."""
     if docname == "tutorials/index" and len(list(FOLDER.glob("tutorials/*.md"))) == 1:
         content[0] = content[0].partition("```{toctree}")[0]
 

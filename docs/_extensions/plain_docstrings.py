@@ -11,7 +11,11 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.nodes import make_refnode
 
 SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields):$")
 _ITEM = re.compile(r"(\s*)([-*]|\d+\.)\s+\S")
@@ -24,7 +28,7 @@ _SPECIAL = re.compile(rf"({_STRESSED})|[*|\\]|(?<=\w)_(?!\w)")
 
 
 def as_rst(lines: Iterable[str]) -> list[str]:
-    """The same text as reStructuredText, to be read by napoleon afterwards.
+    r"""The same text as reStructuredText, to be read by napoleon afterwards.
 
     >>> as_rst(["The linear map.", "", "    z = x W + b", "", "`W` has (*population, in, out)."])
     ['The linear map.', '', '.. code-block:: text', '', '   z = x W + b', '',
@@ -145,7 +149,26 @@ def _rewrite(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines:
     lines[:] = as_rst(lines)
 
 
+def find_nearby(
+    app: Sphinx, env: BuildEnvironment, reference: addnodes.pending_xref, content: nodes.Element
+) -> nodes.Element | None:
+    """What a docstring calls `winograd` or `calculus.functions`: a neighbour, or from the top."""
+    if reference.get("refdomain") != "py":
+        return None
+    package = str(reference.get("py:module") or "").rpartition(".")[0]
+    described = env.domains.python_domain.objects
+    for above in (package, "retroprop"):
+        name = f"{above}.{reference['reftarget']}"
+        if name in described:
+            place = described[name]
+            return make_refnode(
+                app.builder, reference["refdoc"], place.docname, place.node_id, content, name
+            )
+    return None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Rewrite each docstring before napoleon (priority 500) sees it."""
     app.connect("autodoc-process-docstring", _rewrite, priority=400)
+    app.connect("missing-reference", find_nearby)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

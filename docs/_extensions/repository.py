@@ -1,7 +1,7 @@
 """Links from the pages to files of the repository, which on GitHub lead to the files themselves.
 
-A Python module of the package leads to its source on the site, at the line that the link names; the
-folder of a package leads to its page of the API reference; any other file gets a page that shows it,
+A Python module of the package leads to its source on the site, at the line that the link names; a
+folder of modules leads to its page of the API reference; any other file gets a page that shows it,
 and other folders are only named. A few files of the root are pages of the site too.
 """
 
