@@ -22,7 +22,7 @@ _ID = re.compile(r'\bid="([^"]+)"')
 _LINK = re.compile(r'<a\b[^>]*?\bhref="([^"]+)"')
 _RESOURCE = re.compile(
     r'<(?:script|img|iframe|source|embed|use)\b[^>]*?\b(?:src|href)="([^"]+)"'
-    r'|<link\b(?=[^>]*\brel="(?:stylesheet|preload|icon|shortcut icon|search)")[^>]*?\bhref="([^"]+)"'
+    r'|<link\b(?=[^>]*\brel="(?:stylesheet|preload|icon|search)")[^>]*?\bhref="([^"]+)"'
 )
 _OF_STYLE = re.compile(r"url\(\s*['\"]?([^'\")]+)|@import\s+['\"]([^'\"]+)")
 _OUTSIDE = re.compile(r"(?:https?|ftp|wss?):|//")

@@ -46,6 +46,9 @@ def to_mathml(latex: str, *, block: bool) -> str:
     Raises:
         ValueError: If the formula, or a command in it, is not understood.
     """
+    bare = latex.replace(r"\{", "").replace(r"\}", "")
+    if bare.count("{") != bare.count("}"):
+        raise ValueError(f"cannot read the formula {latex!r}: its braces are not balanced")
     source = latex.strip()
     for ours, theirs in _ADDED.items():
         source = source.replace(ours, theirs)
