@@ -11,7 +11,7 @@ A formula that cannot be read is a warning, so it fails the build.
 """
 
 import re
-from itertools import pairwise
+from itertools import zip_longest
 from xml.etree import ElementTree
 
 from docutils import nodes
@@ -61,7 +61,7 @@ def to_mathml(latex: str, *, block: bool) -> str:
         raise ValueError(f"cannot read {unread.group()!r} in the formula {latex!r}")
     for parent in root.iter():
         _align(parent)
-        for child, following in pairwise([*parent, None]):
+        for child, following in zip_longest(parent, parent[1:]):
             _write_in_its_alphabet(child)
             _keep_short(child)
             _space_name(child, following, parent)

@@ -16,6 +16,7 @@ from docutils import nodes
 from pygments.lexers import get_lexer_for_filename
 from pygments.util import ClassNotFound
 from sphinx.application import Sphinx
+from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.osutil import relative_uri
@@ -137,6 +138,7 @@ def _shown(app: Sphinx, name: str) -> str:
     except ClassNotFound:
         lexer = "text"
     text = content.decode("utf-8")
+    assert isinstance(app.builder, StandaloneHTMLBuilder)  # the others collect no pages
     return app.builder.highlighter.highlight_block(text, lexer, linenos="inline")
 
 
