@@ -142,6 +142,14 @@ def _shown(app: Sphinx, name: str) -> str:
     return app.builder.highlighter.highlight_block(text, lexer, linenos="inline")
 
 
+def forget_what_has_no_source(app: Sphinx) -> list[tuple[str, dict[str, Any], str]]:
+    """Modules in C, which viewcode writes no page for, and names in its index all the same."""
+    modules = getattr(app.env, "_viewcode_modules", {})
+    for name in [name for name, source in modules.items() if not source]:
+        del modules[name]
+    return []
+
+
 def number_lines(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
@@ -159,6 +167,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", write_pages, priority=100)
     app.connect("source-read", mark_links)
     app.add_transform(LinksIntoTheRepository)
+    app.connect("html-collect-pages", forget_what_has_no_source, priority=100)
     app.connect("html-collect-pages", pages_of_files)
     app.connect("html-page-context", number_lines)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
