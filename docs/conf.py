@@ -11,7 +11,12 @@ FOLDER = Path(__file__).parent
 sys.path[:0] = [str(FOLDER.parent / "src"), str(FOLDER / "_extensions")]
 os.environ["PYTHONPATH"] = str(FOLDER.parent / "src")  # of the processes that run the tutorials
 os.environ["OMP_NUM_THREADS"] = "1"
-os.environ["IPYTHONDIR"] = str(FOLDER.parent / "build" / "ipython")  # not somebody's own settings
+KERNEL = FOLDER.parent / "build" / "ipython"  # its settings, not those of the person who builds
+os.environ["IPYTHONDIR"] = str(KERNEL)
+(KERNEL / "profile_default").mkdir(parents=True, exist_ok=True)
+(KERNEL / "profile_default" / "ipython_kernel_config.py").write_text(
+    "c.IPKernelApp.log_level = 'ERROR'  # a warning that its sockets are local is no news\n"
+)
 
 import retroprop  # from this tree, whatever else is installed
 

@@ -13,6 +13,8 @@ from urllib.parse import unquote
 
 import pytest
 
+pytest.importorskip("myst_nb", reason="what builds the site is an extra, docs")
+
 DOCS = Path(__file__).parents[1] / "docs"
 PACKAGE = DOCS.parent / "src" / "retroprop"
 
