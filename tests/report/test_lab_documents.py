@@ -129,6 +129,9 @@ def test_a_question_says_its_points_and_what_is_asked_before_the_answer(pages):
     words = ("1 (a) Les scores et leur softmax 2 points", "Question", "Écrivez", "Le modèle.")
     places = [text.index(word) for word in words]
     assert places == sorted(places)
+    asked = pages["fr"].split('class="asked"')[1].split("</div>")[0]
+    assert asked.count("<math") == 2
+    assert "<strong>son</strong>" in asked
 
 
 def test_blocks_keep_the_order_of_the_author_and_pictures_in_a_row_share_a_grid(pages):
