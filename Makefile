@@ -31,7 +31,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	@$(BIN)/retroprop run inf8225-logistic
 	@$(BIN)/retroprop report inf8225-logistic
-	@echo "The report lies in $(CURDIR)/reports/inf8225-logistic-en.html (and .pdf)"
+	@echo "The report lies in $(CURDIR)/reports/"
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from retroprop.calculus.theory.binary_losses import gradient_curves
-from retroprop.calculus.theory.drawing import one_line, plain
-from retroprop.calculus.theory.prose import FIGURE, on_one_line
+from retroprop.calculus.theory.prose import FIGURE
 from retroprop.calculus.theory.sheet import SHEET
 from retroprop.figures.gradients import gradients_at_the_output
+from retroprop.mathematics.drawing import one_line, plain
+from retroprop.mathematics.prose import on_one_line
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, FIGURE_FILE = DOCS / "theory.md", DOCS / "images" / "loss-gradients.png"

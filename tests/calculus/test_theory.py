@@ -18,13 +18,14 @@ from retroprop.calculus.theory.checking import (
 )
 from retroprop.calculus.theory.code_lines import CodeLine
 from retroprop.calculus.theory.convolutions import solutions
-from retroprop.calculus.theory.drawing import draw, one_line
-from retroprop.calculus.theory.prose import FIGURE, LABELS, formula_in, spans
+from retroprop.calculus.theory.prose import FIGURE, LABELS, formula_in
 from retroprop.calculus.theory.proving import prove, prove_false_variant
-from retroprop.calculus.theory.question import ANY_N, Proof, Words
+from retroprop.calculus.theory.question import ANY_N, Proof
 from retroprop.calculus.theory.sheet import PARTS, SHEET, find_question
-from retroprop.calculus.theory.speaking import spoken
 from retroprop.errors import UserError
+from retroprop.mathematics.drawing import draw, one_line
+from retroprop.mathematics.prose import Words, spans
+from retroprop.mathematics.speaking import spoken
 
 EVERY = pytest.mark.parametrize("question", SHEET, ids=lambda question: question.name)
 

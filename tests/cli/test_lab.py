@@ -5,8 +5,8 @@ from types import ModuleType
 
 import pytest
 
-from retroprop.calculus.theory.question import Words
 from retroprop.labs import catalog, open_lab
+from retroprop.mathematics.prose import Words
 from retroprop.report.assignment import Lab, Part, Question
 from retroprop.report.document import Paragraph
 from retroprop.report.results import tables_section

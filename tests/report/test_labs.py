@@ -2,7 +2,7 @@
 
 import pytest
 
-from retroprop.calculus.theory.question import Words
+from retroprop.mathematics.prose import Words
 from retroprop.report.assignment import Lab, Part, Question
 from retroprop.report.document import Notice, Paragraph, Picture, Table
 from retroprop.report.lab_content import compose_lab

@@ -3,25 +3,25 @@
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from retroprop.cli.parameters import Flag
+from retroprop.cli.parameters import Flag, ReadersLanguage
 from retroprop.errors import UserError
+from retroprop.languages import Language, reader_language
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from retroprop.calculus.theory.checking import Result
-    from retroprop.calculus.theory.question import Question, Words
+    from retroprop.calculus.theory.question import Question
+    from retroprop.mathematics.prose import Words
 
 console = Console(highlight=False)
-
-Language = Literal["en", "fr"]
 
 
 def theory(
@@ -29,7 +29,7 @@ def theory(
     /,
     *,
     pdf: Flag = False,
-    lang: Language = "en",
+    lang: ReadersLanguage = None,
     author: Annotated[str, Parameter(negative=())] = "",
 ) -> None:
     """Prove the theory sheet, show one derivation step by step, or typeset the whole.
@@ -41,7 +41,7 @@ def theory(
     pdf
         Write the sheet as a PDF, or the one question that is named.
     lang
-        The language of the derivations: en or fr.
+        The language of the derivations: en or fr. Default: the reader's.
     author
         With --pdf, whose sheet it is: a line below the title.
     """
@@ -50,15 +50,16 @@ def theory(
     from retroprop.calculus.theory.sheet import SHEET, find_question
 
     torch.set_num_threads(1)  # the tensors are small
+    language = lang or reader_language()
     if author and not pdf:
         raise UserError("--author goes on the PDF; add --pdf.")
     if pdf:
-        path, questions = _target(question, lang)
-        _write(path, _examine(questions), lang, author)
+        path, questions = _target(question, language)
+        _write(path, _examine(questions), language, author)
     elif question is None:
-        _list(SHEET, lang)
+        _list(SHEET, language)
     else:
-        _show(find_question(question), lang)
+        _show(find_question(question), language)
 
 
 def _examine(questions: "Sequence[Question]") -> "list[Result]":
@@ -88,8 +89,9 @@ def _examine(questions: "Sequence[Question]") -> "list[Result]":
 def _list(questions: "Sequence[Question]", language: Language) -> None:
     """A line for each question as soon as it is known; exit code 1 if one fails."""
     from retroprop.calculus.theory.checking import examine
-    from retroprop.calculus.theory.prose import choose, error_text, label
+    from retroprop.calculus.theory.prose import error_text, label
     from retroprop.calculus.theory.sheet import PARTS
+    from retroprop.mathematics.prose import choose
 
     started = time.monotonic()
     results: list[Result] = []
@@ -149,7 +151,8 @@ def _show(question: "Question", language: Language) -> None:
     """The derivation in steps, then what was proved and checked; exit code 1 if that fails."""
     from retroprop.calculus.theory.checking import examine
     from retroprop.calculus.theory.pdf import points
-    from retroprop.calculus.theory.prose import choose, label
+    from retroprop.calculus.theory.prose import label
+    from retroprop.mathematics.prose import choose
 
     name = f"{question.name[0]} ({question.name[1:]})"
     heading = f"{name}  {choose(question.title, language)}"
@@ -183,8 +186,8 @@ def _formula(source: str, language: Language) -> None:
     """A formula in two dimensions, indented, with an empty line above and below."""
     if not source:
         return
-    from retroprop.calculus.theory.drawing import draw
     from retroprop.calculus.theory.prose import formula_in
+    from retroprop.mathematics.drawing import draw
 
     lines = draw(formula_in(source, language), width=console.width - 6)
     console.print()
@@ -196,14 +199,14 @@ def _formula(source: str, language: Language) -> None:
 
 def _bold(line: str) -> Text:
     """A drawn line; the bold letters of formulas in the terminal's bold."""
-    from retroprop.calculus.theory.drawing import bold_spans
+    from retroprop.mathematics.drawing import bold_spans
 
     return Text.assemble(*((text, "bold" if bold else "") for text, bold in bold_spans(line)))
 
 
 def _prose(words: "Words", language: Language) -> Text:
-    from retroprop.calculus.theory.drawing import one_line
-    from retroprop.calculus.theory.prose import choose, spans
+    from retroprop.mathematics.drawing import one_line
+    from retroprop.mathematics.prose import choose, spans
 
     text = Text()
     for span in spans(choose(words, language)):
@@ -219,8 +222,9 @@ def _prose(words: "Words", language: Language) -> Text:
 
 def _evidence(result: "Result", language: Language) -> None:
     """What was proved, what was refuted, what was compared, and where the code is."""
-    from retroprop.calculus.theory.drawing import one_line
-    from retroprop.calculus.theory.prose import choose, error_text, label
+    from retroprop.calculus.theory.prose import error_text, label
+    from retroprop.mathematics.drawing import one_line
+    from retroprop.mathematics.prose import choose
 
     def line(ok: bool | None, start: str, *parts: Text | str) -> None:
         mark, style = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("·", "dim")}[ok]
@@ -283,21 +287,15 @@ def _write(path: Path, results: "Sequence[Result]", language: Language, author: 
 
 def _figure(language: Language) -> str:
     """The picture of 2 (f): both gradients against the pre-activation."""
-    from retroprop.calculus.theory.binary_losses import gradient_curves
-    from retroprop.calculus.theory.prose import FIGURE, choose
-    from retroprop.figures.gradients import gradients_at_the_output
+    from retroprop.calculus.theory.prose import FIGURE
     from retroprop.figures.style import to_svg
+    from retroprop.labs.ift3395_theorie.figure import loss_gradients
+    from retroprop.mathematics.prose import choose
 
     words = {name: choose(text, language) for name, text in FIGURE.items()}
-    curves = gradient_curves()
-    figure = gradients_at_the_output(
-        curves["o"],
-        {words["squared"]: curves["MSE"], words["cross_entropy"]: curves["CE"]},
-        x_label=words["x"],
-        y_label=words["y"],
-        regions=(words["wrong"], words["right"]),
-        decimal_comma=language == "fr",
-    )
     return to_svg(
-        figure, name="gradients", title=words["caption"], description=words["description"]
+        loss_gradients(language),
+        name="gradients",
+        title=words["caption"],
+        description=words["description"],
     )

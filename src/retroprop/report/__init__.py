@@ -1,4 +1,4 @@
-"""From the records of a study to a report: one HTML file and one PDF, in English or French."""
+"""From records to reports in English or French: HTML, PDF, and for the labs Jupyter notebooks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +9,18 @@ if TYPE_CHECKING:
     from retroprop.report.document import Document
     from retroprop.studies.records import Records
 
-__all__ = ["BAYES", "FORMATS", "write_bayes_report", "write_lab_report", "write_report"]
+__all__ = [
+    "BAYES",
+    "FORMATS",
+    "STUDY_FORMATS",
+    "write_bayes_report",
+    "write_document",
+    "write_lab_report",
+    "write_report",
+]
 
-FORMATS = ("html", "pdf")
+FORMATS = ("html", "pdf", "ipynb")
+STUDY_FORMATS = ("html", "pdf")  # a study's report holds no code that a notebook could run
 BAYES = "inf8225-bayes"  # a report that needs no records
 
 
@@ -20,7 +29,7 @@ def write_report(
     study: str,
     *,
     language: str = "en",
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] = STUDY_FORMATS,
     folder: Path | str = "reports",
 ) -> list[Path]:
     """Write the report of a study run from its records, and return the files written.
@@ -41,7 +50,8 @@ def write_report(
     """
     from retroprop.report.content import compose
 
-    _check(language, formats)
+    _check_language(language)
+    _check_formats(formats, STUDY_FORMATS)
     record = records.study_run(study)
     document = compose(
         record,
@@ -50,12 +60,12 @@ def write_report(
         language=language,
         folder=records.folder,
     )
-    stem = f"{record.study}-{language}"
-    return _write(document, stem, formats, folder, when=record.finished_at or record.created_at)
+    when = record.finished_at or record.created_at
+    return write_document(document, f"{record.study}-{language}", formats, folder, when=when)
 
 
 def write_bayes_report(
-    *, language: str = "en", formats: Sequence[str] = FORMATS, folder: Path | str = "reports"
+    *, language: str = "en", formats: Sequence[str] = STUDY_FORMATS, folder: Path | str = "reports"
 ) -> list[Path]:
     """Write the report of the Bayesian network of INF8225, TP1, which needs no record.
 
@@ -66,9 +76,10 @@ def write_bayes_report(
 
     from retroprop.report.bayes import compose
 
-    _check(language, formats)
+    _check_language(language)
+    _check_formats(formats, STUDY_FORMATS)
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    return _write(compose(language), f"{BAYES}-{language}", formats, folder, when=when)
+    return write_document(compose(language), f"{BAYES}-{language}", formats, folder, when=when)
 
 
 def write_lab_report(
@@ -98,45 +109,38 @@ def write_lab_report(
     from retroprop.report.lab_content import compose_lab
     from retroprop.report.lab_story import LabStory
 
-    _check(language, formats)
+    _check_language(language)
+    _check_formats(formats, FORMATS)
     story = LabStory(lab, records, language, size)
     dates = [one.record.finished_at or one.record.created_at for one in story.stories]
     when = max(dates, default=datetime.now(UTC).isoformat(timespec="seconds"))
-    return _write(compose_lab(story), f"{lab.name}-{language}", formats, folder, when=when)
+    return write_document(compose_lab(story), f"{lab.name}-{language}", formats, folder, when=when)
 
 
-def _check(language: str, formats: Sequence[str]) -> None:
-    from retroprop.errors import UserError, did_you_mean
-    from retroprop.languages import translator
-
-    translator(language)
-    if not formats:
-        raise UserError("no report format was named; use html, pdf or both: html,pdf.")
-    for name in formats:
-        if name not in FORMATS:
-            raise UserError(
-                f"no report in the format {name!r}: use html, pdf or both. "
-                f"{did_you_mean(name, FORMATS)}"
-            )
-
-
-def _write(
+def write_document(
     document: "Document", stem: str, formats: Sequence[str], folder: Path | str, *, when: str
 ) -> list[Path]:
-    """Write a document in each format."""
+    """Write a document in each format, and return the files written.
+
+    A file is replaced in one step: a reader never sees half of one.
+
+    Args:
+        document: What to write.
+        stem: The files' name without its ending.
+        formats: Some of FORMATS; "ipynb" only of a document with a `setup`.
+        folder: Where they go; made when missing.
+        when: The date of its records (ISO 8601), written into the PDF's metadata.
+
+    Raises:
+        UserError: If a format is unknown, or if the folder cannot be written.
+    """
     from retroprop.errors import UserError
     from retroprop.files import replace_file
 
+    _check_formats(formats, FORMATS if document.setup else STUDY_FORMATS)
     written: list[Path] = []
     for name in dict.fromkeys(formats):
-        if name == "html":
-            from retroprop.report.html import render_html
-
-            data = render_html(document).encode()
-        else:
-            from retroprop.report.pdf import render_pdf
-
-            data = render_pdf(document, when=when)
+        data = _render(document, name, when)
         path = Path(folder) / f"{stem}.{name}"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -148,3 +152,41 @@ def _write(
             ) from error
         written.append(path)
     return written
+
+
+def _render(document: "Document", name: str, when: str) -> bytes:
+    if name == "html":
+        from retroprop.report.html import render_html
+
+        return render_html(document).encode()
+    if name == "pdf":
+        from retroprop.report.pdf import render_pdf
+
+        return render_pdf(document, when=when)
+    from retroprop.report.notebook import render_notebook
+
+    return render_notebook(document).encode()
+
+
+def _check_language(language: str) -> None:
+    from retroprop.languages import translator
+
+    translator(language)
+
+
+def _check_formats(formats: Sequence[str], possible: Sequence[str]) -> None:
+    from retroprop.errors import UserError, did_you_mean
+
+    choice = "html, pdf or both" if len(possible) == 2 else "html, pdf, ipynb or several of them"
+    if not formats:
+        raise UserError(f"no report format was named; use {choice}: {','.join(possible)}.")
+    for name in formats:
+        if name in FORMATS and name not in possible:
+            raise UserError(
+                f"a notebook ({name}) is made of a lab, which has code to run, and not of a single "
+                f"study: use {choice}."
+            )
+        if name not in possible:
+            raise UserError(
+                f"no report in the format {name!r}: use {choice}. {did_you_mean(name, possible)}"
+            )

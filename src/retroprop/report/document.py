@@ -2,7 +2,7 @@
 
 Every text in here is already in the reader's language and is text, never markup: the templates
 escape it. Only a `Prose` and an `Equation` hold formulas, in the notation of
-`calculus.theory.formulas`. `kind` names the block for the templates.
+`mathematics.formulas`. `kind` names the block for the templates.
 """
 
 from collections.abc import Sequence
@@ -75,12 +75,14 @@ class Cell:
         mark: "", "best", "diverged", "unfinished".
         spoken: Said before the text by a screen reader ("best").
         link: The anchor of the rows that the number comes from.
+        value: The number or word for programs, in a table saved as CSV; else it is the text.
     """
 
     text: str
     mark: str = ""
     spoken: str = ""
     link: str = ""
+    value: float | str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from retroprop.calculus.theory.prose import choose
-from retroprop.calculus.theory.question import Words
 from retroprop.languages import Say, translator
+from retroprop.mathematics.prose import Words
 from retroprop.report.assignment import Lab
 from retroprop.report.document import Block, Prose, Section
 from retroprop.report.numbers import Numbers

@@ -1,18 +1,26 @@
 """A report as PDF, set by typst: tagged for screen readers (PDF/UA-1), mathematics typeset.
 
 The template holds no text of the report. All of it arrives as JSON, so no character of a title or a
-setting can act as markup. Only the fonts inside typst's own package are used, so the pages look the
-same on every machine.
+setting can act as markup. A formula is read in math mode with only the names of the notation, and
+only after it was parsed here. Only the fonts inside typst's own package are used, so the pages look
+the same on every machine.
 """
 
 import dataclasses
 import json
+import re
 from datetime import UTC, datetime
 from importlib.resources import files
+from typing import Any
 
 import typst
 
-from retroprop.report.document import Document
+from retroprop.mathematics.typesetting import typst_formula, typst_names
+from retroprop.report.document import Block, Document, Equation, Picture, Prose, Section
+from retroprop.report.frame import flat_spans, in_order, paragraphs, words_of
+
+MOST_HEIGHT_CM = 20.0
+"""Of a picture: its caption stands on the same page."""
 
 
 def render_pdf(document: Document, *, when: str) -> bytes:
@@ -24,13 +32,76 @@ def render_pdf(document: Document, *, when: str) -> bytes:
     """
     template = files("retroprop.report").joinpath("templates", "report.typ").read_bytes()
     return typst.compile(
-        template,
+        typst_names() + template,
         format="pdf",
         pdf_standards=["ua-1"],
         ignore_system_fonts=True,
-        sys_inputs={"document": json.dumps(dataclasses.asdict(document))},
+        sys_inputs={"document": json.dumps(_plain(document))},
         timestamp=_seconds(when),
     )
+
+
+def _plain(document: Document) -> dict[str, Any]:
+    """The document as the template reads it: formulas with their words, prose as spans."""
+    sections = [_section(section, document.language) for section in document.sections]
+    frame = dataclasses.replace(document, sections=[])
+    return dataclasses.asdict(frame) | {"sections": sections, "labels": words_of(document)}
+
+
+def _section(section: Section, language: str) -> dict[str, Any]:
+    frame = dataclasses.asdict(dataclasses.replace(section, blocks=[]))
+    groups = [_split(group) for group in in_order(section.blocks)]
+    return frame | {
+        "asked": _paragraphs(section.asked, language),
+        "blocks": [_block(block, language) for block in section.blocks],
+        "groups": [
+            [_block(block, language) for block in part] for group in groups for part in group
+        ],
+    }
+
+
+def _split(group: list[Block]) -> list[list[Block]]:
+    """Pictures that follow each other, cut where half ones and whole ones meet."""
+    parts: list[list[Block]] = []
+    for block in group:
+        half = isinstance(block, Picture) and block.half
+        before = parts[-1][-1] if parts else None
+        if isinstance(before, Picture) and before.half == half:
+            parts[-1].append(block)
+        else:
+            parts.append([block])
+    return parts
+
+
+def _block(block: Block, language: str) -> dict[str, Any]:
+    plain = dataclasses.asdict(block)
+    if isinstance(block, Prose):
+        return plain | {"paragraphs": _paragraphs(block.text, language)}
+    if isinstance(block, Equation):
+        return plain | typst_formula(block.source, language)
+    if isinstance(block, Picture):
+        return plain | {"width_cm": _width_cm(block)}
+    return plain
+
+
+def _width_cm(picture: Picture) -> float:
+    """How wide a whole picture is on paper: less than usual where it would be too high."""
+    width = 11.8 if picture.wide else 10.2
+    found = re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"', picture.svg)
+    if found and (height := width * float(found[2]) / float(found[1])) > MOST_HEIGHT_CM:
+        width *= MOST_HEIGHT_CM / height
+    return round(width, 2)
+
+
+def _paragraphs(text: str, language: str) -> list[list[dict[str, Any]]]:
+    return [
+        [
+            {"kind": span.kind, "text": span.text, "stressed": stressed}
+            | (typst_formula(span.text, language) if span.kind == "math" else {})
+            for span, stressed in flat_spans(paragraph)
+        ]
+        for paragraph in paragraphs(text)
+    ]
 
 
 def _seconds(when: str) -> int:

@@ -12,8 +12,9 @@ from retroprop.calculus.theory.algebra import Expr, sp
 from retroprop.calculus.theory.code_lines import CodeLine
 from retroprop.calculus.theory.forward_pass import ANY_SIZE, d_h, loss, m, o, output, sizes
 from retroprop.calculus.theory.network import Gradients, Network, draw_network
-from retroprop.calculus.theory.question import Check, Proof, Question, Step, Words
+from retroprop.calculus.theory.question import Check, Proof, Question, Step
 from retroprop.calculus.theory.usual_functions import AUTOGRAD
+from retroprop.mathematics.prose import Words
 
 ANY_CLASSES = Words("for every number $m$ of classes", "pour tout nombre $m$ de classes")
 

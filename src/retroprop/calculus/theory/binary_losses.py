@@ -10,8 +10,9 @@ from torch import Generator, Tensor
 from retroprop.calculus.functions import sigmoid, softplus
 from retroprop.calculus.theory.algebra import Expr, sp
 from retroprop.calculus.theory.checking import by_autograd
-from retroprop.calculus.theory.question import Check, Proof, Question, Step, Words
+from retroprop.calculus.theory.question import Check, Proof, Question, Step
 from retroprop.calculus.theory.usual_functions import AUTOGRAD
+from retroprop.mathematics.prose import Words
 
 _o, _y = sp.symbols("o y", real=True)
 

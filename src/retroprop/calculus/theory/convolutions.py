@@ -7,7 +7,8 @@ from torch import Generator, Tensor, nn
 from retroprop.calculus.convolution import Convolution, extent, output_size, solve_convolution
 from retroprop.calculus.theory.algebra import Expr, sp
 from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.question import Check, Proof, Question, Step, Words
+from retroprop.calculus.theory.question import Check, Proof, Question, Step
+from retroprop.mathematics.prose import Words
 
 INPUT, OUTPUT = 32, 4
 """Pixels along an axis before and after the layer of 3 (c) to (e)."""

@@ -10,7 +10,8 @@ from retroprop.calculus.theory import network
 from retroprop.calculus.theory.algebra import Expr, Matrix, sp
 from retroprop.calculus.theory.code_lines import CodeLine
 from retroprop.calculus.theory.network import Network, draw_network
-from retroprop.calculus.theory.question import Check, Proof, Question, Step, Words
+from retroprop.calculus.theory.question import Check, Proof, Question, Step
+from retroprop.mathematics.prose import Words
 
 ANY_SIZE = Words(
     "for all dimensions $d$, $d_h$ and $m$", "pour toutes les dimensions $d$, $d_h$ et $m$"

@@ -17,7 +17,8 @@ from retroprop.calculus.theory.backward_pass import (
 )
 from retroprop.calculus.theory.code_lines import CodeLine
 from retroprop.calculus.theory.forward_pass import ANY_SIZE, d_h, m, sizes
-from retroprop.calculus.theory.question import Proof, Question, Step, Words
+from retroprop.calculus.theory.question import Proof, Question, Step
+from retroprop.mathematics.prose import Words
 
 _j, _c, _l = (sp.Symbol(name, integer=True, positive=True) for name in "jcl")
 _row, _column = (sp.Symbol(name, integer=True, nonnegative=True) for name in ("k", "j"))

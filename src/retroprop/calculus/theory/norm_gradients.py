@@ -6,8 +6,9 @@ from torch import Generator, Tensor
 from retroprop.calculus import functions
 from retroprop.calculus.theory.algebra import Expr, sp
 from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.question import ANY_N, Check, Proof, Question, Step, Words
+from retroprop.calculus.theory.question import ANY_N, Check, Proof, Question, Step
 from retroprop.calculus.theory.usual_functions import AUTOGRAD, slope
+from retroprop.mathematics.prose import Words
 
 _n, _k, _l = (sp.Symbol(name, integer=True, positive=True) for name in "nkl")
 _vector = sp.IndexedBase("x", real=True)

@@ -13,18 +13,12 @@ import typst
 
 from retroprop.calculus.theory.checking import CheckResult, ProofResult, Result
 from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.prose import (
-    FIGURE,
-    LABELS,
-    choose,
-    error_text,
-    formula_in,
-    label,
-    spans,
-)
-from retroprop.calculus.theory.question import Question, Words
+from retroprop.calculus.theory.prose import FIGURE, LABELS, error_text, formula_in, label
+from retroprop.calculus.theory.question import Question
 from retroprop.calculus.theory.sheet import PARTS
-from retroprop.calculus.theory.speaking import spoken
+from retroprop.mathematics.prose import Words, choose, spans
+from retroprop.mathematics.speaking import spoken
+from retroprop.mathematics.typesetting import typst_names
 
 
 def render_pdf(
@@ -38,7 +32,7 @@ def render_pdf(
         author: Whose sheet it is, below the title.
         figure_svg: The picture of 2 (f); left out if empty.
     """
-    template = files("retroprop.calculus.theory").joinpath("sheet.typ").read_bytes()
+    template = typst_names() + files("retroprop.calculus.theory").joinpath("sheet.typ").read_bytes()
     document = _document(results, language, author, figure_svg)
     return typst.compile(
         template,

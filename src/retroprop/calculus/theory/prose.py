@@ -1,56 +1,8 @@
-"""The prose of the sheet: spans of text, of formulas between dollars, and of *stressed* words."""
+"""The words of the frame of the sheet, and those inside its formulas."""
 
 import re
-from typing import Literal, NamedTuple
 
-from retroprop.calculus.theory.drawing import one_line
-from retroprop.calculus.theory.question import Words
-
-Kind = Literal["text", "math", "strong"]
-
-
-class Span(NamedTuple):
-    """A piece of prose; of kind "math" it is the source of a formula."""
-
-    kind: Kind
-    text: str
-
-
-def spans(text: str) -> list[Span]:
-    """Cut a text into its spans.
-
-    >>> spans("*Let* $x$ be real.")  # doctest: +NORMALIZE_WHITESPACE
-    [Span(kind='strong', text='Let'), Span(kind='text', text=' '), Span(kind='math', text='x'),
-     Span(kind='text', text=' be real.')]
-    """
-    found = []
-    for piece in re.split(r"(\$[^$]+\$|\*[^*$]+(?:\$[^$]+\$[^*$]*)*\*)", text):
-        if piece.startswith("$"):
-            found.append(Span("math", piece[1:-1]))
-        elif piece.startswith("*"):
-            found.append(Span("strong", piece[1:-1]))
-        elif piece:
-            found.append(Span("text", piece))
-    return found
-
-
-def on_one_line(text: str) -> str:
-    """The text with its formulas in Unicode.
-
-    >>> on_one_line("Let $x_i$ be real.")
-    'Let xᵢ be real.'
-    """
-    return "".join(
-        one_line(span.text) if span.kind == "math" else span.text for span in spans(text)
-    )
-
-
-def choose(words: Words, language: str) -> str:
-    """The text in the language, "en" or "fr", with French spaces before high punctuation."""
-    if language == "en":
-        return words.en
-    return re.sub(r" ([:;?!»])", "\u00a0\\1", words.fr).replace("« ", "«\u00a0")
-
+from retroprop.mathematics.prose import Words, choose
 
 _IN_FORMULAS = {
     "if": "si",

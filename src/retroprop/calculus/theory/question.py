@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from retroprop.calculus.theory.code_lines import CodeLine
+from retroprop.mathematics.prose import Words
 
 if TYPE_CHECKING:
     import sympy
@@ -18,13 +19,6 @@ if TYPE_CHECKING:
 
     Pairs = Sequence[tuple["sympy.Expr", "sympy.Expr"]]
     Values = torch.Tensor | Sequence[torch.Tensor]
-
-
-class Words(NamedTuple):
-    """A text in English and in French; formulas of the sheet's notation between dollars."""
-
-    en: str
-    fr: str
 
 
 class Step(NamedTuple):

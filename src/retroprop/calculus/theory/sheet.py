@@ -17,8 +17,9 @@ from retroprop.calculus.theory import (
     softmax,
     usual_functions,
 )
-from retroprop.calculus.theory.question import Question, Words
+from retroprop.calculus.theory.question import Question
 from retroprop.errors import UserError, did_you_mean
+from retroprop.mathematics.prose import Words
 
 PARTS = {
     1: Words(

@@ -11,14 +11,8 @@ from retroprop.calculus import functions
 from retroprop.calculus.theory.algebra import Expr, sp
 from retroprop.calculus.theory.checking import by_autograd
 from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.question import (
-    ALL_REAL,
-    Check,
-    Proof,
-    Question,
-    Step,
-    Words,
-)
+from retroprop.calculus.theory.question import ALL_REAL, Check, Proof, Question, Step
+from retroprop.mathematics.prose import Words
 
 AUTOGRAD = Words("automatic differentiation", "la différentiation automatique")
 MANY_DIGITS = Words("50-digit arithmetic", "une arithmétique à 50 chiffres")

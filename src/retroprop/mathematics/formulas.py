@@ -1,14 +1,15 @@
-r"""Formulas, written once as typst mathematics, as trees that a terminal can draw and a voice say.
+r"""Formulas, written once as typst mathematics, as trees that can be drawn, said and converted.
 
-The sheet's PDF takes the source text as it is. For everything else it is parsed here. This is the
-part of typst's notation that the sheet uses, and nothing else is accepted:
+A PDF takes the source text as it is. For everything else it is parsed here. This is the part of
+typst's notation that our texts use, and nothing else is accepted:
 
-    letters, numbers, ( ) [ ] { }, = < > <= >= != + - , ; : ! ' | -> => ... "words"
+    letters, numbers, ( ) [ ] { }, = < > <= >= != ~ + - * , ; : ! ' | -> <- => ... "words"
     names       sigma, partial, sum, times, …: those of SYMBOLS; exp, softplus, …: those of WORDS
     bold        bx, bW, bone: the letter after b; bone is a bold 1
     scripts     x_i, x_(i j)^2, W^((1)): a group in brackets loses them, as in typst
-    calls       frac(a, b), sqrt(a), norm(a), abs(a), floor(a), hat(a), cal(L), underbrace(a, b)
-                cases(a, b): alternatives under each other
+    calls       frac(a, b), sqrt(a), norm(a), abs(a), floor(a), ceil(a), cal(L), underbrace(a, b)
+                hat(a), tilde(a), bar(a), overline(a b): signs above
+                cases(a, b): alternatives under each other; mat(a, b; c, d): a matrix
     lines       a &= b \ &= c: new lines after \, aligned at &
 
 Source of the notation: the typst reference, "Math".
@@ -19,7 +20,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 SYMBOLS = {
-    **{"sigma": "σ", "eta": "η", "theta": "θ", "epsilon": "ε", "delta": "δ", "pi": "π"},
+    **{"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η"},
+    **{"theta": "θ", "lambda": "λ", "mu": "μ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ"},
+    **{"phi": "φ", "omega": "ω", "Delta": "Δ", "Phi": "Φ"},
+    **{"prod": "∏", "prop": "∝"},
     **{"partial": "∂", "nabla": "∇", "infinity": "∞", "ell": "ℓ", "dots": "…"},
     **{"sum": "Σ", "times": "×", "dot": "·", "circle": "⊙", "top": "ᵀ", "in": "∈", "forall": "∀"},
     **{"RR": "ℝ", "NN": "ℕ", "EE": "𝔼", "approx": "≈", "iff": "⇔", "quad": "   ", "space": " "},
@@ -29,26 +33,28 @@ SYMBOLS = {
 
 WORDS = {
     *("exp", "ln", "log", "max", "min", "lim", "arg", "MSE", "CE"),
-    *("sign", "rect", "tanh", "softplus", "softmax", "onehot", "diag"),
+    *("sign", "rect", "tanh", "softplus", "softmax", "onehot", "diag", "cos", "sin"),
+    *("ReLU", "GELU", "BN", "LN", "pool", "argmax", "argmin", "Pr", "do"),
 }
 """Names that are set as they are, upright."""
 
 CALLS = {
-    **dict.fromkeys(("sqrt", "norm", "abs", "floor", "hat", "cal"), 1),
+    **dict.fromkeys(("sqrt", "norm", "abs", "floor", "ceil", "cal"), 1),
+    **dict.fromkeys(("hat", "tilde", "bar", "overline"), 1),
     **dict.fromkeys(("frac", "underbrace"), 2),
-    "cases": None,
+    **dict.fromkeys(("cases", "mat"), None),
 }
 """Names that take arguments, and how many; None for any number."""
 
 RELATIONS = {
     **{"=": "=", "<": "<", ">": ">", "<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "=>": "⇒"},
-    **{"∈": "∈", "⇔": "⇔", "≈": "≈", "⊂": "⊂"},
+    **{"<-": "←", "~": "∼", "∝": "∝", "∈": "∈", "⇔": "⇔", "≈": "≈", "⊂": "⊂"},
 }
 OPERATORS = {"+": "+", "-": "−", "×": "×", "·": "·", "⊙": "⊙"}
 
 _TOKEN = re.compile(
-    r'\s*(?:(?P<text>"[^"]*")|(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z]+)'
-    r"|(?P<sign><=|>=|!=|->|=>|\.\.\.|[-+=<>(){}\[\],;:!'|_^&\\/*]))"
+    r'\s*(?:(?P<text>"[^"\\]*")|(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z]+)'
+    r"|(?P<sign><=|>=|!=|<-|->|=>|\.\.\.|[-+=<>~(){}\[\],;:!'|_^&\\/*]))"
 )
 
 
@@ -101,6 +107,9 @@ class Lines:
 
 
 Node = Sign | Row | Group | Script | Call | Lines
+
+STAR = Sign("*", "mark")  # θ*, X_(* c)
+CONVOLVED = Sign("∗", "operator")  # a star between two things: W ∗ x
 
 
 def parse(source: str) -> Node:
@@ -184,6 +193,8 @@ class _Parser:
         while self.place < len(self.tokens) and self.peek() not in ends | {")", "]", "}"}:
             spaced = self.tokens[self.place][2]
             item = self.scripted()
+            if item == STAR and items and self.peek() not in ends | {")", "]", "}", ""}:
+                item = CONVOLVED
             call = isinstance(item, Group) and bool(items) and _is_word(items[-1])
             if spaced and items and not call and _is_factor(items[-1]) and _is_factor(item):
                 items.append(Sign(" ", "space"))  # a product: σ(x) (1 − σ(x)), not a call
@@ -252,6 +263,8 @@ class _Parser:
 
     def call(self, name: str) -> Node:
         self.take("(")
+        if name == "mat":
+            return self.matrix()
         arguments = [self.row(frozenset(","))]
         while self.peek() == ",":
             self.take()
@@ -260,3 +273,19 @@ class _Parser:
         if CALLS[name] not in (None, len(arguments)):
             raise ValueError(f"{name} takes {CALLS[name]} arguments in {self.source!r}")
         return Call(name, tuple(arguments))
+
+    def matrix(self) -> Node:
+        rows: list[list[Node]] = [[self.row(frozenset(",;"))]]
+        while (mark := self.peek()) in (",", ";"):
+            self.take()
+            cell = self.row(frozenset(",;"))
+            if mark == ",":
+                rows[-1].append(cell)
+            else:
+                rows.append([cell])
+        self.take(")")
+        if len({len(row) for row in rows}) > 1:
+            raise ValueError(
+                f"the rows of a matrix differ in length in the formula {self.source!r}"
+            )
+        return Call("mat", (Lines(tuple(map(tuple, rows))),))

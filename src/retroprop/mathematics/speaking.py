@@ -2,11 +2,19 @@
 
 import re
 
-from retroprop.calculus.theory.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
-from retroprop.calculus.theory.question import Words
+from retroprop.mathematics.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
+from retroprop.mathematics.prose import Words
 
 _LETTERS = {
-    **{"σ": Words("sigma", "sigma"), "θ": Words("theta", "thêta"), "η": Words("eta", "êta")},
+    **{"α": Words("alpha", "alpha"), "β": Words("beta", "bêta"), "γ": Words("gamma", "gamma")},
+    **{"δ": Words("delta", "delta"), "ε": Words("epsilon", "epsilon"), "η": Words("eta", "êta")},
+    **{"θ": Words("theta", "thêta"), "λ": Words("lambda", "lambda"), "μ": Words("mu", "mu")},
+    **{"π": Words("pi", "pi"), "ρ": Words("rho", "rho"), "σ": Words("sigma", "sigma")},
+    **{"τ": Words("tau", "tau"), "φ": Words("phi", "phi"), "ω": Words("omega", "oméga")},
+    **{"Δ": Words("capital delta", "delta majuscule")},
+    **{"Φ": Words("capital phi", "phi majuscule"), "∀": Words("for all", "pour tout")},
+    **{"Pr": Words("the probability", "la probabilité"), "cos": Words("cosine", "cosinus")},
+    **{"sin": Words("sine", "sinus"), "tanh": Words("tanh", "tangente hyperbolique")},
     **{"∂": Words("partial", "d rond"), "∇": Words("gradient", "gradient")},
     **{"∞": Words("infinity", "l’infini"), "ℝ": Words("the reals", "les réels")},
     **{"𝔼": Words("the expectation", "l’espérance"), "…": Words("and so on", "et ainsi de suite")},
@@ -19,7 +27,9 @@ _RELATIONS = {
     **{"=": Words("equals", "égale"), "≠": Words("differs from", "diffère de")},
     **{"<": Words("is less than", "est inférieur à"), "≤": Words("is at most", "est au plus")},
     **{">": Words("is greater than", "est supérieur à"), "≥": Words("is at least", "est au moins")},
-    **{"→": Words("tends to", "tend vers"), "⇒": Words("so", "donc")},
+    **{"→": Words("tends to", "tend vers"), "←": Words("becomes", "devient")},
+    **{"∼": Words("follows", "suit"), "∝": Words("is proportional to", "est proportionnel à")},
+    "⇒": Words("so", "donc"),
     **{"⇔": Words("if and only if", "si et seulement si"), "∈": Words("in", "dans")},
     **{"≈": Words("is about", "vaut environ"), "⊂": Words("is part of", "est inclus dans")},
     **{"+": Words("plus", "plus"), "−": Words("minus", "moins"), "×": Words("times", "fois")},
@@ -28,21 +38,29 @@ _RELATIONS = {
         "/": Words("over", "sur"),
         "!": Words("factorial", "factorielle"),
     },
+    "∗": Words("convolved with", "convolué par"),
     "⊙": Words("times, element by element,", "fois, élément par élément,"),
     "|": Words("given", "sachant"),
 }
 _LARGE = {
     "Σ": Words("the sum", "la somme"),
+    "∏": Words("the product", "le produit"),
     "lim": Words("the limit", "la limite"),
     "max": Words("the maximum", "le maximum"),
     "min": Words("the minimum", "le minimum"),
+    "argmax": Words("the argument of the maximum", "l’argument du maximum"),
+    "argmin": Words("the argument of the minimum", "l’argument du minimum"),
 }
 _CALLS = {
     "sqrt": Words("the square root of {}", "la racine carrée de {}"),
     "norm": Words("the norm of {}", "la norme de {}"),
     "abs": Words("the absolute value of {}", "la valeur absolue de {}"),
     "floor": Words("the integer part of {}", "la partie entière de {}"),
+    "ceil": Words("the integer above {}", "l’entier au-dessus de {}"),
     "hat": Words("{} hat", "{} chapeau"),
+    "tilde": Words("{} tilde", "{} tilde"),
+    "bar": Words("{} bar", "{} barre"),
+    "overline": Words("{} overlined", "{} surligné"),
     "cal": Words("script {}", "{} rond"),
 }
 
@@ -76,11 +94,25 @@ def _say(node: Node, i: int) -> str:
             return ("either ", "soit ")[i] + (", or ", ", soit ")[i].join(
                 _say(one, i) for one in arguments
             )
+        case Call("mat", (Lines(rows),)):
+            return _matrix(rows, i)
         case Call(name, (body,)):
             return _CALLS[name][i].format(_say(body, i))
         case Lines(rows):
             return "; ".join(" ".join(_say(cell, i) for cell in row) for row in rows)
     raise AssertionError(node)
+
+
+def _matrix(rows: tuple[tuple[Node, ...], ...], i: int) -> str:
+    start, line, end = (
+        ("the matrix", "row", "end of matrix"),
+        ("la matrice", "ligne", "fin de matrice"),
+    )[i]
+    lines = [
+        f"{line} {number}: " + ", ".join(_say(cell, i) for cell in row)
+        for number, row in enumerate(rows, start=1)
+    ]
+    return f"{start}, {', '.join(lines)}, {end},"
 
 
 def _sign(sign: Sign, i: int) -> str:
@@ -143,7 +175,9 @@ def _script(base: Node, low: Node | None, high: Node | None, i: int) -> str:
         return text + (" squared", " au carré")[i]
     if isinstance(high, Sign) and high.text in ("ᵀ", "*"):
         return f"{text} {_say(high, i)}"
-    of_layer = isinstance(base, Sign) and base.kind == "bold"  # oˢ, W⁽²⁾: no power
+    of_layer = isinstance(high, Group) or (
+        isinstance(base, Sign) and base.kind == "bold"
+    )  # oˢ, W⁽²⁾
     power = (" superscript ", " exposant ") if of_layer else (" to the ", " puissance ")
     return text + power[i] + _say(high, i)
 

@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from retroprop.calculus.theory.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
+from retroprop.mathematics.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
+from retroprop.mathematics.spacing import LARGE, is_binary
 
 _RAISED = dict(
     zip(
@@ -28,13 +29,13 @@ _RAISED = dict(
 _LOWERED = dict(
     zip("0123456789+−=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True)
 )
-_SCRIPT_L = {"L": "ℒ", "R": "ℛ", "N": "𝒩"}
-_FENCES = {"norm": ("‖", "‖"), "abs": ("|", "|"), "floor": ("⌊", "⌋")}
+_ROUND = dict(zip("BEFHILMRego", "ℬℰℱℋℐℒℳℛℯℊℴ", strict=True))  # those outside of Unicode's row
+_ABOVE = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304"}
+_FENCES = {"norm": ("‖", "‖"), "abs": ("|", "|"), "floor": ("⌊", "⌋"), "ceil": ("⌈", "⌉")}
 _TALL = {
     **{"(": "⎛⎜⎝", ")": "⎞⎟⎠", "[": "⎡⎢⎣", "]": "⎤⎥⎦", "{": "⎧⎪⎩", "}": "⎫⎪⎭"},
-    **{"‖": "‖‖‖", "|": "│││", "⌊": "⎢⎢⎣", "⌋": "⎥⎥⎦"},
+    **{"‖": "‖‖‖", "|": "│││", "⌊": "⎢⎢⎣", "⌋": "⎥⎥⎦", "⌈": "⎡⎢⎢", "⌉": "⎤⎥⎥"},
 }
-_ABOVE_AND_BELOW = {"Σ", "lim", "max", "min", "arg"}
 
 
 # -- on one line -------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ def one_line(source: str) -> str:
 def _line(node: Node, *, small: bool = False) -> str:
     match node:
         case Sign():
-            return _sign(node)
+            return sign_text(node)
         case Row(items):
             return "".join(_spaced(items, [_line(item, small=small) for item in items], small))
         case Group(opening, body, closing):
@@ -65,6 +66,9 @@ def _line(node: Node, *, small: bool = False) -> str:
             return _line(body, small=small)
         case Call("cases", arguments):
             return "{ " + " ; ".join(_line(one) for one in arguments)
+        case Call("mat", (Lines(rows),)):
+            cells = ("  ".join(_line(cell, small=small) for cell in row) for row in rows)
+            return f"[{' ; '.join(cells)}]"
         case Call("sqrt", (body,)):
             return f"√{_bracketed(body, small, below=True)}"
         case Call(name, (body,)) if name in _FENCES:
@@ -77,13 +81,22 @@ def _line(node: Node, *, small: bool = False) -> str:
     raise AssertionError(node)
 
 
-def _sign(sign: Sign) -> str:
+def sign_text(sign: Sign) -> str:
+    """The sign's characters; a bold letter is that of Unicode's mathematical alphabet."""
     if sign.kind != "bold":
         return sign.text
-    letter = sign.text
-    if letter.isdigit():
-        return chr(0x1D7CE + int(letter))
-    return chr((0x1D400 if letter.isupper() else 0x1D41A - 32) + ord(letter) - ord("A"))
+    text = sign.text
+    if text.isdigit():
+        return chr(0x1D7CE + int(text))
+    return chr((0x1D400 if text.isupper() else 0x1D41A - 32) + ord(text) - ord("A"))
+
+
+def round_letter(text: str) -> str:
+    """The letter of `cal`, as L is ℒ; other signs as they are."""
+    if len(text) != 1 or not text.isascii() or not text.isalpha():
+        return text
+    first = 0x1D49C if text.isupper() else 0x1D4B6 - 32
+    return _ROUND.get(text, chr(first + ord(text) - ord("A")))
 
 
 def plain(text: str) -> str:
@@ -118,10 +131,11 @@ def bold_spans(text: str) -> list[tuple[str, bool]]:
 
 
 def _accented(name: str, text: str) -> str:
-    if name == "hat":
-        return unicodedata.normalize("NFC", text + "\u0302")
-    assert name == "cal", name
-    return _SCRIPT_L.get(text, text)
+    if name == "cal":
+        return round_letter(text)
+    if name == "overline":
+        return "".join(character + "\u0305" for character in text)
+    return unicodedata.normalize("NFC", text + _ABOVE[name])
 
 
 def _bracketed(node: Node, small: bool, *, below: bool = False) -> str:
@@ -143,7 +157,7 @@ def _spaced(items: Sequence[Node], texts: Sequence[str], small: bool) -> list[st
             spaced.append(text)
         elif item.kind == "space":
             spaced.append("" if small else text)
-        elif item.kind == "relation" or (item.kind == "operator" and _is_binary(items, place)):
+        elif item.kind == "relation" or (item.kind == "operator" and is_binary(items, place)):
             spaced.append(text if small else f" {text} ")
         elif item.kind == "word":
             after = items[place + 1] if place + 1 < len(items) else None
@@ -158,13 +172,6 @@ def _spaced(items: Sequence[Node], texts: Sequence[str], small: bool) -> list[st
         else:
             spaced.append(text)
     return spaced
-
-
-def _is_binary(items: Sequence[Node], place: int) -> bool:
-    if place == 0:
-        return False
-    before = items[place - 1]
-    return not (isinstance(before, Sign) and before.kind in ("relation", "operator", "mark"))
 
 
 def _converted(node: Node | None, table: dict[str, str]) -> str | None:
@@ -309,6 +316,8 @@ def _box(node: Node) -> Box:
             return _stack([inner, Box((brace if width > 2 else "│",)), under], 0)
         case Call("cases", arguments):
             return _fenced("{", _left([_box(one) for one in arguments]), "")
+        case Call("mat", (Lines(rows),)):
+            return _fenced("(", _matrix([[_box(cell) for cell in row] for row in rows]), ")")
         case Call(name, (body,)) if name in _FENCES:
             opening, closing = _FENCES[name]
             return _fenced(opening, _box(body), closing)
@@ -319,7 +328,7 @@ def _box(node: Node) -> Box:
 
 
 def _is_large(node: Node) -> bool:
-    return isinstance(node, Sign) and node.text in _ABOVE_AND_BELOW
+    return isinstance(node, Sign) and node.text in LARGE
 
 
 def _with_scripts(base: Node, low: Node | None, high: Node | None) -> Box:
@@ -407,3 +416,18 @@ def _table(rows: Sequence[Sequence[Box]]) -> Box:
             cells.append(_beside([pad, cell] if column == 0 and columns > 1 else [cell, pad]))
         lines.append(_beside(cells))
     return _above_each_other(lines)
+
+
+def _matrix(rows: Sequence[Sequence[Box]]) -> Box:
+    """Cells in the middle of columns, two columns of the terminal apart."""
+    widths = [max(cell.width for cell in column) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = []
+        for width, cell in zip(widths, row, strict=True):
+            left = (width - cell.width) // 2
+            pads = Box((" " * left,)), Box((" " * (width - cell.width - left),))
+            cells += [Box(("  ",)), pads[0], cell, pads[1]]
+        lines.append(_beside(cells[1:]))
+    body = _above_each_other(lines)
+    return Box(body.lines, (len(body.lines) - 1) // 2)
