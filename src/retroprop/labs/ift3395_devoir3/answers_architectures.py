@@ -27,6 +27,9 @@ DEEP, WIDE = "cnn 8-16-32-64 k1", "cnn 41 k28"
 CHANCE = 0.1
 """The accuracy of a guess among ten classes."""
 
+ADAM_EPSILON = 1e-8
+"""What Adam adds to the size of a gradient before it divides by it."""
+
 
 def thin(story: Story) -> str:
     """The thin network of the study, whatever its depth: "mlp 64x53"."""
@@ -194,6 +197,11 @@ def gradient_explains(lab: LabStory) -> Iterator[Block]:
         spread=scientific(lab, layers.spread),
     )
     yield layers.table(lab)
+    if layers.first < ADAM_EPSILON / 10:
+        yield lab.prose(
+            "Adam enlarges small gradients, but not those far below the $10^(-8)$ that it adds to "
+            "their size before it divides: the first layers stand still."
+        )
     yield lab.prose(
         "The depth alone is not to blame, but the depth with these initial weights. torch draws "
         "them uniformly between $-1 slash sqrt(n)$ and $1 slash sqrt(n)$, with variance "
