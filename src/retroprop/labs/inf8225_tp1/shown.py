@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from retroprop.calculus.theory.question import Words
+from retroprop.mathematics.prose import Words
 from retroprop.report.document import Cell, Code, Row, Table
 from retroprop.report.lab_story import LabStory
 from retroprop.report.numbers import NO_BREAK, Numbers
