@@ -26,7 +26,7 @@ def theory(lab: LabStory) -> Iterator[Block]:
         "So the gradient is the input, weighted by the error of the prediction: a class that got "
         "too much probability moves away from the image, the true class towards it, and an image "
         "that is predicted with certainty and right moves nothing. The loss is convex in $theta$ "
-        "(Goodfellow, Bengio & Courville, Deep Learning, 2016, 5.7.1 and 6.2.2.3)."
+        "(Bishop, Pattern Recognition and Machine Learning, 2006, 4.3.4)."
     )
 
 
