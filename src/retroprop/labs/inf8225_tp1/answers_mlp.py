@@ -347,7 +347,8 @@ def _speed_by_width(lab: LabStory, story: Story) -> Iterator[str]:
             "in wide ones the matrix products take the time, and they are the same."
             if means[narrow] > means[wide] and means[narrow] > 1
             else "With {narrow} units autograd takes {high} times the time by hand on average, "
-            "with {wide} units {low} times: here autograd’s overhead in each step is not what decides."
+            "with {wide} units {low} times: here autograd’s overhead in each step is not what "
+            "decides."
         )
         yield text.format(
             narrow=narrow,
