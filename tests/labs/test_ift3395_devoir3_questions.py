@@ -153,8 +153,7 @@ def test_the_finished_document_answers_all_with_pictures(finished, language):
     assert len(pictures) == 7  # raw and normalised pixels have one each
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
-@pytest.mark.parametrize("stop_after", [1, 3])
+@pytest.mark.parametrize(("language", "stop_after"), [("en", 1), ("fr", 3)])
 def test_a_half_finished_study_makes_a_document_that_says_so(tmp_path, language, stop_after):
     NETWORKS.make_networks(DATA, tmp_path, NORMALIZATION, stop_after=stop_after, tested=False)
     records = NETWORKS.make_networks(
@@ -168,14 +167,12 @@ def test_a_half_finished_study_makes_a_document_that_says_so(tmp_path, language,
     assert "Both networks must be finished" in answer(lab(records), "2.4b") or stop_after == 3
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
-def test_diverged_models_have_no_numbers_and_say_why(tmp_path, language):
+def test_diverged_models_have_no_numbers_and_say_why(tmp_path):
     cell = {"normalization": "per-pixel", "learning_rate": 0.01}
     NETWORKS.make_networks(DATA, tmp_path, NORMALIZATION, diverged=[(cell, 197331)])
-    records = NETWORKS.make_networks(
-        DATA, tmp_path, ARCHITECTURES, diverged=[({"architecture": CNN}, 197331)]
-    )
-    compose_lab(lab(records, language))
+    lost = [({"architecture": CNN}, 197331)]
+    records = NETWORKS.make_networks(DATA, tmp_path, ARCHITECTURES, diverged=lost, tested=False)
+    compose_lab(lab(records, "fr"))
     told = lab(records)
     assert "without numbers (normalised pixels: diverged 1/1)" in answer(told, "2.2a")
     assert "Without numbers: normalised pixels: diverged 1/1." in answer(told, "2.2c")
@@ -314,7 +311,8 @@ def pixels(raw, normalised, **options):
 def test_the_effect_of_normalisation_follows_the_records(finished, raw, normalised, effect, check):
     told = lab(finished, change=pixels(raw, normalised))
     assert effect in answer(told, "2.2a")
-    assert check in answer(told, "2.2")
+    assert LAB.summary is not None
+    assert check in next(LAB.summary(told))
 
 
 @pytest.mark.parametrize(
@@ -387,6 +385,7 @@ def test_the_gradient_vanishes_with_depth_but_not_with_he_s_weights():
 
 
 @pytest.mark.slow  # trains eleven models at smoke size and loads the whole training set
+@pytest.mark.timeout(900)
 def test_the_cells_of_the_notebook_run_from_top_to_bottom(tmp_path, capsys):
     opened = open_lab(LAB.name, db=tmp_path / "records.db")
     opened.run(size="smoke", workers=1)

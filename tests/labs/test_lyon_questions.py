@@ -137,6 +137,7 @@ def test_the_implementations_agree_to_rounding():
         measurements.perceptron_blocks_error(),
         measurements.shallow_gradient_error(),
         measurements.shallow_against_deep(),
+        measurements.convolution_error(),
         measurements.optimizer_error("adam"),
         measurements.optimizer_error("adagrad"),
         *(measurements.deep_gradient_error(2, name) for name in answers_deep.ACTIVATIONS),

@@ -208,8 +208,19 @@ def gradient_explains(lab: LabStory) -> Iterator[Block]:
 
 
 def convolutional(lab: LabStory) -> Iterator[Block]:
-    """2.4: the kernel."""
+    """2.4: the kernel, then what became of it."""
     yield from answers_sizes.kernel_size(lab, 3)
+    story = lab.study(STUDY)
+    found = measured(story, CNN)
+    if found is None:
+        yield Paragraph(text=lacking(story, [CNN]))
+        return
+    yield lab.prose(
+        "Trained like the first network, it reaches {accuracy} on validation, and its loss ends at "
+        "{loss} nats.",
+        accuracy=lab.numbers.percent(found.validation, found.cell.deviation),
+        loss=lab.numbers.decimal(found.validation_loss.mean[-1], 4),
+    )
 
 
 def convolutional_curves(lab: LabStory) -> Iterator[Block]:

@@ -190,8 +190,8 @@ def gaps_apart(story: Story, first: Measured, second: Measured) -> int:
     n = images(story, "validation")
     if not n:
         return 0
-    ends = [one.validation_accuracy.mean[-1] for one in (first, second)]
+    end, other_end = (one.validation_accuracy.mean[-1] for one in (first, second))
     difference = first.gap - second.gap
-    if abs(difference) <= chance_margin(*ends, n):
+    if abs(difference) <= chance_margin(end, other_end, n):
         return 0
     return 1 if difference > 0 else -1

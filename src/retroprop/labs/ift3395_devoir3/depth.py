@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from retroprop.data import load
-from retroprop.labs.ift3395_devoir3.checks import examples, scientific, seeded
+from retroprop.labs.ift3395_devoir3.checks import examples, largest, scientific, seeded
 from retroprop.labs.ift3395_devoir3.solution import NetworkConfiguration, Trainer
 from retroprop.report.document import Cell, Row, Table
 from retroprop.report.lab_story import LabStory
@@ -113,4 +113,4 @@ def _norms(
     p = network(X.double()).clamp(1e-9, 1 - 1e-9)
     nn.functional.nll_loss(p.log(), y).backward()
     norms = tuple(Trainer.compute_gradient_norm(layer) for layer in layers)
-    return norms, float((p.amax(0) - p.amin(0)).max())
+    return norms, largest(p.amax(0) - p.amin(0))

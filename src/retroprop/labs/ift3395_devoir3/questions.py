@@ -324,9 +324,9 @@ lab.answer("2.3b")""",
         answers=(architectures.gradient_explains,),
         code="""\
 thin = NetworkConfiguration(dense_hiddens=(64,) * 53)
-deep = Trainer("mlp", thin)
-deep.compute_loss_and_accuracy(X, y)[0].backward()  # of the first minibatch
-linear = [layer for layer in deep.network if isinstance(layer, nn.Linear)]
+trainer.network = Trainer.create_mlp(784, thin, n_classes=10, activation=nn.ReLU())
+trainer.compute_loss_and_accuracy(X, y)[0].backward()  # of the first minibatch
+linear = [layer for layer in trainer.network if isinstance(layer, nn.Linear)]
 print([f"{Trainer.compute_gradient_norm(layer):.1e}" for layer in linear[::9]])
 lab.answer("2.3e")""",
     ),

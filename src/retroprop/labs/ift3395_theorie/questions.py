@@ -48,18 +48,18 @@ def answer(name: str, lab: LabStory) -> Iterator[Block]:
 
 
 def _derivation(lab: LabStory, sheet: Sheet) -> Iterator[Block]:
-    """Each step: why, then the formula that follows."""
+    """Each step: why, then the formula that follows; not the last one when it is the answer."""
     if sheet.hypotheses:
-        yield Prose(title=_label(lab, "hypotheses"), text=lab.text(sheet.hypotheses))
+        yield Prose(title=lab.say("Hypotheses"), text=_begun(lab.text(sheet.hypotheses)))
     for step in sheet.steps:
         yield Prose(text=lab.text(step.why))
-        if step.formula:
+        if step.formula and (step is not sheet.steps[-1] or step.formula != sheet.answer):
             yield Equation(source=formula_in(step.formula, lab.language))
 
 
 def _result(lab: LabStory, sheet: Sheet) -> Iterator[Block]:
     """The answer by itself, and what else a reader may want to know."""
-    yield Prose(title=_label(lab, "answer"), text="")
+    yield Prose(text=f"*{_label(lab, 'answer')}*{label('colon', lab.language)}")
     yield Equation(source=formula_in(sheet.answer, lab.language))
     if sheet.remark:
         yield Prose(title=lab.say("Remark"), text=lab.text(sheet.remark))
@@ -71,7 +71,7 @@ def _proof(lab: LabStory, result: ProofResult) -> Iterator[Prose]:
     proved, refuted = result.verdict == "proved", result.false_variant == "refuted"
     yield Prose(
         title=f"{_label(lab, 'proved' if proved else 'not_proved')} (SymPy)",
-        text=f"{lab.text(proof.scope)}{colon} ${formula_in(proof.claim, lab.language)}$",
+        text=f"{_begun(lab.text(proof.scope))}{colon} ${formula_in(proof.claim, lab.language)}$",
     )
     yield Prose(
         title=_label(lab, "false_variant" if refuted else "not_refused"),
@@ -82,10 +82,10 @@ def _proof(lab: LabStory, result: ProofResult) -> Iterator[Prose]:
 def _check(lab: LabStory, result: CheckResult) -> Prose:
     """What was compared with what on random inputs, and the worst errors."""
     text = lab.say(
-        "{claim}, against {oracle}: worst error {error}; with one thing wrong, {wrong}."
+        "“{claim}” against {oracle}: the worst error is {error}; with one thing wrong, {wrong}."
         if result.check.rounds == 1
-        else "{claim}, against {oracle}: worst error {error} over {n} random inputs; with one "
-        "thing wrong, {wrong}."
+        else "“{claim}” against {oracle}: the worst error over {n} random inputs is {error}; with "
+        "one thing wrong, {wrong}."
     )
     return Prose(
         title=_label(lab, "checked" if result.passed else "not_checked"),
@@ -113,7 +113,12 @@ def _code(lab: LabStory, lines: Sequence[CodeLine]) -> Iterator[Code]:
 
 
 def _label(lab: LabStory, name: str) -> str:
-    return label(name, lab.language).rstrip(" :\u00a0")
+    return label(name, lab.language)
+
+
+def _begun(text: str) -> str:
+    """The text as a sentence begins; a formula stays as it is."""
+    return text[:1].upper() + text[1:]
 
 
 # --- the assignment -------------------------------------------------------------------------------

@@ -6,14 +6,25 @@ from typing import Any
 
 from retroprop.labs.lyon_tp.convolutional import ConvolutionalNetwork
 from retroprop.labs.lyon_tp.deep import DeepNetwork
-from retroprop.labs.lyon_tp.experiments import asking, best_cell, sentences, tested
-from retroprop.labs.lyon_tp.measurements import gradient_by_layer, optimizer_error
+from retroprop.labs.lyon_tp.experiments import (
+    asking,
+    best_cell,
+    curves,
+    sentences,
+    tables_of,
+    tested,
+)
+from retroprop.labs.lyon_tp.measurements import (
+    convolution_error,
+    gradient_by_layer,
+    optimizer_error,
+)
 from retroprop.labs.lyon_tp.telling import code, error
 from retroprop.models.cnn import CNN
 from retroprop.report.costs import costs_section
 from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
+from retroprop.report.influence import influence_sections
 from retroprop.report.lab_story import LabStory, only
-from retroprop.report.results import curves_section, tables_section
 from retroprop.report.story import Story
 from retroprop.studies.summary import CellSummary, chance_margin, mean_and_deviation
 
@@ -28,8 +39,8 @@ def activations(lab: LabStory) -> Iterator[Block]:
     story = lab.study("lyon-activations")
     yield from sentences(lab, story, "activation", ["depth"])
     yield from sentences(lab, story, "depth")
-    yield from only("picture", lab.blocks(asking(story, "accuracy-curves"), curves_section))
-    yield from lab.blocks(story, tables_section)
+    yield from curves(lab, story)
+    yield from tables_of(lab, story)
     yield lab.prose(
         "The derivative of the sigmoid is at most $frac(1, 4)$, that of tanh at most 1, and that "
         "of ReLU is 1 wherever the unit is active:",
@@ -106,9 +117,8 @@ def optimizers(lab: LabStory) -> Iterator[Block]:
     text = _near(lab, story)
     if text and not story.unfinished:
         yield Paragraph(title=lab.say("How much the rate matters"), text=text)
-    drawn = asking(story, "loss-curves", "accuracy-curves")
-    yield from only("picture", lab.blocks(drawn, curves_section))
-    yield from lab.blocks(story, tables_section)
+    yield from curves(lab, story)
+    yield from tables_of(lab, story)
     yield lab.prose(
         "Both divide the step of each weight by the size of its own past gradients, so that "
         "weights with small gradients move as well. Adagrad adds up all squares, so its steps only "
@@ -169,14 +179,14 @@ def minibatches(lab: LabStory) -> Iterator[Block]:
     """At the same rate, at each size's own best rate, and what an epoch costs."""
     story = lab.study("lyon-minibatches")
     yield from sentences(lab, story, "batch_size")
-    own = asking(story, "accuracy-curves", best_per=["batch_size"])
+    own = asking(story, best_per=["batch_size"])
     if not story.unfinished and "batch_size" in story.varied:
         yield from list(sentences(lab, own, "batch_size"))[:1]
         yield _own_best(lab, own)
-    for table in only("table", lab.blocks(story, tables_section)):
-        if isinstance(table, Table) and table.name.startswith("table-1-"):  # the others are times
-            yield table
-    yield from only("picture", lab.blocks(own, curves_section))
+    yield from tables_of(lab, story)
+    drawn = asking(own, "effect-of-setting", "curves-by-setting")
+    for section in influence_sections(drawn, keys=["batch_size"]):
+        yield from only("picture", section.blocks)
     yield lab.prose(
         "With the mean of the examples’ gradients, the same rate takes steps of about the same "
         "length for every size, but an epoch has fewer of them: the number of examples divided by "
@@ -231,9 +241,8 @@ def convolution(lab: LabStory) -> Iterator[Block]:
     yield from _against_dense(lab, story)
     for key in story.varied:
         yield from sentences(lab, story, key)
-    yield from lab.blocks(story, tables_section)
-    drawn = asking(story, "loss-curves", "accuracy-curves")
-    yield from only("picture", lab.blocks(drawn, curves_section))
+    yield from tables_of(lab, story)
+    yield from curves(lab, story)
     cost = costs_section(asking(story, "time-by-setting"))
     yield from cost.blocks if cost else ()
 
@@ -295,6 +304,13 @@ def layers(lab: LabStory) -> Iterator[Block]:
     )
     yield code(lab, CNN.__init__)
     yield code(lab, ConvolutionalNetwork.learn)
+    yield lab.prose(
+        "The study trains this network, with kernels of other sizes, by gradients that the library "
+        "derives by hand. Those of torch.nn and autograd are the same (largest difference, over "
+        "all parameters: {error}).",
+        title="Checked while this was written",
+        error=error(lab, convolution_error()),
+    )
     counts: dict[str, Any] = {
         kind: sum(p.numel() for n, p in CNN(1, 10).named_parameters() if n.startswith(kind))
         for kind in ("conv", "dense", "output")

@@ -12,7 +12,7 @@ from retroprop.report.answers import influence, progress
 from retroprop.report.assignment import Answer
 from retroprop.report.confusions import confusion_section
 from retroprop.report.costs import costs_section
-from retroprop.report.document import Block, Cell, Paragraph, Row, Table
+from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Table
 from retroprop.report.influence import influence_sections
 from retroprop.report.lab_story import LabStory, only
 from retroprop.report.results import curves_section, tables_section, test_section
@@ -111,10 +111,17 @@ def steps(study: str) -> Answer:
             yield Paragraph(title=group, text=progress(story, base))
         for variation in variations(story, "learning_rate")[:1]:
             yield from _by_steps(lab, story, variation)
-        drawn = asking(story, "accuracy-curves", "loss-curves")
-        yield from only("picture", lab.blocks(drawn, curves_section))
+        yield from curves(lab, story)
 
     return answer
+
+
+def curves(lab: LabStory, story: Story) -> Iterator[Picture]:
+    """Loss and accuracy of the best cells over the epochs, side by side."""
+    drawn = asking(story, "accuracy-curves", "loss-curves")
+    for block in lab.blocks(drawn, curves_section):
+        if isinstance(block, Picture):
+            yield dataclasses.replace(block, half=True)
 
 
 def _by_steps(lab: LabStory, story: Story, variation: Variation) -> Iterator[Block]:
@@ -260,12 +267,28 @@ def setting(
         for section in influence_sections(drawn, keys=[key]):
             yield from only("picture", section.blocks)
         if tables:
-            yield from lab.blocks(story, tables_section)
+            yield from tables_of(lab, story)
         if costs:
             cost = costs_section(drawn, keys=[key])
             yield from cost.blocks if cost else ()
 
     return answer
+
+
+def tables_of(lab: LabStory, story: Story) -> Iterator[Table]:
+    """The tables of the accuracies in the whole grid; what is noted of all stands below the last.
+
+    Tables of other values, such as the time, are left out.
+    """
+    found = [
+        table
+        for table in lab.blocks(story, tables_section)
+        if isinstance(table, Table) and table.name.startswith("table-1-")
+    ]
+    for table in found[:-1]:
+        common = set(found[-1].notes)
+        yield dataclasses.replace(table, notes=[one for one in table.notes if one not in common])
+    yield from found[-1:]
 
 
 def sentences(

@@ -10,8 +10,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
+from retroprop.byhand import cnn
+from retroprop.byhand.cnn import cnn_parameters
 from retroprop.byhand.linear import augment
+from retroprop.byhand.losses import softmax_cross_entropy_gradient
 from retroprop.byhand.mlp import MLP, initial_parameters
 from retroprop.byhand.optimizers import Adagrad, Adam
 from retroprop.data import load
@@ -20,6 +24,9 @@ from retroprop.labs.lyon_tp.deep import DeepNetwork
 from retroprop.labs.lyon_tp.network import initial_weights
 from retroprop.labs.lyon_tp.perceptron import Perceptron
 from retroprop.labs.lyon_tp.shallow import ShallowNetwork
+from retroprop.models.cnn import CNN
+from retroprop.parity.names import to_state_dict
+from retroprop.randomness import generator
 
 FEW, MANY = 200, 5000
 """Images of a comparison, and of a mean."""
@@ -125,6 +132,22 @@ def optimizer_error(name: str) -> float:
     for some_x, some_t in zip(augment(x).split(10), t.split(10), strict=True):
         optimizer.step(W, some_x.mT @ (some_x @ W - some_t) / 10)
     return largest([deep.w[0].detach() - W.mT])
+
+
+def convolution_error() -> float:
+    """Every gradient of the convolutional network by hand against torch.nn's with autograd."""
+    x, t = examples(4)
+    x = x.view(-1, 1, 28, 28)
+    parameters = cnn_parameters(1, generator=generator("weights", 0), dtype=torch.float64)
+    ours, network = cnn.CNN(parameters), CNN(1, CLASSES).double()
+    network.load_state_dict(to_state_dict(parameters))
+    with torch.enable_grad():
+        cross_entropy(network(x), t).backward()
+    z, saved = ours.forward(x)
+    _, gradients = ours.backward(softmax_cross_entropy_gradient(z, t) / len(x), saved)
+    theirs = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+    named = to_state_dict(gradients)
+    return largest([named[name] - theirs[name] for name in theirs])
 
 
 # --- the images -----------------------------------------------------------------------------------
