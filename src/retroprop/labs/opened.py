@@ -1,6 +1,6 @@
 """An assignment in a notebook or a program: train what it needs, and show its answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retroprop.errors import UserError, did_you_mean
@@ -58,12 +58,18 @@ class OpenLab:
             UserError: If the assignment has no such question.
         """
         story = LabStory(self.lab, self.records, self.language, self.size)
-        return ShownAnswer(question_section(story, self._question(name)), self.document)
+        return ShownAnswer(question_section(story, self._question(name)), self._frame)
 
     @property
     def document(self) -> Document:
         """The whole document."""
         return compose_lab(LabStory(self.lab, self.records, self.language, self.size))
+
+    @property
+    def _frame(self) -> Document:
+        """The document without its questions, which take their time."""
+        empty = replace(self.lab, parts=(), summary=None)
+        return compose_lab(LabStory(empty, None, self.language, self.size))
 
     def _question(self, name: str) -> Question:
         for question in self.lab.questions:

@@ -1,0 +1,327 @@
+"""What each value of a setting came to: its ranking, its course over the epochs, its settings."""
+
+from collections.abc import Iterator, Sequence
+from math import sqrt
+from typing import Any, Literal
+
+from retroprop.figures.curves import curve
+from retroprop.labs.ift6135_devoir1.shown import facts
+from retroprop.report.answers import influence
+from retroprop.report.document import Block, Cell, Paragraph, Table
+from retroprop.report.lab_story import LabStory
+from retroprop.report.story import Story
+from retroprop.report.variations import variations
+from retroprop.studies.records import RunRecord
+from retroprop.studies.schema import load_study
+from retroprop.studies.summary import CellSummary, chance_margin, paired_difference
+
+Course = Literal["diverged", "unfinished", "guessing", "unsteady", "overfits", "improving", "level"]
+
+JUMP = 1.05
+"""A validation loss that is so many times that of the epochs before and after has jumped."""
+
+TURNED = 1.02
+"""A validation loss that ends above its lowest by this factor has turned."""
+
+DOCUMENT_EPOCHS, DOCUMENT_IMAGES = 15, 45_000
+"""Of the answers that the document shows."""
+
+
+def scale(lab: LabStory, story: Story) -> Iterator[Block]:
+    """How much the study trained, beside what the document's answers trained."""
+    numbers, full = lab.numbers, load_study(story.record.study)
+    images, every = story.train_images, story.all_train_images
+    epochs = story.record.config.get("epochs")
+    if images is None or every is None or not isinstance(epochs, int):
+        return
+    values = {
+        "images": numbers.integer(images),
+        "all": numbers.integer(every),
+        "epochs": _epochs(lab, epochs),
+        "full": numbers.integer(full.epochs),
+        "seeds": story.seeds(len({run.seed for run in story.runs})),
+        "validation": numbers.integer(story.validation_images or 0),
+    }
+    if images < every:
+        yield lab.prose(
+            "{images} of the {all} training images, {epochs} ({full} in the full study), "
+            "{seeds}, {validation} validation images. Such a study shows large effects: values "
+            "that learn nothing, and costs. It does not show the accuracies of a full training, "
+            "and small differences may go the other way there.",
+            title="How much was trained",
+            **values,
+        )
+    else:
+        yield lab.prose(
+            "All {all} training images, {epochs} ({full} in the full study), {seeds}, "
+            "{validation} validation images.",
+            title="How much was trained",
+            **values,
+        )
+
+
+def _epochs(lab: LabStory, n: int) -> str:
+    return lab.say("{n} epoch" if n == 1 else "{n} epochs").format(n=lab.numbers.integer(n))
+
+
+def ranking(lab: LabStory, story: Story, *keys: str) -> Iterator[Block]:
+    """Which value of each setting is best, by how much, and whether that is more than noise."""
+    found = False
+    for key in keys:
+        for variation in variations(story, key):
+            text = influence(story, variation)
+            if text:
+                found = True
+                name = story.setting_name(key)
+                title = lab.say("So far, {name}") if story.unfinished else "{name}"
+                title = title.format(name=name)
+                yield Paragraph(title=title[:1].upper() + title[1:], text=text)
+    if not found and best_cell(story) is None:
+        yield lab.prose(
+            "No model has finished all its epochs without diverging, so nothing can be ranked yet."
+        )
+
+
+def best_cell(story: Story) -> CellSummary | None:
+    """The cell with the highest mean validation accuracy, of those that are complete."""
+    return max(story.best, key=lambda cell: cell.mean or 0.0, default=None)
+
+
+def cell_of(story: Story, key: str, value: Any) -> CellSummary | None:
+    """The complete cell with this value, of a study that varies one setting."""
+    for cell in story.cells:
+        if cell.cell.get(key) == value and cell.mean is not None:
+            return cell
+    return None
+
+
+def ahead(story: Story, first: CellSummary, second: CellSummary) -> bool:
+    """Whether the first cell is better by more than noise.
+
+    Over several seeds that is the paired t-test; with one, what the validation images alone leave
+    to chance. Where neither is known, it is not.
+    """
+    found = paired_difference(first, second)
+    if found is None or found.mean <= 0:
+        return False
+    if found.n > 1:
+        return found.distinguishable
+    n = story.validation_images
+    return bool(n) and found.mean > chance_margin(first.mean or 0.0, second.mean or 0.0, n or 1)
+
+
+def chance(story: Story) -> float | None:
+    """The accuracy of guessing; None when the classes are not known."""
+    return 1 / len(story.info.classes) if story.info is not None else None
+
+
+def course(story: Story, runs: Sequence[RunRecord]) -> Course:
+    """What the epochs of a cell show; the first that applies."""
+    if any(run.status == "diverged" for run in runs):
+        return "diverged"
+    if any(run.status != "finished" for run in runs):
+        return "unfinished"
+    accuracy = curve(runs, "validation_accuracy").without_epoch_0().mean
+    loss = curve(runs, "validation_loss").without_epoch_0().mean
+    train = curve(runs, "train_loss").without_epoch_0().mean
+    guess, n = chance(story), story.validation_images
+    # the best of several epochs is above chance by luck: three deviations, not two
+    if accuracy and guess and n and max(accuracy) <= guess + 3 * sqrt(guess * (1 - guess) / n):
+        return "guessing"
+    if _jumps(loss) > 1:
+        return "unsteady"
+    if loss and len(train) == len(loss):
+        lowest = loss.index(min(loss))
+        if loss[-1] > TURNED * loss[lowest] and train[-1] < train[lowest]:
+            return "overfits"
+        if lowest == len(loss) - 1:
+            return "improving"
+    return "level"
+
+
+def _jumps(loss: Sequence[float]) -> int:
+    """How often a loss leaves its course for one epoch and comes back.
+
+    >>> _jumps([2.0, 1.8, 2.5, 1.7, 1.8, 1.9])
+    1
+    """
+    triples = zip(loss, loss[1:], loss[2:], strict=False)
+    return sum(one > JUMP * before and one > JUMP * after for before, one, after in triples)
+
+
+def course_in_words(lab: LabStory, found: Course) -> str:
+    """A course for a cell of a table."""
+    say = lab.say
+    return {
+        "diverged": say("diverged"),
+        "unfinished": say("not finished"),
+        "guessing": say("no better than guessing"),
+        "unsteady": say("unsteady: the validation loss jumps"),
+        "overfits": say("overfits: validation loss rises, train loss falls"),
+        "improving": say("still improving at the end"),
+        "level": say("levelled off"),
+    }[found]
+
+
+def outcome_table(lab: LabStory, story: Story, key: str) -> Table:
+    """For each value of the one varied setting what it reached, and what its epochs show."""
+    say, best = lab.say, best_cell(story)
+    rows = []
+    for cell in story.cells:
+        runs = cell.runs
+        marked = best is not None and cell.key == best.key
+        missing = Cell(text="—", mark="absent", spoken=say("none"))
+        accuracy = missing
+        if cell.mean is not None:
+            accuracy = Cell(
+                text=lab.numbers.share(cell.mean, cell.deviation),
+                mark="best" if marked else "",
+                spoken=say("best") if marked else "",
+                link=story.anchor(cell),
+            )
+        rows.append(
+            (
+                story.setting(key, cell.cell.get(key)),
+                [
+                    accuracy,
+                    *(
+                        _last(lab, runs, metric)
+                        for metric in ("train_accuracy", "validation_loss", "train_loss")
+                    ),
+                    course_in_words(lab, course(story, runs)),
+                ],
+            )
+        )
+    notes = [
+        say(
+            "The last column applies the same rules to every value: no better than guessing means "
+            "within three standard deviations of it; jumps are two epochs or more whose "
+            "validation loss is 5 % above those of both neighbours; overfitting is a validation "
+            "loss that ends 2 % or more above its lowest while the train loss has fallen on."
+        )
+    ]
+    if best is not None:
+        notes.append(say("★ marks the best value so far.") if story.unfinished else "")
+    return facts(
+        f"outcome-{key.replace('_', '-')}",
+        say("What each value reached"),
+        story.setting_name(key),
+        [
+            say("best validation accuracy (%)"),
+            say("train accuracy, last epoch (%)"),
+            say("validation loss, last epoch"),
+            say("train loss, last epoch"),
+            say("what the curves show"),
+        ],
+        rows,
+        words=(4,),
+        notes=[note for note in notes if note],
+    )
+
+
+def _last(lab: LabStory, runs: Sequence[RunRecord], metric: str) -> str:
+    line = curve(runs, metric).without_epoch_0()
+    if not line.mean:
+        return "—"
+    last = line.mean[-1]
+    return lab.numbers.share(last) if metric.endswith("accuracy") else lab.numbers.decimal(last, 3)
+
+
+def tested(lab: LabStory, story: Story) -> Iterator[Block]:
+    """The accuracy on the test images of the best cell, where it was measured."""
+    best = best_cell(story)
+    accuracies = [run.test_accuracy for run in best.runs] if best is not None else []
+    known = [one for one in accuracies if one is not None]
+    if best is None or not known or len(known) < best.n or story.info is None:
+        return
+    yield lab.prose(
+        "Chosen on validation, {cell} was tested once: {accuracy} of the {n} test images are "
+        "right.",
+        cell=story.describe({key: best.cell[key] for key in story.varied if key in best.cell})
+        or lab.say("the model"),
+        accuracy=lab.numbers.percent(sum(known) / len(known)),
+        n=lab.numbers.integer(story.info.n_test),
+    )
+
+
+def hyperparameters(lab: LabStory, story: Story, run: RunRecord) -> Table:
+    """Everything that was chosen for one run, searched or not."""
+    say = lab.say
+    searched, fixed = say("searched"), say("fixed")
+    rows = []
+    for key, value in run.settings.items():
+        if key in ("kind", "derivation") or value is None or _idle(key, value, run.settings):
+            continue
+        of_grid = key in story.varied
+        rows.append(
+            (
+                story.setting_name(key),
+                [story.setting(key, value), searched if of_grid else fixed],
+            )
+        )
+    rows += [
+        (say("epochs"), [str(story.record.config.get("epochs", "—")), fixed]),
+        (say("seed"), [str(run.seed), fixed]),
+        (
+            say("training images"),
+            [lab.numbers.integer(story.train_images) if story.train_images else "—", fixed],
+        ),
+        (
+            say("parameters of a model"),
+            [lab.numbers.integer(run.parameters) if run.parameters else "—", ""],
+        ),
+    ]
+    return facts(
+        "hyperparameters",
+        say("All hyperparameters of the best model, run {id}").format(id=run.id),
+        say("setting"),
+        [say("value"), say("how it was chosen")],
+        rows,
+        words=(0, 1),
+    )
+
+
+def _idle(key: str, value: Any, settings: dict[str, Any]) -> bool:
+    """Whether a setting had no part in the training."""
+    if key == "momentum":
+        return settings.get("optimizer") not in ("momentum", "nesterov")
+    return key in ("label_smoothing", "drop_rate") and value == 0
+
+
+def beside_published(lab: LabStory, story: Story, published: float) -> Iterator[Block]:
+    """The best accuracy beside that of the document, and what differs in the conditions."""
+    best = best_cell(story)
+    if best is None or best.mean is None or story.train_images is None:
+        return
+    epochs = story.record.config.get("epochs") or 0
+    small = story.train_images < (story.all_train_images or 0) or epochs < DOCUMENT_EPOCHS
+    difference = best.mean - published
+    if small:
+        text = (
+            "The document reports {published} on validation after {document} epochs on all {all} "
+            "training images; ours is {ours}, with {images} images and {epochs}. That is "
+            "{share} of the images that passed in its training, so the two numbers do not compare "
+            "the networks."
+        )
+    elif difference >= 0:
+        text = (
+            "The document reports {published} on validation after {document} epochs; ours is "
+            "{ours}, {difference} above it, with {images} images and {epochs}."
+        )
+    else:
+        text = (
+            "The document reports {published} on validation after {document} epochs; ours is "
+            "{ours}, {difference} below it, with {images} images and {epochs}."
+        )
+    seen = story.train_images * epochs
+    yield lab.prose(
+        text,
+        published=lab.numbers.percent(published, digits=1),
+        document=DOCUMENT_EPOCHS,
+        all=lab.numbers.integer(DOCUMENT_IMAGES),
+        ours=lab.numbers.percent(best.mean),
+        images=lab.numbers.integer(story.train_images),
+        epochs=_epochs(lab, epochs),
+        share=lab.numbers.percent(seen / (DOCUMENT_IMAGES * DOCUMENT_EPOCHS), digits=1),
+        difference=story.points(abs(difference)),
+    )
