@@ -89,6 +89,7 @@ _PERCEPTRON = Part(
             say_later("The number of steps"),
             say_later("Try several numbers of steps, and discuss what they do."),
             steps(PERCEPTRON),
+            perceptron.why_steps,
             studies=(PERCEPTRON,),
             code="for steps in (300, 1000, 3000):\n"
             "    network = Perceptron.random(seed=0)\n"
