@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from retroprop.bayes.table import NamedTable
 from retroprop.labs.inf8225_tp1 import checks, mlp, published, regression
 from retroprop.labs.inf8225_tp1.answers_mlp import DERIVATIONS, LOGISTIC, STUDY
 from retroprop.labs.inf8225_tp1.joint import ask_joint, joint_table
+from retroprop.labs.inf8225_tp1.pseudocode import pseudocode
 from retroprop.labs.inf8225_tp1.questions import LAB
 from retroprop.labs.inf8225_tp1.shown import scientific, source
+from retroprop.languages import translator
 from retroprop.report import pictures
 from retroprop.report.document import Code, Notice, Picture, Table
 from retroprop.report.lab_content import compose_lab, question_section
@@ -165,7 +168,7 @@ def test_every_question_of_the_assignment_is_there_in_its_order():
     assert {one.name: one.points for one in LAB.questions if one.points} == {
         "3.a": 10, "3.functions": 15,
     }  # fmt: skip
-    assert LAB.studies == [LOGISTIC, DERIVATIONS, STUDY]
+    assert LAB.studies == [LOGISTIC, STUDY, DERIVATIONS]
 
 
 def test_every_function_of_the_templates_is_answered_with_its_source(finished):
@@ -222,7 +225,8 @@ GRADIENTS = {(depth, width): 1e-16 for depth in (1, 3, 5) for width in (25, 100,
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-def test_without_records_each_experiment_names_its_command(language):
+def test_without_records_each_experiment_names_its_command(language, monkeypatch):
+    monkeypatch.setattr(checks, "mlp_steps", lambda *args: dict.fromkeys((1, 3, 5), 0.0))
     for question in EXPERIMENTS:
         section = question_section(LabStory(LAB, None, language), question)
         notices = [block for block in section.blocks if isinstance(block, Notice)]
@@ -307,7 +311,8 @@ def test_reversed_records_turn_every_claim_of_part_3(tmp_path, finished):
         ("3.adam-search", "has 5 hidden layers, 1000 units", "has 1 hidden layer, 25 units"),
         ("3.compare", "On validation, Adam is 2.00 points above", "SGD is 2.00 points above"),
         ("3.speed", "The derivation by hand trains faster in all", "Autograd trains faster in all"),
-        ("3.speed", "so it weighs on small networks", "does not shrink with the width"),
+        ("3.speed", "so it weighs on small networks", "overhead in each step is not what decides"),
+        ("2.analysis", "which hidden layers do", "straight borders that are in the way"),
         ("3.discussion", "The hidden layers are worth their cost", "bring nothing that the test"),
     ):
         assert usual in said(finished, name)[0], name
@@ -501,6 +506,21 @@ def test_small_numbers_are_written_for_people():
     assert scientific(Numbers("en"), 9.96e-7).replace("\xa0", " ") == "1.0 × 10⁻⁶"
     assert scientific(Numbers("fr"), 0.25).replace("\xa0", " ") == "2,5 × 10⁻¹"
     assert scientific(Numbers("en"), float("nan")) == "nan"
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_pseudocode_has_seventeen_lines_in_aligned_columns(language):
+    text = unicodedata.normalize("NFC", pseudocode(translator(language)))
+    places = [len(signs_above_removed(line).rpartition("   ")[0]) for line in text.splitlines()]
+    numbered = [line for line in text.splitlines() if line[:2].strip().isdigit()]
+    assert [int(line[:2]) for line in numbered] == list(range(1, 18))
+    with_shapes = [n for n, line in zip(places, text.splitlines(), strict=True) if line[-1:] == ")"]
+    assert len(set(with_shapes)) == 1
+    assert max(map(len, text.splitlines())) < 80
+
+
+def signs_above_removed(line):
+    return "".join(c for c in unicodedata.normalize("NFC", line) if not unicodedata.combining(c))
 
 
 # --- the notebook's cells -------------------------------------------------------------------------

@@ -81,9 +81,9 @@ def test_words_inside_formulas_are_french():
 
 
 def test_the_answer_stands_by_itself_once():
-    blocks = list(answer("1c", story()))
+    blocks = list(answer("3a", story()))
     at = next(i for i, block in enumerate(blocks) if getattr(block, "text", "") == "*Answer*:")
-    assert blocks[at + 1].source == find_question("1c").answer
+    assert blocks[at + 1].source == find_question("3a").answer
     assert [getattr(block, "source", "") for block in blocks].count(blocks[at + 1].source) == 1
 
 

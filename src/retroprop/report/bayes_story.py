@@ -94,7 +94,7 @@ class BayesStory:
         return tuple(as_printed(float(value)) for value in answer.values)
 
     def answers(self, letters: Sequence[str] = tuple(QUESTIONS)) -> Table:
-        """Our answers beside those that the document prints."""
+        """Our answers to some letters beside those that the document prints."""
         say = self.say
         rows = []
         for letter in letters:
@@ -111,12 +111,14 @@ class BayesStory:
             columns=[say("Our answer"), say("The document"), say("Comparison")],
             rows=rows,
             words=(0, 1, 2),
-            notes=[
-                say(
-                    "Numbers are written as the document's cells print them: the states of the "
-                    "variable in their order, five decimals at most; p) is a single number."
-                )
-            ],
+            notes=[self.how_numbers_are_written()] if len(letters) == len(QUESTIONS) else [],
+        )
+
+    def how_numbers_are_written(self) -> str:
+        """What a reader must know of the numbers in `answers`."""
+        return self.say(
+            "Numbers are written as the document's cells print them: the states of the variable "
+            "in their order, five decimals at most; p) is a single number."
         )
 
     def doing(self) -> list[Block]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from retroprop.labs.inf8225_tp1 import published
-from retroprop.labs.inf8225_tp1.answers_search import test_accuracies
+from retroprop.labs.inf8225_tp1.answers_search import CAPACITY_GAP, test_accuracies
 from retroprop.labs.inf8225_tp1.shown import best_cell, of_optimizer, without_optimizer
 from retroprop.report.assignment import Answer
 from retroprop.report.document import Block, Cell, Paragraph, Row, Table
@@ -11,7 +11,8 @@ from retroprop.report.lab_story import LabStory
 from retroprop.report.story import Story
 from retroprop.studies.summary import CellSummary, chance_margin, mean_and_deviation
 
-LOGISTIC = "inf8225-logistic"
+LOGISTIC, NETWORKS = "inf8225-logistic", "inf8225-mlp"
+WELL_FITTED = 0.95  # of the training images
 
 
 def _same_setting(story: Story) -> bool:
@@ -210,8 +211,6 @@ def analysis(lab: LabStory) -> Iterator[Block]:
         yield Paragraph(text=lab.say("The analysis is written once the study is finished."))
         return
     yield Paragraph(text=_sensitivity(lab, parts))
-    if text := _capacity(lab, story):
-        yield Paragraph(title=lab.say("Underfitting"), text=text)
     yield Paragraph(title=lab.say("Cost"), text=" ".join(_cost(lab, story)))
 
 
@@ -243,24 +242,41 @@ def _sensitivity(lab: LabStory, parts: dict[str, Story]) -> str:
     return written
 
 
-def _capacity(lab: LabStory, story: Story) -> str:
-    """How far the best model is from 100 % on its own training images."""
+def underfitting(lab: LabStory) -> Iterator[Block]:
+    """How far the best model is from its own training images, and whether capacity is why."""
+    story = lab.study(LOGISTIC)
+    linear = _train_accuracy(story)
+    if story.unfinished or linear is None:
+        return
     best = best_cell(story)
     assert best is not None
-    ends = [run.epochs[-1].train_accuracy for run in best.runs]
-    known = [end for end in ends if end is not None]
-    if len(known) < len(ends):
-        return ""
-    train = sum(known) / len(known)
     text = lab.say(
-        "On its own training images the best model of all, {cell}, stops at {train}. A linear "
-        "model cannot bend its borders between the classes: the errors that stay on train are "
-        "underfitting, and part 3 asks for a model that can do more."
-        if train < 0.95
-        else "On its own training images the best model of all, {cell}, reaches {train}: it does "
-        "not underfit."
+        "On its own training images the best model of all, {cell}, has {train} at the last epoch: "
+        "what is missing there is underfitting."
+        if linear < WELL_FITTED
+        else "On its own training images the best model of all, {cell}, has {train} at the last "
+        "epoch: it does not underfit."
+    ).format(cell=story.describe(best.cell), train=lab.numbers.percent(linear, digits=1))
+    yield Paragraph(title=lab.say("Underfitting"), text=text)
+    deep = _train_accuracy(lab.study(NETWORKS))
+    if deep is None or linear >= WELL_FITTED:
+        return
+    text = lab.say(
+        "The best network of part 3 has {deep} on the same images: part of what is missing is that "
+        "a linear model cannot bend its borders between the classes, which hidden layers do."
+        if deep - linear >= CAPACITY_GAP
+        else "The best network of part 3 has {deep} on the same images: hidden layers do not fit "
+        "them better here, so it is not the linear model’s straight borders that are in the way."
     )
-    return text.format(cell=story.describe(best.cell), train=lab.numbers.percent(train, digits=1))
+    yield Paragraph(text=text.format(deep=lab.numbers.percent(deep, digits=1)))
+
+
+def _train_accuracy(story: Story) -> float | None:
+    """The train accuracy of the best cell at its last epoch, a mean over the seeds."""
+    best = best_cell(story)
+    ends = [run.epochs[-1].train_accuracy for run in best.runs] if best is not None else []
+    known = [end for end in ends if end is not None]
+    return sum(known) / len(known) if known and len(known) == len(ends) else None
 
 
 def _cost(lab: LabStory, story: Story) -> Iterator[str]:

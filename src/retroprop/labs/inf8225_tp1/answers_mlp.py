@@ -5,7 +5,9 @@ torch is loaded only when an answer is written.
 
 from collections.abc import Iterator, Sequence
 
+from retroprop.calculus.theory.prose import formula_in
 from retroprop.labs.inf8225_tp1.answers_search import test_accuracies
+from retroprop.labs.inf8225_tp1.pseudocode import pseudocode as pseudocode_in
 from retroprop.labs.inf8225_tp1.shown import (
     best_cell,
     check_table,
@@ -14,7 +16,6 @@ from retroprop.labs.inf8225_tp1.shown import (
     source,
     without_optimizer,
 )
-from retroprop.languages import say_later
 from retroprop.report.derivations import Pair, pairs, speed_section, speed_sentences
 from retroprop.report.document import Block, Cell, Code, Equation, Paragraph, Row, Table
 from retroprop.report.influence import influence_sections
@@ -26,29 +27,6 @@ from retroprop.studies.summary import CellSummary, chance_margin, mean_and_devia
 STUDY, DERIVATIONS, LOGISTIC = "inf8225-mlp", "inf8225-mlp-derivations", "inf8225-logistic"
 DEPTHS, WIDTHS = (1, 3, 5), (25, 100, 300, 500, 1000)
 
-PSEUDOCODE = say_later(
-    """FORWARD
- 1.  h⁽⁰⁾ ← x                                                      (D)
- 2.  for l = 1, 2, …, L:
- 3.      h̃⁽ˡ⁻¹⁾ ← [h⁽ˡ⁻¹⁾; 1]                                      (n_{l−1} + 1)
- 4.      a⁽ˡ⁾ ← θ⁽ˡ⁾ h̃⁽ˡ⁻¹⁾         (n_l, n_{l−1} + 1)(n_{l−1} + 1) = (n_l)
- 5.      h⁽ˡ⁾ ← max(0, a⁽ˡ⁾)        element by element             (n_l)
- 6.  h̃⁽ᴸ⁾ ← [h⁽ᴸ⁾; 1]                                              (n_L + 1)
- 7.  a⁽ᴸ⁺¹⁾ ← θ⁽ᴸ⁺¹⁾ h̃⁽ᴸ⁾           (K, n_L + 1)(n_L + 1)         = (K)
- 8.  e ← exp(a⁽ᴸ⁺¹⁾ − max a⁽ᴸ⁺¹⁾)    element by element             (K)
- 9.  f ← e / (1ᵀ e)                                                (K)
-10.  loss ← −yᵀ log f                                              a number
-
-BACKWARD
-11.  δ⁽ᴸ⁺¹⁾ ← f − y                                                (K)
-12.  for l = L + 1, L, …, 1:
-13.      ∂loss/∂θ⁽ˡ⁾ ← δ⁽ˡ⁾ h̃⁽ˡ⁻¹⁾ᵀ    (n_l)(n_{l−1} + 1)ᵀ         = (n_l, n_{l−1} + 1)
-14.      if l > 1:
-15.          g̃ ← θ⁽ˡ⁾ᵀ δ⁽ˡ⁾         (n_{l−1} + 1, n_l)(n_l)        = (n_{l−1} + 1)
-16.          g ← g̃ without its last entry                          (n_{l−1})
-17.          δ⁽ˡ⁻¹⁾ ← g ⊙ 1[a⁽ˡ⁻¹⁾ > 0]   element by element       (n_{l−1})"""
-)
-
 
 # --- a: the pseudocode ----------------------------------------------------------------------------
 
@@ -58,10 +36,11 @@ def pseudocode(lab: LabStory) -> Iterator[Block]:
     yield lab.prose(
         "For one example: $bx$ with $D$ entries, its one-hot label $by$ with $K$, $L$ hidden "
         "layers of $n_l$ units. Vectors are columns, and $theta^((l))$, of $n_l$ rows and "
-        "$n_(l-1) + 1$ columns, holds the weights and, in its last column, the biases. $delta$ is "
-        "the derivative of the loss by the pre-activation $ba$."
+        "$m_l = n_(l-1) + 1$ columns, holds the weights and, in its last column, the biases. "
+        "$delta$ is the derivative of the loss by the pre-activation $ba$. Beside each line stand "
+        "the shapes of its factors and of its result."
     )
-    yield Code(text=lab.say(PSEUDOCODE), language="text")
+    yield Code(text=pseudocode_in(lab.say), language="text")
     yield lab.prose(
         "The forward pass must keep every $tilde(bh)$ for line 13 and every $ba$, or its sign, for "
         "line 17. The parameters may change only after the last line: line 15 needs those of the "
@@ -102,10 +81,8 @@ def why_each_line(lab: LabStory) -> Iterator[Block]:
         "this line and line 5, and nothing else.",
         title="Line 17",
     )
-    yield Equation(
-        source='delta_j^((l-1)) = cases(g_j quad "if" a_j^((l-1)) > 0, '
-        '0 quad "if" a_j^((l-1)) <= 0)'
-    )
+    slope = 'cases(g_j quad "if" a_j^((l-1)) > 0, 0 quad "if" a_j^((l-1)) <= 0)'
+    yield Equation(source=formula_in(f"delta_j^((l-1)) = {slope}", lab.language))
     yield lab.prose(
         "Stacked as the rows of a matrix, $n$ examples turn each line into a matrix product, and "
         "the product over $n$ in line 13 is the sum over the examples:",
@@ -370,7 +347,8 @@ def _speed_by_width(lab: LabStory, story: Story) -> Iterator[str]:
             "in wide ones the matrix products take the time, and they are the same."
             if means[narrow] > means[wide] and means[narrow] > 1
             else "With {narrow} units autograd takes {high} times the time by hand on average, "
-            "with {wide} units {low} times: here the advantage does not shrink with the width."
+            "with {wide} units {low} times: here autograd’s overhead in each step is not what "
+            "decides."
         )
         yield text.format(
             narrow=narrow,

@@ -121,6 +121,7 @@ def how(lab: LabStory) -> Iterator[Block]:
     yield Paragraph(
         text=text.format(worst=scientific(lab.numbers, worst), n=equal, all=len(QUESTIONS))
     )
+    yield Paragraph(text=story.how_numbers_are_written())
     yield source(ask_joint)
 
 

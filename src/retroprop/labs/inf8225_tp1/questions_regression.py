@@ -196,8 +196,8 @@ model.adam_update(0.01, torch.randn_like(model.params))
         label="2",
         title=say_later("Analysis of the results"),
         asked=say_later("What do the results of this part show, all in all?"),
-        answers=(document.analysis,),
-        studies=(STUDY,),
+        answers=(document.analysis, document.underfitting),
+        studies=(STUDY, document.NETWORKS),
     ),
 )
 
