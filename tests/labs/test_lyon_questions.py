@@ -357,7 +357,7 @@ def test_every_cell_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             exec(section.code, names)
     assert "after 3,000 steps: " in capsys.readouterr().out
     shown = names["lab"].answer("1.2")
-    assert "smoke size" in repr(shown)
+    assert "numbers mean nothing" in repr(shown)
 
 
 def compose_lab_without_records():

@@ -288,7 +288,7 @@ _DEEP = Part(
             code="for depth in (1, 2, 3):\n"
             '    network = DeepNetwork.random([30] * depth, activation="relu")\n'
             "    network.train(*training, steps=1000, eta=0.01)\n"
-            '    print(f"{depth} hidden layers: {network.test(*testing):.1%}")',
+            '    print(f"hidden layers: {depth}, {network.test(*testing):.1%}")',
         ),
         _question(
             "3.8",
