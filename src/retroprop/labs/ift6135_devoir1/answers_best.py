@@ -123,11 +123,11 @@ def _kernel_comment(lab: LabStory, weights: np.ndarray, initial: np.ndarray) -> 
         title="What the kernels are, measured",
     )
     grey, before = weights.mean(1), initial.mean(1)
-    counts = np.bincount(kinds(grey), minlength=len(KINDS))
+    counts = np.bincount(kinds(grey), minlength=len(KINDS)).tolist()
     yield _kind_table(lab, grey, before)
     n = len(weights)
     unusual = [at for at, share in enumerate(chances()) if not _usual(counts[at], share, n)]
-    counts_before = np.bincount(kinds(before), minlength=len(KINDS))
+    counts_before = np.bincount(kinds(before), minlength=len(KINDS)).tolist()
     learnt = [at for at in unusual if _usual(counts_before[at], chances()[at], n)]
     by_chance = [at for at in unusual if at not in learnt]
     if learnt:

@@ -319,7 +319,7 @@ def why_learning_rates(lab: LabStory) -> Iterator[Block]:
     yield from _too_small(lab, story, best, smallest, sigma, steps)
 
 
-def _complete(story: Story, key: str) -> dict[float, CellSummary]:
+def _complete(story: Story, key: str) -> dict[Any, CellSummary]:
     return {cell.cell[key]: cell for cell in story.cells if cell.mean is not None}
 
 
