@@ -1,6 +1,7 @@
 """Questions 4.2 to 4.4: the activation function, the learning rate, the size of the patches."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -509,46 +510,65 @@ def patch_costs(lab: LabStory) -> Iterator[Block]:
         f'underbrace(8 D^2 + 5 D, "{lab.say("channel mixing")}") + 4 D) + 12 D + 10'
     )
     story = lab.study(PATCHES)
-    rows = _cost_rows(story)
-    yield _cost_table(lab, story, rows)
-    yield from _cost_sentences(lab, rows)
+    costs = _patch_costs(story)
+    yield _cost_table(lab, story, costs)
+    yield from _cost_sentences(lab, costs)
     yield from only("picture", lab.blocks(story, costs_section))
 
 
-def _cost_rows(story: Story) -> list[dict[str, float]]:
-    """For each size: tokens, parameters of the parts, recorded ones, multiplications, seconds."""
+@dataclass(frozen=True, kw_only=True)
+class PatchCost:
+    """What one size of patch costs.
+
+    Attributes:
+        patch: Its side in pixels.
+        tokens: How many patches an image has.
+        parts: Parameters of the embedding, of all token-mixing and of all channel-mixing MLPs.
+        parameters: Of the whole network, counted.
+        recorded: Of the recorded models; None where no record says.
+        multiply_adds: Of one image.
+        seconds: Of an epoch of training, the median; None where none was trained.
+    """
+
+    patch: int
+    tokens: int
+    parts: tuple[int, int, int]
+    parameters: int
+    recorded: int | None
+    multiply_adds: int
+    seconds: float | None
+
+
+def _patch_costs(story: Story) -> list[PatchCost]:
+    """The sizes of a study, from small to large."""
     from retroprop.labs.ift6135_devoir1.checks import mixer_summary
 
-    rows = []
+    found = []
     for cell in story.cells:
-        run = cell.runs[0]
-        patch: Any = cell.cell.get("patch_size")
-        dim, blocks = setting_of(run, "embedding"), setting_of(run, "blocks")
-        if not all(isinstance(value, int) for value in (patch, dim, blocks)):
-            continue
-        summary = mixer_summary(patch, dim, blocks)
+        run, patch = cell.runs[0], cell.cell["patch_size"]
+        summary = mixer_summary(patch, setting_of(run, "embedding"), setting_of(run, "blocks"))
         seconds = [epoch.train_s for one in cell.runs for epoch in one.epochs if epoch.epoch > 0]
-        of = {
-            part: sum(layer.parameters for layer in summary.layers if part in layer.name)
+        embedding, tokens, channels = (
+            sum(layer.parameters for layer in summary.layers if part in layer.name)
             for part in ("patchemb", "mlp_tokens", "mlp_channels")
-        }
-        rows.append(
-            {
-                "patch": patch,
-                "tokens": (32 // patch) ** 2,
-                **of,
-                "all": summary.parameters,
-                "recorded": run.parameters or 0,
-                "products": summary.multiply_adds,
-                "seconds": median(seconds) if seconds else 0.0,
-            }
         )
-    return sorted(rows, key=lambda row: row["patch"])
+        found.append(
+            PatchCost(
+                patch=patch,
+                tokens=(32 // patch) ** 2,
+                parts=(embedding, tokens, channels),
+                parameters=summary.parameters,
+                recorded=run.parameters,
+                multiply_adds=summary.multiply_adds,
+                seconds=median(seconds) if seconds else None,
+            )
+        )
+    return sorted(found, key=lambda cost: cost.patch)
 
 
-def _cost_table(lab: LabStory, story: Story, rows: list[dict[str, float]]) -> Table:
+def _cost_table(lab: LabStory, story: Story, costs: list[PatchCost]) -> Table:
     say, numbers = lab.say, lab.numbers
-    different = [row for row in rows if row["recorded"] not in (0, row["all"])]
+    different = [cost for cost in costs if cost.recorded not in (None, cost.parameters)]
     notes = [
         say("The recorded models have the parameters that are counted here.")
         if not different
@@ -569,39 +589,37 @@ def _cost_table(lab: LabStory, story: Story, rows: list[dict[str, float]]) -> Ta
         ],
         [
             (
-                numbers.integer(row["patch"]),
+                numbers.integer(cost.patch),
                 [
-                    *(
-                        numbers.integer(row[part])
-                        for part in ("tokens", "patchemb", "mlp_tokens", "mlp_channels", "all")
-                    ),
-                    numbers.decimal(row["products"] / 1e6, 1),
-                    numbers.significant(row["seconds"]) if row["seconds"] else "—",
+                    *map(numbers.integer, (cost.tokens, *cost.parts, cost.parameters)),
+                    numbers.decimal(cost.multiply_adds / 1e6, 1),
+                    numbers.significant(cost.seconds) if cost.seconds else "—",
                 ],
             )
-            for row in rows
+            for cost in costs
         ],
         notes=notes,
     )
 
 
-def _cost_sentences(lab: LabStory, rows: list[dict[str, float]]) -> Iterator[Block]:
-    if len(rows) < 2:
+def _cost_sentences(lab: LabStory, costs: list[PatchCost]) -> Iterator[Block]:
+    if len(costs) < 2:
         return
-    fewest = min(rows, key=lambda row: row["all"])
-    at_an_end = fewest in (rows[0], rows[-1])
+    fewest = min(costs, key=lambda cost: cost.parameters)
+    at_an_end = fewest in (costs[0], costs[-1])
     yield lab.prose(
         "The number of parameters is lowest in the middle, with patches of {least}. Towards small "
         "patches token mixing makes it rise, towards large ones the embedding."
         if not at_an_end
         else "Of the sizes tried, patches of {least} have the fewest parameters.",
-        least=f"{fewest['patch']:.0f} × {fewest['patch']:.0f}",
+        least=f"{fewest.patch} × {fewest.patch}",
     )
-    timed = [row for row in rows if row["seconds"] > 0]
+    timed = [cost for cost in costs if cost.seconds]
     if len(timed) < 2:
         return
     small, large = timed[0], timed[-1]
-    work, time = small["products"] / large["products"], small["seconds"] / large["seconds"]
+    work = small.multiply_adds / large.multiply_adds
+    time = (small.seconds or 0.0) / (large.seconds or 1.0)
     yield lab.prose(
         "The work is another matter: both mixing steps are done for every token or for every pair "
         "of a token and a hidden unit, so halving the patch makes four times as many tokens and "
@@ -609,8 +627,8 @@ def _cost_sentences(lab: LabStory, rows: list[dict[str, float]]) -> Iterator[Blo
         "not exponential growth. From {large} × {large} to {small} × {small} the multiplications "
         "grow {work} times and the measured seconds {time} times.",
         title="Time",
-        large=f"{large['patch']:.0f}",
-        small=f"{small['patch']:.0f}",
+        large=large.patch,
+        small=small.patch,
         work=lab.numbers.significant(work),
         time=lab.numbers.significant(time),
     )
