@@ -11,11 +11,20 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from retroprop.labs.ift6135_devoir1 import checks, filter_measures
-from retroprop.labs.ift6135_devoir1.answers_best import MIXER, RESNET
-from retroprop.labs.ift6135_devoir1.answers_studies import ACTIVATIONS, PATCHES, RATES
+from retroprop.labs.ift6135_devoir1 import (
+    answers_mixer,
+    answers_resnet,
+    checks,
+    filter_measures,
+)
+from retroprop.labs.ift6135_devoir1.answers_activation import ACTIVATIONS
+from retroprop.labs.ift6135_devoir1.answers_mixer import MIXER
+from retroprop.labs.ift6135_devoir1.answers_patches import PATCHES
+from retroprop.labs.ift6135_devoir1.answers_rates import RATES
+from retroprop.labs.ift6135_devoir1.answers_resnet import RESNET
 from retroprop.labs.ift6135_devoir1.outcomes import course_of
 from retroprop.labs.ift6135_devoir1.questions import LAB
+from retroprop.labs.ift6135_devoir1.searched import initial_weights
 from retroprop.labs.ift6135_devoir1.shown import source
 from retroprop.models.resnet18 import BasicBlock
 from retroprop.report import pictures
@@ -376,7 +385,7 @@ def test_kernels_of_one_kind_are_found_and_not_called_luck(lab, monkeypatch):
     ramp = np.array([[-1.0, 0.0, 1.0]] * 3)
     edges = np.tile(ramp, (64, 3, 1, 1))
     told = lab(RESNET)
-    name = "retroprop.labs.ift6135_devoir1.answers_best.trained_weights"
+    name = "retroprop.labs.ift6135_devoir1.answers_resnet.trained_weights"
     monkeypatch.setattr(name, lambda *_: edges)
     blocks = answer(told, "4.5")
     text = words(blocks)
@@ -387,10 +396,8 @@ def test_kernels_of_one_kind_are_found_and_not_called_luck(lab, monkeypatch):
 
 
 def test_kernels_that_were_never_trained_are_called_so(lab, monkeypatch):
-    from retroprop.labs.ift6135_devoir1 import answers_best
-
     told = lab(RESNET)
-    monkeypatch.setattr(answers_best, "trained_weights", answers_best._initial)
+    monkeypatch.setattr(answers_resnet, "trained_weights", initial_weights)
     text = words(answer(told, "4.5"))
     assert "Training moved the kernels by 0.0% of their initial norm, and 0 of 64" in text
     assert "and not so before training" not in text
@@ -413,13 +420,11 @@ def spots(n):
     ],
 )
 def test_the_filters_are_described_by_their_measures(lab, monkeypatch, weights, said):
-    from retroprop.labs.ift6135_devoir1 import answers_best
-
     told = lab(MIXER)
     monkeypatch.setattr(
-        answers_best,
+        answers_mixer,
         "trained_weights",
-        lambda *of: answers_best._initial(*of) if weights is None else weights,
+        lambda *of: initial_weights(*of) if weights is None else weights,
     )
     text = words(answer(told, "4.6"))
     assert said in text

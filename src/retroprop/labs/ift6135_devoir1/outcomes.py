@@ -87,12 +87,9 @@ def best_cell(story: Story) -> CellSummary | None:
     return max(story.best, key=lambda cell: cell.mean or 0.0, default=None)
 
 
-def cell_of(story: Story, key: str, value: Any) -> CellSummary | None:
-    """The complete cell with this value, of a study that varies one setting."""
-    for cell in story.cells:
-        if cell.cell.get(key) == value and cell.mean is not None:
-            return cell
-    return None
+def complete_cells(story: Story, key: str) -> dict[Any, CellSummary]:
+    """The complete cells by their value, of a study that varies one setting."""
+    return {cell.cell[key]: cell for cell in story.cells if cell.mean is not None}
 
 
 def ahead(story: Story, first: CellSummary, second: CellSummary) -> bool:
