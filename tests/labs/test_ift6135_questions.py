@@ -416,7 +416,7 @@ def spots(n):
     [
         (np.ones((32, 64)), "large smooth shapes"),
         (spots(32), "more local than they were, but not smoother"),
-        (None, "cannot be told from untrained ones"),
+        (None, "hardly differ from untrained ones"),
     ],
 )
 def test_the_filters_are_described_by_their_measures(lab, monkeypatch, weights, said):

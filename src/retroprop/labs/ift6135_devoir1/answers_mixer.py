@@ -142,8 +142,9 @@ def _filter_comment(lab: LabStory, weights: np.ndarray, initial: np.ndarray) -> 
     else:
         text = (
             "A kernel of 3 × 3 sees nothing but its nine pixels, by "
-            "construction. The Mixer’s filters look everywhere, and by these measures they cannot "
-            "be told from untrained ones: training has given them no shape that is measured here."
+            "construction. The Mixer’s filters look everywhere, and by these measures they hardly "
+            "differ from untrained ones: training has given them next to no shape that is measured "
+            "here."
         )
     yield lab.prose(text, title="Beside the kernels of the convolution")
     if moved is not None:

@@ -74,7 +74,7 @@ def why_learning_rates(lab: LabStory) -> Iterator[Block]:
         "the weights: in the largest convolution of ResNet-18 they begin with a standard "
         "deviation of {sigma}, computed while this was written. The table shows one step, and all "
         "steps of the study if they went the same way, in units of it.",
-        title="Why too large and too small both fail",
+        title="Too large and too small",
         sigma=lab.numbers.decimal(sigma, 4),
     )
     story = lab.study(RATES)

@@ -161,9 +161,9 @@ def course_in_words(lab: LabStory, found: Course) -> str:
         "diverged": say("diverged"),
         "unfinished": say("not finished"),
         "guessing": say("no better than guessing"),
-        "unsteady": say("unsteady: the validation loss jumps"),
-        "overfits": say("overfits: validation loss rises, train loss falls"),
-        "improving": say("still improving at the end"),
+        "unsteady": say("unsteady"),
+        "overfits": say("overfits"),
+        "improving": say("still improving"),
         "level": say("levelled off"),
     }[found]
 

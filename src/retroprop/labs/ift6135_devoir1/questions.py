@@ -283,11 +283,11 @@ def summary(lab: LabStory) -> Iterator[str]:
             say("Learning rate of ResNet-18 with Adam: {name}, {result}{noise}."),
         ),
         (PATCHES, "patch_size", say("Patch size of the MLP-Mixer: {name}, {result}{noise}.")),
-        (RESNET, "", say("Best ResNet-18: {result}; the document reports 94.6 %.")),
+        (RESNET, "", say("Best ResNet-18: {result}; the document reports 94.6%.")),
         (
             MIXER,
             "",
-            say("Best MLP-Mixer with patches of 4 × 4: {result}; the document reports 86.8 %."),
+            say("Best MLP-Mixer with patches of 4 × 4: {result}; the document reports 86.8%."),
         ),
     ):
         story = lab.find_study(study)
