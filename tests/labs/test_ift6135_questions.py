@@ -522,6 +522,7 @@ def run_cell(text, names):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # six studies, each with a worker that imports torch
 def test_every_code_cell_runs_from_top_to_bottom_at_smoke_size(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     document = compose_lab(LabStory(LAB, None, "en", "smoke"))
