@@ -3,6 +3,7 @@
 #   make demo    train the 72 models of the logistic-regression study and write its report
 #   make test    run the tests
 #   make check   lint, types, tests and doctests, as CI does
+#   make docs    build the documentation as a site; an error in an example fails it
 #   make bench   run the benchmarks and print their ratios
 #   make clean   remove the environment; records, checkpoints and reports are kept
 
@@ -12,7 +13,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types bench clean
+.PHONY: help demo test check lint types docs bench clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -24,13 +25,13 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once, a minute or two)…"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[dev,bench,postgres,onnx]'
+	  --constraint constraints.txt --editable '.[dev,bench,docs,postgres,onnx]'
 	@touch $(READY)
 
 demo: $(READY)
 	@$(BIN)/retroprop run inf8225-logistic
 	@$(BIN)/retroprop report inf8225-logistic
-	@echo "The report lies in $(CURDIR)/reports/inf8225-logistic-en.html (and .pdf)"
+	@echo "The report lies in $(CURDIR)/reports/"
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -44,8 +45,13 @@ types: $(READY)
 
 check: lint types test
 
+docs: $(READY)
+	@$(BIN)/python -m sphinx --builder html --quiet --fail-on-warning --keep-going \
+	  --doctree-dir build/doctrees docs build/site
+	@echo "The site begins at $(CURDIR)/build/site/index.html"
+
 bench: $(READY)
 	@$(BIN)/python -m benchmarks
 
 clean:
-	@rm -rf $(VENV) .pytest_cache .ruff_cache
+	@rm -rf $(VENV) .pytest_cache .ruff_cache build docs/api docs/project

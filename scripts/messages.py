@@ -7,7 +7,8 @@ The sources are src/retroprop/languages/fr/*.po. A text stands in one of them on
 said. `compile` brings each into the form in which Babel writes it (so a diff shows texts, not
 line breaks) and makes the one catalog that the program reads. `check` finds the texts in the code:
 what stands in a call of say, say_later, translate or prose, as a literal, on either side of a
-condition, or in a name that the same function or module gives a value.
+condition, or in a name that the same function or module gives a value. The texts of the command
+line's help are those that its pages say while they are printed, so docstrings count.
 """
 
 import argparse
@@ -21,9 +22,13 @@ from pathlib import Path
 from babel.messages import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po, write_po
+from cyclopts import App
+from rich.console import Console
 
 import retroprop
-from retroprop.languages import CATALOG
+from retroprop.cli import EPILOGUE, app
+from retroprop.cli.help_formatter import HelpFormatter
+from retroprop.languages import CATALOG, Say
 
 CODE = Path(retroprop.__file__).parent
 FRENCH = CODE / "languages" / "fr"
@@ -65,7 +70,7 @@ def compile_all() -> None:
 def complaints() -> list[str]:
     """One line for every text without French, and for every French text that nobody says."""
     known = {text: name for name, texts in by_file().items() for text in texts}
-    said = texts_said()
+    said = texts_said() | texts_of_the_help()
     missing = [f"{where}: not in French: {text!r}" for text, where in said.items()]
     leftover = [f"{name}: nobody says: {text!r}" for text, name in known.items()]
     return [line for text, line in zip(said, missing, strict=True) if text not in known] + [
@@ -180,6 +185,39 @@ def texts_said() -> dict[str, str]:
         for text, line in texts_said_in(tree):
             found.setdefault(text, f"{file.relative_to(CODE)}:{line}")
     return found
+
+
+def texts_of_the_help() -> dict[str, str]:
+    """Every text on the pages of the help, with the first page that shows it."""
+    found: dict[str, str] = {}
+    for page in pages(app):
+
+        def say(text: str, page: str = " ".join(page)) -> str:
+            found.setdefault(text, f"retroprop {page} --help")
+            return text
+
+        printed(page, say)
+    return found
+
+
+def pages(command: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words after "retroprop" of every page of the help: none, "run", "data list" and so on."""
+    yield path
+    for name in command:
+        if not name.startswith("-"):
+            yield from pages(command[name], (*path, name))
+
+
+def printed(page: tuple[str, ...], say: Say, width: int = 100) -> str:
+    """A page of the help, each text said by `say`."""
+    lines = io.StringIO()
+    before = app.help_formatter, app.help_epilogue
+    try:
+        app.help_formatter, app.help_epilogue = HelpFormatter(say), say(EPILOGUE)
+        app.help_print(list(page), console=Console(file=lines, width=width))
+    finally:
+        app.help_formatter, app.help_epilogue = before
+    return lines.getvalue()
 
 
 def texts_said_in(scope: ast.AST, known: dict[str, set[str]] | None = None) -> Iterator[Said]:

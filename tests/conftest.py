@@ -7,6 +7,7 @@ import pytest
 import torch
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["RETROPROP_LANGUAGE"] = "en"  # whatever the locale of whoever runs the tests
 torch.set_num_threads(1)
 
 

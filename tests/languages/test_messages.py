@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from retroprop.errors import UserError
-from retroprop.languages import CATALOG, translator
+from retroprop.languages import CATALOG, reader_language, translator
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "messages.py"
 
@@ -57,10 +57,9 @@ def test_the_texts_of_a_program_are_found(code, texts):
     assert {text for text, _ in messages.texts_said_in(ast.parse(code))} == texts
 
 
-@pytest.mark.parametrize("room", ["report", "figures"])
-def test_the_texts_of_every_room_are_found_with_their_places(room):
+def test_the_texts_of_several_rooms_are_found_with_their_places():
     places = {where.split("/")[0] for where in messages.texts_said().values()}
-    assert room in places
+    assert {"report", "figures", "cli"} <= places
 
 
 def test_no_text_is_put_together_before_it_is_translated():
@@ -132,6 +131,74 @@ def test_french_punctuation_never_starts_a_line():
         assert not re.search(r" [:;!?»]|« ", french), french
 
 
+# --- the help of the command line -----------------------------------------------------------------
+
+WIDE = 1000  # every paragraph and every row is one line
+ENGLISH = re.compile(r"\b(the|of|and|with|which|each|is|are)\b|\[(choices|default|required)\b")
+NOTES = re.compile(r"( \[[^]]*\])+$")  # default and choices, ending a row
+
+
+@pytest.fixture(scope="module")
+def pages():
+    """The words of every page, with the lines of code on it."""
+    return {
+        page: {line.strip() for fence in _fences(page) for line in fence.splitlines()}
+        for page in messages.pages(messages.app)
+    }
+
+
+def _fences(page):
+    command = messages.app
+    for name in page:
+        command = command[name]
+    return re.findall(r"```(.*?)```", command.help, flags=re.DOTALL)
+
+
+def prose(page, language, code):
+    """The lines of a page, without code and without the frames of its panels."""
+    lines = messages.printed(page, translator(language), WIDE).splitlines()
+    bare = (line.strip("│╭╮╰╯─ ") for line in lines)
+    return [line for line in bare if line and line not in code]
+
+
+def test_every_page_of_the_help_is_found(pages):
+    assert {(), ("run",), ("data",), ("bayes", "query"), ("theory",)} <= set(pages)
+    assert len(pages) > 25
+
+
+def test_no_line_of_the_help_is_the_same_in_both_languages(pages):
+    for page, code in pages.items():
+        english, french = (
+            [NOTES.sub("", line) for line in prose(page, language, code)]
+            for language in ("en", "fr")
+        )
+        assert len(english) == len(french)
+        same = [line for line, other in zip(english, french, strict=True) if line == other]
+        assert set(same) <= {"Arguments"}, page
+
+
+def test_the_french_help_has_no_english_words(pages):
+    for page, code in pages.items():
+        assert not ENGLISH.search("\n".join(prose(page, "fr", code))), page
+        assert ENGLISH.search("\n".join(prose(page, "en", code))), page
+
+
+def test_the_code_of_the_help_is_the_same_in_both_languages(pages):
+    for page, code in pages.items():
+        english, french = (
+            {line.strip() for line in messages.printed(page, translator(language)).splitlines()}
+            for language in ("en", "fr")
+        )
+        assert code <= english & french | {""}, page
+
+
+def test_no_line_of_the_french_help_starts_with_punctuation(pages):
+    for page in pages:
+        for width in (60, 72, 85, 100):
+            for line in messages.printed(page, translator("fr"), width).splitlines():
+                assert not re.match(r"[│\s]*[:;!?»]", line), (page, width)
+
+
 # --- at run time ----------------------------------------------------------------------------------
 
 
@@ -151,6 +218,32 @@ def test_a_text_that_nobody_translated_is_an_error_in_every_language(language):
 def test_an_unknown_language_is_explained():
     with pytest.raises(UserError, match="use en or fr"):
         translator("de")
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "C.UTF-8"}, "en"),
+        ({"LANG": "fr_FR.UTF-8"}, "fr"),
+        ({"LANG": "fr"}, "fr"),
+        ({"LANG": "fr_CA.ISO8859-1@euro"}, "fr"),
+        ({"LANG": "fry_NL"}, "en"),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "fr_BE"}, "fr"),
+        ({"LANG": "fr_FR", "LC_MESSAGES": "fr_FR", "LC_ALL": "C"}, "en"),
+        ({"LANG": "fr_FR", "LC_ALL": ""}, "fr"),
+        ({"LC_ALL": "C", "RETROPROP_LANGUAGE": "fr"}, "fr"),
+        ({"LC_ALL": "fr_FR", "RETROPROP_LANGUAGE": "en"}, "en"),
+        ({"LC_ALL": "fr_FR", "RETROPROP_LANGUAGE": ""}, "fr"),
+    ],
+)
+def test_the_reader_s_language_is_that_of_the_variable_or_of_the_locale(environment, language):
+    assert reader_language(environment) == language
+
+
+def test_a_variable_with_an_unknown_language_is_explained():
+    with pytest.raises(UserError, match="RETROPROP_LANGUAGE is en or fr, and not 'de'"):
+        reader_language({"RETROPROP_LANGUAGE": "de"})
 
 
 @pytest.mark.parametrize("name", ["report.html.j2", "fragment.html.j2", "blocks.html.j2"])

@@ -1,15 +1,16 @@
 """Formulas: one source, drawn in a terminal, written on one line, and said."""
 
 import json
-from importlib.resources import files
 
 import pytest
+import typst
 
 from retroprop.calculus.theory.prose import formula_in
 from retroprop.mathematics.drawing import bold_spans, draw, one_line, plain
 from retroprop.mathematics.formulas import CALLS, SYMBOLS, WORDS, parse
 from retroprop.mathematics.prose import on_one_line, spans
 from retroprop.mathematics.speaking import spoken
+from retroprop.mathematics.typesetting import typst_formula, typst_names
 
 
 def drawing(source, width=None):
@@ -36,6 +37,14 @@ def drawing(source, width=None):
         ("e^(x y) e^(x_i)", "eˣʸ e^(xᵢ)"),
         ("L_MSE", "L_MSE"),
         ("sum_(k = 1)^m x_k", "Σₖ₌₁ᵐ xₖ"),
+        ("W <- W - eta hat(m)", "W ← W − η m̂"),
+        ("w ~ cal(N)(0, 1)", "w ∼ 𝒩(0, 1)"),
+        ("W * H + X_(* c)", "W ∗ H + X_(*c)"),
+        ("theta^*", "θ*"),
+        ("tilde(x) bar(y) overline(a b)", "x̃ ȳ a̅ ̅b̅"),
+        ("ceil(x) cal(B) cal(L)", "⌈x⌉ ℬ ℒ"),
+        ("mat(a, b; c, d)", "[a  b ; c  d]"),
+        ("argmax_theta Pr(G)", "argmax_θ Pr(G)"),
     ],
 )
 def test_a_formula_on_one_line(source, expected):
@@ -53,6 +62,8 @@ def test_a_formula_on_one_line(source, expected):
         ("(frac(1, 2))^2", ["   2", "⎛1⎞", "⎜─⎟", "⎝2⎠"]),
         ("underbrace(a b, m)", ["a b", "╰┬╯", " m"]),
         ("cases(1, 2, 3)", ["⎧ 1", "⎨ 2", "⎩ 3"]),
+        ("A = mat(1, 10; 100, 2; 3, 4)", ["    ⎛ 1   10⎞", "A = ⎜100  2 ⎟", "    ⎝ 3   4 ⎠"]),
+        ("prod_i p_i", ["∏  pᵢ", "i"]),
         ("a &= b \\ &= frac(c, d)", ["a = b", "", "    c", "  = ─", "    d"]),
     ],
 )
@@ -85,6 +96,19 @@ def test_a_wide_formula_is_broken_at_its_gaps_and_then_at_its_relations():
         ("S(bx)_i", "S of x sub i", "S de x indice i"),
         ("frac(a + 1, b)", "the fraction a plus 1 over b, end of fraction", None),
         ("bW^top bx", "W transposed x", "W transposé x"),
+        ("W <- W - eta G", "W becomes W minus eta G", "W devient W moins êta G"),
+        ("W * H^((l))", "W convolved with H superscript l", "W convolué par H exposant l"),
+        (
+            "tilde(x) bar(y) Phi(a)",
+            "x tilde y bar capital phi of a",
+            "x tilde y barre phi majuscule de a",
+        ),
+        (
+            "mat(a, b; c, d)",
+            "the matrix, row 1: a, b, row 2: c, d, end of matrix",
+            "la matrice, ligne 1: a, b, ligne 2: c, d, fin de matrice",
+        ),
+        ("Pr(G | do(L = 1))", "the probability of G given do of L equals 1", None),
         ("bone_({x > 0})", None, "l’indicatrice de x est supérieur à 0"),
     ],
 )
@@ -96,7 +120,18 @@ def test_a_formula_in_words(source, english, french):
 
 @pytest.mark.parametrize(
     "wrong",
-    ["x $ y", "frac(1)", "unknown(x)", "(x", "x)", "x_", "frac(a, b, c)", "#eval", "é"],
+    [
+        "x $ y",
+        "frac(1)",
+        "unknown(x)",
+        "(x",
+        "x)",
+        "x_",
+        "frac(a, b, c)",
+        "#eval",
+        "é",
+        "mat(a; b, c)",
+    ],
 )
 def test_what_is_not_the_notation_is_refused(wrong):
     with pytest.raises(ValueError, match=r"formula|take"):
@@ -107,15 +142,35 @@ def test_bold_letters_are_told_apart():
     assert bold_spans(one_line("bW x")) == [("W", True), (" x", False)]
 
 
-def test_typst_knows_every_name_of_the_notation():
-    import typst
-
-    formulas = [*SYMBOLS, *WORDS]
+def test_typst_sets_every_name_of_the_notation():
+    formulas = [*SYMBOLS, *WORDS, "bone", "bx", "bW"]
     formulas += [f"{name}(a, b)" if n != 1 else f"{name}(a)" for name, n in CALLS.items()]
-    names = files("retroprop.mathematics").joinpath("formulas.typ").read_text("utf-8")
-    lines = [f'#formula((source: {json.dumps(formula)}, alt: "a"))' for formula in formulas]
-    source = "\n".join([names, *lines])
-    assert typst.compile(source.encode(), format="pdf", ignore_system_fonts=True)
+    formulas += ["mat(a, b; c, d)", "W <- W - eta G", "x ~ cal(N)(0, 1)", "W * H", "X_(* c)"]
+    assert set_by_typst([typst_formula(formula, "en") for formula in formulas])
+
+
+def test_typst_does_not_know_other_names():
+    with pytest.raises(typst.TypstError, match="unknown variable: unknown"):
+        set_by_typst([{"source": "unknown", "alt": "?"}])
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ['"\\" #panic() "x"', "#panic()", "#sys.version", '"a\\"', "x $ #panic() $", "sys.inputs"],
+)
+def test_what_typst_would_run_never_reaches_it(hostile):
+    with pytest.raises(ValueError, match="formula"):
+        typst_formula(hostile, "en")
+
+
+def set_by_typst(formulas):
+    template = b"#for one in json(bytes(sys.inputs.all)) { formula(one, block: true) }"
+    return typst.compile(
+        typst_names() + template,
+        format="pdf",
+        ignore_system_fonts=True,
+        sys_inputs={"all": json.dumps(formulas)},
+    )
 
 
 def test_prose_is_cut_into_text_formulas_and_stress():

@@ -26,6 +26,12 @@ def data():
 
 
 @pytest.fixture(scope="session")
+def lab():
+    """The module that makes up a lab document."""
+    return _load("make_lab")
+
+
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """Records of the finished study, made once; tests must not write to them."""
     return _MODULE.make_records(tmp_path_factory.mktemp("study") / "test.db")

@@ -516,6 +516,7 @@ def test_a_failed_write_leaves_the_old_report_as_it_was(finished, tmp_path, monk
     [
         ({"formats": ["hmtl"]}, "Did you mean 'html'"),
         ({"formats": []}, "use html, pdf or both"),
+        ({"formats": ["ipynb"]}, "a notebook .* and not of a single study: use html, pdf or both"),
         ({"language": "de"}, "use en or fr"),
         ({"study": "inf8225-logistik"}, "Did you mean 'inf8225-logistic"),
     ],

@@ -13,8 +13,12 @@ import cyclopts
 from rich.console import Console
 
 from retroprop import __version__
+from retroprop.cli.help_formatter import HelpFormatter
 from retroprop.cli.help_texts import BAYES, CALCULATE, DATA, LAB, MODELS, PROOF, STUDIES
 from retroprop.errors import Interrupted, UserError
+from retroprop.languages import reader_language, say_later, translator
+
+EPILOGUE = say_later("Every command explains itself: retroprop COMMAND --help")
 
 app = cyclopts.App(
     name="retroprop",
@@ -22,10 +26,15 @@ app = cyclopts.App(
     help="""A deep-learning laboratory: whole studies on real images, from data to report.
 
     Start with `retroprop run inf8225-logistic`, then `retroprop report inf8225-logistic`.
+
+    Help and reports are in English or French: your locale decides, or RETROPROP_LANGUAGE=en or fr.
     """,
     help_format="markdown",
-    help_epilogue="Every command explains itself: retroprop COMMAND --help",
+    help_epilogue=EPILOGUE,
+    help_formatter=HelpFormatter(),
 )
+app["--help"].help = say_later("Display this message and exit.")
+app["--version"].help = say_later("Display application version.")
 
 _labs = cyclopts.Group("Assignments", sort_key=1)
 _studies = cyclopts.Group("Studies", sort_key=2)
@@ -103,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="replace")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
+        app.help_epilogue = translator(reader_language())(EPILOGUE)
         app(arguments, exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:
         console.print(f"retroprop: {_plain(str(error))}", markup=False, style="bold red")

@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from retroprop.cli.parameters import WholeNumber
+from retroprop.cli.parameters import ReadersLanguage, WholeNumber
 from retroprop.errors import UserError
+from retroprop.languages import reader_language
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,7 +202,7 @@ def draw(
     around: Conditions = None,
     steps: WholeNumber = 1,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
-    lang: Literal["en", "fr"] = "en",
+    lang: ReadersLanguage = None,
     theme: Literal["auto", "light", "dark"] = "auto",
 ) -> None:
     """Draw a network with the probabilities of all variables, as SVG.
@@ -221,7 +222,7 @@ def draw(
     output
         The file to write; by default the name of the network with .svg.
     lang
-        The language of the words in the drawing: en or fr.
+        The language of the words in the drawing: en or fr. Default: the reader's.
     theme
         auto follows the reader's setting; light and dark are fixed.
     """
@@ -231,7 +232,7 @@ def draw(
         do=_states(net, do),
         around=around or (),
         steps=steps,
-        language=lang,
+        language=lang or reader_language(),
         theme=theme,
     )
     path = output or Path(Path(network).name.split(".")[0] + ".svg")

@@ -1,7 +1,7 @@
 """`retroprop data list | fetch | verify | show`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -9,9 +9,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from retroprop import data
-from retroprop.cli.parameters import Flag, WholeNumber
+from retroprop.cli.parameters import Flag, ReadersLanguage, WholeNumber
 from retroprop.data.cache import cache_folder
 from retroprop.errors import UserError
+from retroprop.languages import reader_language
 
 console = Console(highlight=False)
 
@@ -125,7 +126,7 @@ def show(
     *,
     output: Annotated[Path | None, Parameter(negative=())] = None,
     per_class: WholeNumber = 10,
-    lang: Literal["en", "fr"] = "en",
+    lang: ReadersLanguage = None,
 ) -> None:
     """Draw a labelled sheet of samples, a row per class.
 
@@ -138,13 +139,14 @@ def show(
     per_class
         Images per class.
     lang
-        Language of the class names.
+        The language of the class names: en or fr. Default: the reader's.
     """
     from retroprop.data.sheet import draw_sample_sheet
 
     dataset = data.load(name)
     path = output or Path(f"{name}-samples.png")
-    written = draw_sample_sheet(dataset, path, per_class=per_class, lang=lang)
+    language = lang or reader_language()
+    written = draw_sample_sheet(dataset, path, per_class=per_class, lang=language)
     console.print(f"Wrote {written}", soft_wrap=True)
 
 

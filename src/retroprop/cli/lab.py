@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from retroprop.cli.display import StudyDisplay, duration
-from retroprop.cli.parameters import Flag, WholeNumber
+from retroprop.cli.parameters import Flag, ReadersLanguage, WholeNumber
 from retroprop.errors import Interrupted, UserError
 from retroprop.labs.catalog import find_lab, labs
 from retroprop.labs.running import StudyPlan, plan_lab, run_lab, total_s
+from retroprop.languages import reader_language
 from retroprop.studies.records import DEFAULT_DATABASE, Records
 
 console = Console(soft_wrap=True, highlight=False)
@@ -36,7 +37,7 @@ def list_labs(*, db: str = DEFAULT_DATABASE) -> None:
     for name in ("questions", "studies", "recorded"):
         table.add_column(name, justify="right")
     for lab in labs():
-        story = LabStory(lab, records, "en")
+        story = LabStory(lab, records, reader_language())
         shown = f"{len(story.stories)} of {len(lab.studies)}" if lab.studies else "needs none"
         questions, studies = str(len(lab.questions)), str(len(lab.studies) or "–")
         table.add_row(lab.name, story.text(lab.title), questions, studies, shown)
@@ -104,7 +105,7 @@ def report(
     lab: str,
     /,
     *,
-    lang: Literal["en", "fr"] = "en",
+    lang: ReadersLanguage = None,
     format: Annotated[str, Parameter(name=["--format", "-f"])] = "html,pdf,ipynb",
     size: Annotated[Size | None, Parameter(negative=())] = None,
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("reports"),
@@ -114,7 +115,8 @@ def report(
 
     Args:
         lab: A name that `retroprop lab list` prints.
-        lang: The language of the document: en or fr.
+        lang: The language of the document: en or fr. Default: the reader's, which
+            RETROPROP_LANGUAGE or the locale names.
         format: html, pdf, ipynb, or several: html,pdf.
         size: Which size of the studies to report; by default the largest that is recorded.
         output: The folder to write into; it is made when missing.
@@ -130,7 +132,12 @@ def report(
     if not formats:
         raise UserError("--format is empty; use html, pdf, ipynb, or several: html,pdf.")
     paths = write_lab_report(
-        chosen, _existing(db), language=lang, formats=formats, folder=output, size=size
+        chosen,
+        _existing(db),
+        language=lang or reader_language(),
+        formats=formats,
+        folder=output,
+        size=size,
     )
     for path in paths:
         console.print(Text(f"wrote {path}"))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from retroprop.errors import UserError
+from retroprop.languages import Language
 
 if TYPE_CHECKING:
     from retroprop.models.catalog import ModelInfo, Option
@@ -21,6 +22,8 @@ def _whole_number(_: Any, tokens: Any) -> int:
 
 
 WholeNumber = Annotated[int, Parameter(converter=_whole_number)]
+ReadersLanguage = Annotated[Language | None, Parameter(negative=())]
+"""--lang; where nobody gives it, retroprop.languages.reader_language."""
 Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 

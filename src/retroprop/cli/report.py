@@ -1,11 +1,13 @@
 """The command `retroprop report`: records in, one HTML file and one PDF out."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
+from retroprop.cli.parameters import ReadersLanguage
 from retroprop.errors import UserError
+from retroprop.languages import reader_language
 from retroprop.report import BAYES, write_bayes_report, write_report
 from retroprop.studies.records import DEFAULT_DATABASE, Records
 
@@ -14,7 +16,7 @@ def report(
     study: str,
     /,
     *,
-    lang: Literal["en", "fr"] = "en",
+    lang: ReadersLanguage = None,
     format: Annotated[str, Parameter(name=["--format", "-f"])] = "html,pdf",
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("reports"),
     db: str = DEFAULT_DATABASE,
@@ -24,7 +26,8 @@ def report(
     Args:
         study: A study's name, for its latest run, or the id of one study run; inf8225-bayes, the
             sixteen answers of a Bayesian network, needs no run.
-        lang: The language of the report: en or fr.
+        lang: The language of the report: en or fr. Default: the reader's, which
+            RETROPROP_LANGUAGE or the locale names.
         format: html, pdf, or both: html,pdf.
         output: The folder to write into; it is made when missing.
         db: The database of the records: a file or a URL.
@@ -39,10 +42,11 @@ def report(
     if not formats:
         raise UserError("--format is empty; use html, pdf or both: html,pdf.")
     console = Console(soft_wrap=True)
+    language = lang or reader_language()
     if study == BAYES:
-        paths = write_bayes_report(language=lang, formats=formats, folder=output)
+        paths = write_bayes_report(language=language, formats=formats, folder=output)
     else:
         records = Records.open(db, create=False)
-        paths = write_report(records, study, language=lang, formats=formats, folder=output)
+        paths = write_report(records, study, language=language, formats=formats, folder=output)
     for path in paths:
         console.print(Text(f"wrote {path}"))

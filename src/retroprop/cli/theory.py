@@ -3,15 +3,16 @@
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from retroprop.cli.parameters import Flag
+from retroprop.cli.parameters import Flag, ReadersLanguage
 from retroprop.errors import UserError
+from retroprop.languages import Language, reader_language
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,15 +23,13 @@ if TYPE_CHECKING:
 
 console = Console(highlight=False)
 
-Language = Literal["en", "fr"]
-
 
 def theory(
     question: str | None = None,
     /,
     *,
     pdf: Flag = False,
-    lang: Language = "en",
+    lang: ReadersLanguage = None,
     author: Annotated[str, Parameter(negative=())] = "",
 ) -> None:
     """Prove the theory sheet, show one derivation step by step, or typeset the whole.
@@ -42,7 +41,7 @@ def theory(
     pdf
         Write the sheet as a PDF, or the one question that is named.
     lang
-        The language of the derivations: en or fr.
+        The language of the derivations: en or fr. Default: the reader's.
     author
         With --pdf, whose sheet it is: a line below the title.
     """
@@ -51,15 +50,16 @@ def theory(
     from retroprop.calculus.theory.sheet import SHEET, find_question
 
     torch.set_num_threads(1)  # the tensors are small
+    language = lang or reader_language()
     if author and not pdf:
         raise UserError("--author goes on the PDF; add --pdf.")
     if pdf:
-        path, questions = _target(question, lang)
-        _write(path, _examine(questions), lang, author)
+        path, questions = _target(question, language)
+        _write(path, _examine(questions), language, author)
     elif question is None:
-        _list(SHEET, lang)
+        _list(SHEET, language)
     else:
-        _show(find_question(question), lang)
+        _show(find_question(question), language)
 
 
 def _examine(questions: "Sequence[Question]") -> "list[Result]":
@@ -287,22 +287,15 @@ def _write(path: Path, results: "Sequence[Result]", language: Language, author: 
 
 def _figure(language: Language) -> str:
     """The picture of 2 (f): both gradients against the pre-activation."""
-    from retroprop.calculus.theory.binary_losses import gradient_curves
     from retroprop.calculus.theory.prose import FIGURE
-    from retroprop.figures.gradients import gradients_at_the_output
     from retroprop.figures.style import to_svg
+    from retroprop.labs.ift3395_theorie.figure import loss_gradients
     from retroprop.mathematics.prose import choose
 
     words = {name: choose(text, language) for name, text in FIGURE.items()}
-    curves = gradient_curves()
-    figure = gradients_at_the_output(
-        curves["o"],
-        {words["squared"]: curves["MSE"], words["cross_entropy"]: curves["CE"]},
-        x_label=words["x"],
-        y_label=words["y"],
-        regions=(words["wrong"], words["right"]),
-        decimal_comma=language == "fr",
-    )
     return to_svg(
-        figure, name="gradients", title=words["caption"], description=words["description"]
+        loss_gradients(language),
+        name="gradients",
+        title=words["caption"],
+        description=words["description"],
     )

@@ -34,18 +34,18 @@ def equivariance_panels(
         translate: Turns the English words of the figure into the reader's language.
         decimal_comma: Write 0,5 instead of 0.5.
     """
-    figure = new_figure(PAPER_WIDTH_IN, 5.2)
+    figure = new_figure(PAPER_WIDTH_IN, 5.6)
     grid = figure.subplots(2, 2)
     top = max(float(np.max(features)), np.finfo(np.float32).tiny)
     panels = (
-        ("original image", original, float(np.max(original))),
-        ("features", features, top),
-        ("|shift difference|", shift_difference, top),
-        ("|rotation difference|", rotation_difference, top),
+        (translate("original image"), original, float(np.max(original))),
+        (translate("features"), features, top),
+        (translate("|shift difference|"), shift_difference, top),
+        (translate("|rotation difference|"), rotation_difference, top),
     )
     for axes, (title, values, brightest) in zip(grid.flat, panels, strict=True):
         axes.imshow(values, cmap="gray", vmin=0, vmax=brightest, interpolation="nearest")
-        axes.set_title(translate(title), fontsize=9, color=INK, loc="left")
+        axes.set_title(title, fontsize=9, color=INK, loc="left")
         axes.set_xticks([])
         axes.set_yticks([])
         largest = f"{float(np.max(values)):.2g}"

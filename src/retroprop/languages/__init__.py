@@ -7,15 +7,20 @@ A text that is missing there is an error in every language, so that a test of an
 a French text that was forgotten.
 """
 
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Mapping
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
+from typing import Literal
 
 from retroprop.errors import UserError, did_you_mean
 
 Say = Callable[[str], str]
-LANGUAGES = ("en", "fr")
+Language = Literal["en", "fr"]
+LANGUAGES: tuple[Language, ...] = ("en", "fr")
+VARIABLE = "RETROPROP_LANGUAGE"
 CATALOG = Path(__file__).parent / "fr" / "LC_MESSAGES" / "retroprop.mo"
 
 
@@ -38,6 +43,29 @@ def translator(language: str) -> Say:
     if language == "fr":
         return french
     return lambda text: french(text) and text
+
+
+def reader_language(environment: Mapping[str, str] = os.environ) -> Language:
+    """The language of whoever sits before the screen.
+
+    RETROPROP_LANGUAGE wins; without it, the locale: the first of LC_ALL, LC_MESSAGES and LANG that
+    is set, as POSIX has it. English where they name another language, or nothing.
+
+    >>> reader_language({"LANG": "fr_CA.UTF-8"}), reader_language({"LANG": "de_DE"})
+    ('fr', 'en')
+    >>> reader_language({"LANG": "fr_CA.UTF-8", "RETROPROP_LANGUAGE": "en"})
+    'en'
+
+    Raises:
+        UserError: If RETROPROP_LANGUAGE is a language that we do not speak.
+    """
+    if chosen := environment.get(VARIABLE):
+        if chosen not in LANGUAGES:
+            raise UserError(f"the variable {VARIABLE} is en or fr, and not {chosen!r}.")
+        return chosen
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    locale = next((value for name in names if (value := environment.get(name))), "")
+    return "fr" if re.match(r"fr(?![a-z])", locale) else "en"
 
 
 def say_later(text: str) -> str:

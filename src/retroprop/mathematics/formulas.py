@@ -285,5 +285,7 @@ class _Parser:
                 rows.append([cell])
         self.take(")")
         if len({len(row) for row in rows}) > 1:
-            raise ValueError(f"the rows of a matrix differ in length in {self.source!r}")
+            raise ValueError(
+                f"the rows of a matrix differ in length in the formula {self.source!r}"
+            )
         return Call("mat", (Lines(tuple(map(tuple, rows))),))

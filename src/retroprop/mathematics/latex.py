@@ -30,8 +30,8 @@ _OTHERS = {
     **{"ℕ": r"\mathbb{N}", "𝔼": r"\mathbb{E}", "⇔": r"\Leftrightarrow", "·": r"\cdot"},
     **{"<": r"\lt", ">": r"\gt", "≤": r"\leq", "≥": r"\geq", "≠": r"\neq", "→": r"\to"},
     **{"⇒": r"\Rightarrow", "←": r"\leftarrow", "∼": r"\sim", "−": "-", "∗": r"\ast"},
-    **{"*": r"\ast", "|": r"\mid", "argmax": r"\operatorname*{arg\,max}"},
-    **{"argmin": r"\operatorname*{arg\,min}", "{": r"\{", "}": r"\}"},
+    **{"*": r"\ast", "|": r"\mid", "argmax": r"\mathop{\mathrm{arg\,max}}"},
+    **{"argmin": r"\mathop{\mathrm{arg\,min}}", "{": r"\{", "}": r"\}", "/": "/"},
 }
 _SIGNS = {sign: f"\\{name}" for name, sign in SYMBOLS.items() if name.isalpha()} | _OTHERS
 _FENCES = {
@@ -101,7 +101,7 @@ def _call(call: Call) -> str:
 def _sign(sign: Sign) -> str:
     text = sign.text
     if sign.kind == "space":
-        return r"\quad " if len(text) > 1 else r"\ "
+        return r"\quad " if len(text) > 1 else r"\:"
     if sign.kind == "bold":
         return rf"\mathbf{{{text}}}"
     if sign.kind == "text":

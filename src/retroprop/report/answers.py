@@ -42,8 +42,7 @@ def answers_section(story: Story) -> Section | None:
             if text:
                 blocks.append(Paragraph(title=_title(story.setting_name(key)), text=text))
     for base in bases(story):
-        text = " ".join([*_progress(story, base), *_generalisation(story, base)])
-        if text:
+        if text := progress(story, base):
             group = story.group(base.cell) if len(story.best) > 1 else ""
             title = (
                 say("Epochs and overfitting, {group}") if group else say("Epochs and overfitting")
@@ -236,6 +235,11 @@ def _losses(story: Story, variation: Variation) -> list[str]:
     if not diverged:
         return []
     return [say("Diverged, so without a mean: {values}.").format(values=story.listed(diverged))]
+
+
+def progress(story: Story, base: CellSummary) -> str:
+    """What the epochs do for a best cell: how far they bring it, and whether it overfits."""
+    return " ".join([*_progress(story, base), *_generalisation(story, base)])
 
 
 def _progress(story: Story, base: CellSummary) -> list[str]:

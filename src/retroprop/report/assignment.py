@@ -35,6 +35,7 @@ class Question:
         studies: The studies that the answers read.
         points: As the assignment counts them; None where it gives none.
         bonus: Whether they are a bonus.
+        beyond: Whether it continues the assignment, which does not ask it.
         code: Python that makes the answer with the library, for the notebook. It finds what
             `Lab.setup` defines: `lab`, `SIZE` and the imports.
     """
@@ -47,6 +48,7 @@ class Question:
     studies: tuple[str, ...] = ()
     points: float | None = None
     bonus: bool = False
+    beyond: bool = False
     code: str = ""
 
 

@@ -10,13 +10,18 @@ from retroprop.report.variations import fixed, variations
 from retroprop.studies.records import RunRecord
 
 
-def costs_section(story: Story) -> Section | None:
-    """A picture and its sentence for each varied setting whose values differ in parameters."""
+def costs_section(story: Story, *, keys: Sequence[str] | None = None) -> Section | None:
+    """A picture and its sentence for each varied setting whose values differ in parameters.
+
+    Args:
+        story: The study's records.
+        keys: The settings to draw; None for all that the study varies.
+    """
     if "time-by-setting" not in story.figures:
         return None
     say = story.say
     blocks: list[Block] = []
-    for key in story.varied:
+    for key in story.varied if keys is None else keys:
         for number, variation in enumerate(variations(story, key), start=1):
             costs = [
                 cost

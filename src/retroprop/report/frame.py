@@ -7,15 +7,15 @@ from retroprop.mathematics.prose import Span, Words, spans
 from retroprop.report.document import Block, Document, Picture, Section
 
 _LABELS = {
+    "skip": Words("Skip to the answers", "Aller aux réponses"),
     "asked": Words("Question", "Question"),
     "questions": Words("Questions", "Questions"),
     "csv": Words("CSV", "CSV"),
     "top": Words("Back to the contents", "Retour au sommaire"),
     "contents": Words("Contents", "Sommaire"),
     "description": Words("Description of the figure", "Description de la figure"),
-    "best": Words("best", "meilleure valeur"),
 }
-"""The words of a long document's frame, where its own labels do not say others."""
+"""The words of a document's frame, where its own labels do not say others."""
 
 
 def words_of(document: Document) -> dict[str, str]:

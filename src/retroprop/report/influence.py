@@ -16,12 +16,17 @@ from retroprop.studies.summary import CellSummary
 MOST_WITH_TRAIN = 3  # with more values, the train curves would hide those of validation
 
 
-def influence_sections(story: Story) -> list[Section]:
-    """The pictures "effect-of-setting" and "curves-by-setting" that the [report] asks for."""
+def influence_sections(story: Story, *, keys: Sequence[str] | None = None) -> list[Section]:
+    """The pictures "effect-of-setting" and "curves-by-setting" that the [report] asks for.
+
+    Args:
+        story: The study's records.
+        keys: The settings to draw; None for all that the study varies.
+    """
     say = story.say
     effects: list[Block] = []
     curves: list[Block] = []
-    for key in story.varied:
+    for key in story.varied if keys is None else keys:
         shown = [v for v in variations(story, key) if _complete(v) > 1]
         if "effect-of-setting" in story.figures and shown:
             effects.append(_effect(story, key, shown))

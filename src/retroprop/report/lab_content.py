@@ -78,6 +78,8 @@ def question_section(lab: LabStory, question: Question) -> Section:
 
 def points(lab: LabStory, question: Question) -> str:
     """What the assignment gives for a question, in words; "" where it says nothing."""
+    if question.beyond:
+        return lab.say("beyond the assignment")
     if question.points is None:
         return ""
     text = lab.say(
@@ -155,7 +157,8 @@ def run_command(lab: LabStory, study: str) -> str:
 def summary(lab: LabStory) -> list[str]:
     """How much is answered, then what came out."""
     lines = []
-    asked, lacking = lab.lab.questions, missing_studies(lab)
+    asked = [one for one in lab.lab.questions if not one.beyond]
+    lacking = missing_studies(lab)
     answered = [one for one in asked if not set(one.studies) & set(lacking)]
     n, k = lab.numbers.integer(len(asked)), lab.numbers.integer(len(answered))
     lines.append(

@@ -1,6 +1,6 @@
 """The pictures of trained networks: architectures side by side, gradients, and what was learnt."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ def pairs_section(story: Story) -> Section | None:
     }
     known = [text for text in story.values("architecture") if text in best]
     blocks: list[Block] = [
-        _pair(story, number, [best[text] for text in group])
+        pair_picture(story, f"pair-{number}", [best[text] for text in group])
         for number, group in enumerate(pairs_of(known), start=1)
     ]
     if not blocks:
@@ -76,7 +76,10 @@ def _groups(kind: Sequence[str]) -> list[list[str]]:
     return [[kind[0], *kind[at : at + step]] for at in range(1, len(kind), step)]
 
 
-def _pair(story: Story, number: int, cells: Sequence[CellSummary]) -> Picture:
+def pair_picture(
+    story: Story, name: str, cells: Sequence[CellSummary], *, half: bool = True
+) -> Picture:
+    """Train and validation accuracy of these architectures in one plot."""
     say = story.say
     parts: tuple[Part, ...] = ("validation", "train")
     names = {
@@ -93,21 +96,28 @@ def _pair(story: Story, number: int, cells: Sequence[CellSummary]) -> Picture:
     )
     long = [story.setting("architecture", cell.cell["architecture"]) for cell in cells]
     caption = say("Train and validation accuracy: {names}.").format(names=story.listed(long))
-    return picture(f"pair-{number}", caption, description, figure, half=True)
+    return picture(name, caption, description, figure, half=half)
 
 
 def gradients_section(story: Story) -> Section | None:
     """The norm of the gradient over the epochs ("gradient-norms")."""
     if "gradient-norms" not in story.figures:
         return None
-    say = story.say
     cells: dict[str, Sequence[RunRecord]] = dict(every_cell(story)) or {
         story.name(cell): cell.runs for cell in story.best[: len(SERIES)]
     }
+    blocks = gradient_blocks(story, cells)
+    heading = story.say("Norm of the gradient")
+    return Section(name="gradient-norms", heading=heading, blocks=blocks) if blocks else None
+
+
+def gradient_blocks(story: Story, cells: Mapping[str, Sequence[RunRecord]]) -> list[Block]:
+    """What the norm of the gradient is, and its picture for these models; [] without a norm."""
+    say = story.say
     found = {name: curve(runs, "gradient_norm") for name, runs in cells.items()}
     lines = {name: line for name, line in found.items() if any(value > 0 for value in line.mean)}
     if not lines:
-        return None
+        return []
     figure = gradient_norm_curves(lines, translate=say, decimal_comma=story.language == "fr")
     description = describe_gradient_norms(
         lines, translate=say, number=lambda value: story.numbers.significant(value)
@@ -121,14 +131,7 @@ def gradients_section(story: Story) -> Section | None:
         "The norm of the gradient of the loss with respect to all parameters together, ‖∂L/∂θ‖, is "
         "taken at each step, before any clipping; a point is its mean over the steps of an epoch."
     )
-    return Section(
-        name="gradient-norms",
-        heading=say("Norm of the gradient"),
-        blocks=[
-            Paragraph(text=text),
-            picture("gradient-norms", caption, description, figure),
-        ],
-    )
+    return [Paragraph(text=text), picture("gradient-norms", caption, description, figure)]
 
 
 def weights_section(story: Story) -> Section | None:

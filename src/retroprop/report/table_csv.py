@@ -7,6 +7,7 @@ import re
 from retroprop.report.document import Cell, Table
 
 _FRENCH = re.compile(r"[-−+]?\d{1,3}(?:[\u202f\u00a0 ]\d{3})+(?!\d)(?:,\d+)?|[-−+]?\d+(?:,\d+)?")
+_SPREAD = re.compile(r"^-?[\d.]+ ± [\d.]+$")
 _ENGLISH = re.compile(r"[-−+]?\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|[-−+]?\d+(?:\.\d+)?")
 
 
@@ -14,14 +15,23 @@ def csv_of(table: Table, language: str) -> str:
     """The table as the text of a CSV file.
 
     A cell gives its `value` if it has one, and otherwise its text, whose numbers are written as a
-    program reads them.
+    program reads them. A column with means and deviations becomes two, the second headed by ±.
     """
+    columns = [
+        [_field(row.cells[i], language) if i < len(row.cells) else "" for row in table.rows]
+        for i in range(len(table.columns))
+    ]
+    names = [plain_number(name, language) for name in table.columns]
+    header = [table.corner]
+    body = [[plain_number(row.header, language)] for row in table.rows]
+    for name, column in zip(names, columns, strict=True):
+        spread = any(_SPREAD.search(field) for field in column)
+        header += [name, f"{name} ±"] if spread else [name]
+        for line, field in zip(body, column, strict=True):
+            mean, _, deviation = field.partition(" ± ")
+            line += [mean, deviation] if spread else [field]
     stream = io.StringIO()
-    writer = csv.writer(stream)
-    writer.writerow([table.corner, *(plain_number(name, language) for name in table.columns)])
-    for row in table.rows:
-        cells = (_field(cell, language) for cell in row.cells)
-        writer.writerow([plain_number(row.header, language), *cells])
+    csv.writer(stream).writerows([header, *body])
     return stream.getvalue()
 
 

@@ -66,17 +66,46 @@ def compare_movements(
             if float(_features(conv, image).std()) > 0:
                 break
             conv.reset_parameters()
-        features = _features(conv, image)
-        return Equivariance(
-            original=image,
-            features=features,
-            shift_difference=(
-                affine(features, translate=shift) - _features(conv, affine(image, translate=shift))
-            ).abs(),
-            rotation_difference=(
-                affine(features, angle=ANGLE) - _features(conv, affine(image, angle=ANGLE))
-            ).abs(),
-        )
+        return compare_with(conv, image, shift=shift)
+
+
+@torch.no_grad()
+def compare_with(
+    conv: nn.Module, image: Float[Tensor, "1 height width"], *, shift: tuple[int, int] = SHIFT
+) -> Equivariance:
+    """The same with a convolution that is given.
+
+    Args:
+        conv: From one channel to one.
+        image: Grey levels in [0, 1].
+        shift: Pixels to the right and pixels down.
+    """
+    features = _features(conv, image)
+    return Equivariance(
+        original=image,
+        features=features,
+        shift_difference=(
+            affine(features, translate=shift) - _features(conv, affine(image, translate=shift))
+        ).abs(),
+        rotation_difference=(
+            affine(features, angle=ANGLE) - _features(conv, affine(image, angle=ANGLE))
+        ).abs(),
+    )
+
+
+@torch.no_grad()
+def compare_symmetric(image: Float[Tensor, "1 height width"], *, seed: int) -> Equivariance:
+    """The same with a random kernel that looks alike after each quarter turn.
+
+    The kernel is the mean of the four turned ones, of the absolute values so that something passes
+    the ReLUs.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        conv = nn.Conv2d(in_channels=1, out_channels=1, kernel_size=3)
+    turned = [conv.weight.abs().rot90(turns, dims=(2, 3)) for turns in range(4)]
+    conv.weight.copy_(torch.stack(turned).mean(0))
+    return compare_with(conv, image)
 
 
 def _features(conv: nn.Module, image: Tensor) -> Tensor:

@@ -113,7 +113,7 @@ def _filter_comment(lab: LabStory, weights: np.ndarray, initial: np.ndarray) -> 
             n=len(tiles)
         ),
         say("measure"),
-        [say("trained"), say("before training"), say("convolution")],
+        [say("after training"), say("before training"), say("convolution")],
         rows,
         words=(2,),
     )

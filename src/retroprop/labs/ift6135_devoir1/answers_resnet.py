@@ -161,7 +161,7 @@ def _kind_table(lab: LabStory, grey: np.ndarray, before: np.ndarray) -> Table:
         say("Kinds of the {n} kernels, averaged over the channels").format(n=n),
         say("kind"),
         [
-            say("trained"),
+            say("after training"),
             say("before training"),
             say("expected of random kernels"),
             say("99 % of random draws"),

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retroprop.bayes.networks import load
-from retroprop.bayes.networks.inf8225 import AXES, QUESTIONS
+from retroprop.bayes.networks.inf8225 import QUESTIONS
+from retroprop.labs.inf8225_tp1.joint import on_five_axes
 
 __all__ = [
     "Pr_D",
@@ -51,24 +52,16 @@ __all__ = [
 _net = load("inf8225")
 
 
-def _on_five_axes(variable: str) -> NDArray[np.float64]:
-    """P(variable | parents) with the axes S, D, R, G, L."""
-    family = {*_net.parents[variable], variable}  # their axes are in this order already
-    return _net.tables[variable].reshape(
-        [len(_net.states[axis]) if axis in family else 1 for axis in AXES]
-    ).copy()  # fmt: skip
-
-
 def _answer(letter: str) -> NDArray[np.float64]:
     """The distribution that a question asks for."""
     return np.array(_net.ask(QUESTIONS[letter].question))
 
 
-Pr_S = _on_five_axes("S")  # (2, 1, 1, 1, 1)
-Pr_D = _on_five_axes("D")  # (1, 2, 1, 1, 1)
-Pr_R_given_S = _on_five_axes("R")  # (2, 1, 2, 1, 1)
-Pr_G_given_SD = _on_five_axes("G")  # (2, 2, 1, 3, 1)
-Pr_L_given_G = _on_five_axes("L")  # (1, 1, 1, 3, 2)
+Pr_S = on_five_axes(_net, "S").copy()  # (2, 1, 1, 1, 1)
+Pr_D = on_five_axes(_net, "D").copy()  # (1, 2, 1, 1, 1)
+Pr_R_given_S = on_five_axes(_net, "R").copy()  # (2, 1, 2, 1, 1)
+Pr_G_given_SD = on_five_axes(_net, "G").copy()  # (2, 2, 1, 3, 1)
+Pr_L_given_G = on_five_axes(_net, "L").copy()  # (1, 1, 1, 3, 2)
 
 answer_a = _answer("a")  # Pr(G)
 answer_b = _answer("b")  # Pr(G | R=r1)

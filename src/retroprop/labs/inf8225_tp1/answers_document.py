@@ -1,0 +1,318 @@
+"""Part 2 beside the document's own run: its tables, its test accuracies, its three hours."""
+
+from collections.abc import Iterator
+
+from retroprop.labs.inf8225_tp1 import published
+from retroprop.labs.inf8225_tp1.answers_search import CAPACITY_GAP, test_accuracies
+from retroprop.labs.inf8225_tp1.shown import best_cell, of_optimizer, without_optimizer
+from retroprop.report.assignment import Answer
+from retroprop.report.document import Block, Cell, Paragraph, Row, Table
+from retroprop.report.lab_story import LabStory
+from retroprop.report.story import Story
+from retroprop.studies.summary import CellSummary, chance_margin, mean_and_deviation
+
+LOGISTIC, NETWORKS = "inf8225-logistic", "inf8225-mlp"
+WELL_FITTED = 0.95  # of the training images
+
+
+def _same_setting(story: Story) -> bool:
+    """Whether the study trained on what the document did: all images, five epochs."""
+    return story.size == "full" and story.train_images == story.all_train_images
+
+
+def beside(optimizer: str) -> Answer:
+    """Our validation table minus the document's, and whether chance explains the differences."""
+
+    def answer(lab: LabStory) -> Iterator[Block]:
+        story = of_optimizer(lab.study(LOGISTIC), optimizer)
+        pairs = _pairs(story, optimizer)
+        if not pairs or story.unfinished:
+            return
+        title = lab.say("Beside the document’s own run")
+        yield Paragraph(title=title, text=" ".join(_sentences(story, optimizer, pairs)))
+        yield _differences(lab, story, pairs)
+
+    return answer
+
+
+def _pairs(story: Story, optimizer: str) -> list[tuple[CellSummary, float]]:
+    """Our cells that the document has too, each with the document's accuracy."""
+    found = []
+    for cell in story.cells:
+        theirs = published.validation(
+            optimizer, cell.cell.get("learning_rate", 0), cell.cell.get("batch_size", 0)
+        )
+        if theirs is not None and cell.mean is not None:
+            found.append((cell, theirs))
+    return found
+
+
+def _margin(story: Story, cell: CellSummary, theirs: float) -> float:
+    return chance_margin(cell.mean or 0.0, theirs, story.validation_images or 1)
+
+
+def _sentences(
+    story: Story, optimizer: str, pairs: list[tuple[CellSummary, float]]
+) -> Iterator[str]:
+    say, numbers = story.say, story.numbers
+    near = [cell for cell, p in pairs if abs((cell.mean or 0.0) - p) <= _margin(story, cell, p)]
+    yield say(
+        "The document trained one model per cell, on another random split; how it scaled the "
+        "pixels is cut off in its print. In {k} of the {n} cells our mean is as close to its "
+        "number as two sets of {images} images leave to chance (95 %, binomial)."
+    ).format(k=len(near), n=len(pairs), images=numbers.integer(story.validation_images or 0))
+    best = best_cell(story)
+    assert best is not None
+    rate, size = published.BEST[optimizer]
+    ours_too = best.cell.get("learning_rate") == rate and best.cell.get("batch_size") == size
+    text = say(
+        "Its best cell is ours too: {theirs} there, {ours} here."
+        if ours_too
+        else "Its best cell is another one, learning rate {rate} and batch size {size}: {theirs} "
+        "there, {there} here, where {cell} reaches {ours}."
+    )
+    same = [(cell, p) for cell, p in pairs if cell.cell == {**cell.cell, **_place(rate, size)}]
+    yield text.format(
+        rate=numbers.setting(rate),
+        size=size,
+        theirs=numbers.percent(published.validation(optimizer, rate, size) or 0.0),
+        there=numbers.percent(same[0][0].mean or 0.0, same[0][0].deviation) if same else "—",
+        cell=without_optimizer(story, best),
+        ours=numbers.percent(best.mean or 0.0, best.deviation),
+    )
+    again = published.TRAINED_AGAIN[optimizer] / 100
+    first = published.validation(optimizer, rate, size) or 0.0
+    yield say(
+        "Trained a second time in the document, with another split and other weights, that cell "
+        "had {again}, {points} less: one model and one split are a noisy measure, and the best of "
+        "twelve such numbers is probably a lucky one."
+    ).format(again=numbers.percent(again), points=story.points(first - again))
+    if elsewhere := _printed_elsewhere(story, optimizer):
+        yield elsewhere
+    if not _same_setting(story):
+        yield say("Our study is smaller than the document’s: its numbers do not compare directly.")
+
+
+def _place(rate: float, size: int) -> dict[str, float]:
+    return {"learning_rate": rate, "batch_size": size}
+
+
+def _printed_elsewhere(story: Story, optimizer: str) -> str:
+    """Cells where the document's table and its printed training disagree."""
+    say, numbers = story.say, story.numbers
+    items = [
+        say("{cell}: {table} in the table, {log} in the output").format(
+            cell=story.describe({"learning_rate": rate, "batch_size": size}),
+            table=numbers.percent(published.validation(name, rate, size) or 0.0),
+            log=numbers.percent(log / 100),
+        )
+        for (name, rate, size), log in published.PRINTED_ELSEWHERE.items()
+        if name == optimizer
+    ]
+    if not items:
+        return ""
+    text = say(
+        "In some cells the document’s table is not what its output above it printed ({items}); we "
+        "compare with the table."
+    )
+    return text.format(items=say("; ").join(items))
+
+
+def _differences(lab: LabStory, story: Story, pairs: list[tuple[CellSummary, float]]) -> Table:
+    rates, sizes = story.values("learning_rate"), story.values("batch_size")
+    by_place = {
+        (cell.cell["learning_rate"], cell.cell["batch_size"]): (cell, p) for cell, p in pairs
+    }
+    rows = []
+    for rate in rates:
+        cells = []
+        for size in sizes:
+            found = by_place.get((rate, size))
+            if found is None:
+                cells.append(Cell(text="—", mark="absent", spoken=lab.say("not in both")))
+                continue
+            cell, theirs = found
+            difference = (cell.mean or 0.0) - theirs
+            sign = "+" if difference > 0 else ""
+            far = abs(difference) > _margin(story, cell, theirs)
+            cells.append(Cell(text=sign + lab.numbers.share(difference) + (" ≠" if far else "")))
+        rows.append(Row(header=story.setting("learning_rate", rate), cells=cells))
+    return Table(
+        name="beside",
+        caption=lab.say("Our mean less the document’s number, in percentage points"),
+        corner=story.setting_name("learning_rate"),
+        across=story.setting_name("batch_size"),
+        columns=[story.setting("batch_size", size) for size in sizes],
+        rows=rows,
+        notes=[
+            lab.say(
+                "≠: farther apart than the choice of the validation images leaves to chance "
+                "(95 %, binomial)."
+            )
+        ],
+    )
+
+
+def test_beside(optimizer: str) -> Answer:
+    """Our test accuracy beside the document's, which tested the model of the last epoch."""
+
+    def answer(lab: LabStory) -> Iterator[Block]:
+        story = of_optimizer(lab.study(LOGISTIC), optimizer)
+        best = best_cell(story)
+        tested = test_accuracies(best) if best is not None else []
+        if not tested or story.info is None:
+            return
+        mean, deviation = mean_and_deviation(tested)
+        theirs = published.TEST[optimizer] / 100
+        margin = chance_margin(mean, theirs, story.info.n_test)
+        text = lab.say(
+            "The document’s {name} model has {theirs} on the same {n} test images; ours {ours}, "
+            "{points} more, which is larger than the {margin} that these images leave to chance "
+            "(95 %, binomial)."
+            if mean - theirs > margin
+            else "The document’s {name} model has {theirs} on the same {n} test images; ours "
+            "{ours}, {points} less, which is larger than the {margin} that these images leave to "
+            "chance (95 %, binomial)."
+            if theirs - mean > margin
+            else "The document’s {name} model has {theirs} on the same {n} test images; ours "
+            "{ours}. The difference, {points}, is within the {margin} that these images leave to "
+            "chance (95 %, binomial)."
+        )
+        reference = lab.say(
+            "Its best_model is a reference to the live model, so it tested the last epoch; ours "
+            "tests a copy of the best one."
+        )
+        yield Paragraph(
+            title=lab.say("Beside the document’s own run"),
+            text=" ".join(
+                [
+                    text.format(
+                        name=lab.numbers.setting(optimizer),
+                        theirs=lab.numbers.percent(theirs),
+                        n=lab.numbers.integer(story.info.n_test),
+                        ours=lab.numbers.percent(mean, deviation),
+                        points=story.points(abs(mean - theirs)),
+                        margin=story.points(margin),
+                    ),
+                    reference,
+                ]
+            ),
+        )
+
+    return answer
+
+
+def analysis(lab: LabStory) -> Iterator[Block]:
+    """What the whole of part 2 shows, and what it cost."""
+    story = lab.study(LOGISTIC)
+    parts = {name: of_optimizer(story, name) for name in ("sgd", "adam")}
+    best = {name: best_cell(part) for name, part in parts.items()}
+    if story.unfinished or None in best.values():
+        yield Paragraph(text=lab.say("The analysis is written once the study is finished."))
+        return
+    yield Paragraph(text=_sensitivity(lab, parts))
+    yield Paragraph(title=lab.say("Cost"), text=" ".join(_cost(lab, story)))
+
+
+def _sensitivity(lab: LabStory, parts: dict[str, Story]) -> str:
+    """Which optimizer depends less on its settings: the spread between best and worst cell."""
+    spreads = {}
+    for name, part in parts.items():
+        means = [cell.mean for cell in part.cells if cell.mean is not None]
+        spreads[name] = max(means) - min(means)
+    story = next(iter(parts.values()))
+    narrow, wide = sorted(spreads, key=lambda name: spreads[name])
+    lost = sum(cell.diverged > 0 for part in parts.values() for cell in part.cells)
+    text = lab.say(
+        "Between the best and the worst cell of the grid lie {narrow_points} with {narrow} and "
+        "{wide_points} with {wide}: on this grid {narrow} depends less on its settings."
+        if spreads[wide] > spreads[narrow]
+        else "Between the best and the worst cell of the grid lie {narrow_points} with either "
+        "optimizer."
+    )
+    written = text.format(
+        narrow=lab.numbers.setting(narrow),
+        wide=lab.numbers.setting(wide),
+        narrow_points=story.points(spreads[narrow]),
+        wide_points=story.points(spreads[wide]),
+    )
+    if lost:
+        text = lab.say("Cells with a diverged seed have no mean and are not counted: {n}.")
+        written += " " + text.format(n=lost)
+    return written
+
+
+def underfitting(lab: LabStory) -> Iterator[Block]:
+    """How far the best model is from its own training images, and whether capacity is why."""
+    story = lab.study(LOGISTIC)
+    linear = _train_accuracy(story)
+    if story.unfinished or linear is None:
+        return
+    best = best_cell(story)
+    assert best is not None
+    text = lab.say(
+        "On its own training images the best model of all, {cell}, has {train} at the last epoch: "
+        "what is missing there is underfitting."
+        if linear < WELL_FITTED
+        else "On its own training images the best model of all, {cell}, has {train} at the last "
+        "epoch: it does not underfit."
+    ).format(cell=story.describe(best.cell), train=lab.numbers.percent(linear, digits=1))
+    yield Paragraph(title=lab.say("Underfitting"), text=text)
+    deep = _train_accuracy(lab.study(NETWORKS))
+    if deep is None or linear >= WELL_FITTED:
+        return
+    text = lab.say(
+        "The best network of part 3 has {deep} on the same images: part of what is missing is that "
+        "a linear model cannot bend its borders between the classes, which hidden layers do."
+        if deep - linear >= CAPACITY_GAP
+        else "The best network of part 3 has {deep} on the same images: hidden layers do not fit "
+        "them better here, so it is not the linear model’s straight borders that are in the way."
+    )
+    yield Paragraph(text=text.format(deep=lab.numbers.percent(deep, digits=1)))
+
+
+def _train_accuracy(story: Story) -> float | None:
+    """The train accuracy of the best cell at its last epoch, a mean over the seeds."""
+    best = best_cell(story)
+    ends = [run.epochs[-1].train_accuracy for run in best.runs] if best is not None else []
+    known = [end for end in ends if end is not None]
+    return sum(known) / len(known) if known and len(known) == len(ends) else None
+
+
+def _cost(lab: LabStory, story: Story) -> Iterator[str]:
+    say, numbers = lab.say, lab.numbers
+    epochs = [epoch for run in story.runs for epoch in run.epochs]
+    train = sum(epoch.train_s for epoch in epochs)
+    evaluate = sum(epoch.evaluate_s for epoch in epochs)
+    yield say(
+        "All {n} models took {wall}, of which {train} of training and {evaluate} of evaluation "
+        "(sums over the workers). The document’s author reports about {hours} hours for its 24 "
+        "models, on another machine and with a loader that converts every image again in each "
+        "epoch."
+    ).format(
+        n=numbers.integer(len(story.runs)),
+        wall=numbers.duration(story.record.wall_s),
+        train=numbers.duration(train),
+        evaluate=numbers.duration(evaluate),
+        hours=published.HOURS,
+    )
+    by_size = {}
+    for size in story.values("batch_size"):
+        seconds = [
+            run.train_s_per_epoch
+            for run in story.runs
+            if run.cell.get("batch_size") == size and run.train_s_per_epoch
+        ]
+        if seconds:
+            by_size[size] = sum(seconds) / len(seconds)
+    if len(by_size) > 1:
+        slow, fast = max(by_size, key=by_size.__getitem__), min(by_size, key=by_size.__getitem__)
+        yield say(
+            "An epoch of training takes {long} s with batch size {slow} and {short} s with batch "
+            "size {fast} (means; models trained as one program share its seconds)."
+        ).format(
+            long=numbers.significant(by_size[slow]),
+            slow=slow,
+            short=numbers.significant(by_size[fast]),
+            fast=fast,
+        )

@@ -1,0 +1,312 @@
+"""The document of the Lyon assignment: its questions, its states, and sentences that can turn."""
+
+import re
+
+import pytest
+
+from retroprop.labs.lyon_tp import answers_deep, answers_perceptron, measurements
+from retroprop.labs.lyon_tp.experiments import asking, told_apart
+from retroprop.labs.lyon_tp.questions import LAB
+from retroprop.labs.lyon_tp.telling import source
+from retroprop.report.lab_content import compose_lab, question_section
+from retroprop.studies.schema import load_study
+
+NAMES = [
+    *("0.1", "1.1", "1.2", "1.3", "1.4", "1.5"),
+    *("2.1", "2.2", "2.3", "2.4", "2.5", "2.6"),
+    *("3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7", "3.8"),
+    *("4.1", "4.2a", "4.2b", "4.3"),
+]
+FEW = {  # a smaller grid of each study, so that the states are many and the models few
+    "lyon-perceptron": {
+        "changes": [
+            "grid.learning_rate=0.0001,0.001,0.02",
+            "grid.initial_scale=0.01,1.0",
+            "grid.initial_sign=both,positive",
+        ]
+    },
+    "lyon-shallow": {
+        "changes": [
+            "grid.learning_rate=0.01,0.3",
+            "grid.initial_scale=auto,1.0",
+            "grid.width=10,30",
+        ]
+    },
+    "lyon-deep": {
+        "changes": [
+            "grid.learning_rate=0.003,0.01",
+            "grid.initial_scale=auto,0.1",
+            "grid.depth=1,2",
+            "grid.width=50,200",
+        ]
+    },
+    "lyon-activations": {"changes": ["grid.learning_rate=0.01,0.1"]},
+    "lyon-optimizers": {"changes": ["grid.optimizer=sgd,adam", "grid.learning_rate=0.001,0.1"]},
+    "lyon-minibatches": {"changes": ["grid.learning_rate=0.03,0.1", "grid.batch_size=1,100"]},
+    "lyon-convolution": {},
+}
+
+
+def every(**options):
+    return {name: {**few, **options} for name, few in FEW.items()}
+
+
+def one(name, **options):
+    """One study with three seeds."""
+    changes = [*FEW[name].get("changes", ()), "seeds=0,1,2"]
+    return {name: {"changes": changes, **options}}
+
+
+def reverse(name):
+    """The accuracies of the makers the other way round: the last values of the grid are best."""
+    study = load_study(name, changes=FEW[name].get("changes", ()))
+    grid = study.grid.varied()
+
+    def accuracy(cell, seed):
+        return 0.8 + 0.01 * sum(grid[key].index(value) for key, value in cell.items())
+
+    return accuracy
+
+
+def texts(story, name):
+    """The sentences of an answer."""
+    (question,) = (one for one in LAB.questions if one.name == name)
+    section = question_section(story, question)
+    return " ".join(getattr(block, "text", "") for block in section.blocks)
+
+
+def table(story, name, start):
+    (question,) = (one for one in LAB.questions if one.name == name)
+    blocks = question_section(story, question).blocks
+    (found,) = (b for b in blocks if b.kind == "table" and b.name.startswith(f"q-{name}-{start}"))
+    return found
+
+
+# --- the questions and the states -----------------------------------------------------------------
+
+
+def test_every_question_of_the_document_is_there():
+    assert [question.name for question in LAB.questions] == NAMES
+    assert set(LAB.studies) == set(FEW)
+
+
+@pytest.mark.parametrize(
+    ("studies", "language"),
+    [
+        pytest.param({}, "en", id="no records"),
+        pytest.param(every(), "fr", id="one seed"),
+        pytest.param(every(stop_after=3), "fr", id="half-finished"),
+        pytest.param(every(accuracy=lambda cell, seed: 0.5), "en", id="all equal"),
+    ],
+)
+def test_the_document_composes(recorded, undrawn, studies, language):
+    document = compose_lab(recorded("lyon-tp", studies, language))
+    assert len([one for one in document.sections if one.asked]) == len(NAMES)
+    blocks = [block for one in document.sections for block in one.blocks]
+    written = " ".join(getattr(block, "text", "") for block in blocks if block.kind != "code")
+    assert not re.search(r"\bnan\b|\binf\b|None", written)
+    assert not re.search(r"\{\w+\}", written)
+
+
+def test_without_records_the_answers_name_the_commands(recorded, undrawn):
+    story = recorded("lyon-tp", {})
+    document = compose_lab(story)
+    commands = {b.command for one in document.sections for b in one.blocks if b.kind == "notice"}
+    assert {f"retroprop run {name} --size laptop" for name in FEW} <= commands
+    assert "consistent" in texts(story, "3.2")  # needs no records
+
+
+def test_all_diverged(recorded, undrawn):
+    study = load_study("lyon-perceptron", size="smoke", changes=FEW["lyon-perceptron"]["changes"])
+    grid = study.grid.varied()
+    lost = [
+        ({"learning_rate": a, "initial_scale": b, "initial_sign": c}, 0)
+        for a in grid["learning_rate"] for b in grid["initial_scale"] for c in grid["initial_sign"]
+    ]  # fmt: skip
+    story = recorded("lyon-tp", {"lyon-perceptron": {**FEW["lyon-perceptron"], "diverged": lost}})
+    assert "no performance to state" in texts(story, "1.2")
+    assert "every one diverged" in texts(story, "1.4")
+
+
+# --- implementations: what is measured now --------------------------------------------------------
+
+
+def test_the_implementations_agree_to_rounding():
+    errors = [
+        measurements.perceptron_gradient_error(),
+        measurements.perceptron_blocks_error(),
+        measurements.shallow_gradient_error(),
+        measurements.shallow_against_deep(),
+        measurements.convolution_error(),
+        measurements.optimizer_error("adam"),
+        measurements.optimizer_error("adagrad"),
+        *(measurements.deep_gradient_error(2, name) for name in answers_deep.ACTIVATIONS),
+    ]
+    assert max(errors) < 1e-12
+
+
+def test_a_mistake_would_be_told(recorded, undrawn, monkeypatch):
+    story = recorded("lyon-tp", {})
+    assert texts(story, "3.2").startswith("They are consistent")
+    monkeypatch.setattr(answers_deep, "shallow_against_deep", lambda: 1e-3)
+    monkeypatch.setattr(answers_perceptron, "perceptron_gradient_error", lambda: 1e-3)
+    assert texts(story, "3.2").startswith("They are not consistent")
+    assert "a mistake" in texts(story, "1.1")
+
+
+def test_the_longest_direction_of_the_images_is_that_of_their_mean():
+    norms = measurements.image_norms()
+    assert 0.4 < norms.share < 0.5
+    assert norms.cosine > 0.99
+    assert norms.lowest < norms.mean < norms.highest
+
+
+def test_equal_neurons_stay_equal():
+    assert measurements.equal_neurons() == 0
+
+
+def test_source_leaves_the_docstring_out():
+    text = source(measurements.equal_neurons)
+    assert text.startswith("def equal_neurons() -> float:\n    x, t = examples(FEW)")
+
+
+# --- sentences that turn with the records ---------------------------------------------------------
+
+
+def test_the_performance_names_the_best_settings(recorded, undrawn):
+    story = recorded("lyon-tp", one("lyon-perceptron"))
+    assert "learning rate 0.0001" in texts(story, "1.2")
+    assert "mean ± sample standard deviation over 3 seeds" in texts(story, "1.2")
+
+
+def test_reversed_records_have_another_best_rate(recorded, undrawn):
+    story = recorded("lyon-tp", one("lyon-perceptron", accuracy=reverse("lyon-perceptron")))
+    assert "learning rate 0.02" in texts(story, "1.2")
+    assert "the best value is 0.02" in texts(story, "1.4")
+
+
+@pytest.mark.parametrize(
+    ("rate", "sentence"),
+    [
+        (None, "no rate diverged; the largest tried is 0.02"),
+        (0.02, "The records agree: around the best settings, the rates that diverged (0.02)"),
+        (0.001, "The records do not follow these limits alone"),
+    ],
+)
+def test_the_limit_of_the_rate_is_compared_with_what_diverged(recorded, undrawn, rate, sentence):
+    cell = {"learning_rate": rate, "initial_scale": 0.01, "initial_sign": "both"}
+    lost = [(cell, seed) for seed in range(3)] if rate else []
+    story = recorded("lyon-tp", one("lyon-perceptron", diverged=lost))
+    assert sentence in texts(story, "1.4")
+
+
+def test_what_few_steps_prefer_may_change_with_many(recorded, undrawn):
+    story = recorded("lyon-tp", one("lyon-shallow", epochs=4))
+    assert "The best learning rate after" in texts(story, "2.3")
+    assert "The influence of the setting" in texts(story, "2.5")
+    steps = table(story, "2.3", "steps")
+    assert [row.header for row in steps.rows] == ["0.01", "0.3"]
+    assert [cell.mark for cell in steps.rows[0].cells] == ["best"] * 4
+    assert all(cell.link for row in steps.rows for cell in row.cells)
+
+
+def test_the_best_value_may_depend_on_another_setting(recorded, undrawn):
+    def accuracy(cell, seed):
+        wide = cell["width"] == 30
+        return 0.9 + 0.001 * seed + (0.05 if (cell["learning_rate"] == 0.01) == wide else 0)
+
+    changing = texts(recorded("lyon-tp", one("lyon-shallow", accuracy=accuracy)), "2.4")
+    assert "The best value depends on the setting “units per hidden layer”" in changing
+
+
+def test_a_change_within_the_noise_of_the_seeds_is_none(recorded, undrawn):
+    def accuracy(cell, seed):
+        wide = cell["width"] == 30
+        same = (cell["learning_rate"] == 0.01) == wide
+        return 0.9 + 0.02 * ((seed + same) % 3) + (0.001 if same else 0)
+
+    noisy = texts(recorded("lyon-tp", one("lyon-shallow", accuracy=accuracy)), "2.4")
+    assert "Whatever the setting “units per hidden layer”" in noisy
+
+
+@pytest.mark.parametrize(
+    ("better", "sentence"), [("auto", "is also the worst"), (1.0, "is not the worst")]
+)
+def test_saturation_is_compared_with_the_records(recorded, undrawn, better, sentence):
+    def accuracy(cell, seed):
+        return 0.9 + 0.05 * (cell["initial_scale"] == better) + 0.001 * seed
+
+    assert sentence in texts(recorded("lyon-tp", one("lyon-shallow", accuracy=accuracy)), "2.5")
+
+
+@pytest.mark.parametrize(("low", "sentence"), [(30, "as the limit says"), (10, "does not fall")])
+def test_the_largest_rate_in_narrow_and_wide_networks(recorded, undrawn, low, sentence):
+    def accuracy(cell, seed):
+        bad = cell["learning_rate"] == 0.3 and cell["width"] == low
+        return 0.9 - 0.5 * bad + 0.001 * seed
+
+    assert sentence in texts(recorded("lyon-tp", one("lyon-shallow", accuracy=accuracy)), "2.4")
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "sentence"),
+    [(0.99, "above the best dense"), (0.8, "below the best dense"), (0.951, "not distinguishable")],
+)
+def test_the_convolution_against_the_best_dense_network(recorded, undrawn, accuracy, sentence):
+    studies = one("lyon-deep", accuracy=lambda cell, seed: 0.95) | {
+        "lyon-convolution": {"accuracy": lambda cell, seed: accuracy}
+    }
+    assert sentence in texts(recorded("lyon-tp", studies), "4.3")
+
+
+def test_minibatches_each_at_its_own_best_rate(recorded, undrawn):
+    def accuracy(cell, seed):
+        own = {1: 0.03, 100: 0.1}[cell["batch_size"]]
+        return 0.9 + 0.02 * (cell["learning_rate"] == own) + 0.001 * seed
+
+    found = table(recorded("lyon-tp", one("lyon-minibatches", accuracy=accuracy)), "4.2b", "own")
+    assert [[cell.text for cell in row.cells[:2]] for row in found.rows] == [
+        ["1,000", "0.03"],
+        ["10", "0.1"],
+    ]
+
+
+def test_with_one_seed_the_images_decide(recorded):
+    story = recorded("lyon-tp", {"lyon-convolution": {}}).study("lyon-convolution")
+    first, *_, last = story.cells
+    assert first.mean - last.mean == pytest.approx(0.02)
+    images = story.validation_images
+    assert told_apart(story, first, last) == (1.96 * (2 * 0.09 / images) ** 0.5 < 0.02)
+    assert not told_apart(story, first, first)
+
+
+def test_asking_changes_the_figures_and_nothing_else(recorded):
+    story = recorded("lyon-tp", {"lyon-convolution": {}}).study("lyon-convolution")
+    other = asking(story, "confusion", best_per=["kernel_size"])
+    assert other.figures == ["confusion"]
+    assert len(other.best) == 2
+    assert other.runs == story.runs
+    assert story.best_per == []
+
+
+# --- the notebook ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_every_cell_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    document = compose_lab_without_records()
+    names = {}
+    exec(document.setup.replace('SIZE = "laptop"', 'SIZE = "smoke"'), names)
+    for section in document.sections:
+        if section.asked:
+            exec(section.code, names)
+    assert "after 3,000 steps: " in capsys.readouterr().out
+    shown = names["lab"].answer("1.2")
+    assert "smoke size" in repr(shown)
+
+
+def compose_lab_without_records():
+    from retroprop.report.lab_story import LabStory
+
+    return compose_lab(LabStory(LAB, None, "en"))
