@@ -301,6 +301,17 @@ def test_reversed_records_turn_every_claim_of_part_2(tmp_path, finished):
     )
 
 
+def test_the_best_of_all_is_that_of_the_better_optimizer(finished):
+    assert (
+        "the best model of all, SGD, learning rate 0.01, batch size 1, has"
+        in (said(finished, "2.analysis")[0])
+    )
+    assert (
+        "the best network (Adam, 5 hidden layers, 1000 units per hidden layer)"
+        in (said(finished, "3.discussion")[0])
+    )
+
+
 def test_reversed_records_turn_every_claim_of_part_3(tmp_path, finished):
     slow = lambda cell: 10.0 / seconds(cell)  # noqa: E731
     for name in (LOGISTIC, STUDY, DERIVATIONS):
@@ -527,6 +538,7 @@ def signs_above_removed(line):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_every_code_cell_runs_from_top_to_bottom(tmp_path, monkeypatch):
     """What the notebook holds, in one session that begins without records: 40 s on one core."""
     from retroprop.report.lab_content import setup_code
