@@ -9,6 +9,8 @@ from retroprop.labs.lyon_tp import answers_deep, answers_perceptron, measurement
 from retroprop.labs.lyon_tp.experiments import asking, told_apart
 from retroprop.labs.lyon_tp.questions import LAB
 from retroprop.labs.lyon_tp.telling import source
+from retroprop.report.costs import costs_section
+from retroprop.report.influence import influence_sections
 from retroprop.report.lab_content import compose_lab, question_section
 from retroprop.studies.schema import load_study
 
@@ -341,6 +343,14 @@ def test_asking_changes_the_figures_and_nothing_else(recorded):
     assert len(other.best) == 2
     assert other.runs == story.runs
     assert story.best_per == []
+
+
+def test_sections_of_one_setting_draw_no_other(recorded, undrawn):
+    story = recorded("lyon-tp", one("lyon-shallow")).study("lyon-shallow")
+    story = asking(story, "effect-of-setting", "curves-by-setting", "time-by-setting")
+    sections = [*influence_sections(story, keys=["width"]), costs_section(story, keys=["width"])]
+    names = [b.name for one in sections for b in one.blocks if b.kind == "picture"]
+    assert names == ["effect-width", "curves-width-1", "time-width-1"]
 
 
 # --- the notebook ---------------------------------------------------------------------------------
