@@ -172,6 +172,15 @@ def test_letters_of_other_alphabets_are_characters(extensions):
     assert re.sub(r"<[^>]+>", "", written) == "𝟏ℒ𝒜ℝ𝕜𝐗𝐲"
 
 
+def test_both_bars_of_a_norm_are_alike(extensions):
+    from mathml import to_mathml
+
+    bars = re.findall(r"<mo([^>]*)>‖</mo>", to_mathml(r"\lVert x \rVert^2", block=True))
+    assert len(bars) == 2
+    assert bars[0] == bars[1]
+    assert 'stretchy="false"' in bars[0]
+
+
 def test_docstrings_keep_their_formulas_lists_and_signs(extensions):
     from plain_docstrings import as_rst
 

@@ -70,7 +70,9 @@ def execute(notebook: nbformat.NotebookNode) -> None:
         CellExecutionError: At the first cell that fails.
     """
     here = {"metadata": {"path": str(Path.cwd())}}
-    NotebookClient(notebook, kernel_name="python3", timeout=280, resources=here).execute()
+    NotebookClient(
+        notebook, kernel_name="python3", timeout=280, startup_timeout=120, resources=here
+    ).execute()
 
 
 def said_on_stderr(notebook: nbformat.NotebookNode) -> str:

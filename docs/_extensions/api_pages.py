@@ -116,7 +116,18 @@ def write_pages(app: Sphinx) -> None:
         path.unlink()
 
 
+def list_rooms(app: Sphinx, docname: str, content: list[str]) -> None:
+    """Put every room below the page of the reference, in the order of its table."""
+    if docname != "api":
+        return
+    rooms = [module.name for module in public_modules() if module.name.count(".") == 1]
+    place = {name: content[0].find(f"/{name.replace('.', '/')}") for name in rooms}
+    rooms.sort(key=lambda name: (place[name] < 0, place[name]))
+    content[0] += "\n```{toctree}\n:hidden:\n\n" + "\n".join(f"api/{n}" for n in rooms) + "\n```\n"
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the pages at the start of a build."""
     app.connect("builder-inited", write_pages, priority=100)
+    app.connect("source-read", list_rooms)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

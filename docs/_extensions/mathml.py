@@ -94,9 +94,11 @@ def _letter(character: str, variant: str) -> str:
 
 
 def _keep_short(element: ElementTree.Element) -> None:
-    """A bar grows with its neighbours unless told not to; two bars would grow differently."""
+    """A bar grows with what follows it unless told not to: two bars would grow differently."""
     if _tag(element) == "mo" and element.text in _BARS and not element.get("fence"):
         element.set("stretchy", "false")
+        element.set("lspace", "0")
+        element.set("rspace", "0")
 
 
 def _space_name(

@@ -106,9 +106,8 @@ class LinksIntoTheRepository(SphinxTransform):
                 continue
             if page.startswith("files/"):
                 shown_files(self.env).add(path)
-            link["refuri"] = relative_uri(
-                self.env.docname + ".html", f"{page}.html{mark}{fragment}"
-            )
+            address = relative_uri(f"{self.env.docname}.html", f"{page}.html")
+            link["refuri"] = address + mark + fragment
             link["internal"] = True
 
 

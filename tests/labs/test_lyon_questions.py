@@ -1,6 +1,7 @@
 """The document of the Lyon assignment: its questions, its states, and sentences that can turn."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -66,6 +67,22 @@ def reverse(name):
         return 0.8 + 0.01 * sum(grid[key].index(value) for key, value in cell.items())
 
     return accuracy
+
+
+def with_curves(lab, name, accuracy):
+    """The lab with other validation accuracies: of a cell, a seed and an epoch."""
+    story = lab.study(name)
+
+    def rewritten(run):
+        epochs = [
+            replace(one, validation_accuracy=accuracy(run.cell, run.seed, one.epoch))
+            for one in run.epochs
+        ]
+        best = max(one.validation_accuracy for one in epochs)
+        return replace(run, epochs=tuple(epochs), best_validation_accuracy=best)
+
+    lab._found[name] = replace(story, runs=tuple(map(rewritten, story.runs)))
+    return lab
 
 
 def texts(story, name):
@@ -210,6 +227,43 @@ def test_what_few_steps_prefer_may_change_with_many(recorded, undrawn):
     assert all(cell.link for row in steps.rows for cell in row.cells)
 
 
+@pytest.mark.parametrize(
+    ("noise", "sentence"), [(0.0, "it is 0.02."), (0.05, "which the seeds do not tell from 0.001")]
+)
+def test_the_best_rate_after_few_steps_and_after_many(recorded, undrawn, noise, sentence):
+    def accuracy(cell, seed, epoch):
+        fast, slow = cell["learning_rate"] == 0.001, cell["learning_rate"] == 0.02
+        return 0.7 + 0.05 * fast + 0.02 * epoch * slow + noise * slow * (seed - 1)
+
+    lab = with_curves(recorded("lyon-tp", one("lyon-perceptron")), "lyon-perceptron", accuracy)
+    told = texts(lab, "1.3")
+    assert "steps the best learning rate is 0.001, after" in told
+    assert sentence in told
+
+
+@pytest.mark.parametrize(
+    ("restless", "sentence"), [(0.02, "): most at"), (0.001, "): not most at the largest rate")]
+)
+def test_how_much_the_accuracy_still_moves(recorded, undrawn, restless, sentence):
+    def accuracy(cell, seed, epoch):
+        return 0.8 + 0.02 * (epoch % 2) * (cell["learning_rate"] == restless)
+
+    lab = with_curves(recorded("lyon-tp", one("lyon-perceptron")), "lyon-perceptron", accuracy)
+    told = texts(lab, "1.3")
+    assert sentence in told
+    assert f"2.00 points with {restless}" in told
+
+
+@pytest.mark.parametrize(("late", "sentence"), [(1, "wears off"), (4, "does not wear off")])
+def test_the_influence_of_the_initial_weights_over_the_epochs(recorded, undrawn, late, sentence):
+    def accuracy(cell, seed, epoch):
+        apart = {1: 0.02, 2: 0.02, 3: 0.01 * late}.get(epoch, 0.0)
+        return 0.8 + apart * (cell["initial_scale"] == 0.01)
+
+    lab = with_curves(recorded("lyon-tp", one("lyon-perceptron")), "lyon-perceptron", accuracy)
+    assert sentence in texts(lab, "1.5")
+
+
 def test_the_best_value_may_depend_on_another_setting(recorded, undrawn):
     def accuracy(cell, seed):
         wide = cell["width"] == 30
@@ -303,7 +357,7 @@ def test_every_cell_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             exec(section.code, names)
     assert "after 3,000 steps: " in capsys.readouterr().out
     shown = names["lab"].answer("1.2")
-    assert "smoke size" in repr(shown)
+    assert "numbers mean nothing" in repr(shown)
 
 
 def compose_lab_without_records():

@@ -43,6 +43,7 @@ HOSTILE = [
     "# not a heading",
     "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2,
 ]
+IN_PROSE = [text for text in HOSTILE if not set("$*") & set(text)]  # those are its notation
 LONG_LINE = "x = some_function(argument_one=1, argument_two=2, argument_three=3)  # " + "y" * 60
 
 
@@ -60,6 +61,7 @@ def lab_document(language="en", *, hostile=False, rows=3):
     """Two parts with questions; `hostile` puts characters that act as markup into every text."""
     say = {"en": 0, "fr": 1}[language]
     nasty = " ".join(HOSTILE) if hostile else ""
+    quiet = " ".join(IN_PROSE) if hostile else ""
     comma = "," if language == "fr" else "."
 
     def number(value):
@@ -163,13 +165,13 @@ def lab_document(language="en", *, hostile=False, rows=3):
                 heading=("1 (b) Code", "1 (b) Code")[say] + (" " + HOSTILE[3] if hostile else ""),
                 level=2,
                 points="1 point",
-                asked=("Write the loop.", "Écrivez la boucle.")[say],
+                asked=("Write the loop. ", "Écrivez la boucle. ")[say] + quiet,
                 blocks=code,
             ),
             Section(
                 name="part-2",
                 heading=("2. Words", "2. Des mots")[say],
-                blocks=[Prose(text=("Only words.", "Seulement des mots.")[say])],
+                blocks=[Prose(text=("Only words. ", "Seulement des mots. ")[say] + quiet)],
             ),
             Section(
                 name="q2a",

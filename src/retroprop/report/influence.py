@@ -98,7 +98,11 @@ def _point(story: Story, key: str, value: Any, variation: Variation) -> Point:
         return Point(value=value, label=label, mean=None)
     accuracies = _accuracies(cell)
     return Point(
-        value=value, label=label, mean=cell.mean, low=min(accuracies), high=max(accuracies)
+        value=value,
+        label=label,
+        mean=cell.mean,
+        low=min(*accuracies, cell.mean),  # the mean of equal numbers may be beside them by an ulp
+        high=max(*accuracies, cell.mean),
     )
 
 

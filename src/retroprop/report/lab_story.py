@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from retroprop.calculus.theory.prose import choose
 from retroprop.languages import Say, translator
-from retroprop.mathematics.prose import Words
+from retroprop.mathematics.prose import Words, choose
 from retroprop.report.assignment import Lab
 from retroprop.report.document import Block, Prose, Section
 from retroprop.report.numbers import Numbers

@@ -21,6 +21,7 @@ from retroprop.report.document import (
     Table,
 )
 from retroprop.report.frame import flat_spans, paragraphs
+from retroprop.report.named_formulas import NAMED_FORMULAS
 
 _MARKUP = {
     **{character: f"\\{character}" for character in "`*_[]#~"},
@@ -92,8 +93,8 @@ def block_markdown(block: Block) -> str:
             return f"{escape(title)}\n\n{code}" if title else code
         case Notice(title=title, text=text, command=command):
             return quoted(_with_command(_titled(title, escape(text)), command))
-        case Formula(text=text, spoken=spoken):
-            return f"{escape(text)}\n\n*{escape(spoken)}*"
+        case Formula(name=name, text=text):
+            return f"{escape(text)}\n\n$$\n{latex(NAMED_FORMULAS[name])}\n$$"
         case Table():
             return _table(block)
         case Picture(name=name, caption=caption, description=description):

@@ -27,6 +27,9 @@ DEEP, WIDE = "cnn 8-16-32-64 k1", "cnn 41 k28"
 CHANCE = 0.1
 """The accuracy of a guess among ten classes."""
 
+ADAM_EPSILON = 1e-8
+"""What Adam adds to the size of a gradient before it divides by it."""
+
 
 def thin(story: Story) -> str:
     """The thin network of the study, whatever its depth: "mlp 64x53"."""
@@ -74,20 +77,21 @@ def thin_curves(lab: LabStory) -> Iterator[Block]:
 def _pair(story: Story, name: str, architectures: Sequence[str]) -> Iterator[Block]:
     """Their accuracies in one plot, and a sentence about each; what has no numbers is named."""
     found = several(story, architectures)
-    if len(found) > 1:
-        yield Paragraph(text=_order(story, found))
+    for text in _order(story, found):
+        yield Paragraph(text=text)
     if found:
         yield pair_picture(story, name, [one.cell for one in found], half=False)
     if missing := lacking(story, architectures):
         yield Paragraph(text=missing)
 
 
-def _order(story: Story, found: Sequence[Measured]) -> str:
+def _order(story: Story, found: Sequence[Measured]) -> Iterator[str]:
     """The best of them against each of the others, on validation and on test."""
-    top = max(found, key=lambda one: one.validation)
-    others = [one for one in found if one is not top]
-    verdicts = [compare(story, top, one, on) for one in others for on in ("validation", "test")]
-    return " ".join(verdict.text for verdict in verdicts if verdict.text)
+    top = max(found, key=lambda one: one.validation, default=None)
+    for one in found:
+        if top is not None and one is not top:
+            verdicts = [compare(story, top, one, on) for on in ("validation", "test")]
+            yield " ".join(verdict.text for verdict in verdicts if verdict.text)
 
 
 def _performance(lab: LabStory, story: Story, architectures: Sequence[str]) -> Table:
@@ -193,6 +197,11 @@ def gradient_explains(lab: LabStory) -> Iterator[Block]:
         spread=scientific(lab, layers.spread),
     )
     yield layers.table(lab)
+    if layers.first < ADAM_EPSILON / 10:
+        yield lab.prose(
+            "Adam enlarges small gradients, but not those far below the $10^(-8)$ that it adds to "
+            "their size before it divides: the first layers stand still."
+        )
     yield lab.prose(
         "The depth alone is not to blame, but the depth with these initial weights. torch draws "
         "them uniformly between $-1 slash sqrt(n)$ and $1 slash sqrt(n)$, with variance "
@@ -344,11 +353,9 @@ def three_kinds(lab: LabStory) -> Iterator[Block]:
     if original is None or deep is None or wide is None:
         yield lab.prose("The three networks are compared once all of them are finished.")
         return
-    sentences = [
-        *(_gap_sentence(lab, story, one, original) for one in (deep, wide)),
-        *(_turn(lab, one) for one in (original, deep, wide)),
-    ]
-    yield Paragraph(title=lab.say("Generalisation"), text=" ".join(sentences))
+    gaps = [_gap_sentence(lab, story, one, original) for one in (deep, wide)]
+    yield Paragraph(title=lab.say("Generalisation"), text=" ".join(gaps))
+    yield Paragraph(text=" ".join(_turn(lab, one) for one in (original, deep, wide)))
     yield Paragraph(
         title=lab.say("Hypothesis, {name}").format(name=deep.name),
         text=_deep_hypothesis(lab, story, deep, original),

@@ -381,9 +381,9 @@ def _largest(lab: LabStory, story: Story, one: Measured) -> str:
         constant = math.isclose(loss.mean[-1], (1 - last) * cut, rel_tol=0.01)
         text = lab.say(
             "With {name}, the network stands still: the norm of its gradient is 0 and its accuracy "
-            "{last}. Its loss, {end} nats, is what −ln ε = {cut} makes of the wrong share, "
-            "{wrong}: it gives one class the probability 1, the cut of question 1.8 has no slope "
-            "there, and no step can follow."
+            "{last}. Its loss, {end} nats, is the share of errors, {wrong}, times "
+            "−ln ε = {cut}: it gives one class the probability 1, the cut of question 1.8 has no "
+            "slope there, and no step can follow."
             if constant
             else "With {name}, the network stands still: the norm of its gradient is 0, its "
             "accuracy {last} and its loss {end} nats."

@@ -35,9 +35,9 @@ def linear(lab: LabStory) -> Iterator[Block]:
     )
     yield Equation(
         source="bY &= bX bW^top + bone bb^top \\ "
-        "frac(partial L, partial bW) &= frac(partial L, partial bY)^top bX, quad "
-        "frac(partial L, partial bb) = frac(partial L, partial bY)^top bone, quad "
-        "frac(partial L, partial bX) = frac(partial L, partial bY) bW"
+        "frac(partial L, partial bW) &= frac(partial L, partial bY)^top bX \\ "
+        "frac(partial L, partial bb) &= frac(partial L, partial bY)^top bone \\ "
+        "frac(partial L, partial bX) &= frac(partial L, partial bY) bW"
     )
     yield source(Linear)
     errors = linear_errors()
@@ -121,10 +121,11 @@ def activations(lab: LabStory) -> Iterator[Block]:
         "none: it gives logits, and the softmax belongs to the loss."
     )
     yield Equation(
-        source='"ReLU"(a) &= max(0, a), quad "tanh"(a) = frac(e^a - e^(-a), e^a + e^(-a)), quad '
-        "sigma(a) = frac(1, 1 + e^(-a)) \\ "
-        "bh_0 &= bx, quad bh_l = f(bW_l bh_(l - 1) + bb_l), quad "
-        "bz = bW_(L + 1) bh_L + bb_(L + 1)"
+        source='"ReLU"(a) &= max(0, a) \\ '
+        '"tanh"(a) &= frac(e^a - e^(-a), e^a + e^(-a)) \\ '
+        "sigma(a) &= frac(1, 1 + e^(-a)) \\ "
+        "bh_0 &= bx, quad bh_l = f(bW_l bh_(l - 1) + bb_l) \\ "
+        "bz &= bW_(L + 1) bh_L + bb_(L + 1)"
     )
     yield source(MLP.activation_fn, MLP.forward)
     difference = forward_error()
@@ -153,8 +154,8 @@ def basic_block(lab: LabStory) -> Iterator[Block]:
         "because the batch normalization behind them would subtract it again."
     )
     yield Equation(
-        source='by &= "ReLU"(F(bx) + s(bx)), quad '
-        'F = "BN" circle "conv" circle "ReLU" circle "BN" circle "conv" \\ '
+        source='by &= "ReLU"(F(bx) + s(bx)) \\ '
+        'F &= "BN" circle "conv" circle "ReLU" circle "BN" circle "conv" \\ '
         "n' &= floor(frac(n + 2 p - k, s)) + 1"
     )
     yield source(BasicBlock)
@@ -300,7 +301,8 @@ def mixer(lab: LabStory) -> Iterator[Block]:
         "mean over the patches."
     )
     yield Equation(
-        source='bU &= bX + f("LN"(bX)^top)^top, quad bY = bU + g("LN"(bU)) \\ '
+        source='bU &= bX + f("LN"(bX)^top)^top \\ '
+        'bY &= bU + g("LN"(bU)) \\ '
         'f(bx), g(bx) &= bW_2 "GELU"(bW_1 bx + bb_1) + bb_2'
     )
     yield source(Mlp.forward, MixerBlock.forward, MLPMixer.forward)
@@ -351,9 +353,9 @@ def cross_entropy(lab: LabStory) -> Iterator[Block]:
         "cannot overflow."
     )
     yield Equation(
-        source="L = frac(1, n) sum_i (ln sum_c e^(z_(i c) - m_i) - (z_(i y_i) - m_i)), quad "
-        "m_i = max_c z_(i c), quad "
-        'frac(partial L, partial z_(i c)) = frac(p_(i c) - "1"[c = y_i], n)'
+        source="L &= frac(1, n) sum_i (ln sum_c e^(z_(i c) - m_i) - (z_(i y_i) - m_i)) \\ "
+        "m_i &= max_c z_(i c) \\ "
+        'frac(partial L, partial z_(i c)) &= frac(p_(i c) - "1"[c = y_i], n)'
     )
     yield source(cross_entropy_loss)
     rows = [

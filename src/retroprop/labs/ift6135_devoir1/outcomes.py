@@ -87,12 +87,9 @@ def best_cell(story: Story) -> CellSummary | None:
     return max(story.best, key=lambda cell: cell.mean or 0.0, default=None)
 
 
-def cell_of(story: Story, key: str, value: Any) -> CellSummary | None:
-    """The complete cell with this value, of a study that varies one setting."""
-    for cell in story.cells:
-        if cell.cell.get(key) == value and cell.mean is not None:
-            return cell
-    return None
+def complete_cells(story: Story, key: str) -> dict[Any, CellSummary]:
+    """The complete cells by their value, of a study that varies one setting."""
+    return {cell.cell[key]: cell for cell in story.cells if cell.mean is not None}
 
 
 def ahead(story: Story, first: CellSummary, second: CellSummary) -> bool:
@@ -110,13 +107,20 @@ def ahead(story: Story, first: CellSummary, second: CellSummary) -> bool:
     return bool(n) and found.mean > chance_margin(first.mean or 0.0, second.mean or 0.0, n or 1)
 
 
-def chance(story: Story) -> float | None:
-    """The accuracy of guessing; None when the classes are not known."""
-    return 1 / len(story.info.classes) if story.info is not None else None
-
-
 def course(story: Story, runs: Sequence[RunRecord]) -> Course:
-    """What the epochs of a cell show; the first that applies."""
+    """What the epochs of a cell show."""
+    guess = 1 / len(story.info.classes) if story.info is not None else None
+    return course_of(runs, guess=guess, images=story.validation_images)
+
+
+def course_of(runs: Sequence[RunRecord], *, guess: float | None, images: int | None) -> Course:
+    """What the epochs of some models show; the first that applies.
+
+    Args:
+        runs: The seeds of one cell.
+        guess: The accuracy of guessing, where it is known.
+        images: How many images validate, where that is known.
+    """
     if any(run.status == "diverged" for run in runs):
         return "diverged"
     if any(run.status != "finished" for run in runs):
@@ -124,10 +128,11 @@ def course(story: Story, runs: Sequence[RunRecord]) -> Course:
     accuracy = curve(runs, "validation_accuracy").without_epoch_0().mean
     loss = curve(runs, "validation_loss").without_epoch_0().mean
     train = curve(runs, "train_loss").without_epoch_0().mean
-    guess, n = chance(story), story.validation_images
     # the best of several epochs is above chance by luck: three deviations, not two
-    if accuracy and guess and n and max(accuracy) <= guess + 3 * sqrt(guess * (1 - guess) / n):
-        return "guessing"
+    if accuracy and guess and images:
+        deviation = sqrt(guess * (1 - guess) / images)
+        if max(accuracy) <= guess + 3 * deviation:
+            return "guessing"
     if _jumps(loss) > 1:
         return "unsteady"
     if loss and len(train) == len(loss):
@@ -156,9 +161,9 @@ def course_in_words(lab: LabStory, found: Course) -> str:
         "diverged": say("diverged"),
         "unfinished": say("not finished"),
         "guessing": say("no better than guessing"),
-        "unsteady": say("unsteady: the validation loss jumps"),
-        "overfits": say("overfits: validation loss rises, train loss falls"),
-        "improving": say("still improving at the end"),
+        "unsteady": say("unsteady"),
+        "overfits": say("overfits"),
+        "improving": say("still improving"),
         "level": say("levelled off"),
     }[found]
 

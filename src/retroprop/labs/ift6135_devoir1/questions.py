@@ -6,9 +6,19 @@ computed while the document is written; questions 4.2 to 4.6 by the records of f
 
 from collections.abc import Iterator
 
-from retroprop.labs.ift6135_devoir1 import answers_best, answers_code, answers_studies
-from retroprop.labs.ift6135_devoir1.answers_best import MIXER, RESNET
-from retroprop.labs.ift6135_devoir1.answers_studies import ACTIVATIONS, PATCHES, RATES
+from retroprop.labs.ift6135_devoir1 import (
+    answers_activation,
+    answers_code,
+    answers_mixer,
+    answers_patches,
+    answers_rates,
+    answers_resnet,
+)
+from retroprop.labs.ift6135_devoir1.answers_activation import ACTIVATIONS
+from retroprop.labs.ift6135_devoir1.answers_mixer import MIXER
+from retroprop.labs.ift6135_devoir1.answers_patches import PATCHES
+from retroprop.labs.ift6135_devoir1.answers_rates import RATES
+from retroprop.labs.ift6135_devoir1.answers_resnet import RESNET
 from retroprop.labs.ift6135_devoir1.outcomes import ahead, best_cell
 from retroprop.languages import say_later
 from retroprop.report.assignment import Lab, Part, Question
@@ -172,7 +182,7 @@ lab.answer("4.1")""",
                 "Show train and validation loss and accuracy over the epochs in four figures. "
                 "Which is best, and why?"
             ),
-            answers=(answers_studies.nonlinearity, answers_studies.why_nonlinearity),
+            answers=(answers_activation.nonlinearity, answers_activation.why_nonlinearity),
             studies=(ACTIVATIONS,),
             points=10,
             code="""\
@@ -188,7 +198,7 @@ lab.answer("4.2")""",
                 "Train ResNet-18 by Adam with learning rates of 0.1, 0.01, 0.001, 0.0001 and "
                 "0.00001; show the figures and explain the results."
             ),
-            answers=(answers_studies.learning_rates, answers_studies.why_learning_rates),
+            answers=(answers_rates.learning_rates, answers_rates.why_learning_rates),
             studies=(RATES,),
             points=10,
             code="""\
@@ -206,9 +216,9 @@ lab.answer("4.3")""",
                 "running time?"
             ),
             answers=(
-                answers_studies.patch_sizes,
-                answers_studies.why_patch_sizes,
-                answers_studies.patch_costs,
+                answers_patches.patch_sizes,
+                answers_patches.why_patch_sizes,
+                answers_patches.patch_costs,
             ),
             studies=(PATCHES,),
             points=15,
@@ -226,7 +236,7 @@ lab.answer("4.4")""",
                 "Search the hyperparameters of the best ResNet-18 and report them. Draw the 64 "
                 "kernels of its first layer, say how they were drawn, and comment on them."
             ),
-            answers=(answers_best.best_resnet, answers_best.kernels),
+            answers=(answers_resnet.best_resnet, answers_resnet.kernels),
             studies=(RESNET,),
             points=10,
             code="""\
@@ -245,7 +255,7 @@ lab.answer("4.5")""",
                 "with the kernels of the convolution, and explain why the Mixer works, above all "
                 "beside plain MLPs."
             ),
-            answers=(answers_best.best_mixer, answers_best.filters, answers_best.why_mixer),
+            answers=(answers_mixer.best_mixer, answers_mixer.filters, answers_mixer.why_mixer),
             studies=(MIXER, PATCHES),
             points=10,
             code="""\
@@ -273,11 +283,11 @@ def summary(lab: LabStory) -> Iterator[str]:
             say("Learning rate of ResNet-18 with Adam: {name}, {result}{noise}."),
         ),
         (PATCHES, "patch_size", say("Patch size of the MLP-Mixer: {name}, {result}{noise}.")),
-        (RESNET, "", say("Best ResNet-18: {result}; the document reports 94.6 %.")),
+        (RESNET, "", say("Best ResNet-18: {result}; the document reports 94.6%.")),
         (
             MIXER,
             "",
-            say("Best MLP-Mixer with patches of 4 × 4: {result}; the document reports 86.8 %."),
+            say("Best MLP-Mixer with patches of 4 × 4: {result}; the document reports 86.8%."),
         ),
     ):
         story = lab.find_study(study)

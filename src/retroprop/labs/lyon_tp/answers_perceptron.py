@@ -1,6 +1,7 @@
 """Data and part 1: the images, the perceptron's rule, and what its hyper-parameters do."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from retroprop.labs.lyon_tp.telling import around_the_best, code, divided, error
 from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
 from retroprop.report.lab_story import LabStory
 from retroprop.report.pictures import picture
+from retroprop.studies.summary import CellSummary
 
 
 def images(lab: LabStory) -> Iterator[Block]:
@@ -94,6 +96,53 @@ def rule(lab: LabStory) -> Iterator[Block]:
         blocks=error(lab, perceptron_blocks_error()),
         n=FEW,
     )
+
+
+def why_steps(lab: LabStory) -> Iterator[Block]:
+    """What more steps cannot do at a constant rate, and how much the accuracy still moves."""
+    yield lab.prose(
+        "With a constant rate the weights never come to rest: every example pulls them towards its "
+        "own target, the further the larger the rate. More steps bring the weights near the "
+        "optimum; they do not end the wandering around it.",
+        title="What more steps cannot do",
+    )
+    story = lab.study("lyon-perceptron")
+    variation = around_the_best(story, "learning_rate")
+    if variation is None:
+        return
+    moves = {
+        value: moved
+        for value, cell in variation.cells
+        if cell.mean is not None and (moved := _moves(cell)) is not None
+    }
+    if len(moves) < 2:
+        return
+    listed = [
+        lab.say("{best} with {place}").format(
+            best=story.points(moved), place=story.setting("learning_rate", value)
+        )
+        for value, moved in sorted(moves.items())
+    ]
+    yield Paragraph(
+        text=lab.say(
+            "From one epoch to the next, the first aside, the validation accuracy of a model "
+            "still changes by {list} (mean of the absolute changes): most at the largest rate."
+            if moves[max(moves)] == max(moves.values())
+            else "From one epoch to the next, the first aside, the validation accuracy of a model "
+            "still changes by {list} (mean of the absolute changes): not most at the largest rate, "
+            "so the progress of slow rates outweighs the wandering."
+        ).format(list=story.listed(listed))
+    )
+
+
+def _moves(cell: CellSummary) -> float | None:
+    """The mean absolute change of the accuracy between epochs, after the first; None if unknown."""
+    changes = []
+    for run in cell.runs:
+        known = [one.validation_accuracy for one in run.epochs if one.epoch > 0]
+        accuracies = [one for one in known if one is not None]
+        changes += [abs(after - before) for before, after in pairwise(accuracies[1:])]
+    return sum(changes) / len(changes) if changes else None
 
 
 def why_rates(lab: LabStory) -> Iterator[Block]:

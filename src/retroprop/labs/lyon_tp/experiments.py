@@ -158,6 +158,7 @@ def _steps_and_rates(
     first, last = epochs[0], epochs[-1]
     early = max(lines, key=lambda value: lines[value][first])
     late = max(lines, key=lambda value: lines[value][last])
+    cells = dict(variation.cells)
     gains = {value: line[last] - line[first] for value, line in lines.items()}
     small, large = min(gains), max(gains)
     texts = [
@@ -165,6 +166,9 @@ def _steps_and_rates(
             "The best learning rate after {few} is also the best after {many}: {early}."
             if early == late
             else "After {few} the best learning rate is {early}, after {many} it is {late}."
+            if told_apart(story, cells[late], cells[early])
+            else "After {few} the best learning rate is {early}, after {many} it is {late}, which "
+            "the seeds do not tell from {early}."
         ),
         lab.say(
             "Between the two the smallest rate, {small}, gains {small_gain}, and the largest that "

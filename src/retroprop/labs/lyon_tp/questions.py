@@ -89,6 +89,7 @@ _PERCEPTRON = Part(
             say_later("The number of steps"),
             say_later("Try several numbers of steps, and discuss what they do."),
             steps(PERCEPTRON),
+            perceptron.why_steps,
             studies=(PERCEPTRON,),
             code="for steps in (300, 1000, 3000):\n"
             "    network = Perceptron.random(seed=0)\n"
@@ -287,7 +288,7 @@ _DEEP = Part(
             code="for depth in (1, 2, 3):\n"
             '    network = DeepNetwork.random([30] * depth, activation="relu")\n'
             "    network.train(*training, steps=1000, eta=0.01)\n"
-            '    print(f"{depth} hidden layers: {network.test(*testing):.1%}")',
+            '    print(f"hidden layers: {depth}, {network.test(*testing):.1%}")',
         ),
         _question(
             "3.8",

@@ -1,0 +1,195 @@
+"""Question 4.3: the learning rate of ResNet-18."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from retroprop.figures.curves import curve
+from retroprop.labs.ift6135_devoir1.outcomes import (
+    ahead,
+    best_cell,
+    complete_cells,
+    course,
+    outcome_table,
+    ranking,
+    scale,
+    tested,
+)
+from retroprop.labs.ift6135_devoir1.shown import facts
+from retroprop.report.document import Block, Table
+from retroprop.report.lab_story import LabStory, only
+from retroprop.report.results import curves_section
+from retroprop.report.story import Story
+from retroprop.studies.summary import CellSummary
+
+if TYPE_CHECKING:
+    pass
+
+RATES = "ift6135-resnet18-rates"
+DOCUMENT_RATE = 0.001
+"""The learning rate that the document finds best for ResNet-18."""
+
+
+def learning_rates(lab: LabStory) -> Iterator[Block]:
+    """Which rate is best, with the four figures."""
+    story = lab.study(RATES)
+    yield from ranking(lab, story, "learning_rate")
+    yield from _beside_document(lab, story)
+    yield from tested(lab, story)
+    yield from scale(lab, story)
+    yield from only("picture", lab.blocks(story, curves_section))
+    yield outcome_table(lab, story, "learning_rate")
+
+
+def _beside_document(lab: LabStory, story: Story) -> Iterator[Block]:
+    """Our best rate beside that of the document."""
+    best, same = best_cell(story), complete_cells(story, "learning_rate").get(DOCUMENT_RATE)
+    if best is None:
+        return
+    rate = best.cell.get("learning_rate")
+    if rate == DOCUMENT_RATE:
+        yield lab.prose("The document finds 0.001 best too.")
+    elif same is None:
+        yield lab.prose("The document finds 0.001 best, which has no finished model here.")
+    elif ahead(story, best, same):
+        yield lab.prose(
+            "The document finds 0.001 best; here {rate} is ahead of it by more than noise.",
+            rate=lab.numbers.setting(rate),
+        )
+    else:
+        yield lab.prose(
+            "The document finds 0.001 best. Here {rate} is ahead of it, but not by more than "
+            "noise: these records do not contradict the document.",
+            rate=lab.numbers.setting(rate),
+        )
+
+
+def why_learning_rates(lab: LabStory) -> Iterator[Block]:
+    """What a rate means for the weights, and what the records show at both ends."""
+    from retroprop.labs.ift6135_devoir1.checks import largest_layer_deviation
+
+    sigma = largest_layer_deviation()
+    yield lab.prose(
+        "Adam moves a parameter by about the learning rate $eta$ in each step, whatever the size "
+        "of its gradient (Kingma and Ba, 2015, section 2.1). So the rate is to be compared with "
+        "the weights: in the largest convolution of ResNet-18 they begin with a standard "
+        "deviation of {sigma}, computed while this was written. The table shows one step, and all "
+        "steps of the study if they went the same way, in units of it.",
+        title="Too large and too small",
+        sigma=lab.numbers.decimal(sigma, 4),
+    )
+    story = lab.study(RATES)
+    yield _step_table(lab, story, sigma)
+    best, cells = best_cell(story), complete_cells(story, "learning_rate")
+    if best is None or len(cells) < 2:
+        return
+    largest, smallest = cells[max(cells)], cells[min(cells)]
+    steps = story.steps_per_epoch(story.runs)
+    yield from _too_large(lab, story, best, largest, sigma)
+    yield from _too_small(lab, story, best, smallest, sigma, steps)
+
+
+def _too_large(
+    lab: LabStory, story: Story, best: CellSummary, largest: CellSummary, sigma: float
+) -> Iterator[Block]:
+    rate = largest.cell["learning_rate"]
+    if largest.key == best.key:
+        yield lab.prose(
+            "The largest rate that finished, {rate}, is the best: too large was not tried.",
+            rate=lab.numbers.setting(rate),
+        )
+        return
+    if not ahead(story, best, largest):
+        yield lab.prose(
+            "The largest rate that finished, {rate}, is not behind the best by more than noise.",
+            rate=lab.numbers.setting(rate),
+        )
+        return
+    found = course(story, largest.runs)
+    if found == "guessing":
+        text = (
+            "With {rate} one step is {ratio} times the weights, and the network is never better "
+            "than guessing."
+        )
+    elif found == "unsteady":
+        text = (
+            "With {rate} one step is {ratio} times the weights, and the validation loss jumps from "
+            "epoch to epoch, as it does when steps overshoot."
+        )
+    else:
+        text = (
+            "With {rate} one step is {ratio} times the weights, and the best accuracy is {points} "
+            "below that of {best}; its curves show no divergence."
+        )
+    yield lab.prose(
+        text,
+        rate=lab.numbers.setting(rate),
+        ratio=lab.numbers.significant(rate / sigma),
+        points=story.points((best.mean or 0.0) - (largest.mean or 0.0)),
+        best=lab.numbers.setting(best.cell["learning_rate"]),
+    )
+
+
+def _too_small(
+    lab: LabStory,
+    story: Story,
+    best: CellSummary,
+    smallest: CellSummary,
+    sigma: float,
+    steps: int | None,
+) -> Iterator[Block]:
+    rate = smallest.cell["learning_rate"]
+    if smallest.key == best.key:
+        yield lab.prose(
+            "The smallest rate that finished, {rate}, is the best: too small was not tried.",
+            rate=lab.numbers.setting(rate),
+        )
+        return
+    if not ahead(story, best, smallest):
+        yield lab.prose(
+            "The smallest rate that finished, {rate}, is not behind the best by more than noise.",
+            rate=lab.numbers.setting(rate),
+        )
+        return
+    gap = story.points((best.mean or 0.0) - (smallest.mean or 0.0))
+    if steps is None:
+        return
+    train = curve(smallest.runs, "train_loss").without_epoch_0().mean
+    of_best = curve(best.runs, "train_loss").without_epoch_0().mean
+    slower = bool(train) and bool(of_best) and train[-1] > of_best[-1]
+    yield lab.prose(
+        "With {rate} the {steps} steps of a model move a weight by {reach} of its initial size at "
+        "most. The network ends {gap} below the best, and its train loss is higher too, {train} "
+        "against {of_best}: that is not overfitting, it has not come as far."
+        if slower
+        else "With {rate} the {steps} steps of a model move a weight by {reach} of its initial "
+        "size at most. The network ends {gap} below the best; its train loss, {train} against "
+        "{of_best}, is not higher, so slowness alone does not explain that.",
+        rate=lab.numbers.setting(rate),
+        steps=lab.numbers.integer(steps * (story.record.config.get("epochs") or 1)),
+        reach=lab.numbers.percent(
+            rate * steps * (story.record.config.get("epochs") or 1) / sigma, digits=0
+        ),
+        gap=gap,
+        train=lab.numbers.decimal(train[-1], 3) if train else "—",
+        of_best=lab.numbers.decimal(of_best[-1], 3) if of_best else "—",
+    )
+
+
+def _step_table(lab: LabStory, story: Story, sigma: float) -> Table:
+    say, numbers = lab.say, lab.numbers
+    per_epoch = story.steps_per_epoch(story.runs)
+    steps = (per_epoch or 0) * (story.record.config.get("epochs") or 0)
+    rows = []
+    for rate in story.values("learning_rate"):
+        far = numbers.significant(rate * steps / sigma) if steps else "—"
+        rows.append((numbers.setting(rate), [numbers.significant(rate / sigma), far]))
+    return facts(
+        "adam-steps",
+        say("What Adam’s steps are beside the initial weights (standard deviation σ)"),
+        say("learning rate"),
+        [
+            say("one step ÷ σ"),
+            say("{n} steps one way ÷ σ").format(n=numbers.integer(steps) if steps else "—"),
+        ],
+        rows,
+    )
