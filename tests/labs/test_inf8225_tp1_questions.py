@@ -1,5 +1,6 @@
 """The document of INF8225, TP1: every question is there, and no sentence outruns its records."""
 
+import dataclasses
 import importlib.util
 import re
 import unicodedata
@@ -395,6 +396,39 @@ def test_with_one_seed_the_images_decide(tmp_path):
 
     text, _ = said(make(tmp_path, STUDY, accuracy=accuracy), "3.sgd-search")
     assert "its lead over every other cell is larger than what the choice of 6,000" in text
+
+
+def test_the_cheapest_network_that_chance_does_not_tell_from_the_best_is_named(tmp_path, finished):
+    text, _ = said(finished, "3.discussion")
+    assert "The best network, 5 hidden layers, 1000 units per hidden layer, takes 16.9 s" in text
+    assert "; 5 hidden layers, 500 units per hidden layer takes 8.58 s and is 1.00 points" in text
+    make(tmp_path, LOGISTIC)
+    at_once = lambda cell, seed: 0.8 + 0.05 * (cell["width"] == 100 * cell["depth"])  # noqa: E731
+    records = make(tmp_path, STUDY, accuracy=at_once)
+    assert "and no cheaper one is within what the choice" in said(records, "3.discussion")[0]
+
+
+def test_a_best_epoch_before_the_last_is_said_with_what_a_reference_would_lose(
+    finished, monkeypatch
+):
+    text, _ = said(finished, "2.sgd-best")
+    assert "by seed: 5, 5, 5. The last epoch is the best one for every seed" in text
+    assert "the last epoch is below" not in text
+    as_recorded = type(finished).runs
+
+    def runs(self, *args, **options):
+        return [
+            dataclasses.replace(
+                run, best_epoch=3, best_validation_accuracy=run.best_validation_accuracy + 0.01
+            )
+            for run in as_recorded(self, *args, **options)
+        ]
+
+    monkeypatch.setattr(type(finished), "runs", runs)
+    text, _ = said(finished, "2.sgd-best")
+    assert "by seed: 3, 3, 3. The last epoch is 1.00 points below the best on average" in text
+    assert "below the best one in 36, by 1.00 points on average and 1.00 points at most" in text
+    assert "is the best one for every seed" not in text
 
 
 def test_a_model_that_is_better_on_test_is_not_called_flattered(tmp_path):
