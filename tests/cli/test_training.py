@@ -323,6 +323,11 @@ def test_a_folder_that_cannot_be_written_is_refused(refused):
     assert "the folder file cannot be made" in refused("train", "mlp", *SMALL, "--folder", "file")
 
 
+def heeding_ctrl_c():
+    """Tests that run in the background ignore Ctrl-C, and so would the program they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_in_a_terminal_stops_with_a_sentence_and_the_same_command_continues(shared_cache):
     command = [
         sys.executable, "-m", "retroprop", "train", "mlp", *SMALL, "--epochs", "10000",
@@ -330,7 +335,13 @@ def test_ctrl_c_in_a_terminal_stops_with_a_sentence_and_the_same_command_continu
     ]  # fmt: skip
     env = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(retroprop.__file__))}
     for number in (signal.SIGINT, signal.SIGTERM):
-        job = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        job = subprocess.Popen(
+            command,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=heeding_ctrl_c,
+        )
         try:
             for line in job.stdout:
                 if line.split()[:1] == [b"3"] or line.startswith(b"Continuing"):
@@ -340,6 +351,7 @@ def test_ctrl_c_in_a_terminal_stops_with_a_sentence_and_the_same_command_continu
             _, said = job.communicate(timeout=60)
         finally:
             job.kill()
+            job.wait()
         assert job.returncode == 130
         assert said.decode().strip() == (
             "Stopped; every finished epoch is kept in run. The same command continues."

@@ -195,11 +195,11 @@ def test_numbers_of_a_csv_file_have_a_decimal_point(text, language, plain):
 
 def test_a_csv_file_keeps_commas_quotes_and_lines_in_their_cells():
     table = Table(
-        name="t", caption="", corner='a "b", c', columns=["x"],
+        name="t", caption="", corner='a "b", c', columns=["x", "y"],
         rows=[Row(header="d\ne", cells=[Cell(text="f, g"), Cell(text="1", value=0.1 + 0.2)])],
     )  # fmt: skip
     assert list(csv.reader(io.StringIO(csv_of(table, "en")))) == [
-        ['a "b", c', "x"],
+        ['a "b", c', "x", "y"],
         ["d\ne", "f, g", "0.30000000000000004"],
     ]
 

@@ -18,8 +18,7 @@ def csv_of(table: Table, language: str) -> str:
     program reads them. A column with means and deviations becomes two, the second headed by ±.
     """
     columns = [
-        [_field(row.cells[i], language) if i < len(row.cells) else "" for row in table.rows]
-        for i in range(len(table.columns))
+        [_field(row.cells[i], language) for row in table.rows] for i in range(len(table.columns))
     ]
     names = [plain_number(name, language) for name in table.columns]
     header = [table.corner]

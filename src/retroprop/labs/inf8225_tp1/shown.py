@@ -57,7 +57,7 @@ def _is_refusal(part: ast.stmt) -> bool:
 def scientific(numbers: Numbers, value: float) -> str:
     """A small number with its power of ten: 2.2 × 10⁻¹⁶.
 
-    >>> scientific(Numbers("fr"), 2.22e-16).replace(NO_BREAK, " "), scientific(Numbers("en"), 0)
+    >>> scientific(Numbers("fr"), 2.22e-16).replace(NO_BREAK, " "), scientific(Numbers("en"), 0.0)
     ('2,2 × 10⁻¹⁶', '0')
     """
     if value == 0 or not math.isfinite(value):
