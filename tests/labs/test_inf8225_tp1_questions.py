@@ -17,7 +17,7 @@ from retroprop.labs.inf8225_tp1.answers_mlp import DERIVATIONS, LOGISTIC, STUDY
 from retroprop.labs.inf8225_tp1.joint import ask_joint, joint_table
 from retroprop.labs.inf8225_tp1.pseudocode import pseudocode
 from retroprop.labs.inf8225_tp1.questions import LAB
-from retroprop.labs.inf8225_tp1.shown import scientific, source
+from retroprop.labs.inf8225_tp1.shown import source
 from retroprop.languages import translator
 from retroprop.report import pictures
 from retroprop.report.document import Code, Notice, Picture, Table
@@ -548,9 +548,9 @@ def test_source_is_the_library_s_without_docstrings_and_refusals():
 
 
 def test_small_numbers_are_written_for_people():
-    assert scientific(Numbers("en"), 9.96e-7).replace("\xa0", " ") == "1.0 × 10⁻⁶"
-    assert scientific(Numbers("fr"), 0.25).replace("\xa0", " ") == "2,5 × 10⁻¹"
-    assert scientific(Numbers("en"), float("nan")) == "nan"
+    assert Numbers("en").power_of_ten(9.96e-7).replace("\xa0", " ") == "1.0 × 10⁻⁶"
+    assert Numbers("fr").power_of_ten(0.25).replace("\xa0", " ") == "2,5 × 10⁻¹"
+    assert Numbers("en").power_of_ten(float("nan")) == "nan"
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

@@ -8,7 +8,7 @@ import pytest
 from retroprop.labs.lyon_tp import answers_deep, answers_perceptron, measurements
 from retroprop.labs.lyon_tp.experiments import asking, told_apart
 from retroprop.labs.lyon_tp.questions import LAB
-from retroprop.labs.lyon_tp.telling import source
+from retroprop.labs.source_code import source_of
 from retroprop.report.costs import costs_section
 from retroprop.report.influence import influence_sections
 from retroprop.report.lab_content import compose_lab, question_section
@@ -185,7 +185,7 @@ def test_equal_neurons_stay_equal():
 
 
 def test_source_leaves_the_docstring_out():
-    text = source(measurements.equal_neurons)
+    text = source_of(measurements.equal_neurons)
     assert text.startswith("def equal_neurons() -> float:\n    x, t = examples(FEW)")
 
 

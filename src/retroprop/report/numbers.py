@@ -12,6 +12,7 @@ from typing import Any
 NARROW = "\u202f"  # narrow no-break space
 NO_BREAK = "\u00a0"
 MINUS = "\u2212"
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NAMES = {
     "sgd": "SGD",
     "adam": "Adam",
@@ -68,6 +69,20 @@ class Numbers:
         """
         digits = 0 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
         return self.decimal(value, digits, deviation)
+
+    def power_of_ten(self, value: float) -> str:
+        """A number with two digits and a power of ten, as an error of rounding; 0 stays 0.
+
+        >>> Numbers("fr").power_of_ten(2.22e-16).replace(NO_BREAK, " ")
+        '2,2 × 10⁻¹⁶'
+        >>> Numbers("en").power_of_ten(0.0)
+        '0'
+        """
+        if value == 0 or not math.isfinite(value):
+            return "0" if value == 0 else str(value)
+        mantissa, exponent = f"{value:.1e}".split("e")
+        power = str(int(exponent)).translate(SUPERSCRIPTS)
+        return f"{self.decimal(float(mantissa), 1)} × 10{power}".replace(" ", NO_BREAK)
 
     def duration(self, seconds: float) -> str:
         """Seconds as people say them.

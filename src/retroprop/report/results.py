@@ -163,7 +163,7 @@ def _table_notes(
     n = max(cell.n for cell in cells)
     marks = {cell.mark for row in rows for cell in row.cells}
     if value == "parameters":
-        return [say("Each number leads to its models in the last table of this report.")]
+        return [say("Each number leads to its models, which are listed at the end.")]
     notes = [
         say("One seed per cell.")
         if n == 1
@@ -198,7 +198,7 @@ def _table_notes(
         )
     if "unfinished" in marks:
         notes.append(say("“—”: not all seeds of the cell are finished yet."))
-    notes.append(say("Each number leads to its models in the last table of this report."))
+    notes.append(say("Each number leads to its models, which are listed at the end."))
     return notes
 
 

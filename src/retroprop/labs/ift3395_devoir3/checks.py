@@ -4,9 +4,6 @@ Every check is computed while the document is written, in milliseconds: what our
 what another way to the same number gives, and how far they are apart.
 """
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -17,11 +14,9 @@ from torch import Tensor
 from retroprop.data import load
 from retroprop.errors import UserError
 from retroprop.labs.ift3395_devoir3.solution import SEED, Examples, Trainer
+from retroprop.labs.source_code import source_of
 from retroprop.report.document import Cell, Code, Row, Table
 from retroprop.report.lab_story import LabStory
-from retroprop.report.numbers import NO_BREAK
-
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Check(NamedTuple):
@@ -35,18 +30,7 @@ class Check(NamedTuple):
 
 def code_of(*functions: Callable[..., Any]) -> Code:
     """The source of functions as the library has it, without their docstrings."""
-    return Code(text="\n\n".join(map(_without_docstring, functions)))
-
-
-def _without_docstring(function: Callable[..., Any]) -> str:
-    source = textwrap.dedent(inspect.getsource(function))
-    lines = source.rstrip().splitlines()
-    (defined,) = ast.parse(source).body
-    assert isinstance(defined, ast.FunctionDef)
-    if ast.get_docstring(defined) is not None:
-        words = defined.body[0]
-        del lines[words.lineno - 1 : words.end_lineno]
-    return "\n".join(lines)
+    return Code(text=source_of(*functions))
 
 
 def checks_table(lab: LabStory, checks: Sequence[Check]) -> Table:
@@ -95,9 +79,7 @@ def scientific(lab: LabStory, value: float) -> str:
     """
     if value == 0 or value >= 0.001:
         return lab.numbers.integer(value) if value == int(value) else lab.numbers.decimal(value, 4)
-    mantissa, _, exponent = f"{value:.1e}".partition("e")
-    number = lab.numbers.decimal(float(mantissa), 1)
-    return f"{number} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace(" ", NO_BREAK)
+    return lab.numbers.power_of_ten(value)
 
 
 class SmallTrainer(Trainer):

@@ -1,19 +1,14 @@
 """The blocks that several answers of this assignment use: source code, checks, tables of facts."""
 
-import ast
-import inspect
-import math
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from retroprop.labs.source_code import source_of
 from retroprop.report.document import Cell, Code, Row, Table
 from retroprop.report.lab_story import LabStory
 
 ROUNDING = 1e-9
 """Relative errors below this are rounding: double precision has 16 digits, long sums lose some."""
-
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def source(*objects: Callable[..., Any]) -> Code:
@@ -21,47 +16,12 @@ def source(*objects: Callable[..., Any]) -> Code:
 
     Left out are docstrings and refusals of wrong inputs: the words around say what they do.
     """
-    return Code(text="\n\n".join(_essence(one) for one in objects))
-
-
-def _essence(one: Callable[..., Any]) -> str:
-    text = textwrap.dedent(inspect.getsource(one)).rstrip()
-    lines = text.splitlines()
-    for node in ast.walk(ast.parse(text)):
-        left_out: list[ast.stmt] = []
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            left_out = [part for part in node.body if _is_refusal(part)]
-            left_out += node.body[:1] if ast.get_docstring(node) else []
-        for part in left_out:
-            for at in range(part.lineno - 1, part.end_lineno or part.lineno):
-                lines[at] = "\0"
-    kept = [line for line in lines if line != "\0"]
-    # the blank line that followed a docstring opens nothing now
-    return "\n".join(
-        line for at, line in enumerate(kept) if line.strip() or not _opens(kept[at - 1])
-    )
-
-
-def _is_refusal(part: ast.stmt) -> bool:
-    return isinstance(part, ast.If) and isinstance(part.body[-1], ast.Raise)
-
-
-def _opens(line: str) -> bool:
-    return line.rstrip().endswith(":")
+    return Code(text=source_of(*objects, refusals=False))
 
 
 def error(lab: LabStory, value: float) -> str:
-    """An error with two digits and a power of ten: 4.4 × 10⁻¹⁶.
-
-    >>> from retroprop.report.lab_story import LabStory
-    >>> error(LabStory(None, None, "fr"), 4.44e-16).replace(chr(0xA0), " ")
-    '4,4 × 10⁻¹⁶'
-    """
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else str(value)
-    exponent = math.floor(math.log10(abs(value)))
-    mantissa = lab.numbers.decimal(value / 10.0**exponent, 1)
-    return f"{mantissa}\u00a0×\u00a010{str(exponent).translate(_SUPERSCRIPT)}"
+    """An error with two digits and a power of ten: 4.4 × 10⁻¹⁶."""
+    return lab.numbers.power_of_ten(value)
 
 
 def shape(sizes: Sequence[int]) -> str:

@@ -12,7 +12,6 @@ from retroprop.labs.inf8225_tp1.shown import (
     best_cell,
     check_table,
     of_optimizer,
-    scientific,
     source,
     without_optimizer,
 )
@@ -179,7 +178,7 @@ def gradients(lab: LabStory) -> Iterator[Block]:
         "2.2 × 10⁻¹⁶."
         if max(found.values()) < 1e-12
         else "They are *not* equal: the largest relative difference is {worst}.",
-        worst=scientific(lab.numbers, max(found.values())),
+        worst=lab.numbers.power_of_ten(max(found.values())),
     )
     yield _by_depth_and_width(lab, found)
 
@@ -188,7 +187,7 @@ def _by_depth_and_width(lab: LabStory, found: dict[tuple[int, int], float]) -> T
     rows = [
         Row(
             header=str(depth),
-            cells=[Cell(text=scientific(lab.numbers, found[depth, width])) for width in WIDTHS],
+            cells=[Cell(text=lab.numbers.power_of_ten(found[depth, width])) for width in WIDTHS],
         )
         for depth in DEPTHS
     ]
@@ -219,8 +218,8 @@ def optimisation(lab: LabStory) -> Iterator[Block]:
         if worst["double"] < 1e-9
         else "The optimisation is *not* the same: after 20 steps in double precision the "
         "parameters differ by {double}, in single precision by {single}.",
-        double=scientific(lab.numbers, worst["double"]),
-        single=scientific(lab.numbers, worst["single"]),
+        double=lab.numbers.power_of_ten(worst["double"]),
+        single=lab.numbers.power_of_ten(worst["single"]),
     )
     yield _steps_table(lab, double, single)
 
@@ -231,7 +230,9 @@ def _steps_table(
     rows = [
         Row(
             header=f"{lab.numbers.setting(optimizer)} · {precision}",
-            cells=[Cell(text=scientific(lab.numbers, steps[optimizer][depth])) for depth in DEPTHS],
+            cells=[
+                Cell(text=lab.numbers.power_of_ten(steps[optimizer][depth])) for depth in DEPTHS
+            ],
         )
         for optimizer in ("sgd", "adam")
         for precision, steps in (("float64", double), ("float32", single))
@@ -268,9 +269,9 @@ def whole_epochs(lab: LabStory) -> Iterator[Block]:
         text=text.format(
             n=len(gaps),
             epochs=story.record.config.get("epochs"),
-            low=scientific(lab.numbers, low[0]),
+            low=lab.numbers.power_of_ten(low[0]),
             high=write(high[0], 4),
-            median=scientific(lab.numbers, middle[0]),
+            median=lab.numbers.power_of_ten(middle[0]),
             cell=high[1],
         ),
     )

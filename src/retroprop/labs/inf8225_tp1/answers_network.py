@@ -14,7 +14,7 @@ from retroprop.bayes.networks import load
 from retroprop.bayes.networks.inf8225 import QUESTIONS
 from retroprop.bayes.table import NamedTable
 from retroprop.labs.inf8225_tp1.joint import ask_joint, joint_table, on_five_axes
-from retroprop.labs.inf8225_tp1.shown import scientific, source
+from retroprop.labs.inf8225_tp1.shown import source
 from retroprop.report.assignment import Answer
 from retroprop.report.bayes_story import BayesStory
 from retroprop.report.document import Block, Cell, Code, Equation, Paragraph, Row, Table
@@ -57,9 +57,9 @@ def tables(lab: LabStory) -> Iterator[Block]:
     )
     yield Paragraph(
         text=text.format(
-            rows=scientific(lab.numbers, off),
+            rows=lab.numbers.power_of_ten(off),
             cells=joint.size,
-            joint=scientific(lab.numbers, abs(float(joint.sum()) - 1)),
+            joint=lab.numbers.power_of_ten(abs(float(joint.sum()) - 1)),
         )
     )
 
@@ -119,7 +119,7 @@ def how(lab: LabStory) -> Iterator[Block]:
         "at most, and {n} of {all} have every digit that the document prints."
     )
     yield Paragraph(
-        text=text.format(worst=scientific(lab.numbers, worst), n=equal, all=len(QUESTIONS))
+        text=text.format(worst=lab.numbers.power_of_ten(worst), n=equal, all=len(QUESTIONS))
     )
     yield Paragraph(text=story.how_numbers_are_written())
     yield source(ask_joint)

@@ -3,22 +3,16 @@
 `retroprop.labs.inf8225_tp1.checks` computes what the tables of checks hold.
 """
 
-import ast
 import dataclasses
-import inspect
-import math
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from retroprop.labs.source_code import source_of
 from retroprop.mathematics.prose import Words
 from retroprop.report.document import Cell, Code, Row, Table
 from retroprop.report.lab_story import LabStory
-from retroprop.report.numbers import NO_BREAK, Numbers
 from retroprop.report.story import Story
 from retroprop.studies.summary import CellSummary
-
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def named(code: str) -> Words:
@@ -31,40 +25,7 @@ def source(*functions: Callable[..., Any] | type) -> Code:
 
     Left out are docstrings and refusals of wrong inputs: the words around say what they do.
     """
-    return Code(text="\n\n".join(_essence(one) for one in functions))
-
-
-def _essence(function: Callable[..., Any] | type) -> str:
-    lines = textwrap.dedent(inspect.getsource(function)).splitlines()
-    left_out: set[int] = set()
-    for node in ast.walk(ast.parse("\n".join(lines))):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            parts = [part for part in node.body if _is_refusal(part)]
-            parts += node.body[:1] if ast.get_docstring(node) is not None else []
-            for part in parts:
-                left_out |= set(range(part.lineno, (part.end_lineno or part.lineno) + 1))
-    kept = [line for number, line in enumerate(lines, start=1) if number not in left_out]
-    # the blank line that followed a docstring opens nothing now
-    return "\n".join(line for at, line in enumerate(kept) if line or kept[at - 1][-1:] != ":")
-
-
-def _is_refusal(part: ast.stmt) -> bool:
-    if isinstance(part, ast.For):
-        return all(_is_refusal(one) for one in part.body)
-    return isinstance(part, ast.If) and isinstance(part.body[-1], ast.Raise)
-
-
-def scientific(numbers: Numbers, value: float) -> str:
-    """A small number with its power of ten: 2.2 × 10⁻¹⁶.
-
-    >>> scientific(Numbers("fr"), 2.22e-16).replace(NO_BREAK, " "), scientific(Numbers("en"), 0.0)
-    ('2,2 × 10⁻¹⁶', '0')
-    """
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else str(value)
-    mantissa, exponent = f"{value:.1e}".split("e")
-    power = str(int(exponent)).translate(_SUPERSCRIPT)
-    return f"{numbers.decimal(float(mantissa), 1)} × 10{power}".replace(" ", NO_BREAK)
+    return Code(text=source_of(*functions, refusals=False))
 
 
 def check_table(lab: LabStory, name: str, caption: str, rows: Sequence[tuple[str, float]]) -> Table:
@@ -75,7 +36,7 @@ def check_table(lab: LabStory, name: str, caption: str, rows: Sequence[tuple[str
         corner=lab.say("compared with"),
         columns=[lab.say("largest difference")],
         rows=[
-            Row(header=header, cells=[Cell(text=scientific(lab.numbers, value))])
+            Row(header=header, cells=[Cell(text=lab.numbers.power_of_ten(value))])
             for header, value in rows
         ],
     )

@@ -1,14 +1,13 @@
 """Small things that the answers share: real source, errors, a comparison with the records."""
 
-import ast
 import inspect
-import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from retroprop.calculus.theory.prose import error_text
 from retroprop.figures.curves import curve
 from retroprop.labs.lyon_tp.experiments import best_cell
+from retroprop.labs.source_code import source_of
 from retroprop.report.assignment import Answer
 from retroprop.report.document import Block, Code, Paragraph
 from retroprop.report.lab_story import LabStory
@@ -28,20 +27,8 @@ def code(lab: LabStory, *functions: Callable[..., Any]) -> Code:
     names = ", ".join(one.__qualname__ for one in functions)
     return Code(
         title=lab.say("In the code: {file}, {names}").format(file=file, names=names),
-        text="\n\n".join(source(one) for one in functions),
+        text=source_of(*functions),
     )
-
-
-def source(function: Callable[..., Any]) -> str:
-    """The source of a function, without its docstring."""
-    text = textwrap.dedent(inspect.getsource(function)).rstrip()
-    (definition,) = ast.parse(text).body
-    assert isinstance(definition, ast.FunctionDef)
-    lines, first = text.splitlines(), definition.body[0]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        assert first.end_lineno is not None
-        del lines[first.lineno - 1 : first.end_lineno]
-    return "\n".join(lines)
 
 
 def error(lab: LabStory, value: float) -> str:
