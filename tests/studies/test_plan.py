@@ -40,3 +40,12 @@ def test_more_workers_are_never_predicted_to_be_slower():
 def test_a_grid_without_other_keys_is_one_population():
     study = small_study(grid={"learning_rate": [0.1, 0.01]}, selection={})
     assert [p.name for p in plan_study(study).populations] == ["all"]
+
+
+def test_deep_networks_in_bfloat16_are_predicted_to_train_faster():
+    name = "ift6135-resnet18-best"
+    half, single = (
+        plan_study(load_study(name, size="laptop", changes=[f"training.precision={precision}"]))
+        for precision in ("bf16", "float32")
+    )
+    assert 2 < single.predicted_s(2) / half.predicted_s(2) < 2.7
