@@ -145,7 +145,7 @@ def report(
 
 def _existing(db: str) -> Records | None:
     """The records, if there are any: a report without them says how to make them."""
-    if "://" not in db and not Path(db).exists() and db == DEFAULT_DATABASE:
+    if db == DEFAULT_DATABASE and not Path(db).exists():
         return None
     return Records.open(db, create=False)
 

@@ -7,7 +7,7 @@ from retroprop.report.assignment import Lab
 from retroprop.studies.environment import usable_cores
 from retroprop.studies.plan import Plan, plan_study
 from retroprop.studies.records import Records, StudyRunRecord
-from retroprop.studies.runner import Display, run_study
+from retroprop.studies.runner import Display, run_study, study_runs_of
 from retroprop.studies.schema import load_study
 
 
@@ -62,12 +62,12 @@ def _done(records: Records | None, plan: Plan) -> int:
     """How many models of the newest run with the same settings need no more training."""
     if records is None:
         return 0
-    for record in reversed(records.study_runs(plan.study.name)):
-        if record.fingerprint == plan.study.fingerprint:
-            runs = records.runs(record.id, with_epochs=False)
-            done = sum(run.status in ("finished", "diverged") for run in runs)
-            return done - (record.status != "finished" and done == len(runs))  # the test is left
-    return 0
+    same = study_runs_of(plan.study, records)
+    if not same:
+        return 0
+    runs = records.runs(same[-1].id, with_epochs=False)
+    done = sum(run.status in ("finished", "diverged") for run in runs)
+    return done - (same[-1].status != "finished" and done == len(runs))  # the test is left
 
 
 def run_lab(

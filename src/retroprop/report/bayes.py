@@ -43,9 +43,5 @@ def compose(language: str) -> Document:
         footer=say("Made by retroprop {version} from the tables of the document.").format(
             version=__version__
         ),
-        labels={
-            "skip": say("Skip to the results"),
-            "contents": say("Contents"),
-            "description": say("Description of the figure"),
-        },
+        labels={"skip": say("Skip to the results")},
     )

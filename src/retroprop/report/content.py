@@ -83,11 +83,7 @@ def compose(
         footer=say("Made by retroprop {version} from the records of {id}.").format(
             version=__version__, id=record.id
         ),
-        labels={
-            "skip": say("Skip to the results"),
-            "contents": say("Contents"),
-            "description": say("Description of the figure"),
-        },
+        labels={"skip": say("Skip to the results")},
     )
 
 

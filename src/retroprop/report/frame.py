@@ -3,26 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from retroprop.mathematics.prose import Span, Words, spans
+from retroprop.languages import translator
+from retroprop.mathematics.prose import Span, spans
 from retroprop.report.document import Block, Document, Picture, Section
-
-_LABELS = {
-    "skip": Words("Skip to the answers", "Aller aux réponses"),
-    "asked": Words("Question", "Question"),
-    "questions": Words("Questions", "Questions"),
-    "csv": Words("CSV", "CSV"),
-    "top": Words("Back to the contents", "Retour au sommaire"),
-    "contents": Words("Contents", "Sommaire"),
-    "description": Words("Description of the figure", "Description de la figure"),
-}
-"""The words of a document's frame, where its own labels do not say others."""
 
 
 def words_of(document: Document) -> dict[str, str]:
-    """The document's labels, and our words for those that it does not name."""
-    french = document.language == "fr"
-    ours = {name: words.fr if french else words.en for name, words in _LABELS.items()}
-    return ours | document.labels
+    """The words of a document's frame; its own labels go before these."""
+    say = translator(document.language)
+    return {
+        "asked": say("Question"),
+        "questions": say("Questions"),
+        "csv": "CSV",
+        "top": say("Back to the contents"),
+        "contents": say("Contents"),
+        "description": say("Description of the figure"),
+    } | document.labels
 
 
 @dataclass(frozen=True)

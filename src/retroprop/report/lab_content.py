@@ -18,8 +18,9 @@ from retroprop.report.document import (
     Section,
     Table,
 )
-from retroprop.report.lab_story import LabStory, NotRecordedError
+from retroprop.report.lab_story import SIZES, LabStory, NotRecordedError
 from retroprop.report.story import Story
+from retroprop.studies.schema import load_study
 
 
 def compose_lab(lab: LabStory) -> Document:
@@ -43,10 +44,6 @@ def compose_lab(lab: LabStory) -> Document:
         else say("Made by retroprop {version}.").format(version=__version__),
         labels={
             "skip": say("Skip to the answers"),
-            "contents": say("Contents"),
-            "description": say("Description of the figure"),
-            "asked": say("Question"),
-            "csv": "CSV",
             "top": say("Back to the top"),
         },
         long=True,
@@ -230,8 +227,6 @@ def notices(lab: LabStory) -> list[Notice]:
 
 def is_smaller(story: Story) -> bool:
     """Whether the size of a study run makes it another study than the full one."""
-    from retroprop.studies.schema import load_study
-
     return story.record.fingerprint != load_study(story.record.study).fingerprint
 
 
@@ -267,7 +262,7 @@ def records_sections(lab: LabStory) -> list[Section]:
 
 def setup_code(lab: LabStory) -> str:
     """The first code cell of the notebook."""
-    size = lab.size or max((story.size for story in lab.stories), key=_rank, default="laptop")
+    size = lab.size or max((one.size for one in lab.stories), key=SIZES.index, default="laptop")
     database = lab.records.location if lab.records is not None else "retroprop.db"
     lines = ["from retroprop.labs import open_lab"]
     if lab.lab.imports:
@@ -283,10 +278,6 @@ def setup_code(lab: LabStory) -> str:
     else:
         lines.append(f'lab = open_lab("{lab.lab.name}", language="{lab.language}")')
     return "\n".join(lines)
-
-
-def _rank(size: str) -> int:
-    return ("smoke", "laptop", "full").index(size)
 
 
 def _renamed(block: Block, prefix: str) -> Block:

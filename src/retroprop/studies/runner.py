@@ -137,15 +137,20 @@ def run_study(
     return records.study_run(study_run_id)
 
 
-def _find_or_add(plan: Plan, records: Records, *, fresh: bool) -> str:
-    """The id of the latest study run of this very study, or of a new one."""
-    study = plan.study
-    same = [
+def study_runs_of(study: Study, records: Records) -> list[StudyRunRecord]:
+    """The recorded runs of this very study, with the same settings and data; newest last."""
+    return [
         record
         for record in records.study_runs(study.name)
         if record.fingerprint == study.fingerprint
         and record.data_checksum == CATALOG[study.dataset].checksum
     ]
+
+
+def _find_or_add(plan: Plan, records: Records, *, fresh: bool) -> str:
+    """The id of the latest study run of this very study, or of a new one."""
+    study = plan.study
+    same = study_runs_of(study, records)
     if same and not fresh:
         return same[-1].id
     study_run_id = f"{study.name}-{study.fingerprint[:8]}"
