@@ -110,18 +110,25 @@ def test_without_records_every_answer_says_which_command_makes_it(language):
 
 
 def test_what_an_answer_knows_before_a_missing_study_stays_and_the_next_answer_follows(story):
-    blocks = section(compose_lab(story()), "2").blocks
+    told = story()
+    blocks = section(compose_lab(told), "2").blocks
     assert texts(blocks)[:2] == ["known without records", "needs no records"]
-    assert blocks[2].command == "retroprop run lyon-shallow --size laptop"
+    place = told.records.location  # not the usual one, so the command names it
+    assert blocks[2].command == f"retroprop run lyon-shallow --size laptop --db {place}"
 
 
 def test_a_half_finished_study_is_marked_at_the_top_and_at_its_question(story):
-    document = compose_lab(story(stop_after=20))
-    top = [one.title for one in document.notices]
-    assert "Some studies are not finished" in top
+    told = story(stop_after=20)
+    document = compose_lab(told)
+    place = told.records.location
+    top = {one.title: one.command for one in document.notices}
+    assert top["Some studies are not finished"] == (
+        f"retroprop lab run made-up --size full --db {place}"
+    )
+    assert top["This report is not complete"] == f"retroprop lab run made-up --db {place}"
     mark = section(document, "1").blocks[0]
     assert mark.title == f"The study {STUDY} is not finished"
-    assert mark.command == f"retroprop run {STUDY}"
+    assert mark.command == f"retroprop run {STUDY} --db {place}"
 
 
 def test_a_finished_study_is_not_marked(story):

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import shlex
 from collections.abc import Iterator, Sequence
 
 from retroprop import __version__
@@ -20,6 +21,7 @@ from retroprop.report.document import (
 )
 from retroprop.report.lab_story import SIZES, LabStory, NotRecordedError
 from retroprop.report.story import Story
+from retroprop.studies.records import DEFAULT_DATABASE
 from retroprop.studies.schema import load_study
 
 
@@ -148,7 +150,20 @@ def run_command(lab: LabStory, study: str) -> str:
     """The command that trains a study at the size of its records, or at laptop size."""
     story = lab.find_study(study)
     size = story.size if story is not None else lab.size or "laptop"
-    return f"retroprop run {study}" + (f" --size {size}" if size != "full" else "")
+    return f"retroprop run {study}" + (f" --size {size}" if size != "full" else "") + _database(lab)
+
+
+def lab_command(lab: LabStory, size: str) -> str:
+    """The command that trains what the records lack of the whole lab."""
+    option = f" --size {size}" if size != "laptop" else ""  # the command's own default
+    return f"retroprop lab run {lab.lab.name}{option}{_database(lab)}"
+
+
+def _database(lab: LabStory) -> str:
+    """The option that names the records where they are not the usual ones; "" else."""
+    if lab.records is None or lab.records.location == DEFAULT_DATABASE:
+        return ""
+    return f" --db {shlex.quote(lab.records.location)}"
 
 
 def summary(lab: LabStory) -> list[str]:
@@ -181,24 +196,23 @@ def notices(lab: LabStory) -> list[Notice]:
     """What a reader must know before any number."""
     say, found = lab.say, []
     lacking = missing_studies(lab)
-    again = f"retroprop lab run {lab.lab.name}"
     if lacking:
         text = "Not recorded yet: {studies}. This command trains what is missing:"
         found.append(
             Notice(
                 title=say("This report is not complete"),
                 text=say(text).format(studies=", ".join(lacking)),
-                command=again,
+                command=lab_command(lab, lab.size or "laptop"),
             )
         )
-    unfinished = [story.record.study for story in lab.stories if story.unfinished]
+    unfinished = [story for story in lab.stories if story.unfinished]
     if unfinished:
         text = "Begun and not finished: {studies}. This command continues them:"
         found.append(
             Notice(
                 title=say("Some studies are not finished"),
-                text=say(text).format(studies=", ".join(unfinished)),
-                command=again,
+                text=say(text).format(studies=", ".join(one.record.study for one in unfinished)),
+                command=lab_command(lab, max((one.size for one in unfinished), key=SIZES.index)),
             )
         )
     for size, title, text in (
@@ -263,7 +277,7 @@ def records_sections(lab: LabStory) -> list[Section]:
 def setup_code(lab: LabStory) -> str:
     """The first code cell of the notebook."""
     size = lab.size or max((one.size for one in lab.stories), key=SIZES.index, default="laptop")
-    database = lab.records.location if lab.records is not None else "retroprop.db"
+    database = lab.records.location if lab.records is not None else DEFAULT_DATABASE
     lines = ["from retroprop.labs import open_lab"]
     if lab.lab.imports:
         lines.append(lab.lab.imports.strip())
