@@ -1,5 +1,6 @@
 """The questions of part 3: the multilayer perceptron by hand."""
 
+from retroprop.labs.inf8225_tp1 import answers_autograd
 from retroprop.labs.inf8225_tp1 import answers_mlp as answers
 from retroprop.labs.inf8225_tp1.answers_search import best_model, compared, search
 from retroprop.labs.inf8225_tp1.shown import named
@@ -74,7 +75,7 @@ mlp.train(
             label="b)",
             title=say_later("Our gradients beside autograd’s"),
             asked=say_later("Compare your gradients with those of the same model by autograd."),
-            answers=(answers.gradients,),
+            answers=(answers_autograd.gradients,),
             code="""\
 from retroprop.labs.inf8225_tp1 import checks
 checks.mlp_gradients(depths=(1, 3), widths=(25, 100))""",
@@ -84,7 +85,7 @@ checks.mlp_gradients(depths=(1, 3), widths=(25, 100))""",
             label="b)",
             title=say_later("Our optimisation beside autograd’s"),
             asked=say_later("Compare your optimisation with that of the same model by autograd."),
-            answers=(answers.optimisation, answers.whole_epochs),
+            answers=(answers_autograd.optimisation, answers_autograd.whole_epochs),
             studies=(DERIVATIONS,),
             code="""\
 from retroprop.labs.inf8225_tp1 import checks
@@ -95,7 +96,7 @@ checks.mlp_steps("adam", depths=(1, 3), dtype=torch.float64)""",
             label="b)",
             title=say_later("Which is faster?"),
             asked=say_later("Which of both is faster? Propose some experiments."),
-            answers=(answers.speed,),
+            answers=(answers_autograd.speed,),
             studies=(DERIVATIONS,),
         ),
         Question(
