@@ -11,6 +11,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+CATALOG := src/retroprop/languages/fr/LC_MESSAGES/retroprop.mo
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types docs bench clean
@@ -19,7 +20,7 @@ help:
 	@sed -n 's/^#   make/make/p' Makefile
 
 # The stamp makes a second run fast: pip is asked again only when what to install has changed.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt hatch_build.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "retroprop needs Python 3.11 or newer; name one: make PYTHON=python3.12 …" >&2; exit 1; }
 	@echo "Setting up $(VENV) (once, a minute or two)…"
@@ -28,12 +29,16 @@ $(READY): pyproject.toml constraints.txt
 	  --constraint constraints.txt --editable '.[dev,bench,docs,postgres,onnx]'
 	@touch $(READY)
 
-demo: $(READY)
+# Installing compiles the French texts; this does it again when a text has changed.
+$(CATALOG): $(READY) $(wildcard src/retroprop/languages/fr/*.po)
+	@$(BIN)/python scripts/compile_messages.py
+
+demo: $(CATALOG)
 	@$(BIN)/retroprop run inf8225-logistic
 	@$(BIN)/retroprop report inf8225-logistic
 	@echo "The report lies in $(CURDIR)/reports/"
 
-test: $(READY)
+test: $(CATALOG)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
@@ -45,12 +50,12 @@ types: $(READY)
 
 check: lint types test
 
-docs: $(READY)
+docs: $(CATALOG)
 	@$(BIN)/python -m sphinx --builder html --quiet --fail-on-warning --keep-going \
 	  --doctree-dir build/doctrees docs build/site
 	@echo "The site begins at $(CURDIR)/build/site/index.html"
 
-bench: $(READY)
+bench: $(CATALOG)
 	@$(BIN)/python -m benchmarks
 
 clean:

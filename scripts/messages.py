@@ -1,70 +1,44 @@
-"""The French texts: compile them, and compare them with the texts that the code says.
+"""The French texts compared with the texts that the code says.
 
-    python scripts/messages.py compile    after every change of a .po file
-    python scripts/messages.py check      texts without French, French that nobody says
+    python scripts/messages.py    texts without French, French that nobody says
 
-The sources are src/retroprop/languages/fr/*.po. A text stands in one of them only, wherever it is
-said. `compile` brings each into the form in which Babel writes it (so a diff shows texts, not
-line breaks) and makes the one catalog that the program reads. `check` finds the texts in the code:
-what stands in a call of say, say_later, translate or prose, as a literal, on either side of a
-condition, or in a name that the same function or module gives a value. The texts of the command
-line's help are those that its pages say while they are printed, so docstrings count.
+It finds the texts in the code: what stands in a call of say, say_later, translate or prose, as a
+literal, on either side of a condition, or in a name that the same function or module gives a value.
+The texts of the command line's help are those that its pages say while they are printed, so
+docstrings count. `compile_messages.py`, beside this file, has the sources.
 """
 
-import argparse
 import ast
 import io
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from babel.messages import Catalog
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import PoFileError, read_po, write_po
+from compile_messages import MessagesError, by_file
 from cyclopts import App
 from rich.console import Console
 
 import retroprop
 from retroprop.cli import EPILOGUE, app
 from retroprop.cli.help_formatter import HelpFormatter
-from retroprop.languages import CATALOG, Say
+from retroprop.languages import Say
 
 CODE = Path(retroprop.__file__).parent
-FRENCH = CODE / "languages" / "fr"
 SPEAKERS = {"say", "say_later", "translate", "prose"}
 SPOKEN_KEYWORDS = {"prose": {"title"}}  # also said, by name
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 Said = tuple[str, int]  # a text and its line
 
 
-class MessagesError(Exception):
-    """What is wrong with a .po file, in one sentence."""
-
-
 def main() -> None:
-    """Run the command that the line names."""
-    parser = argparse.ArgumentParser(description="The French texts: compile, or check.")
-    parser.add_argument("command", choices=("compile", "check"))
-    command = parser.parse_args().command
+    """Print what is missing and what is left over."""
     try:
-        if command == "compile":
-            compile_all()
         found = complaints()
     except MessagesError as error:
         sys.exit(str(error))
     for line in found:
         print(line)
-    sys.exit(1 if found and command == "check" else 0)
-
-
-def compile_all() -> None:
-    """Write every .po in Babel's form, and the compiled catalog."""
-    whole = compiled()  # before anything is written, so that an error changes nothing
-    for file in sources():
-        file.write_bytes(formatted(file))
-    CATALOG.write_bytes(whole)
-    print(f"{CATALOG.name}: {len(french())} texts")
+    sys.exit(1 if found else 0)
 
 
 def complaints() -> list[str]:
@@ -76,102 +50,6 @@ def complaints() -> list[str]:
     return [line for text, line in zip(said, missing, strict=True) if text not in known] + [
         line for text, line in zip(known, leftover, strict=True) if text not in said
     ]
-
-
-# --- the .po files --------------------------------------------------------------------------------
-
-
-class FrenchCatalog(Catalog):
-    """A catalog whose header holds no dates and no versions: the same texts make the same bytes."""
-
-    def __init__(self, comment: str = "") -> None:
-        super().__init__(locale="fr", header_comment=comment, fuzzy=False)
-
-    @property
-    def mime_headers(self) -> list[tuple[str, str]]:
-        """The lines that gettext reads."""
-        return [
-            ("Language", "fr"),
-            ("MIME-Version", "1.0"),
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Content-Transfer-Encoding", "8bit\n"),
-        ]
-
-
-def sources() -> list[Path]:
-    """The .po files, in the order of their names."""
-    return sorted(FRENCH.glob("*.po"))
-
-
-def read(file: Path) -> FrenchCatalog:
-    """The texts of a file, with the comments above them.
-
-    Raises:
-        MessagesError: If an entry is more or less than one English text with its French.
-    """
-    data = file.read_bytes()
-    try:
-        found = read_po(io.BytesIO(data), charset="utf-8", abort_invalid=True)
-    except (PoFileError, UnicodeDecodeError) as error:
-        raise MessagesError(f"{file.name} is not a .po file in UTF-8: {error}") from error
-    catalog = FrenchCatalog(found.header_comment)
-    for message in found:
-        if not message.id:  # the header
-            continue
-        if message.pluralizable or message.context or message.fuzzy or not message.string:
-            raise MessagesError(
-                f"{file.name}:{message.lineno}: an entry is msgid and msgstr, neither empty, "
-                f"without context, plural or fuzzy mark: {message.id!r}"
-            )
-        catalog.add(message.id, message.string, user_comments=message.user_comments)
-        catalog[message.id].flags.clear()  # Babel takes "95 % of" for a format
-    if found.obsolete:
-        raise MessagesError(f"{file.name} has obsolete entries (#~): take them out.")
-    written = re.findall(rb"^msgid ", data, flags=re.MULTILINE)
-    if len(written) != len(catalog) + 1:
-        raise MessagesError(f"{file.name} has a text twice, or no header: keep one of each.")
-    return catalog
-
-
-def formatted(file: Path) -> bytes:
-    """The file as Babel writes it."""
-    buffer = io.BytesIO()
-    write_po(buffer, read(file))
-    return buffer.getvalue().rstrip() + b"\n"
-
-
-def by_file() -> dict[str, dict[str, str]]:
-    """English and French of every file, by its name.
-
-    Raises:
-        MessagesError: If two files have the same text.
-    """
-    texts = {
-        file.name: {str(entry.id): str(entry.string) for entry in read(file) if entry.id}
-        for file in sources()
-    }
-    first: dict[str, str] = {}
-    for name, entries in texts.items():
-        for text in entries:
-            if text in first:
-                raise MessagesError(f"{first[text]} and {name} both have {text!r}: keep one.")
-            first[text] = name
-    return texts
-
-
-def french() -> dict[str, str]:
-    """English and French of all files."""
-    return {text: said for texts in by_file().values() for text, said in texts.items()}
-
-
-def compiled() -> bytes:
-    """The catalog of all files, compiled."""
-    catalog = FrenchCatalog()
-    for text, said in french().items():
-        catalog.add(text, said)
-    buffer = io.BytesIO()
-    write_mo(buffer, catalog)
-    return buffer.getvalue()
 
 
 # --- the texts in the code ------------------------------------------------------------------------

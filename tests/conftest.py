@@ -6,6 +6,8 @@ import socket
 import pytest
 import torch
 
+from retroprop.languages import untranslated
+
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["RETROPROP_LANGUAGE"] = "en"  # whatever the locale of whoever runs the tests
 torch.set_num_threads(1)
@@ -25,6 +27,14 @@ def _own_folders(tmp_path, monkeypatch, shared_cache):
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
+
+
+@pytest.fixture(autouse=True)
+def _every_text_has_its_french():
+    """Fail where a test said a text that is not in the French catalog."""
+    untranslated.clear()
+    yield
+    assert not untranslated, "add their French to src/retroprop/languages/fr"
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,11 @@
 """Every text that a reader sees, in English (the key) and in French.
 
-The French stands in `fr/*.po`, one file a topic, in gettext's format. `scripts/messages.py compile`
-makes `fr/LC_MESSAGES/retroprop.mo` of them, which is all that is read here.
+The French stands in `fr/*.po`, one file a topic, in gettext's format. Installing the package makes
+`fr/LC_MESSAGES/retroprop.mo` of them, which is all that is read here; after changing a text, run
+`scripts/compile_messages.py`.
 
-A text that is missing there is an error in every language, so that a test of an English page finds
-a French text that was forgotten.
+A text that is missing there is said in English, and kept in `untranslated`: no test may leave one
+there, so that a test of an English page finds a French text that was forgotten.
 """
 
 import os
@@ -23,6 +24,9 @@ LANGUAGES: tuple[Language, ...] = ("en", "fr")
 VARIABLE = "RETROPROP_LANGUAGE"
 CATALOG = Path(__file__).parent / "fr" / "LC_MESSAGES" / "retroprop.mo"
 
+untranslated: set[str] = set()
+"""The texts without French that this process has said, in whatever language."""
+
 
 def translator(language: str) -> Say:
     """A function from the English text to the text in `language`.
@@ -32,7 +36,6 @@ def translator(language: str) -> Say:
 
     Raises:
         UserError: If we do not speak the language.
-        KeyError: From the function, if the text is not in the catalog.
     """
     if language not in LANGUAGES:
         raise UserError(
@@ -42,7 +45,7 @@ def translator(language: str) -> Say:
     french = _french().gettext
     if language == "fr":
         return french
-    return lambda text: french(text) and text
+    return lambda text: french(text) and text  # looked up too, to notice what is missing
 
 
 def reader_language(environment: Mapping[str, str] = os.environ) -> Language:
@@ -75,14 +78,21 @@ def say_later(text: str) -> str:
 
 @cache
 def _french() -> GNUTranslations:
-    with CATALOG.open("rb") as file:
-        messages = GNUTranslations(file)
-    messages.add_fallback(_Unknown())
+    try:
+        with CATALOG.open("rb") as file:
+            messages = GNUTranslations(file)
+    except FileNotFoundError:
+        raise UserError(
+            "the French texts are not compiled: run python scripts/compile_messages.py, or install "
+            "the package again."
+        ) from None
+    messages.add_fallback(_Untranslated())
     return messages
 
 
-class _Unknown(NullTranslations):
-    """Where gettext ends with a text that it does not have: it would return it in English."""
+class _Untranslated(NullTranslations):
+    """Where gettext ends with a text that it does not have: it is said in English."""
 
     def gettext(self, message: str) -> str:
-        raise KeyError(message)
+        untranslated.add(message)
+        return message
