@@ -55,6 +55,7 @@ def count(network):
         (MLP.activation_fn, ["self", "activation", "inputs"]),
         (BasicBlock, ["in_planes", "planes", ("stride", 1)]),
         (ResNet18, [("num_classes", 10)]),
+        (ResNet18._make_layer, ["self", "in_planes", "planes", "stride"]),
         (ResNet18.visualize, ["self", "logdir"]),
         (PatchEmbed, ["img_size", "patch_size", ("in_chans", 3), ("embed_dim", 768)]),
         (Mlp, ["in_features", "hidden_features", ("act_layer", nn.GELU), ("drop", 0.0)]),
@@ -72,6 +73,7 @@ def count(network):
                 ("drop_rate", 0.0), ("activation", "gelu"),
             ],
         ),
+        (MLPMixer.init_weights, ["self", "module"]),
         (MLPMixer.visualize, ["self", "logdir"]),
         (cross_entropy_loss, ["logits", "labels"]),
         (compute_accuracy, ["logits", "labels"]),
@@ -134,6 +136,27 @@ def test_the_state_dict_of_the_mixer_is_complete():
     network = MLPMixer(10, 32, 4, 16, 2)
     assert set(network.state_dict()) == names
     assert (network.patchemb.num_patches, network.patchemb.grid_size) == (64, 8)
+    assert network.num_classes == 10
+    dropped = MLPMixer(10, 32, 4, 16, 1, drop_rate=0.3).blocks[0].mlp_channels
+    assert (dropped.drop1.p, dropped.drop2.p) == (0.3, 0.3)
+
+
+def test_a_stage_of_resnet18_is_two_blocks_of_which_the_first_has_the_stride():
+    first, second = ResNet18()._make_layer(8, 12, 2)
+    assert (first.conv1.in_channels, first.conv1.stride) == (8, (2, 2))
+    assert (second.conv1.in_channels, second.conv1.stride) == (12, (1, 1))
+
+
+def test_weights_of_the_original_template_load():
+    """The template's own mixer has these modules, in this order, and no other parameters."""
+    original = nn.ModuleDict({
+        "fc1": nn.Linear(4, 6), "act": nn.GELU(), "drop1": nn.Dropout(0.1),
+        "fc2": nn.Linear(6, 4), "drop2": nn.Dropout(0.1),
+    })  # fmt: skip
+    ours = Mlp(4, 6, drop=0.1)
+    ours.load_state_dict(original.state_dict())
+    assert [name for name, _ in ours.named_children()] == list(original)
+    assert torch.equal(ours.fc2.weight, original["fc2"].weight)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +186,10 @@ def test_a_linear_layer_multiplies_by_its_transposed_weight():
     layer.bias.data.fill_(1)
     network._initialize_linear_layer(layer)
     assert torch.equal(layer.bias, torch.zeros(2))
+    torchs = nn.Linear(3, 2)
+    network._initialize_linear_layer(torchs)
+    assert torch.equal(torchs.bias, torch.zeros(2))
+    network._initialize_linear_layer(nn.Linear(3, 2, bias=False))
     with pytest.raises(UserError, match="Did you mean 'relu'"):
         network.activation_fn("rleu", x)
     assert torch.equal(network.activation_fn("tanh", x), torch.tanh(x))

@@ -33,8 +33,10 @@ from retroprop.byhand.normalization import LayerNorm
 from retroprop.errors import UserError, did_you_mean
 
 EPSILON = 1e-6
-"""ε of the layer normalizations, as in the authors' code."""
+"""ε of the layer normalizations of the blocks, as in the authors' code."""
 
+LAST_EPSILON = 1e-5
+"""ε of the layer normalization before the head, as in the assignment."""
 
 VALUES_IN_CACHE = 2**19
 """How many numbers the widest layer of an MLP may make at a time (2 MiB in float32)."""
@@ -386,7 +388,7 @@ class MLPMixer(Sequential):
                 drop_rate=drop_rate,
                 generator=generator,
             )
-        layers["norm"] = LayerNorm(**below(parameters, "norm"), epsilon=EPSILON)
+        layers["norm"] = LayerNorm(**below(parameters, "norm"), epsilon=LAST_EPSILON)
         layers["mean"] = TokenMean()
         layers["head"] = Linear(**below(parameters, "head"))
         super().__init__(layers)
@@ -405,9 +407,13 @@ def mlp_mixer_parameters(
     population: tuple[int, ...] = (),
     dtype: torch.dtype = torch.float32,
 ) -> dict[str, Float[Tensor, "..."]]:
-    """Weights from N(0, 1 / inputs), biases 0, γ = 1, β = 0, for the constructor of `MLPMixer`.
+    """Initial parameters for the constructor of `MLPMixer`, distributed as those of its twin.
 
-    Source: LeCun et al., Efficient backprop (1998), for the variance.
+        patches        N(0, 2 / inputs)                 all biases 0, γ = 1, β = 0
+        linear         U(−a, a),  a = √(6 / (inputs + outputs))
+
+    Source: He et al. (2015) for the patches, Glorot & Bengio (2010) for the linear layers; the
+    assignment chooses both.
 
     Args:
         num_classes: How many logits come out.
@@ -429,17 +435,21 @@ def mlp_mixer_parameters(
     patches = (img_size // patch_size) ** 2
     named: dict[str, Tensor] = {}
 
-    def weights(name: str, shape: tuple[int, ...], inputs: int, outputs: int) -> None:
-        W = torch.randn(*population, *shape, generator=generator, dtype=torch.float64)
-        named[f"{name}.W"] = (W / math.sqrt(inputs)).to(dtype)
+    def keep(name: str, W: Tensor, outputs: int) -> None:
+        named[f"{name}.W"] = W.to(dtype)
         named[f"{name}.b"] = torch.zeros(*population, outputs, dtype=dtype)
+
+    def linear(name: str, inputs: int, outputs: int) -> None:
+        W = torch.rand(*population, inputs, outputs, generator=generator, dtype=torch.float64)
+        keep(name, (2 * W - 1) * math.sqrt(6 / (inputs + outputs)), outputs)
 
     def norm(name: str) -> None:
         named[f"{name}.gamma"] = torch.ones(*population, embed_dim, dtype=dtype)
         named[f"{name}.beta"] = torch.zeros(*population, embed_dim, dtype=dtype)
 
     kernel = (embed_dim, in_channels, patch_size, patch_size)
-    weights("patchemb.proj", kernel, math.prod(kernel[1:]), embed_dim)
+    W = torch.randn(*population, *kernel, generator=generator, dtype=torch.float64)
+    keep("patchemb.proj", W * math.sqrt(2 / math.prod(kernel[1:])), embed_dim)
     for i in range(num_blocks):
         for which, mixing, width, ratio in (
             (1, "mlp_tokens", patches, mlp_ratio[0]),
@@ -447,10 +457,10 @@ def mlp_mixer_parameters(
         ):
             hidden = int(ratio * embed_dim)
             norm(f"blocks.{i}.norm{which}")
-            weights(f"blocks.{i}.{mixing}.fc1", (width, hidden), width, hidden)
-            weights(f"blocks.{i}.{mixing}.fc2", (hidden, width), hidden, width)
+            linear(f"blocks.{i}.{mixing}.fc1", width, hidden)
+            linear(f"blocks.{i}.{mixing}.fc2", hidden, width)
     norm("norm")
-    weights("head", (embed_dim, num_classes), embed_dim, num_classes)
+    linear("head", embed_dim, num_classes)
     return named
 
 
