@@ -206,7 +206,7 @@ def resnet(lab: LabStory) -> Iterator[Block]:
             next(one.parameters for one in stages if one.name == "layer4") / total, digits=0
         ),
     )
-    yield source(ResNet18._stage, ResNet18.forward)
+    yield source(ResNet18._make_layer, ResNet18.forward)
     yield facts(
         "stages",
         lab.say("The parts of ResNet-18, for one image of 3 × 32 × 32"),
