@@ -7,7 +7,9 @@
 In the object's pickle a storage is a persistent id, ("storage", type, key, place, length), and a
 tensor is a call of `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)`. These
 two are recognised by name and by shape, as arrays are by `safe_pickle`; nothing else is allowed
-beside what plain pickles may hold, so neither modules nor parameters are.
+beside what plain pickles may hold, so neither modules nor parameters are. torch's own
+`load(weights_only=True)` is less strict: it makes parameters, sparse and quantized tensors and
+whatever a program has declared safe, by torch's functions with the file's arguments.
 
 Source: `_save` and `_legacy_save` in torch's `serialization.py`.
 """
