@@ -27,10 +27,10 @@ from retroprop.data.splits import train_validation_split
 from retroprop.errors import UserError, did_you_mean
 from retroprop.labs.ift6135_devoir1.config import MODELS, get_config_parser, shipped_config
 from retroprop.labs.ift6135_devoir1.utils import seed_experiment
-from retroprop.training.augmentation import Augmentation
-from retroprop.training.deep import DeepSettings, DeepTrainer, Scores
 from retroprop.training.devices import choose_device, explain_memory, is_out_of_memory
 from retroprop.training.image_sets import ImageSet, fit_normalization, image_set
+from retroprop.training.settings import RunSettings
+from retroprop.training.trainer import Scores, Trainer
 
 VALIDATION = 0.1
 """Part of the training images that validates: 5,000 of 50,000."""
@@ -69,7 +69,7 @@ def run(args: Namespace) -> Results:
     print(f"{args.model}: {count:,} parameters; {args.optimizer} at {args.lr:g} on {device}")
     train, validation, test = image_sets(args.dataset, args.seed)
     check_shapes(model, train)
-    trainer = DeepTrainer(model, train, validation, settings, device=device)
+    trainer = Trainer(model, train, validation, settings, device=device)
     try:
         results = fit(trainer, test, args.print_every)
     except (RuntimeError, MemoryError) as error:
@@ -83,20 +83,20 @@ def run(args: Namespace) -> Results:
     return results
 
 
-def settings_of(args: Namespace) -> DeepSettings:
+def settings_of(args: Namespace) -> RunSettings:
     """The options as the engine takes them.
 
     Raises:
         UserError: If a value is out of its range.
     """
-    return DeepSettings(
+    return RunSettings(
         epochs=args.epochs,
         batch_size=args.batch_size,
         optimizer=args.optimizer,
         learning_rate=args.lr,
         momentum=args.momentum,
         weight_decay=0.0 if args.optimizer == "adam" else args.weight_decay,
-        augmentation=Augmentation(),
+        augmentation="flip-crop",
         channels_last=args.model == "resnet18",
         train_metrics="running",
         seed=args.seed,
@@ -181,7 +181,7 @@ def check_shapes(model: nn.Module, images: ImageSet) -> None:
         )
 
 
-def fit(trainer: DeepTrainer, test: ImageSet, print_every: int) -> Results:
+def fit(trainer: Trainer, test: ImageSet, print_every: int) -> Results:
     """Train for all epochs, then test once; a run whose numbers are not finite stops there.
 
     Args:
