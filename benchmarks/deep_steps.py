@@ -17,8 +17,9 @@ from torch.nn import functional as F
 from benchmarks.harness import arguments_of, keep, say, spread
 from retroprop.models.catalog import build
 from retroprop.studies.worker import prepare_thread
-from retroprop.training.deep import DeepSettings, DeepTrainer
 from retroprop.training.image_sets import ImageSet
+from retroprop.training.settings import RunSettings
+from retroprop.training.trainer import Trainer
 
 MODELS = {"resnet18": {}, "mlp-mixer": {"patch_size": 4, "embed_dim": 256, "num_blocks": 4}}
 BATCH_SIZE, STEPS = 64, 2
@@ -78,8 +79,8 @@ def plain(name: str, images: ImageSet) -> Callable[[], None]:
 
 
 def ours(name: str, images: ImageSet, *, precision: str) -> Callable[[], None]:
-    """An epoch of the visible loop."""
-    settings = DeepSettings(
+    """An epoch of the trainer."""
+    settings = RunSettings(
         epochs=1000,
         batch_size=BATCH_SIZE,
         optimizer="adamw",
@@ -89,7 +90,7 @@ def ours(name: str, images: ImageSet, *, precision: str) -> Callable[[], None]:
         channels_last=name == "resnet18",
     )
     model = build(name, (3, 32, 32), 10, MODELS[name], seed=0)
-    trainer = DeepTrainer(model, images, images, settings)
+    trainer = Trainer(model, images, images, settings)
     return lambda: void(trainer.train_epoch(1))
 
 

@@ -18,7 +18,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,11 @@ from retroprop.errors import UserError
 from retroprop.files import without_nan
 from retroprop.training.checkpoints import save_tensors
 from retroprop.training.confusion import count_pairs
-from retroprop.training.deep import DeepTrainer, evaluate_model
-from retroprop.training.deep_trajectories import deep_settings, model_of
 from retroprop.training.devices import choose_device
 from retroprop.training.image_sets import ImageSet, image_set, normalization_of
+from retroprop.training.network_trajectories import NetworkTrajectory
+from retroprop.training.settings import RunSettings
+from retroprop.training.trainer import evaluate_model
 from retroprop.training.trajectories import member_name
 
 STUDIES = (
@@ -227,9 +228,9 @@ def one_run(
     begun = time.monotonic()
     parts = parts_of(dataset, **split)
     train, validation, test = _sets(parts, dataset.info, settings)
-    model = model_of(settings, train.image_shape, train.n_classes, seed=seed)
-    chosen = replace(deep_settings(settings, seed=seed, epochs=epochs), compile=compile)
-    trainer = DeepTrainer(model, train, validation, chosen, device=device)
+    chosen = RunSettings(**{**settings, "seed": seed, "epochs": epochs, "compile": compile})
+    trajectory = NetworkTrajectory(chosen, train, validation, device)
+    trainer, model = trajectory.trainer, trajectory.trainer.model
     history = trainer.fit()
     if trainer.best:
         trainer.model.load_state_dict(trainer.best)
@@ -237,9 +238,8 @@ def one_run(
     counts = count_pairs(test.labels, predicted, test.n_classes)
     return {
         "epochs": [without_nan(asdict(epoch)) for epoch in history],
-        "best_epoch": trainer.best_epoch,
-        "best_validation_accuracy": max(e.validation.accuracy for e in history),
-        "diverged_epoch": trainer.diverged_epoch,
+        "progress": asdict(trainer.progress),
+        "best_validation_accuracy": max(e.validation_accuracy or 0.0 for e in history),
         "parameters": sum(p.numel() for p in model.parameters()),
         "test": without_nan(asdict(scores)),
         "test_confusion": counts.tolist(),
@@ -317,7 +317,8 @@ def _device_name(device: torch.device) -> str:
 def collect(folder: Path, out: Path, *, db: str) -> None:
     """Write the results of all complete studies into the records, for `retroprop report`."""
     from retroprop.data.catalog import find as find_data
-    from retroprop.studies.records import EpochRecord, NewRun, Records, RunUpdate
+    from retroprop.studies.records import NewRun, Records, RunUpdate
+    from retroprop.training.epochs import EpochRecord, Progress
 
     plan = _plan(folder)
     records = Records.open(db)
@@ -344,26 +345,10 @@ def collect(folder: Path, out: Path, *, db: str) -> None:
         best = max(results, key=lambda result: result["best_validation_accuracy"])
         for recorded, result in zip(added, results, strict=True):
             for epoch in result["epochs"]:
-                row = EpochRecord(
-                    epoch=epoch["epoch"],
-                    train_loss=epoch["train"]["loss"],
-                    train_accuracy=epoch["train"]["accuracy"],
-                    validation_loss=epoch["validation"]["loss"],
-                    validation_accuracy=epoch["validation"]["accuracy"],
-                    train_s=epoch["train_s"],
-                    evaluate_s=epoch["evaluate_s"],
-                    gradient_norm=epoch["gradient_norm"],
-                )
-                diverged = result["diverged_epoch"]
-                at = result["best_epoch"]
                 update = RunUpdate(
                     run_id=recorded.id,
-                    epoch=row,
-                    status="running" if diverged is None else "diverged",
-                    best_epoch=at,
-                    best_validation_accuracy=result["best_validation_accuracy"],
-                    best_validation_loss=result["epochs"][at]["validation"]["loss"],
-                    diverged_epoch=diverged,
+                    epoch=EpochRecord(**epoch),
+                    progress=Progress(**result["progress"]),
                 )
                 records.add_epoch([update])
             records.set_parameters([recorded.id], result["parameters"])

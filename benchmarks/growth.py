@@ -27,8 +27,8 @@ def measure(members: int, optimizer: str, batch_size: int) -> dict[str, float]:
     import torch
 
     from retroprop.studies.worker import prepare_thread
-    from retroprop.training.learners import PopulationSettings
     from retroprop.training.populations import Population
+    from retroprop.training.settings import PopulationSettings
 
     prepare_thread()
     seeds, rates = SHAPES[members]

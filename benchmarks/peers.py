@@ -32,8 +32,8 @@ from benchmarks.harness import (
 )
 from retroprop.data.minibatches import epoch_order
 from retroprop.studies.worker import prepare_thread
-from retroprop.training.learners import PopulationSettings
 from retroprop.training.populations import Examples, Population
+from retroprop.training.settings import PopulationSettings
 
 
 def ours_s(examples: Examples) -> float:

@@ -12,7 +12,8 @@ import torch
 from benchmarks.harness import arguments_of, keep, say, spread
 from retroprop.byhand.losses import one_hot
 from retroprop.training.autograd import AutogradLearner
-from retroprop.training.learners import PopulationSettings, initial
+from retroprop.training.factories import FACTORIES
+from retroprop.training.settings import PopulationSettings
 from retroprop.training.vectorized import VectorizedAutogradLearner
 
 SHAPES = (  # width, depth, batch size
@@ -62,13 +63,20 @@ def compare(width: int, depth: int, batch_size: int, members: int, rounds: int) 
         depth=depth,
         initial_scale="auto",
     )
-    drawn = initial(settings, (28, 28, 1), 10)
+    factory = FACTORIES["mlp"]
+    assert factory.parameters is not None
+    drawn = factory.parameters(settings, (28, 28, 1), 10)
     parameters = {
         name: tensor.unsqueeze(1).expand(-1, members, *(-1,) * (tensor.ndim - 1))
         for name, tensor in drawn.items()
     }
     learners = [
-        kind(settings, parameters, (28, 28, 1), 10)
+        kind(
+            settings,
+            parameters,
+            lambda: factory.network(settings, (28, 28, 1), 10),
+            layout="rows",
+        )
         for kind in (AutogradLearner, VectorizedAutogradLearner)
     ]
     generator = torch.Generator().manual_seed(0)

@@ -23,7 +23,8 @@ import retroprop
 from retroprop import cli
 from retroprop.cli.help_texts import MODELS
 from retroprop.data import find, load
-from retroprop.training.deep import DeepEpoch, DeepTrainer, Scores
+from retroprop.training.epochs import EpochRecord
+from retroprop.training.trainer import Scores, Trainer
 
 COMMANDS = {"train": "train", "evaluate": "evaluate", "predict": "predict"}
 COMMANDS |= {"lr-find": "lr_find", "export": "export"}
@@ -83,7 +84,7 @@ def numbers(record):
 
 def stop_before(monkeypatch, epoch):
     """Press Ctrl-C in the middle of an epoch, once."""
-    train_epoch = DeepTrainer.train_epoch
+    train_epoch = Trainer.train_epoch
     pressed = []
 
     def stopped(self, number, *, on_step):
@@ -95,7 +96,7 @@ def stop_before(monkeypatch, epoch):
 
         return train_epoch(self, number, on_step=press)
 
-    monkeypatch.setattr(DeepTrainer, "train_epoch", stopped)
+    monkeypatch.setattr(Trainer, "train_epoch", stopped)
 
 
 # --- train ----------------------------------------------------------------------------------------
@@ -595,11 +596,10 @@ def test_finite_numbers_only_reach_a_record():
 
 @pytest.mark.parametrize("norm", [math.inf, math.nan, None])
 def test_a_training_with_a_wild_gradient_has_its_figures(tmp_path, norm):
-    good = Scores(loss=1.0, accuracy=0.5)
     history = [
-        DeepEpoch(
-            epoch=number, train=good, validation=good, gradient_norm=value, learning_rate=0.1,
-            train_s=1.0, evaluate_s=1.0, images_per_s=10.0,
+        EpochRecord(
+            epoch=number, train_loss=1.0, train_accuracy=0.5, validation_loss=1.0,
+            validation_accuracy=0.5, train_s=1.0, evaluate_s=1.0, gradient_norm=value,
         )
         for number, value in enumerate((None, 2.0, norm))
     ]  # fmt: skip

@@ -29,7 +29,7 @@ from retroprop.labs.ift6135_devoir1.utils import (
     to_device,
 )
 from retroprop.models import resnet18
-from retroprop.training.deep import DeepTrainer
+from retroprop.training.trainer import Trainer
 
 RESULTS = {"train_losses", "valid_losses", "train_accs", "valid_accs", "test_loss", "test_acc"}
 
@@ -592,7 +592,7 @@ def test_training_is_the_librarys_loop():
     for _ in range(2):
         torch.manual_seed(0)
         model = MLP(3072, [16], 10)
-        trainers.append(DeepTrainer(model, train, validation, lab.settings_of(args)))
+        trainers.append(Trainer(model, train, validation, lab.settings_of(args)))
     ours, librarys = trainers
     loader = [(images, labels) for images, labels, _ in ours.minibatches(1)]
     loss, accuracy, _ = lab.train(1, ours.model, loader, ours.optimizer, args)

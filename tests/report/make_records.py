@@ -10,7 +10,8 @@ from importlib.resources import files
 from itertools import product
 from pathlib import Path
 
-from retroprop.studies.records import EpochRecord, NewRun, Records, RunUpdate
+from retroprop.studies.records import NewRun, Records, RunUpdate
+from retroprop.training.epochs import EpochRecord, Progress
 
 STUDY_RUN = "inf8225-logistic-test-data"
 BEST = {"sgd": (0.01, 1), "adam": (0.001, 20)}
@@ -174,11 +175,12 @@ def _history(run, epochs, diverges, accuracy, train_s, overfitting, gradient_nor
                     evaluate_s=0.1,
                     gradient_norm=gradient_norm(run.cell, epoch) if epoch > 0 else None,
                 ),
-                status="diverged" if lost else "running",
-                best_epoch=best[0],
-                best_validation_accuracy=best[1],
-                best_validation_loss=best[2],
-                diverged_epoch=2 if lost else None,
+                progress=Progress(
+                    best_epoch=best[0],
+                    best_validation_accuracy=best[1],
+                    best_validation_loss=best[2],
+                    diverged_epoch=2 if lost else None,
+                ),
             )
         )
         if lost:

@@ -18,9 +18,10 @@ from retroprop.report.network_pictures import gradients_section, pairs_of, weigh
 from retroprop.report.pdf import render_pdf
 from retroprop.report.results import tables_section
 from retroprop.report.words import SETTING_NAMES
-from retroprop.studies.schema import OF_EVERY_KIND, TRAINER_KINDS
+from retroprop.studies.kinds import KINDS, settings_of_kind
 from retroprop.training.augmentation import Augmentation
-from retroprop.training.deep import CLAMP, DeepSettings
+from retroprop.training.settings import RunSettings
+from retroprop.training.trainer import CLAMP
 
 FEW_IMAGES = ["split.images=2500", "training.batch_size=64"]
 RATES = "ift6135-resnet18-rates"
@@ -138,8 +139,8 @@ def test_the_pdf_can_be_set(documents, name, language):
 
 
 def test_every_setting_of_a_network_has_a_name():
-    for keys in TRAINER_KINDS.values():
-        assert {*keys, *OF_EVERY_KIND} <= set(SETTING_NAMES)
+    for kind in KINDS:
+        assert set(settings_of_kind(kind)) <= set(SETTING_NAMES)
 
 
 # -- what was trained -------------------------------------------------------------------------
@@ -203,7 +204,7 @@ def test_an_architecture_is_described_by_its_layers_and_parameters(networks):
 def test_what_the_texts_say_of_the_training_is_what_the_trainer_does(documents):
     crops = Augmentation()
     assert (crops.crop_scale, crops.crop_ratio, crops.flip) == ((0.8, 1.0), (0.9, 1.1), True)
-    assert DeepSettings().warmup == 1 / 20
+    assert RunSettings().warmup == 1 / 20
     assert CLAMP == 1e-9
     assert inspect.signature(MixerBlock).parameters["mlp_ratio"].default == (0.5, 4.0)
     assert inspect.signature(ResNet18).parameters["widths"].default == (64, 128, 256, 512)

@@ -3,6 +3,7 @@
 import pytest
 from small import small_study
 
+from retroprop.studies.kinds import recorded
 from retroprop.studies.plan import longest_first, plan_study
 from retroprop.studies.schema import load_study
 
@@ -17,12 +18,13 @@ def test_the_logistic_study_is_72_models_in_8_populations():
 
 def test_members_of_a_population_differ_in_learning_rate_and_seed_only():
     for population in plan_study(load_study("inf8225-logistic")).populations:
+        shared = population.settings
         members = [(run.seed, run.settings["learning_rate"]) for run in population.runs]
-        expected = [(s, r) for s in population.seeds for r in population.learning_rates]
+        expected = [(s, r) for s in shared.seeds for r in shared.learning_rates]
         assert members == expected
         for run in population.runs:
             rest = {k: v for k, v in run.settings.items() if k != "learning_rate"}
-            assert rest == population.settings
+            assert rest == {k: v for k, v in recorded(shared).items() if k != "learning_rate"}
 
 
 def test_the_slowest_population_is_begun_first():

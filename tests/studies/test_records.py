@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from retroprop.errors import UserError
-from retroprop.studies.records import EpochRecord, NewRun, Records, RunUpdate
+from retroprop.studies.records import NewRun, Records, RunUpdate
+from retroprop.training.epochs import EpochRecord, Progress
 
 
 def epoch(number, **changes):
@@ -26,11 +27,9 @@ def update(run_id, number, **changes):
     return RunUpdate(
         run_id=run_id,
         epoch=epoch(number, **changes),
-        status="running",
-        best_epoch=number,
-        best_validation_accuracy=0.7,
-        best_validation_loss=0.6,
-        diverged_epoch=None,
+        progress=Progress(
+            best_epoch=number, best_validation_accuracy=0.7, best_validation_loss=0.6
+        ),
     )
 
 
@@ -99,11 +98,7 @@ def test_a_diverged_run_stays_diverged_when_its_population_ends(records):
             RunUpdate(
                 run_id=2,
                 epoch=epoch(0, train_loss=math.nan),
-                status="diverged",
-                best_epoch=None,
-                best_validation_accuracy=None,
-                best_validation_loss=None,
-                diverged_epoch=0,
+                progress=Progress(diverged_epoch=0),
             ),
         ]
     )

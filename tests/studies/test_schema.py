@@ -4,6 +4,7 @@ import pytest
 from small import SMALL, small_study
 
 from retroprop.errors import UserError
+from retroprop.studies.kinds import recorded
 from retroprop.studies.schema import Study, catalog, catalog_names, load_study
 
 
@@ -33,7 +34,8 @@ def test_every_study_of_the_catalog_is_valid_and_named_as_its_file():
         ("grid.learning_rate=[0.1, 0.1]", "grid.learning_rate lists a value twice"),
         ("grid.learning_rate=[inf]", "grid.learning_rate.0 must be a finite number, and got inf"),
         ("grid.learning_rate=[nan]", "grid.learning_rate.0 must be"),
-        ("grid.momentum=[0.9]", "unknown key grid.momentum. Known: activation, architecture"),
+        ("grid.momentum=[0.9]", "grid.momentum does not apply to a softmax-regression; it has"),
+        ("grid.colour=[1]", "unknown key grid.colour. Known: activation, architecture"),
         ("grid.learning_rat=[0.1]", "unknown key grid.learning_rat. Did you mean 'learning_rate'?"),
         ("dataset=fashion-mnits", "unknown dataset 'fashion-mnits'. Did you mean 'fashion-mnist'"),
         ("model.kind=softmax", "unknown model kind 'softmax'. Did you mean 'softmax-regression'?"),
@@ -122,19 +124,19 @@ def test_a_setting_that_a_kind_of_model_cannot_have_is_refused(study, change, se
 
 def test_a_learning_rate_for_each_optimizer_reaches_the_runs():
     study = load_study("inf8225-mlp")
-    assert study.settings({"optimizer": "sgd", "depth": 1, "width": 25})["learning_rate"] == 0.2
+    assert study.settings({"optimizer": "sgd", "depth": 1, "width": 25}).learning_rate == 0.2
     adam = study.settings({"optimizer": "adam", "depth": 1, "width": 25})
-    assert adam["learning_rate"] == 0.001
+    assert adam.learning_rate == 0.001
 
 
 def test_a_run_records_the_settings_of_its_kind_only():
-    perceptron = load_study("lyon-perceptron").settings({"initial_scale": 0.1})
+    perceptron = recorded(load_study("lyon-perceptron").settings({"initial_scale": 0.1}))
     assert perceptron["output"] == "linear"
     assert "depth" not in perceptron
-    shallow = load_study("lyon-shallow").settings({"width": 10})
+    shallow = recorded(load_study("lyon-shallow").settings({"width": 10}))
     assert (shallow["depth"], shallow["activation"], shallow["width"]) == (1, "sigmoid", 10)
-    assert load_study("inf8225-logistic").settings({})["initial_scale"] == 0.01
-    assert load_study("inf8225-mlp").settings({"optimizer": "sgd"})["initial_scale"] == "auto"
+    assert load_study("inf8225-logistic").settings({}).initial_scale == 0.01
+    assert load_study("inf8225-mlp").settings({"optimizer": "sgd"}).initial_scale == "auto"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Studies of networks that the visible loop trains: planned, refused, run, killed and resumed."""
+"""Studies of networks that the trainer trains: planned, refused, run, killed and resumed."""
 
 import os
 
@@ -9,11 +9,11 @@ from small import SMALL, Listening, is_worker, small_study
 
 from retroprop.data import load
 from retroprop.errors import UserError
+from retroprop.studies.kinds import KINDS, recorded
 from retroprop.studies.plan import plan_study
 from retroprop.studies.records import Records
 from retroprop.studies.runner import run_study
 from retroprop.studies.schema import (
-    TRAINER_KINDS,
     Study,
     _explain,  # pyright: ignore[reportPrivateUsage]
     load_study,
@@ -85,7 +85,7 @@ def test_each_network_is_a_population_of_its_own():
     for population in plan.populations:
         (run,) = population.runs
         assert run.population == population.name
-        assert population.learning_rates == (run.settings["learning_rate"],)
+        assert population.settings.learning_rates == (run.settings["learning_rate"],)
         assert (run.settings["kind"], run.settings["derivation"]) == ("network", "autograd")
 
 
@@ -101,25 +101,25 @@ def test_names_of_architectures_make_folders_and_seeds_stay_apart():
 
 
 def test_settings_are_those_of_the_kind():
-    of_network = small_study(**NETWORK).settings({})
+    of_network = recorded(small_study(**NETWORK).settings({}))
     assert "patch_size" not in of_network
     assert "initial_scale" not in of_network
     assert (of_network["activation"], of_network["patience"]) == ("relu", 2)
-    resnet = load_study("ift6135-resnet18-rates").settings({"learning_rate": 0.1})
+    resnet = recorded(load_study("ift6135-resnet18-rates").settings({"learning_rate": 0.1}))
     assert "activation" not in resnet
     assert "architecture" not in resnet
 
 
 def test_a_mixer_has_gelu_unless_the_study_says_otherwise():
     for name in ("ift6135-mixer-patches", "ift6135-mixer-best"):
-        assert load_study(name).settings({})["activation"] == "gelu"
+        assert load_study(name).settings({}).activation == "gelu"
     own = {"model": {"kind": "mlp-mixer"}, "grid": {"patch_size": [4, 8]}, "selection": {}}
-    assert small_study(**own).settings({})["activation"] == "gelu"
+    assert small_study(**own).settings({}).activation == "gelu"
     relu = small_study(**own | {"training": {"batch_size": 100, "activation": "relu"}})
-    assert relu.settings({})["activation"] == "relu"
+    assert relu.settings({}).activation == "relu"
     assert relu.fingerprint != small_study(**own).fingerprint
     both = small_study(**own | {"grid": {"activation": ["relu", "gelu"]}})
-    assert both.settings({"activation": "relu"})["activation"] == "relu"
+    assert both.settings({"activation": "relu"}).activation == "relu"
 
 
 def test_every_size_that_is_planned_is_predicted():
@@ -181,12 +181,12 @@ def refusal(document):
     return _explain("the study", raised.value)
 
 
-@pytest.mark.parametrize("kind", TRAINER_KINDS)
-def test_bfloat16_and_autograd_go_together_in_the_visible_loop(kind):
+@pytest.mark.parametrize("kind", [name for name, row in KINDS.items() if row.engine == "trainer"])
+def test_bfloat16_and_autograd_go_together_in_the_trainer(kind):
     model = {"kind": kind, "derivation": "autograd"}
     training = {"precision": "bf16"}
     study = small_study(model=model, training=training, grid={"learning_rate": [0.1]}, selection={})
-    assert study.settings({"learning_rate": 0.1})["precision"] == "bfloat16"
+    assert study.settings({"learning_rate": 0.1}).precision == "bfloat16"
 
 
 @pytest.mark.parametrize(

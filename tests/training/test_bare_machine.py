@@ -29,4 +29,4 @@ import retroprop.data.parts
 def test_the_training_rooms_import_without_the_other_rooms_libraries():
     done = subprocess.run([sys.executable, "-c", BARE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "retroprop.training.deep" in done.stdout.split()
+    assert "retroprop.training.trainer" in done.stdout.split()

@@ -12,9 +12,10 @@ from safetensors.torch import load_file, save_file
 from retroprop.errors import UserError
 from retroprop.models.catalog import MODELS, build
 from retroprop.training import checkpoints
-from retroprop.training.deep import DeepSettings, DeepTrainer
 from retroprop.training.image_sets import ImageSet, Normalization
 from retroprop.training.model_files import ModelCard, load_model, save_model
+from retroprop.training.settings import RunSettings
+from retroprop.training.trainer import Trainer
 
 SHAPE = (3, 12, 12)
 OPTIONS = {
@@ -278,7 +279,7 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path):
 def trainer(**options):
     images = ImageSet(images=torch.randn(8, *SHAPE), labels=torch.arange(8) % 4, n_classes=4)
     model = build("mlp", SHAPE, 4, {"hidden_sizes": (5,)} | options, seed=0)
-    return DeepTrainer(model, images, images, DeepSettings(epochs=2, batch_size=4))
+    return Trainer(model, images, images, RunSettings(epochs=2, batch_size=4))
 
 
 @pytest.mark.parametrize(

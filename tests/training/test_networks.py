@@ -1,32 +1,34 @@
 """Populations of every kind: equal to separate runs, to autograd, to themselves when resumed."""
 
-import dataclasses
-
 import pytest
 import torch
 from four_classes import SHAPE, make_examples
 
+from retroprop.byhand.optimizers import OPTIMIZERS as BY_HAND
 from retroprop.byhand.schedules import warmup_cosine
+from retroprop.studies.kinds import KINDS, OPTIMIZERS, optimizers_of
 from retroprop.training.checkpoints import load_tensors
-from retroprop.training.learners import LEARNERS, PopulationSettings
+from retroprop.training.factories import FACTORIES
 from retroprop.training.populations import Population
+from retroprop.training.settings import PopulationSettings
+from retroprop.training.torch_optimizers import TORCH_OPTIMIZERS
 from retroprop.training.trajectories import Trajectory, member_parameters
 from retroprop.training.vectorized import VectorizedAutogradLearner
 
 RATES, SEEDS = (0.02, 0.005), (0, 5)  # larger ones make a chaotic map of rounding errors
 NETWORKS = {
     "softmax-regression": {},
-    "perceptron": {"initial_sign": "negative"},
+    "perceptron": {"initial_sign": "negative", "output": "linear"},
     "shallow": {"width": 7, "depth": 1, "activation": "sigmoid", "output": "linear"},
     "mlp": {"width": 6, "depth": 3, "activation": "tanh"},
     "cnn": {"kernel_size": 1, "activation": "relu"},
 }
-KINDS = [
+SHAPES_OF_KINDS = [
     *NETWORKS.items(),
     ("mlp", {"width": 5, "depth": 2, "activation": "relu", "output": "linear"}),
     ("mlp", {"width": 5, "depth": 1, "activation": "gelu", "initial_scale": 0.3}),
 ]
-each_kind = pytest.mark.parametrize(("kind", "shape"), KINDS)
+each_kind = pytest.mark.parametrize(("kind", "shape"), SHAPES_OF_KINDS)
 
 
 def settings(kind, shape, **changes):
@@ -58,7 +60,24 @@ def some_examples(kind, batch_size):
 
 
 def test_every_kind_of_model_is_tested_here():
-    assert set(NETWORKS) == set(LEARNERS)
+    assert set(KINDS) == set(FACTORIES)
+    assert set(NETWORKS) == {name for name, row in FACTORIES.items() if row.learner}
+    assert set(NETWORKS) == {name for name, row in KINDS.items() if row.engine == "population"}
+
+
+def test_the_table_of_optimizers_names_those_that_there_are():
+    assert set(optimizers_of("population")) == set(BY_HAND)
+    assert set(OPTIMIZERS) == set(TORCH_OPTIMIZERS)
+
+
+def test_a_network_that_is_trained_alone_is_in_no_population():
+    with pytest.raises(ValueError, match="a resnet18 is trained alone"):
+        Population(settings("resnet18", {}), SHAPE, 4)
+
+
+def column(epochs, name):
+    """One number of every member."""
+    return torch.tensor([getattr(epoch, name) for epoch in epochs], dtype=torch.float64)
 
 
 @each_kind
@@ -93,9 +112,10 @@ def test_by_hand_and_by_autograd_have_the_same_curves(kind, shape, optimizer, ba
     )
     for _ in range(3):
         ours, theirs = by_hand.advance(), by_autograd.advance()
-        torch.testing.assert_close(ours.train.loss, theirs.train.loss, rtol=1e-10, atol=0)
-        assert torch.equal(ours.train.accuracy, theirs.train.accuracy)
-    assert (ours.train.loss.std() > 0).all()  # the members differ, so they were trained
+        ours_loss, theirs_loss = column(ours, "train_loss"), column(theirs, "train_loss")
+        torch.testing.assert_close(ours_loss, theirs_loss, rtol=1e-10, atol=0)
+        assert torch.equal(column(ours, "train_accuracy"), column(theirs, "train_accuracy"))
+    assert (ours_loss.std() > 0).all()  # the members differ, so they were trained
 
 
 @each_kind
@@ -114,7 +134,7 @@ def test_resuming_matches_an_uninterrupted_run(tmp_path, kind, shape, derivation
     second.load(tmp_path / "state.safetensors", about="a test")
     for _ in range(2):
         result = second.advance()
-    assert torch.equal(result.validation.loss, expected.validation.loss)
+    assert torch.equal(column(result, "validation_loss"), column(expected, "validation_loss"))
     for name, tensor in whole.population.parameters.items():
         assert torch.equal(second.population.parameters[name], tensor)
         assert torch.equal(second.best[name], whole.best[name])
@@ -177,11 +197,12 @@ def test_a_schedule_is_followed_by_hand_by_autograd_and_after_resuming(
     by_autograd.advance()
     for _ in range(2):
         ours, theirs = by_hand.advance(), by_autograd.advance()
-        torch.testing.assert_close(ours.train.loss, theirs.train.loss, rtol=1e-9, atol=0)
+        ours_loss, theirs_loss = column(ours, "train_loss"), column(theirs, "train_loss")
+        torch.testing.assert_close(ours_loss, theirs_loss, rtol=1e-9, atol=0)
         if by_hand.epoch == 1:
             by_hand.save(tmp_path / "state.safetensors", about="a test")
     resumed.load(tmp_path / "state.safetensors", about="a test")
-    assert torch.equal(resumed.advance().train.loss, ours.train.loss)
+    assert torch.equal(column(resumed.advance(), "train_loss"), ours_loss)
 
 
 @each_kind
@@ -209,7 +230,7 @@ def test_many_members_by_autograd_as_one_program_equal_one_after_another(tmp_pat
     together = Trajectory(chosen, examples, examples)
     assert isinstance(together.population.learner, VectorizedAutogradLearner)
     few = [
-        Trajectory(dataclasses.replace(chosen, learning_rates=(rate,)), examples, examples)
+        Trajectory(chosen.model_copy(update={"learning_rates": (rate,)}), examples, examples)
         for rate in rates
     ]
     assert not isinstance(few[0].population.learner, VectorizedAutogradLearner)
@@ -220,5 +241,6 @@ def test_many_members_by_autograd_as_one_program_equal_one_after_another(tmp_pat
             together.save(tmp_path / "state.safetensors", about="a test")
             together = Trajectory(chosen, examples, examples)
             together.load(tmp_path / "state.safetensors", about="a test")
-        theirs = torch.cat([one.advance().train.loss for one in few], 1)
-        torch.testing.assert_close(ours.train.loss, theirs, rtol=1e-10, atol=0)
+        theirs = torch.stack([column(one.advance(), "train_loss") for one in few], 1)
+        together_loss = column(ours, "train_loss").view(theirs.shape)
+        torch.testing.assert_close(together_loss, theirs, rtol=1e-10, atol=0)

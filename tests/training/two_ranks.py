@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from retroprop.models.catalog import build
-from retroprop.training.augmentation import Augmentation
-from retroprop.training.deep import DeepSettings, DeepTrainer
 from retroprop.training.image_sets import ImageSet
 from retroprop.training.ranks import Ranks, joined_ranks
+from retroprop.training.settings import RunSettings
+from retroprop.training.trainer import Trainer
 
 SHAPE = (3, 8, 8)
 
@@ -43,21 +43,21 @@ def images() -> ImageSet:
 
 def train(kind: str, ranks: Ranks) -> dict[str, object]:
     """Losses, gradient norms and parameters of a short training."""
-    settings = DeepSettings(
+    settings = RunSettings(
         epochs=2,
         batch_size=15,
         optimizer="momentum",
         learning_rate=0.05,
-        augmentation=Augmentation(),
+        augmentation="flip-crop",
         clip_norm=1.0,
         train_metrics="running" if kind == "cnn" else "evaluated",
     )
-    trainer = DeepTrainer(model_of(kind), images(), images().first(1), settings, ranks=ranks)
+    trainer = Trainer(model_of(kind), images(), images().first(1), settings, ranks=ranks)
     history = trainer.fit()
     return {
         "state": {name: t.tolist() for name, t in trainer.model.state_dict().items()},
-        "losses": [(epoch.train.loss, epoch.validation.loss) for epoch in history],
-        "accuracies": [epoch.train.accuracy for epoch in history],
+        "losses": [(epoch.train_loss, epoch.validation_loss) for epoch in history],
+        "accuracies": [epoch.train_accuracy for epoch in history],
         "norms": [epoch.gradient_norm for epoch in history[1:]],
     }
 

@@ -119,14 +119,14 @@ class StudyDisplay:
         for update in report.updates:
             cell = self.cell_of_run[update.run_id]
             cell.newest[update.run_id] = update.epoch
-            if update.diverged_epoch is not None:
+            if update.progress.diverged_epoch is not None:
                 cell.diverged.add(update.run_id)
         epoch = report.updates[0].epoch.epoch
         self.populations[report.population].begin()
         self._count(report.population, epoch, done=report.done)
         self._advance()
         if not self.console.is_terminal:
-            best = max((u.best_validation_accuracy or 0.0) for u in report.updates)
+            best = max((u.progress.best_validation_accuracy or 0.0) for u in report.updates)
             left = f", {text}" if (text := self._left()) else ""
             self.console.print(
                 f"{report.population}: epoch {epoch}/{self.epochs}, best validation accuracy so "

@@ -217,8 +217,8 @@ def _print_plan(plan: Any, workers: int) -> None:
         table.add_row(
             population.name,
             str(len(population.runs)),
-            ", ".join(f"{rate:g}" for rate in population.learning_rates),
-            ", ".join(map(str, population.seeds)),
+            ", ".join(f"{rate:g}" for rate in population.settings.learning_rates),
+            ", ".join(map(str, population.settings.seeds)),
             f"about {duration(population.predicted_s)}",
         )
     console.print(table)

@@ -1,7 +1,6 @@
 """`retroprop train | evaluate | predict | lr-find | export`: one network at a time."""
 
 import contextlib
-import dataclasses
 import inspect
 import shlex
 import signal
@@ -18,7 +17,7 @@ from retroprop.errors import Interrupted, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from retroprop.models.catalog import Option
-    from retroprop.training.deep import DeepSettings
+    from retroprop.training.settings import RunSettings
 
 Word = Annotated[str, Parameter(negative=())]
 Number = Annotated[float, Parameter(negative=())]
@@ -308,9 +307,10 @@ def lr_find(
     """
     from retroprop.cli.training_figures import check_name
     from retroprop.models.catalog import model_name
-    from retroprop.training.deep import OPTIMIZERS, DeepTrainer
     from retroprop.training.devices import choose_device
     from retroprop.training.lr_finder import find_learning_rate
+    from retroprop.training.torch_optimizers import make_optimizer
+    from retroprop.training.trainer import Trainer
 
     if figure is not None:
         check_name(figure)
@@ -334,12 +334,17 @@ def lr_find(
     _one_thread()
     train, validation, _, _ = chosen.sets()
     built = chosen.untrained(train)
-    trainer = DeepTrainer(built, train, validation, settings, device=on)
+    trainer = Trainer(built, train, validation, settings, device=on)
     result = find_learning_rate(
         trainer.model,
         lambda: ((x, y) for x, y, _ in trainer.minibatches(1)),
-        lambda _, rate: OPTIMIZERS[optimizer](
-            trainer.model, dataclasses.replace(settings, learning_rate=rate)
+        lambda parameters, rate: make_optimizer(
+            optimizer,
+            parameters,
+            rate,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            fused=True,
         ),
         low=low,
         high=high,
@@ -398,11 +403,10 @@ def export(file: Path, /, *, to: Word = "onnx", output: Path | None = None) -> N
     )
 
 
-def _settings(*, augment: bool, **values: Any) -> "DeepSettings":
-    from retroprop.training.augmentation import Augmentation
-    from retroprop.training.deep import DeepSettings
+def _settings(*, augment: bool, **values: Any) -> "RunSettings":
+    from retroprop.training.settings import RunSettings
 
-    return DeepSettings(augmentation=Augmentation() if augment else None, **values)
+    return RunSettings(augmentation="flip-crop" if augment else "none", **values)
 
 
 def _model_options(model: str, given: Sequence[str] | None) -> "dict[str, Option]":

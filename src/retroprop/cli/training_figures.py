@@ -22,14 +22,14 @@ def draw_run(
     Args:
         folder: Where they go.
         name: What stands at its curve.
-        history: Its epochs, `training.deep.DeepEpoch`.
+        history: Its epochs, `training.trainer.EpochRecord`.
         counts: The confusion matrix on the test set.
         classes: The names of the classes.
     """
     trained = [epoch for epoch in history if epoch.epoch > 0]
     curves: dict[Part, Curve] = {
-        "validation": curve_of([epoch.validation.accuracy for epoch in trained]),
-        "train": curve_of([epoch.train.accuracy for epoch in trained]),
+        "validation": curve_of([epoch.validation_accuracy for epoch in trained]),
+        "train": curve_of([epoch.train_accuracy for epoch in trained]),
     }
     norms = [epoch.gradient_norm or 0.0 for epoch in trained]
     norms = [norm if math.isfinite(norm) else 0.0 for norm in norms]  # a gap in the line

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from retroprop.data.parts import Parts
-    from retroprop.training.deep import DeepEpoch, DeepSettings, Scores
+    from retroprop.training.epochs import EpochRecord
     from retroprop.training.image_sets import ImageSet, Normalization
     from retroprop.training.model_files import ModelCard
     from retroprop.training.ranks import Ranks
+    from retroprop.training.settings import RunSettings
+    from retroprop.training.trainer import Scores
 
 console = Console(highlight=False)
 
@@ -82,7 +84,7 @@ class TrainingRun:
     def __init__(
         self,
         chosen: Chosen,
-        settings: "DeepSettings",
+        settings: "RunSettings",
         folder: Path,
         device: "torch.device",
         ranks: "Ranks",
@@ -94,13 +96,13 @@ class TrainingRun:
 
     def work(self, *, fresh: bool) -> None:
         """Train, keep the best parameters, and evaluate them once on the test set."""
-        from retroprop.training.deep import DeepTrainer
+        from retroprop.training.trainer import Trainer
 
         if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
             raise UserError(f"--threads must be from 1 to {MOST_THREADS}, and got {self.threads}.")
         train, validation, parts, self.normalization = self.chosen.sets()
         model = self.chosen.untrained(train)
-        self.trainer = DeepTrainer(
+        self.trainer = Trainer(
             model, train, validation, self.settings, device=self.device, ranks=self.ranks
         )
         self._make_folder()
@@ -124,7 +126,7 @@ class TrainingRun:
             f"{'acc.':>6}  {'|grad|':>8}  {'images/s':>8}"
         )
         for epoch in self.trainer.history:
-            self._say(_row(epoch))
+            self._say(_row(epoch, len(self.trainer.train)))
         self._epochs(len(train))
         if self.ranks.first:
             self._finish(parts)
@@ -184,7 +186,7 @@ class TrainingRun:
 
         about = {
             "chosen": dataclasses.asdict(self.chosen),
-            "settings": dataclasses.asdict(self.settings),
+            "settings": self.settings.model_dump(),
             "threads": torch.get_num_threads(),
         }
         return json.dumps(about, sort_keys=True)
@@ -218,7 +220,7 @@ class TrainingRun:
             while not trainer.done:
                 epoch = trainer.advance(on_step=lambda n: progress.advance(bar, n))
                 trainer.save(self.last, about=self._about())
-                self._say(_row(epoch))
+                self._say(_row(epoch, len(self.trainer.train)))
         if trainer.diverged_epoch is not None:
             self._say(
                 f"The training diverged in epoch {trainer.diverged_epoch}: its numbers are no "
@@ -270,7 +272,7 @@ class TrainingRun:
         record = {
             "model": dataclasses.asdict(card),
             "data_checksum": find(card.dataset).checksum,
-            "settings": dataclasses.asdict(self.settings),
+            "settings": self.settings.model_dump(),
             "data": {k: getattr(self.chosen, k) for k in ("normalization", "validation", "images")},
             "environment": describe_environment(self.ranks.size, self.device.type)
             | {"threads_per_worker": torch.get_num_threads()},
@@ -308,7 +310,7 @@ def scores_and_counts(
 ) -> "tuple[Scores, Tensor]":
     """Loss and accuracy over a test set, and its confusion matrix."""
     from retroprop.training.confusion import count_pairs
-    from retroprop.training.deep import evaluate_model
+    from retroprop.training.trainer import evaluate_model
 
     scores, predicted = evaluate_model(model, test, device=device)
     return scores, count_pairs(test.labels, predicted, test.n_classes)
@@ -336,12 +338,12 @@ def print_test(scores: "Scores", counts: "Tensor", *, classes: Sequence[str], na
     console.print(table)
 
 
-def _row(epoch: "DeepEpoch") -> str:
+def _row(epoch: "EpochRecord", images: int) -> str:
     norm = "–" if epoch.gradient_norm is None else f"{epoch.gradient_norm:.3g}"
-    speed = "–" if epoch.images_per_s is None else f"{epoch.images_per_s:,.0f}"
+    speed = f"{images / epoch.train_s:,.0f}" if epoch.train_s else "–"
     return (
-        f"{epoch.epoch:>5}  {epoch.train.loss:>10.4f}  {epoch.train.accuracy:>6.1%}  "
-        f"{epoch.validation.loss:>11.4f}  {epoch.validation.accuracy:>6.1%}  {norm:>8}  {speed:>8}"
+        f"{epoch.epoch:>5}  {epoch.train_loss:>10.4f}  {epoch.train_accuracy:>6.1%}  "
+        f"{epoch.validation_loss:>11.4f}  {epoch.validation_accuracy:>6.1%}  {norm:>8}  {speed:>8}"
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from retroprop.languages import say_later
 from retroprop.report.document import Block, Cell, Paragraph, Row, Section, Table
 from retroprop.report.story import Story
+from retroprop.studies.kinds import settings_of_kind
 from retroprop.studies.records import EpochRecord, RunRecord
-from retroprop.studies.schema import OF_EVERY_KIND, OF_KIND
 
 MODEL_NAMES = {
     "softmax-regression": say_later("softmax regression"),
@@ -255,8 +255,9 @@ def _fixed(story: Story) -> dict[str, list[Any]]:
     """The settings that the study does not vary and that its kind of model has."""
     training = story.record.config.get("training") or {}
     found: dict[str, list[Any]] = {}
-    for key in (*OF_EVERY_KIND, *OF_KIND.get(story.kind, ()), "precision"):
-        if key in story.grid or key == "derivation":
+    known = settings_of_kind(story.kind) if story.of_kind else ("optimizer", "learning_rate")
+    for key in known:
+        if key in story.grid or key in ("derivation", "gradient"):  # said elsewhere
             continue
         # What a study file leaves out is known to the models.
         if _says_nothing(story, key, training.get(key)):

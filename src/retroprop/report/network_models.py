@@ -8,10 +8,10 @@ formula by name.
 
 from collections.abc import Sequence
 
+from retroprop.calculus.architectures import parse_architecture
 from retroprop.report.document import Block, Formula, Paragraph
 from retroprop.report.formulas import activation_formulas, derivation_sentence, mlp_formula
 from retroprop.report.story import Story, setting_of
-from retroprop.studies.schema import parse_architecture
 
 
 def network_blocks(story: Story) -> list[Block]:
@@ -315,7 +315,7 @@ def _layers(story: Story, text: str) -> str:
                 "a convolution of {kernels} kernels of {k} × {k}"
                 if len(chosen.channels) == 1
                 else "convolutions of {kernels} kernels of {k} × {k}"
-            ).format(kernels=_counts(story, chosen.channels), k=chosen.kernel_size),
+            ).format(kernels=_counts(story, chosen.channels), k=chosen.kernel_sizes[0]),
             dense=layers,
         )
     return _with_parameters(story, layers, text)

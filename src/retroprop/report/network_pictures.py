@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from retroprop.calculus.architectures import parse_architecture
 from retroprop.data.pictures import bundled_picture
 from retroprop.figures.architectures import (
     accuracy_curves,
@@ -22,7 +23,6 @@ from retroprop.report.results import every_cell
 from retroprop.report.story import Story
 from retroprop.report.weights import NoWeightsError, trained_weights
 from retroprop.studies.records import RunRecord
-from retroprop.studies.schema import parse_architecture
 from retroprop.studies.summary import CellSummary
 
 KERNELS = "conv1.weight"

@@ -24,12 +24,11 @@ from retroprop.report.words import (
     setting_value,
     value_name,
 )
+from retroprop.studies.kinds import KINDS, Kind
 from retroprop.studies.records import DEFAULT_DATABASE, RunRecord, StudyRunRecord
-from retroprop.studies.schema import TRAINER_KINDS, Split
+from retroprop.studies.schema import Split
 from retroprop.studies.summary import CellSummary, best_cells, summarise_cells
 
-LINEAR_KINDS = ("perceptron", "shallow")  # always a linear output with the squared error
-SOFTMAX_KINDS = ("softmax-regression", "cnn", *TRAINER_KINDS)
 # A table may ask for a value that a record keeps under a longer name.
 FIELDS = {"train_s": "train_s_per_epoch"}
 
@@ -129,8 +128,13 @@ class Story:
 
     @property
     def by_trainer(self) -> bool:
-        """Whether the visible loop trained the models, one network at a time."""
-        return self.kind in TRAINER_KINDS
+        """Whether the trainer trained the models, one network at a time."""
+        return self.of_kind is not None and self.of_kind.engine == "trainer"
+
+    @property
+    def of_kind(self) -> Kind | None:
+        """What is known of the kind of model; None for one that we do not know."""
+        return KINDS.get(self.kind)
 
     @property
     def figures(self) -> list[str]:
@@ -205,10 +209,8 @@ class Story:
 
     def loss(self, runs: Sequence[RunRecord] | None = None) -> Loss:
         """What the losses of these models are: nats, squared errors, or some of both."""
-        if self.kind in LINEAR_KINDS:
-            return "squared"
-        if self.kind in SOFTMAX_KINDS:
-            return "nats"
+        if self.of_kind is not None and self.of_kind.loss != "by-output":
+            return self.of_kind.loss
         outputs = {setting_of(run, "output") or "softmax" for run in runs or self.runs}
         if outputs == {"linear"}:
             return "squared"

@@ -7,10 +7,10 @@ shown as the study file has it.
 
 from typing import Any, Literal
 
+from retroprop.calculus.architectures import parse_architecture
 from retroprop.errors import UserError
 from retroprop.languages import Say, say_later
 from retroprop.report.numbers import Numbers
-from retroprop.studies.schema import parse_architecture
 
 USUAL_DENSE = (256, 256)
 """The dense layers of a CNN that are not named."""
@@ -48,6 +48,10 @@ SETTING_NAMES = {
     "clip_norm": say_later("longest gradient"),
     "patience": say_later("epochs without progress before it stops"),
     "train_metrics": say_later("loss and accuracy on train"),
+    "warmup": say_later("part of the steps that warm up"),
+    "widths": say_later("channels of the four stages"),
+    "channels_last": say_later("channels last in memory"),
+    "compile": say_later("compiled by torch"),
     "seed": say_later("seed"),
 }
 # Values that are words of the language; optimizers and the like are names (see numbers.NAMES).
@@ -81,6 +85,10 @@ SETTING_VALUES: dict[tuple[str, str | bool], str] = {
     ("loss", "clamped-cross-entropy"): say_later("cross-entropy of clamped probabilities"),
     ("train_metrics", "evaluated"): say_later("measured after each epoch"),
     ("train_metrics", "running"): say_later("means over the epoch, while learning"),
+    ("channels_last", True): say_later("yes"),
+    ("channels_last", False): say_later("no"),
+    ("compile", True): say_later("yes"),
+    ("compile", False): say_later("no"),
 }
 # Shorter words for the label beside a line and for the long table of all models.
 SHORT_VALUES: dict[tuple[str, str | bool], str] = {
@@ -199,7 +207,8 @@ def _architecture(text: str, say: Say, *, short: bool) -> str:
     if not chosen.channels:
         return _unbroken("MLP " + text.split()[1].replace("x", " × "))
     first = "CNN " + "-".join(map(str, chosen.channels))
-    kernel = f"{chosen.kernel_size} × {chosen.kernel_size}"
+    sizes = dict.fromkeys(chosen.kernel_sizes)
+    kernel = ", ".join(f"{size} × {size}" for size in sizes)
     if short:
         name = f"{_unbroken(first)}, {kernel.replace(' ', '')}"
     else:

@@ -27,6 +27,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from retroprop import __version__
 from retroprop.errors import UserError, did_you_mean
+from retroprop.training.epochs import EpochRecord, Progress
 
 SCHEMA_VERSION = 2
 DEFAULT_DATABASE = "retroprop.db"
@@ -101,26 +102,6 @@ _epochs = sa.Table(
 
 # What a newer version added, by the version: an older database gets it when it is opened.
 _ADDED = {2: (_runs.c.parameters, _runs.c.test_confusion, _epochs.c.gradient_norm)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochRecord:
-    """The metrics of one model after one epoch; epoch 0 is the untrained model.
-
-    Losses are means over the whole set in nats; accuracies are fractions. A value that was not
-    finite is None. `train_s` and `evaluate_s` are the model's equal share of the seconds that its
-    population spent (n models trained as one program share the time evenly). `gradient_norm` is
-    the mean over the epoch's steps, where it was measured.
-    """
-
-    epoch: int
-    train_loss: float | None
-    train_accuracy: float | None
-    validation_loss: float | None
-    validation_accuracy: float | None
-    train_s: float
-    evaluate_s: float
-    gradient_norm: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,15 +185,11 @@ class NewRun:
 
 @dataclass(frozen=True, kw_only=True)
 class RunUpdate:
-    """What one epoch changes in one run, beside its new row of metrics."""
+    """What one epoch changes in one run: a new row of metrics, and how far the model has come."""
 
     run_id: int
     epoch: EpochRecord
-    status: str
-    best_epoch: int | None
-    best_validation_accuracy: float | None
-    best_validation_loss: float | None
-    diverged_epoch: int | None
+    progress: Progress
 
 
 @dataclass
@@ -356,34 +333,14 @@ class Records:
                 _epochs.insert(),
                 [{"run_id": update.run_id, **_epoch_values(update.epoch)} for update in updates],
             )
-            statement = (
+            values = [_progress_values(update.progress) for update in updates]
+            connection.execute(
                 _runs.update()
                 .where(_runs.c.id == sa.bindparam("of_run"))
-                .values(
-                    {
-                        name: sa.bindparam("new_" + name)
-                        for name in (
-                            "status",
-                            "best_epoch",
-                            "best_validation_accuracy",
-                            "best_validation_loss",
-                            "diverged_epoch",
-                        )
-                    }
-                )
-            )
-            connection.execute(
-                statement,
+                .values({name: sa.bindparam(f"new_{name}") for name in values[0]}),
                 [
-                    {
-                        "of_run": update.run_id,
-                        "new_status": update.status,
-                        "new_best_epoch": update.best_epoch,
-                        "new_best_validation_accuracy": _finite(update.best_validation_accuracy),
-                        "new_best_validation_loss": _finite(update.best_validation_loss),
-                        "new_diverged_epoch": update.diverged_epoch,
-                    }
-                    for update in updates
+                    {"of_run": update.run_id} | {f"new_{name}": one for name, one in row.items()}
+                    for update, row in zip(updates, values, strict=True)
                 ],
             )
 
@@ -689,6 +646,16 @@ def _epoch_values(record: EpochRecord) -> dict[str, Any]:
         "train_s": record.train_s,
         "evaluate_s": record.evaluate_s,
         "gradient_norm": _finite(record.gradient_norm),
+    }
+
+
+def _progress_values(progress: Progress) -> dict[str, Any]:
+    return {
+        "status": "running" if progress.diverged_epoch is None else "diverged",
+        "best_epoch": progress.best_epoch,
+        "best_validation_accuracy": _finite(progress.best_validation_accuracy),
+        "best_validation_loss": _finite(progress.best_validation_loss),
+        "diverged_epoch": progress.diverged_epoch,
     }
 
 

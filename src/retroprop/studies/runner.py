@@ -89,8 +89,8 @@ def run_study(
         records: Where everything is recorded.
         workers: Number of worker processes; one per usable core by default, and one for a GPU.
         fresh: Start a new study run even if the records hold one of this study.
-        device: Where networks of the visible loop train: "cpu", "cuda" or "auto"; populations
-            always train on the CPU.
+        device: Where networks of the trainer train: "cpu", "cuda" or "auto"; populations always
+            train on the CPU.
         display: What to tell the person who waits.
 
     Raises:

@@ -9,18 +9,20 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationError,
+    create_model,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -28,51 +30,28 @@ from pydantic_core import PydanticCustomError
 from retroprop.data import CATALOG
 from retroprop.data.splits import training_size
 from retroprop.errors import UserError, did_you_mean
-from retroprop.models.architectures import parse_architecture
-
-DATASETS = tuple(CATALOG)
-OPTIMIZER_NAMES = ("sgd", "momentum", "adagrad", "adam", "adamw")
-TRAINER_OPTIMIZER_NAMES = ("sgd", "momentum", "nesterov", "adam", "adamw")
-ACTIVATION_NAMES = ("relu", "sigmoid", "tanh", "gelu")
-NORMALIZATION_NAMES = ("raw", "unit", "per-pixel", "per-channel")
-SIZES = ("smoke", "laptop", "full")
-
-# What a kind of model can be given, beside what every model has.
-OF_EVERY_KIND = ("optimizer", "learning_rate", "schedule", "batch_size", "derivation")
-OF_KIND = {
-    "softmax-regression": ("initial_scale", "initial_sign"),
-    "perceptron": ("initial_scale", "initial_sign"),
-    "shallow": ("initial_scale", "initial_sign", "width"),
-    "mlp": ("initial_scale", "initial_sign", "depth", "width", "activation", "output"),
-    "cnn": ("kernel_size", "activation"),
-}
-# What one visible loop trains, one network at a time, on a CPU or a GPU.
-OF_TRAINER = (
-    "normalization",
-    "augmentation",
-    "shuffle",
-    "loss",
-    "momentum",
-    "weight_decay",
-    "label_smoothing",
-    "clip_norm",
-    "patience",
-    "train_metrics",
+from retroprop.studies.kinds import (
+    KINDS,
+    NEWER,
+    OPTIMIZERS,
+    Kind,
+    optimizers_of,
+    settings_of_kind,
 )
-TRAINER_KINDS = {
-    "network": ("architecture", "activation", "initialization", *OF_TRAINER),
-    "resnet18": OF_TRAINER,
-    "mlp-mixer": ("patch_size", "embedding", "blocks", "drop_rate", "activation", *OF_TRAINER),
-}
-OF_KIND |= TRAINER_KINDS
-# What a kind of model has where a study leaves it out, in place of the default of every kind.
-DEFAULTS = {"mlp-mixer": {"activation": "gelu"}}
-# What a kind of model always has.
-FIXED = {
-    "perceptron": {"output": "linear"},
-    "shallow": {"depth": 1, "activation": "sigmoid", "output": "linear"},
-}
-MODEL_KINDS = tuple(OF_KIND)
+from retroprop.training.settings import (
+    Derivation,
+    Epochs,
+    Hyperparameters,
+    InitialScale,
+    RunSettings,
+    Strict,
+    check_known,
+    explain,
+    is_number,
+    one_of,
+)
+
+SIZES = ("smoke", "laptop", "full")
 VALUES = (
     "best_validation_accuracy",
     "best_validation_loss",
@@ -97,34 +76,13 @@ FIGURES = (
 )
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-BatchSize = Annotated[int, Field(ge=1)]
-Sign = Literal["both", "positive", "negative"]
-Depth = Annotated[int, Field(ge=0, le=1000)]
-Width = Annotated[int, Field(ge=1, le=100_000)]
-KernelSize = Annotated[int, Field(ge=1, le=64)]
-Output = Literal["softmax", "linear"]
-Derivation = Literal["by-hand", "autograd"]
-Precision = Literal["float32", "float64", "bfloat16"]
-Schedule = Literal["constant", "warmup-cosine"]
-Augmentation = Literal["none", "flip-crop"]
-TrainerLoss = Literal["cross-entropy", "clamped-cross-entropy"]
-Share = Annotated[float, Field(ge=0, lt=1)]
-PatchSize = Annotated[int, Field(ge=1, le=1024)]
-Decay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-def _check_scale(value: Any) -> Any:
-    if value == "auto" or (_is_number(value) and 0 <= value <= 1e3):
-        return value
-    raise PydanticCustomError("scale", 'Input should be a number from 0 to 1000, or "auto"')
 
 
 def _check_rates(value: Any) -> Any:
     for name, rate in value.items() if isinstance(value, dict) else [(None, value)]:
         if name is not None:
-            _one_of(name, {*OPTIMIZER_NAMES, *TRAINER_OPTIMIZER_NAMES}, "optimizer")
-        if not _is_number(rate):
+            check_known(name, OPTIMIZERS, "optimizer")
+        if not is_number(rate):
             raise PydanticCustomError(
                 "rate", "Input should be a number, or a table with one for each optimizer"
             )
@@ -135,26 +93,14 @@ def _check_rates(value: Any) -> Any:
     return value
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-InitialScale = Annotated[Any, AfterValidator(_check_scale)]
-LearningRates = Annotated[Any, AfterValidator(_check_rates)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Title(_Strict):
+class Title(Strict):
     """The study's title in each language."""
 
     en: str = Field(min_length=1)
     fr: str = Field(min_length=1)
 
 
-class Split(_Strict):
+class Split(Strict):
     """Which images train and which validate; the split has its own seed.
 
     `validation` is the part of the training set that validates, drawn at random. With `source =
@@ -190,138 +136,46 @@ class Split(_Strict):
         return min(held_out, self.validation_images or held_out)
 
 
-class Model(_Strict):
+class Model(Strict):
     """The kind of model and how its gradient is obtained."""
 
-    kind: str = "softmax-regression"
+    kind: Annotated[str, one_of(KINDS, "model kind")] = "softmax-regression"
     derivation: Derivation = "by-hand"
 
-    @field_validator("kind")
-    @classmethod
-    def _known_kind(cls, kind: str) -> str:
-        return _one_of(kind, MODEL_KINDS, "model kind")
 
-
-class Training(_Strict):
+class Training(Hyperparameters):
     """The hyperparameters that are not varied.
 
-    `learning_rate` is a number, or a table with one for each optimizer. `initial_scale` is the
-    standard deviation of the initial weights, or "auto" (by fan-in: He before ReLU and GELU, LeCun
-    otherwise), which is also what networks have when it is left out; linear models then have 0.01.
+    `learning_rate` is a number, or a table with one for each optimizer. `initial_scale` is that of
+    the kind of model where it is left out.
     """
 
-    optimizer: str = "sgd"
-    learning_rate: LearningRates = 0.01
-    schedule: Schedule = "constant"
-    batch_size: BatchSize = 100
+    optimizer: Annotated[str, one_of(OPTIMIZERS, "optimizer")] = "sgd"
+    learning_rate: Annotated[Any, AfterValidator(_check_rates)] = 0.01
     initial_scale: InitialScale = None
-    initial_sign: Sign = "both"
-    depth: Depth = 1
-    width: Width = 100
-    activation: str = "relu"
-    output: Output = "softmax"
-    kernel_size: KernelSize = 3
-    gradient: Literal["mean", "sum"] = "mean"
-    precision: Precision = "float32"
-    # of the networks that the visible loop trains
-    architecture: str = "mlp 256-256"
-    initialization: Literal["torch", "xavier"] = "torch"
-    patch_size: PatchSize = 4
-    embedding: Width = 256
-    blocks: Annotated[int, Field(ge=1, le=100)] = 4
-    drop_rate: Share = 0.0
-    normalization: str = "per-channel"
-    augmentation: Augmentation = "none"
-    shuffle: bool = True
-    loss: TrainerLoss = "cross-entropy"
-    momentum: Share = 0.9
-    weight_decay: Decay = 0.0
-    label_smoothing: Share = 0.0
-    clip_norm: Annotated[float, Field(gt=0)] | None = None
-    patience: Annotated[int, Field(ge=1)] | None = None
-    train_metrics: Literal["evaluated", "running"] = "evaluated"
 
-    @field_validator("architecture")
-    @classmethod
-    def _known_architecture(cls, text: str) -> str:
-        parse_architecture(text)
-        return text
-
-    @field_validator("normalization")
-    @classmethod
-    def _known_normalization(cls, name: str) -> str:
-        return _one_of(name, NORMALIZATION_NAMES, "normalization")
-
-    @field_validator("precision", mode="before")
-    @classmethod
-    def _short_precision(cls, name: Any) -> Any:
-        return {"bf16": "bfloat16", "fp32": "float32", "fp64": "float64"}.get(name, name)
-
-    @field_validator("optimizer")
-    @classmethod
-    def _known_optimizer(cls, name: str) -> str:
-        return _one_of(name, {*OPTIMIZER_NAMES, *TRAINER_OPTIMIZER_NAMES}, "optimizer")
-
-    @field_validator("activation")
-    @classmethod
-    def _known_activation(cls, name: str) -> str:
-        return _one_of(name, ACTIVATION_NAMES, "activation")
+    @model_serializer(mode="wrap")
+    def _without_newer_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What studies could always say, and what they say of settings that came later."""
+        usual = type(self).model_fields
+        return {
+            key: value
+            for key, value in serialize(self).items()
+            if key not in NEWER or getattr(self, key) != usual[key].default
+        }
 
 
-class Grid(_Strict):
-    """The values of the varied hyperparameters; every combination is a cell."""
+_VARIED_LATER = {
+    *("gradient", "precision", "initialization", "drop_rate", "shuffle", "loss", "momentum"),
+    *("clip_norm", "patience", "train_metrics", *NEWER),
+}
 
-    optimizer: list[str] | None = Field(default=None, min_length=1)
-    learning_rate: list[LearningRate] | None = Field(default=None, min_length=1)
-    schedule: list[Schedule] | None = Field(default=None, min_length=1)
-    batch_size: list[BatchSize] | None = Field(default=None, min_length=1)
-    initial_scale: list[InitialScale] | None = Field(default=None, min_length=1)
-    initial_sign: list[Sign] | None = Field(default=None, min_length=1)
-    depth: list[Depth] | None = Field(default=None, min_length=1)
-    width: list[Width] | None = Field(default=None, min_length=1)
-    activation: list[str] | None = Field(default=None, min_length=1)
-    output: list[Output] | None = Field(default=None, min_length=1)
-    kernel_size: list[KernelSize] | None = Field(default=None, min_length=1)
-    derivation: list[Derivation] | None = Field(default=None, min_length=1)
-    architecture: list[str] | None = Field(default=None, min_length=1)
-    patch_size: list[PatchSize] | None = Field(default=None, min_length=1)
-    embedding: list[Width] | None = Field(default=None, min_length=1)
-    blocks: list[Annotated[int, Field(ge=1, le=100)]] | None = Field(default=None, min_length=1)
-    normalization: list[str] | None = Field(default=None, min_length=1)
-    augmentation: list[Augmentation] | None = Field(default=None, min_length=1)
-    weight_decay: list[Decay] | None = Field(default=None, min_length=1)
-    label_smoothing: list[Share] | None = Field(default=None, min_length=1)
 
-    @field_validator("optimizer")
-    @classmethod
-    def _known_optimizers(cls, names: list[str] | None) -> list[str] | None:
-        for name in names or ():
-            _one_of(name, {*OPTIMIZER_NAMES, *TRAINER_OPTIMIZER_NAMES}, "optimizer")
-        return names
-
-    @field_validator("architecture")
-    @classmethod
-    def _known_architectures(cls, texts: list[str] | None) -> list[str] | None:
-        for text in texts or ():
-            parse_architecture(text)
-        return texts
-
-    @field_validator("normalization")
-    @classmethod
-    def _known_normalizations(cls, names: list[str] | None) -> list[str] | None:
-        for name in names or ():
-            _one_of(name, NORMALIZATION_NAMES, "normalization")
-        return names
-
-    @field_validator("activation")
-    @classmethod
-    def _known_activations(cls, names: list[str] | None) -> list[str] | None:
-        for name in names or ():
-            _one_of(name, ACTIVATION_NAMES, "activation")
-        return names
+class _Varied(Strict):
+    """What every grid can do; `Grid` has a list for each setting."""
 
     @model_validator(mode="after")
-    def _varies_something(self) -> "Grid":
+    def _varies_something(self) -> "_Varied":
         for key, values in self.varied().items():
             if len(set(values)) < len(values):
                 raise ValueError(f"grid.{key} lists a value twice: {values}; list each once")
@@ -331,59 +185,72 @@ class Grid(_Strict):
             )
         return self
 
+    @model_serializer(mode="wrap")
+    def _without_newer_keys(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Keys that grids could not always vary are there where they are varied."""
+        return {
+            key: value
+            for key, value in serialize(self).items()
+            if value is not None or key not in _VARIED_LATER
+        }
+
     def varied(self) -> dict[str, list[Any]]:
         """The varied keys with their values, in the order of the schema."""
-        return {key: value for key, value in self.model_dump().items() if value is not None}
+        return {key: value for key, value in self if value is not None}
 
 
-class Selection(_Strict):
+def _grid_fields() -> Iterator[tuple[str, Any]]:
+    """For every setting the list of values that a grid may give it."""
+    hints = get_type_hints(Hyperparameters, include_extras=True)
+    types = {name: hints[name] for name in Hyperparameters.model_fields}
+    types["optimizer"] = get_type_hints(Training, include_extras=True)["optimizer"]
+    for name, of_one in (types | {"derivation": Derivation}).items():
+        value = next(arg for arg in get_args(of_one | None) if arg is not type(None))
+        yield name, (list[value] | None, Field(default=None, min_length=1))
+
+
+Grid = create_model("Grid", __base__=_Varied, **dict(_grid_fields()))
+Grid.__doc__ = "The values of the varied hyperparameters; every combination is a cell."
+
+
+class Selection(Strict):
     """Which cells are final: the best one by validation of each combination of `best_per`."""
 
-    best_per: list[str] = []
+    best_per: list[str] = Field(default=[])
 
 
-class Table(_Strict):
+class Table(Strict):
     """A table of the report: one value over one or two varied keys, one table per `split_by`."""
 
     rows: str
     columns: str | None = None
     split_by: str | None = None
-    value: str = "best_validation_accuracy"
-
-    @field_validator("value")
-    @classmethod
-    def _known_value(cls, value: str) -> str:
-        return _one_of(value, VALUES, "table value")
+    value: Annotated[str, one_of(VALUES, "table value")] = "best_validation_accuracy"
 
 
-class Report(_Strict):
+class Report(Strict):
     """What the report of the study shows."""
 
-    tables: list[Table] = []
-    figures: list[str] = ["loss-curves", "accuracy-curves"]
-
-    @field_validator("figures")
-    @classmethod
-    def _known_figures(cls, names: list[str]) -> list[str]:
-        for name in names:
-            _one_of(name, FIGURES, "figure")
-        return names
+    tables: list[Table] = Field(default=[])
+    figures: list[Annotated[str, one_of(FIGURES, "figure")]] = Field(
+        default=["loss-curves", "accuracy-curves"]
+    )
 
 
-class Study(_Strict):
+class Study(Strict):
     """One validated study file."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,60}$")
     title: Title
     source: str = ""
-    dataset: str
+    dataset: Annotated[str, one_of(CATALOG, "dataset")]
     size: Literal["smoke", "laptop", "full"] = "full"
     split: Split = Split()
-    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    epochs: Epochs
     seeds: Annotated[list[Seed], Field(min_length=1)]
     model: Model = Model()
     training: Training = Training()
-    grid: Grid
+    grid: Grid  # pyright: ignore[reportInvalidTypeForm] - a class made of Hyperparameters
     selection: Selection = Selection()
     report: Report = Report()
 
@@ -394,12 +261,8 @@ class Study(_Strict):
         model, training = document.get("model", {}), document.get("training", {})
         if not (isinstance(model, dict) and isinstance(training, dict)):
             return document  # validation says what is wrong
-        return {**document, "training": DEFAULTS.get(str(model.get("kind")), {}) | training}
-
-    @field_validator("dataset")
-    @classmethod
-    def _known_dataset(cls, name: str) -> str:
-        return _one_of(name, DATASETS, "dataset")
+        row = KINDS.get(str(model.get("kind")))
+        return {**document, "training": {**row.defaults, **training}} if row else document
 
     @field_validator("seeds")
     @classmethod
@@ -419,7 +282,7 @@ class Study(_Strict):
             if table.split_by is not None:
                 wanted.append(("report.tables.split_by", table.split_by))
         for where, key in wanted:
-            _one_of(key, known, f"grid key in {where}")
+            check_known(key, known, f"grid key in {where}")
         self._check_kind()
         info = CATALOG[self.dataset]
         held_out = self.split.evaluated_images(info.n_train, info.n_test)
@@ -439,14 +302,10 @@ class Study(_Strict):
 
     def _check_kind(self) -> None:
         """Every setting must apply to the kind of model, and every combination must exist."""
-        kind, training = self.model.kind, self.training
-        known = OF_EVERY_KIND + OF_KIND[kind]
-        if kind in TRAINER_KINDS:
-            known = tuple(key for key in known if key != "derivation")
-            self._check_trainer()
+        kind, row, training = self.model.kind, self.kind, self.training
+        known, info = settings_of_kind(kind), CATALOG[self.dataset]
         for name in self.grid.optimizer or [training.optimizer]:
-            names = TRAINER_OPTIMIZER_NAMES if kind in TRAINER_KINDS else OPTIMIZER_NAMES
-            _one_of(name, names, f"optimizer of a {kind}")
+            check_known(name, optimizers_of(row.engine), f"optimizer of a {kind}")
         given = training.model_fields_set - {"gradient", "precision"}
         for place, keys in (("grid", self.grid.varied()), ("training", given)):
             for key in keys:
@@ -461,72 +320,59 @@ class Study(_Strict):
                 raise ValueError(
                     f"training.learning_rate has no value for {', '.join(sorted(missing))}; add one"
                 )
-        if (
-            training.precision == "bfloat16"
-            and kind not in TRAINER_KINDS
-            and (
-                kind not in ("mlp", "shallow")
-                or "autograd" in (self.grid.derivation or [self.model.derivation])
-            )
-        ):
-            raise ValueError(
-                "precision bfloat16 is for networks of kind mlp or shallow, derived by hand; use "
-                "float32 here"
-            )
-        if kind == "cnn":
-            for size in self.grid.kernel_size or [training.kernel_size]:
-                _check_kernel(size, CATALOG[self.dataset].image_shape)
-
-    def _check_trainer(self) -> None:
-        """What only networks of the visible loop can be refused for."""
-        kind, training, info = self.model.kind, self.training, CATALOG[self.dataset]
-        if "derivation" in self.model.model_fields_set and self.model.derivation == "by-hand":
-            raise ValueError(f"a {kind} is derived by autograd; leave model.derivation out")
-        if training.gradient != "mean" or training.precision == "float64":
-            raise ValueError(
-                f"a {kind} learns from the mean gradient, in float32 or bfloat16; leave gradient "
-                "and precision out"
-            )
-        colour = len(info.image_shape) == 3
-        if kind != "network" and not colour:
+        self._check_arithmetic()
+        if row.colour and len(info.image_shape) < 3:
             raise ValueError(
                 f"a {kind} reads colour images, and {self.dataset} is grey; use cifar10, or a "
                 "network"
             )
-        if kind == "mlp-mixer":
-            side = info.image_shape[0]
-            for size in self.grid.patch_size or [training.patch_size]:
-                if side % size:
-                    fitting = [str(n) for n in range(1, side + 1) if side % n == 0]
-                    raise ValueError(
-                        f"patch_size {size} does not divide image size {side}; use "
-                        f"{', '.join(fitting[:-1])} or {fitting[-1]}"
-                    )
-        if kind == "network":
-            for text in self.grid.architecture or [training.architecture]:
-                chosen = parse_architecture(text)
-                if chosen.channels:
-                    _check_kernel(chosen.kernel_size, info.image_shape, len(chosen.channels))
+        varied = self.grid.varied()
+        first = {key: values[0] for key, values in varied.items()}
+        for key, values in varied.items():
+            for value in values:
+                row.check(self.settings(first | {key: value}), info)
+
+    def _check_arithmetic(self) -> None:
+        """Derivation, gradient and precision must be those of the kind's engine."""
+        kind, row, training = self.model.kind, self.kind, self.training
+        precisions = self.grid.precision or [training.precision]
+        if row.engine == "trainer":
+            if "derivation" in self.model.model_fields_set and self.model.derivation == "by-hand":
+                raise ValueError(f"a {kind} is derived by autograd; leave model.derivation out")
+            if training.gradient != "mean" or "float64" in precisions:
+                raise ValueError(
+                    f"a {kind} learns from the mean gradient, in float32 or bfloat16; leave "
+                    "gradient and precision out"
+                )
+        elif "bfloat16" in precisions and not (
+            row.half and "autograd" not in (self.grid.derivation or [self.model.derivation])
+        ):
+            halves = " or ".join(name for name, one in KINDS.items() if one.half)
+            raise ValueError(
+                f"precision bfloat16 is for networks of kind {halves}, derived by hand; use "
+                "float32 here"
+            )
 
     @property
-    def by_trainer(self) -> bool:
-        """Whether the visible loop trains it, one network at a time."""
-        return self.model.kind in TRAINER_KINDS
+    def kind(self) -> Kind:
+        """What is known of its kind of model."""
+        return KINDS[self.model.kind]
 
-    def settings(self, cell: dict[str, Any]) -> dict[str, Any]:
-        """Everything that fixes the training of a cell of the grid, by name."""
-        training = self.training.model_dump()
-        derivation = "autograd" if self.by_trainer else self.model.derivation
-        every = training | {"derivation": derivation} | FIXED.get(self.model.kind, {})
-        chosen = every | cell
-        if isinstance(chosen["learning_rate"], dict):
-            chosen["learning_rate"] = chosen["learning_rate"][chosen["optimizer"]]
-        if chosen["initial_scale"] is None:
-            linear = self.model.kind in ("softmax-regression", "perceptron")
-            chosen["initial_scale"] = 0.01 if linear else "auto"
-        kept = {*OF_EVERY_KIND, *OF_KIND[self.model.kind], *FIXED.get(self.model.kind, {})}
-        kept |= {"precision"} if self.by_trainer else {"gradient", "precision"}
-        return {"kind": self.model.kind} | {k: v for k, v in chosen.items() if k in kept}
+    def settings(self, cell: Mapping[str, Any], seed: int = 0) -> RunSettings:
+        """Everything that fixes the training of a cell of the grid with a seed."""
+        derivation = "autograd" if self.kind.engine == "trainer" else self.model.derivation
+        values = {
+            **self.training.model_dump(),
+            **{"kind": self.model.kind, "derivation": derivation},
+            **{"epochs": self.epochs, "seed": seed},
+            **self.kind.fixed,
+            **cell,
+        }
+        if isinstance(values["learning_rate"], dict):
+            values["learning_rate"] = values["learning_rate"][values["optimizer"]]
+        if values["initial_scale"] is None:
+            values["initial_scale"] = self.kind.initial_scale
+        return RunSettings(**values)
 
     @property
     def fingerprint(self) -> str:
@@ -678,44 +524,9 @@ def _value(text: str, *, is_list: bool) -> Any:
         return text
 
 
-def _one_of(word: str, known: Iterable[str], what: str) -> str:
-    if word not in known:
-        raise ValueError(f"unknown {what} {word!r}. {did_you_mean(word, known)}")
-    return word
-
-
-def _check_kernel(size: int, image_shape: tuple[int, ...], layers: int = 3) -> None:
-    """Convolutions with halvings between them must leave at least one pixel."""
-    side = min(image_shape[:2])
-    left = side
-    for layer in range(layers):
-        left = (left if layer == 0 else left // 2) - size + 1
-        if left < 1:
-            raise ValueError(
-                f"kernel_size {size} leaves nothing of a {side} × {side} image after "
-                f"{layer + 1} convolutions; use a smaller one"
-            )
-
-
 def _explain(source: str, error: ValidationError) -> str:
-    """All problems of a study file, one line each, in our words rather than the library's."""
-    lines = []
-    for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"]) or "the study"
-        value = problem.get("input")
-        if problem["type"] == "extra_forbidden":
-            known = _known_keys(problem["loc"][:-1])
-            lines.append(f"unknown key {key}. {did_you_mean(str(problem['loc'][-1]), known)}")
-        elif problem["type"] == "missing":
-            lines.append(f"{key} is missing; add it to the file")
-        elif problem["type"] == "value_error":
-            place = f"{key}: " if problem["loc"] else ""
-            lines.append(f"{place}{problem.get('ctx', {}).get('error')}")
-        elif problem["type"] == "too_short":
-            lines.append(f"{key} is an empty list; give at least one value")
-        else:
-            wanted = problem["msg"].removeprefix("Input should be ")
-            lines.append(f"{key} must be {wanted}, and got {value!r}")
+    """All problems of a study file, one line each."""
+    lines = explain(error, _known_keys)
     if len(lines) == 1:
         return f"{source}: {lines[0]}" + ("" if lines[0][-1] in ".?" else ".")
     return f"{source} has {len(lines)} problems:\n" + "\n".join(f"  - {line}" for line in lines)

@@ -34,17 +34,17 @@ from retroprop.studies.messages import (
     TrainJob,
 )
 from retroprop.studies.plan import PlannedPopulation
-from retroprop.studies.records import EpochRecord, Records, RunRecord, RunUpdate
+from retroprop.studies.records import Records, RunRecord, RunUpdate
 from retroprop.studies.schema import Study
 from retroprop.training.checkpoints import load_tensors
 from retroprop.training.confusion import count_pairs
-from retroprop.training.deep import evaluate_model
-from retroprop.training.deep_trajectories import DeepTrajectory, trained_model
 from retroprop.training.devices import choose_device
 from retroprop.training.image_sets import ImageSet, image_set, normalization_of
-from retroprop.training.learners import PopulationSettings
+from retroprop.training.network_trajectories import NetworkTrajectory, trained_network
 from retroprop.training.populations import Examples, Population, examples_from, predictions
-from retroprop.training.trajectories import EpochResult, Trajectory, member_parameters
+from retroprop.training.settings import PopulationSettings, RunSettings
+from retroprop.training.trainer import evaluate_model
+from retroprop.training.trajectories import Trajectory, member_parameters
 
 
 def main(
@@ -121,7 +121,7 @@ class Worker:
         return self._examples(self.parts.train), self._examples(self.parts.validation)
 
     def images(self, normalization: str) -> tuple[ImageSet, ImageSet]:
-        """The training and the validation set as the visible loop reads them."""
+        """The training and the validation set as the trainer reads them."""
         fitted = normalization_of(normalization, self.info, self.parts.train.images)
         train, validation = (
             image_set(part.images, part.labels, fitted, n_classes=len(self.info.classes))
@@ -132,7 +132,7 @@ class Worker:
     def do(self, job: TrainJob | TestJob) -> None:
         """Do one job."""
         if isinstance(job, TrainJob):
-            by_hand = job.population.settings["derivation"] == "by-hand"
+            by_hand = job.population.settings.derivation == "by-hand"
             # tensors of inference mode save a little time, and cannot be derived automatically
             with torch.inference_mode() if by_hand else torch.no_grad():
                 self._train(job)
@@ -147,14 +147,19 @@ class Worker:
         trajectory, recorded = self._resume(job, folder, about)
         self.records.set_parameters(job.run_ids, trajectory.parameters)
         while not trajectory.done:
-            result = trajectory.advance(on_step=_Steps(self, population.name))
+            epochs = trajectory.advance(on_step=_Steps(self, population.name))
             if self.must_stop():
                 raise Interrupted
-            trajectory.save(folder / _state_name(result.epoch), about=about)
-            updates = _updates(job, trajectory, result)
+            trajectory.save(folder / _state_name(trajectory.epoch), about=about)
+            updates = [
+                RunUpdate(run_id=run_id, epoch=epoch, progress=progress)
+                for run_id, epoch, progress in zip(
+                    job.run_ids, epochs, trajectory.progress, strict=True
+                )
+            ]
             self.records.add_epoch(updates)
             (folder / _state_name(recorded)).unlink(missing_ok=True)
-            recorded = result.epoch
+            recorded = trajectory.epoch
             self.report(
                 EpochReport(
                     population=population.name, updates=tuple(updates), done=trajectory.done
@@ -168,7 +173,7 @@ class Worker:
 
     def _resume(
         self, job: TrainJob, folder: Path, about: str
-    ) -> tuple[Trajectory | DeepTrajectory, int]:
+    ) -> tuple[Trajectory | NetworkTrajectory, int]:
         """The trajectory as of the last recorded epoch, or from the start where it is lost."""
         trajectory = self._untrained(job.population)
         if job.recorded_epoch < 0:
@@ -181,19 +186,11 @@ class Worker:
             self.records.forget_epochs(job.run_ids, after=-1)
             return self._untrained(job.population), -1
 
-    def _untrained(self, population: PlannedPopulation) -> Trajectory | DeepTrajectory:
-        if not self.study.by_trainer:
-            return Trajectory(population_settings(population, self.study.epochs), *self.examples)
-        (run,) = population.runs
-        train, validation = self.images(run.settings["normalization"])
-        return DeepTrajectory(
-            run.settings,
-            seed=run.seed,
-            epochs=self.study.epochs,
-            train=train,
-            validation=validation,
-            device=self.device,
-        )
+    def _untrained(self, population: PlannedPopulation) -> Trajectory | NetworkTrajectory:
+        if self.study.kind.engine == "population":
+            return Trajectory(population.settings, *self.examples)
+        images = self.images(population.settings.normalization)
+        return NetworkTrajectory(population.settings, *images, self.device)
 
     def _examples(self, part: Part) -> Examples:
         return examples_from(part.images, part.labels, classes=self.info.classes)
@@ -203,18 +200,16 @@ class Worker:
         for run in job.runs:
             path = self.checkpoints / job.study_run_id / run.population / "best.safetensors"
             members = load_tensors(path, about=f"{job.study_run_id} {run.population}")
-            test = self._test_network if self.study.by_trainer else self._test_member
+            alone = self.study.kind.engine == "trainer"
+            test = self._test_network if alone else self._test_member
             test(run, members, path)
 
     def _test_member(self, run: RunRecord, members: Mapping[str, Tensor], path: Path) -> None:
         """One member of a population."""
         test = self._examples(self.parts.test)
-        settings = PopulationSettings(
-            seeds=(run.seed,),
-            learning_rates=(run.settings["learning_rate"],),
-            **{key: v for key, v in run.settings.items() if key != "learning_rate"},
-        )
-        parameters = member_parameters(members, run.seed, run.settings["learning_rate"])
+        rate = run.settings["learning_rate"]
+        settings = PopulationSettings(**run.settings, seeds=(run.seed,), learning_rates=(rate,))
+        parameters = member_parameters(members, run.seed, rate)
         model = Population(settings, test.image_shape, test.n_classes, parameters)
         result = model.evaluate(test)
         self.records.set_test(
@@ -225,14 +220,12 @@ class Worker:
         )
 
     def _test_network(self, run: RunRecord, members: Mapping[str, Tensor], path: Path) -> None:
-        """One network of the visible loop."""
-        part, settings = self.parts.test, run.settings
-        fitted = normalization_of(settings["normalization"], self.info, self.parts.train.images)
+        """One network of the trainer."""
+        part, settings = self.parts.test, RunSettings(**run.settings, seed=run.seed)
+        fitted = normalization_of(settings.normalization, self.info, self.parts.train.images)
         n_classes = len(self.info.classes)
         test = image_set(part.images, part.labels, fitted, n_classes=n_classes)
-        model = trained_model(
-            settings, test.image_shape, n_classes, members, seed=run.seed, source=path
-        )
+        model = trained_network(settings, test.image_shape, n_classes, members, path)
         scores, predicted = evaluate_model(model, test, device=self.device)
         self.records.set_test(
             run.id,
@@ -256,68 +249,6 @@ class _Steps:
         if self.pending >= self.every:
             self.worker.report(StepReport(population=self.population, examples=self.pending))
             self.pending = 0
-
-
-def population_settings(population: PlannedPopulation, epochs: int) -> PopulationSettings:
-    """What the training room needs to know of a planned population."""
-    return PopulationSettings(
-        learning_rates=population.learning_rates,
-        seeds=population.seeds,
-        epochs=epochs,
-        **population.settings,
-    )
-
-
-def _updates(
-    job: TrainJob, trajectory: Trajectory | DeepTrajectory, result: EpochResult
-) -> list[RunUpdate]:
-    members = len(job.run_ids)
-    norms = result.gradient_norm
-    columns = zip(
-        job.run_ids,
-        result.train.loss.flatten().tolist(),
-        result.train.accuracy.flatten().tolist(),
-        result.validation.loss.flatten().tolist(),
-        result.validation.accuracy.flatten().tolist(),
-        trajectory.best_epoch.flatten().tolist(),
-        trajectory.best_accuracy.flatten().tolist(),
-        trajectory.best_loss.flatten().tolist(),
-        trajectory.diverged_epoch.flatten().tolist(),
-        [None] * members if norms is None else norms.flatten().tolist(),
-        strict=True,
-    )
-    return [
-        RunUpdate(
-            run_id=run_id,
-            epoch=EpochRecord(
-                epoch=result.epoch,
-                train_loss=train_loss,
-                train_accuracy=train_accuracy,
-                validation_loss=validation_loss,
-                validation_accuracy=validation_accuracy,
-                train_s=result.train_s / members,
-                evaluate_s=result.evaluate_s / members,
-                gradient_norm=gradient_norm,
-            ),
-            status="running" if diverged < 0 else "diverged",
-            best_epoch=best_epoch if best_epoch >= 0 else None,
-            best_validation_accuracy=best_accuracy if best_epoch >= 0 else None,
-            best_validation_loss=best_loss if best_epoch >= 0 else None,
-            diverged_epoch=diverged if diverged >= 0 else None,
-        )
-        for (
-            run_id,
-            train_loss,
-            train_accuracy,
-            validation_loss,
-            validation_accuracy,
-            best_epoch,
-            best_accuracy,
-            best_loss,
-            diverged,
-            gradient_norm,
-        ) in columns
-    ]
 
 
 def _state_name(epoch: int) -> str:

@@ -5,22 +5,14 @@ the by-hand population reads. It starts from the same numbers, so the curves are
 rounding and the seconds can be compared. Outputs are computed by the torch model too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from retroprop.models.cnn import CNN
-from retroprop.models.mlp import MLP
-from retroprop.training.learners import Layout, Loss, PopulationSettings
-
-_OPTIMIZERS = {
-    "sgd": lambda parameters, rate: torch.optim.SGD(parameters, lr=rate),
-    "momentum": lambda parameters, rate: torch.optim.SGD(parameters, lr=rate, momentum=0.9),
-    "adagrad": lambda parameters, rate: torch.optim.Adagrad(parameters, lr=rate),
-    "adam": lambda parameters, rate: torch.optim.Adam(parameters, lr=rate),
-    "adamw": lambda parameters, rate: torch.optim.AdamW(parameters, lr=rate),
-}
+from retroprop.training.learners import Layout, Loss, parameter_type
+from retroprop.training.settings import PopulationSettings
+from retroprop.training.torch_optimizers import make_optimizer
 
 
 class AutogradLearner:
@@ -30,14 +22,14 @@ class AutogradLearner:
         self,
         settings: PopulationSettings,
         parameters: Mapping[str, Tensor],
-        image_shape: tuple[int, int, int],
-        n_classes: int,
+        make_network: Callable[[], nn.Module],
+        *,
+        layout: Layout,
     ) -> None:
         """Make one torch model per member from the by-hand names, shapes and numbers."""
         self.settings = settings
-        self.layout: Layout = "images" if settings.kind == "cnn" else "rows"
-        linear_output = settings.kind in ("perceptron", "shallow") or settings.output == "linear"
-        self.loss: Loss = "squared-error" if linear_output else "cross-entropy"
+        self.layout: Layout = layout
+        self.loss: Loss = "squared-error" if settings.output == "linear" else "cross-entropy"
         self.examples_per_call = settings.batch_size
         self.parameters = {name: tensor.clone() for name, tensor in parameters.items()}
         self._members: list[list[nn.Module]] = []
@@ -45,13 +37,13 @@ class AutogradLearner:
         for i in range(len(settings.seeds)):
             row = []
             for j in range(len(settings.learning_rates)):
-                network = _network(settings, image_shape, n_classes).to(settings.dtype)
+                network = make_network().to(parameter_type(settings))
                 put_parameters(network, {name: t[i, j] for name, t in parameters.items()})
                 row.append(network)
             self._members.append(row)
             self._optimizers.append(
                 [
-                    _OPTIMIZERS[settings.optimizer](network.parameters(), rate)
+                    make_optimizer(settings.optimizer, network.parameters(), rate)
                     for network, rate in zip(row, settings.learning_rates, strict=True)
                 ]
             )
@@ -156,20 +148,3 @@ def _of_torch(name: str, parameters: Mapping[str, Tensor]) -> Tensor:
         return parameters[f"{layer}.b"]
     W = parameters[f"{layer}.W"]
     return W.T if W.ndim == 2 else W
-
-
-def _network(
-    settings: PopulationSettings, image_shape: tuple[int, int, int], n_classes: int
-) -> nn.Module:
-    height, width, channels = image_shape
-    features = height * width * channels
-    if settings.kind in ("softmax-regression", "perceptron"):
-        return nn.Linear(features, n_classes)
-    if settings.kind == "cnn":
-        return CNN(
-            channels,
-            n_classes,
-            kernel_sizes=(settings.kernel_size,) * 3,
-            activation=settings.activation,
-        )
-    return MLP(features, (settings.width,) * settings.depth, n_classes, settings.activation)

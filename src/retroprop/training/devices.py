@@ -11,7 +11,7 @@ from retroprop.errors import UserError, did_you_mean
 from retroprop.training.image_sets import ImageSet
 
 if TYPE_CHECKING:
-    from retroprop.training.deep import DeepTrainer
+    from retroprop.training.trainer import Trainer
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -34,7 +34,7 @@ def choose_device(name: str = "auto", *, local_rank: int = 0) -> torch.device:
     return torch.device("cuda", local_rank % torch.cuda.device_count())
 
 
-def faster_threads(trainer: "DeepTrainer", cores: int) -> int:
+def faster_threads(trainer: "Trainer", cores: int) -> int:
     """1, or all cores when forward and backward of a minibatch are a tenth faster with them.
 
     Small layers are faster on one thread, and threads that wait for each other on a machine with

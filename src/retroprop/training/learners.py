@@ -2,28 +2,26 @@
 
 A `Learner` holds the parameters of all members, (seeds, rates, …), and knows how to compute their
 outputs and how to learn from one minibatch. There is one for each family of by-hand models, and one
-in `autograd` that trains the same models by automatic differentiation. A learner with a batch size
-of one takes blocks of examples where its model has an exact shortcut.
+in `autograd` that trains the same models by automatic differentiation; `factories` chooses. A
+learner with a batch size of one takes blocks of examples where its model has an exact shortcut.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from retroprop.byhand.block import spread_over
 from retroprop.byhand.block_steps import block_size, train_network_in_blocks
-from retroprop.byhand.cnn import CNN, cnn_parameters
+from retroprop.byhand.cnn import CNN
 from retroprop.byhand.losses import softmax_cross_entropy_gradient
-from retroprop.byhand.mlp import MLP, initial_parameters
+from retroprop.byhand.mlp import MLP
 from retroprop.byhand.online import BLOCK, train_one_by_one
 from retroprop.byhand.optimizers import OPTIMIZERS, SGD, Adam, LearningRate, Optimizer
 from retroprop.byhand.perceptron import Perceptron
-from retroprop.byhand.schedules import Schedule, rate_factor
-from retroprop.byhand.softmax_regression import Reduction, SoftmaxRegression, initial_weights
-from retroprop.randomness import generator
+from retroprop.byhand.softmax_regression import SoftmaxRegression
+from retroprop.training.settings import PopulationSettings
 
 _SMALL = 25
 """Up to this batch size, blocks of steps of gradient descent are faster than one by one."""
@@ -33,50 +31,10 @@ Layout = Literal["augmented", "rows", "images"]
 
 Loss = Literal["cross-entropy", "squared-error"]
 
-PRECISIONS = {
-    "float32": torch.float32,
-    "float64": torch.float64,
-    "bfloat16": torch.float32,  # of the parameters; the products are in bfloat16
-}
 
-
-@dataclass(frozen=True, kw_only=True)
-class PopulationSettings:
-    """What fixes a population. Its members are seeds × learning rates.
-
-    `gradient` says whether the gradient of a minibatch is the mean or the sum over its examples.
-    `initial_scale` is the standard deviation of the initial weights, or "auto" (by fan-in); with
-    `initial_sign` they are made all positive or all negative. `depth` and `width` are the number
-    of hidden layers and the units in each; they, `activation` and `output` are for networks.
-    `epochs` is the length of the whole training, over which a `schedule` moves the learning rate.
-    """
-
-    optimizer: str
-    batch_size: int
-    learning_rates: tuple[float, ...]
-    seeds: tuple[int, ...]
-    kind: str = "softmax-regression"
-    derivation: Literal["by-hand", "autograd"] = "by-hand"
-    gradient: Reduction = "mean"
-    initial_scale: float | Literal["auto"] = 0.01
-    initial_sign: Literal["both", "positive", "negative"] = "both"
-    precision: str = "float32"
-    depth: int = 1
-    width: int = 100
-    activation: str = "relu"
-    output: Literal["softmax", "linear"] = "softmax"
-    kernel_size: int = 3
-    schedule: Schedule = "constant"
-    epochs: int = 1
-
-    def rate_factor(self, step: int, steps_per_epoch: int) -> float:
-        """What η is multiplied with at a step, counted from 0 over all epochs."""
-        return rate_factor(self.schedule, step, total_steps=self.epochs * steps_per_epoch)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Number type of the parameters."""
-        return PRECISIONS[self.precision]
+def parameter_type(settings: PopulationSettings) -> torch.dtype:
+    """The number type of the parameters; with "bfloat16" the products alone are in it."""
+    return torch.float64 if settings.precision == "float64" else torch.float32
 
 
 @runtime_checkable
@@ -152,11 +110,13 @@ class LinearLearner(_ByHand):
     def __init__(self, settings: PopulationSettings, parameters: Mapping[str, Tensor]) -> None:
         """Take the initial parameters of all members."""
         self.settings = settings
-        perceptron = settings.kind == "perceptron"
+        perceptron = settings.output == "linear"
         self.loss: Loss = "squared-error" if perceptron else "cross-entropy"
         self.model = (Perceptron if perceptron else SoftmaxRegression)(parameters["W"])
         self.parameters = {"W": self.model.W}
-        self.rate = torch.tensor(settings.learning_rates, dtype=settings.dtype).view(-1, 1, 1)
+        self.rate = torch.tensor(settings.learning_rates, dtype=parameter_type(settings)).view(
+            -1, 1, 1
+        )
         self.optimizer = OPTIMIZERS[settings.optimizer](self.model.W, self.rate)
         known = ("sgd",) if perceptron else ("sgd", "adam")
         self._shortcut = (
@@ -200,7 +160,7 @@ class NetworkLearner(_ByHand):
             products=torch.bfloat16 if settings.precision == "bfloat16" else None,
         )
         self.parameters = self.model.parameters
-        rates = torch.tensor(settings.learning_rates, dtype=settings.dtype)
+        rates = torch.tensor(settings.learning_rates, dtype=parameter_type(settings))
         each = rates.expand(self.model.population)
         # η as a number where all members have the same; else, for descent, one for each member
         # before two axes of a minibatch, and for another optimizer one for each value of θ
@@ -223,7 +183,7 @@ class NetworkLearner(_ByHand):
 
     def outputs(self, x: Tensor) -> Tensor:
         """Logits or linear outputs."""
-        return self.model.forward(x, training=False)[0].to(self.settings.dtype)
+        return self.model.forward(x, training=False)[0].to(parameter_type(self.settings))
 
     def learn(self, x: Tensor, y: Tensor) -> None:
         """One minibatch, or one block of single examples."""
@@ -257,7 +217,7 @@ class ConvolutionLearner:
         self.model = CNN(parameters, activation=settings.activation)
         self.parameters = self.model.parameters
         self.examples_per_call = settings.batch_size
-        rates = torch.tensor(settings.learning_rates, dtype=settings.dtype)
+        rates = torch.tensor(settings.learning_rates, dtype=parameter_type(settings))
         one = len(rates) == 1
         self._rates: dict[str, LearningRate] = {
             name: settings.learning_rates[0] if one else rates.view(-1, *(1,) * (tensor.ndim - 2))
@@ -305,81 +265,3 @@ class ConvolutionLearner:
             optimizer.load_state(
                 {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
             )
-
-
-def make_learner(
-    settings: PopulationSettings,
-    image_shape: tuple[int, int, int],
-    n_classes: int,
-    parameters: Mapping[str, Tensor] | None = None,
-) -> Learner:
-    """The learner of a population, from given parameters or from those that its seeds draw.
-
-    Args:
-        settings: What fixes the population.
-        image_shape: (height, width, channels) of the images.
-        n_classes: How many classes there are.
-        parameters: By name, each (seeds, rates, …).
-    """
-    if parameters is None:
-        drawn = initial(settings, image_shape, n_classes)
-        rates = len(settings.learning_rates)
-        parameters = {
-            name: t.unsqueeze(1).expand(-1, rates, *(-1,) * (t.ndim - 1))
-            for name, t in drawn.items()
-        }
-    if settings.derivation == "autograd":
-        from retroprop.training.autograd import AutogradLearner
-        from retroprop.training.vectorized import VectorizedAutogradLearner, pays
-
-        kind = VectorizedAutogradLearner if pays(settings) else AutogradLearner
-        return kind(settings, parameters, image_shape, n_classes)
-    learner: Any = LEARNERS[settings.kind]
-    return learner(settings, parameters)
-
-
-def initial(
-    settings: PopulationSettings, image_shape: tuple[int, int, int], n_classes: int
-) -> dict[str, Tensor]:
-    """The initial parameters by name, each (seeds, …): they depend on the seed alone."""
-    height, width, channels = image_shape
-    features = height * width * channels
-    if settings.kind in ("softmax-regression", "perceptron"):
-        scale = 0.01 if settings.initial_scale == "auto" else settings.initial_scale
-        W = initial_weights(
-            features, n_classes, seeds=settings.seeds, scale=scale, dtype=settings.dtype
-        )
-        if settings.initial_sign != "both":
-            W = W.abs() if settings.initial_sign == "positive" else -W.abs()
-        return {"W": W}
-    if settings.kind == "cnn":
-        draws = [
-            cnn_parameters(
-                channels,
-                kernel_sizes=(settings.kernel_size,) * 3,
-                n_classes=n_classes,
-                generator=generator("weights", seed),
-                dtype=settings.dtype,
-            )
-            for seed in settings.seeds
-        ]
-        return {name: torch.stack([draw[name] for draw in draws]) for name in draws[0]}
-    return initial_parameters(
-        features,
-        (settings.width,) * settings.depth,
-        n_classes,
-        seeds=settings.seeds,
-        activation=settings.activation,
-        scale=settings.initial_scale,
-        sign=settings.initial_sign,
-        dtype=settings.dtype,
-    )
-
-
-LEARNERS: dict[str, type[LinearLearner | NetworkLearner | ConvolutionLearner]] = {
-    "softmax-regression": LinearLearner,
-    "perceptron": LinearLearner,
-    "shallow": NetworkLearner,
-    "mlp": NetworkLearner,
-    "cnn": ConvolutionLearner,
-}

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from retroprop.errors import UserError
 from retroprop.models.catalog import build
 from retroprop.training.checkpoints import read_tensors, save_tensors
-from retroprop.training.deep import check_weights, load_weights
 from retroprop.training.image_sets import Normalization
+from retroprop.training.trainer import check_weights, load_weights
 
 _FORMAT = "retroprop model 1"
 _LARGEST = 100_000

@@ -10,7 +10,6 @@ The loop is `Population.train_epoch`: fetch, then `Learner.learn` (gradient and 
 one thread: a study runs one population per worker process.
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +19,9 @@ from torch import Tensor
 
 from retroprop.byhand.losses import cross_entropy_and_hits, one_hot, squared_error_and_hits
 from retroprop.data.minibatches import epoch_order
-from retroprop.training.learners import Layout, Learner, PopulationSettings, make_learner
+from retroprop.training.factories import make_learner
+from retroprop.training.learners import Layout, Learner, parameter_type
+from retroprop.training.settings import PopulationSettings
 
 # Examples that are turned into floating point at once. Small enough to stay near the processor,
 # and fixed: the sums of an evaluation, and so its last digits, must not depend on the machine.
@@ -119,7 +120,7 @@ class Population:
             on_step: Called after each step with the number of examples visited by it, or after
                 each block of single-example steps; whatever it raises stops the training there.
         """
-        learner, dtype = self.learner, self.settings.dtype
+        learner, dtype = self.learner, parameter_type(self.settings)
         per_call = learner.examples_per_call
         seeds = self.settings.seeds
         order = torch.stack([epoch_order(len(examples), seed=s, epoch=epoch) for s in seeds])
@@ -144,9 +145,8 @@ class Population:
     def evaluate_untrained(self, examples: Examples) -> Evaluation:
         """The same before the first step, when all learning rates of a seed have equal weights."""
         first = {name: tensor[:, :1] for name, tensor in self.parameters.items()}
-        settings = dataclasses.replace(
-            self.settings, learning_rates=self.settings.learning_rates[:1]
-        )
+        first_rate = self.settings.learning_rates[:1]
+        settings = self.settings.model_copy(update={"learning_rates": first_rate})
         result = evaluate(make_learner(settings, self.image_shape, self.n_classes, first), examples)
         return Evaluation(
             loss=result.loss.expand(self.shape).clone(),

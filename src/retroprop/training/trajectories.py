@@ -8,30 +8,15 @@ loaded again continues with the same numbers, bit for bit.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from retroprop.training.checkpoints import load_tensors, save_tensors
-from retroprop.training.learners import PopulationSettings
+from retroprop.training.epochs import EpochRecord, Progress
 from retroprop.training.populations import Evaluation, Examples, Population
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochResult:
-    """What one epoch of a population gave; `train_s` and `evaluate_s` are of all members.
-
-    `gradient_norm`, (seeds, rates), is the mean over the steps, where it was measured.
-    """
-
-    epoch: int
-    train: Evaluation
-    validation: Evaluation
-    train_s: float
-    evaluate_s: float
-    gradient_norm: Tensor | None = None
+from retroprop.training.settings import PopulationSettings
 
 
 class Trajectory:
@@ -67,8 +52,22 @@ class Trajectory:
         """How many numbers one member learns."""
         return sum(t[0, 0].numel() for t in self.population.parameters.values())
 
-    def advance(self, *, on_step: Callable[[int], None] = lambda _: None) -> EpochResult:
-        """Make the next epoch.
+    @property
+    def progress(self) -> list[Progress]:
+        """How far each member has come, seed by seed."""
+        columns = (self.best_epoch, self.best_accuracy, self.best_loss, self.diverged_epoch)
+        return [
+            Progress(
+                best_epoch=epoch if epoch >= 0 else None,
+                best_validation_accuracy=accuracy if epoch >= 0 else None,
+                best_validation_loss=loss if epoch >= 0 else None,
+                diverged_epoch=diverged if diverged >= 0 else None,
+            )
+            for epoch, accuracy, loss, diverged in zip(*map(_listed, columns), strict=True)
+        ]
+
+    def advance(self, *, on_step: Callable[[int], None] = lambda _: None) -> list[EpochRecord]:
+        """Make the next epoch; its numbers for each member, seed by seed.
 
         Args:
             on_step: Called after each step with the number of examples it visited; what it raises
@@ -82,13 +81,23 @@ class Trajectory:
         train, validation = self._evaluate(self.train), self._evaluate(self.validation)
         self._keep_best(epoch, train, validation)
         self.epoch = epoch
-        return EpochResult(
-            epoch=epoch,
-            train=train,
-            validation=validation,
-            train_s=trained - started if epoch > 0 else 0.0,
-            evaluate_s=time.perf_counter() - trained,
-        )
+        evaluated = time.perf_counter()
+        members = self.best_epoch.numel()
+        columns = (train.loss, train.accuracy, validation.loss, validation.accuracy)
+        return [
+            EpochRecord(
+                epoch=epoch,
+                train_loss=train_loss,
+                train_accuracy=train_accuracy,
+                validation_loss=validation_loss,
+                validation_accuracy=validation_accuracy,
+                train_s=(trained - started) / members if epoch > 0 else 0.0,
+                evaluate_s=(evaluated - trained) / members,
+            )
+            for train_loss, train_accuracy, validation_loss, validation_accuracy in zip(
+                *map(_listed, columns), strict=True
+            )
+        ]
 
     def save(self, path: Path, *, about: str) -> None:
         """Write everything that continuing needs."""
@@ -152,6 +161,11 @@ class Trajectory:
         self.best_epoch[better] = epoch
         self.best_accuracy[better] = validation.accuracy[better]
         self.best_loss[better] = validation.loss[better]
+
+
+def _listed(members: Tensor) -> list[float]:
+    """(seeds, rates) as the list of its numbers, seed by seed."""
+    return members.flatten().tolist()
 
 
 def member_name(seed: int, learning_rate: float) -> str:

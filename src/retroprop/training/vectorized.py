@@ -9,23 +9,18 @@ where layers and minibatches are small, and never with 3. Convolutions become gr
 which are slow on a CPU, and stay with `AutogradLearner`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 from retroprop.training.autograd import AutogradLearner
-from retroprop.training.learners import PopulationSettings
+from retroprop.training.learners import Layout
+from retroprop.training.settings import PopulationSettings
 
 FEWEST_MEMBERS = 8
 """Members from which one program was measured to be faster than one network after another."""
-
-
-def pays(settings: PopulationSettings) -> bool:
-    """Whether a population should be trained as one program."""
-    members = len(settings.seeds) * len(settings.learning_rates)
-    return members >= FEWEST_MEMBERS and settings.kind != "cnn"
 
 
 class VectorizedAutogradLearner(AutogradLearner):
@@ -35,11 +30,12 @@ class VectorizedAutogradLearner(AutogradLearner):
         self,
         settings: PopulationSettings,
         parameters: Mapping[str, Tensor],
-        image_shape: tuple[int, int, int],
-        n_classes: int,
+        make_network: Callable[[], nn.Module],
+        *,
+        layout: Layout,
     ) -> None:
         """Stack the members' parameters, and let the members see them."""
-        super().__init__(settings, parameters, image_shape, n_classes)
+        super().__init__(settings, parameters, make_network, layout=layout)
         shape = (len(settings.seeds), len(settings.learning_rates))
         networks = [network for row in self._members for network in row]
         stacked, _ = stack_module_state(networks)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from retroprop.calculus.architectures import parse_architecture
 from retroprop.labs.ift3395_devoir3 import answers_sizes
 from retroprop.labs.ift3395_devoir3.checks import scientific
 from retroprop.labs.ift3395_devoir3.comparing import (
@@ -14,7 +15,6 @@ from retroprop.labs.ift3395_devoir3.comparing import (
     several,
 )
 from retroprop.labs.ift3395_devoir3.depth import gradient_by_layer
-from retroprop.models.architectures import parse_architecture
 from retroprop.report.document import Block, Cell, Paragraph, Row, Table
 from retroprop.report.lab_story import LabStory
 from retroprop.report.network_pictures import gradient_blocks, pair_picture

@@ -37,10 +37,10 @@ from retroprop.labs.ift6135_devoir1.utils import (
     seed_experiment,
     to_device,
 )
-from retroprop.training.augmentation import Augmentation
-from retroprop.training.deep import DeepSettings, DeepTrainer
 from retroprop.training.devices import choose_device, explain_memory, is_out_of_memory
 from retroprop.training.image_sets import ImageSet, fit_normalization, image_set
+from retroprop.training.settings import RunSettings
+from retroprop.training.trainer import Trainer
 
 VALIDATION = 0.1
 """Part of the training images that validates: 5,000 of 50,000."""
@@ -76,7 +76,7 @@ def train(
 ) -> Outcome:
     """Learn from every minibatch of a loader once.
 
-    The library's own loop (`DeepTrainer.train_epoch`) owns images and optimizer; in the template
+    The library's own loop (`Trainer.train_epoch`) owns images and optimizer; in the template
     they are the caller's, so this one is written out. A test holds the two together.
 
     Args:
@@ -180,7 +180,7 @@ def run(args: Namespace) -> Results:
     print(f"{args.model}: {count:,} parameters; {args.optimizer} at {args.lr:g} on {device}")
     train, validation, test = image_sets(args.dataset, args.seed)
     check_shapes(model, train)
-    trainer = DeepTrainer(model, train, validation, settings, device=device)
+    trainer = Trainer(model, train, validation, settings, device=device)
     try:
         results = fit(trainer, test, args)
     except (RuntimeError, MemoryError) as error:
@@ -194,20 +194,20 @@ def run(args: Namespace) -> Results:
     return results
 
 
-def settings_of(args: Namespace) -> DeepSettings:
+def settings_of(args: Namespace) -> RunSettings:
     """The options as the engine takes them.
 
     Raises:
         UserError: If a value is out of its range.
     """
-    return DeepSettings(
+    return RunSettings(
         epochs=args.epochs,
         batch_size=args.batch_size,
         optimizer=args.optimizer,
         learning_rate=args.lr,
         momentum=args.momentum,
         weight_decay=0.0 if args.optimizer == "adam" else args.weight_decay,
-        augmentation=Augmentation(),
+        augmentation="flip-crop",
         channels_last=args.model == "resnet18",
         train_metrics="running",
         seed=args.seed,
@@ -292,7 +292,7 @@ def check_shapes(model: nn.Module, images: ImageSet) -> None:
         )
 
 
-def fit(trainer: DeepTrainer, test: ImageSet, args: Namespace) -> Results:
+def fit(trainer: Trainer, test: ImageSet, args: Namespace) -> Results:
     """Train for all epochs, then test once; a run whose numbers are not finite stops there.
 
     Args:
@@ -345,7 +345,7 @@ class Minibatches:
 class Drawn:
     """The training images of an epoch, in its order, flipped and cropped on the device."""
 
-    def __init__(self, trainer: DeepTrainer, epoch: int) -> None:
+    def __init__(self, trainer: Trainer, epoch: int) -> None:
         self.trainer, self.dataset, self.epoch = trainer, trainer.train, epoch
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:

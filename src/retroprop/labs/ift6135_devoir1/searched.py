@@ -50,10 +50,11 @@ def search(lab: LabStory, story: Story, published: float) -> Iterator[Block]:
 
 def initial_weights(story: Story, run: RunRecord, name: str) -> np.ndarray:
     """A tensor of the untrained network of a run: its seed gives the same one again."""
-    from retroprop.training.deep_trajectories import model_of
+    from retroprop.training.factories import network_of
+    from retroprop.training.settings import RunSettings
 
     assert story.info is not None
     height, width, channels = story.info.image_shape
-    classes = len(story.info.classes)
-    model = model_of(run.settings, (height, width, channels), classes, seed=run.seed)
+    settings = RunSettings(**run.settings, seed=run.seed)
+    model = network_of(settings, (height, width, channels), len(story.info.classes))
     return model.state_dict()[name].double().numpy()

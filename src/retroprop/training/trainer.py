@@ -1,4 +1,4 @@
-"""One visible loop that trains any `torch.nn` classifier of images, on a CPU or a GPU.
+"""The training loop of any `torch.nn` classifier of images, on a CPU or a GPU.
 
     for each epoch
         for each minibatch                         of images that lie on the device already
@@ -25,20 +25,17 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from retroprop.byhand.schedules import WARMUP, rate_factor
 from retroprop.data.minibatches import epoch_order
-from retroprop.errors import UserError, did_you_mean
+from retroprop.errors import UserError
 from retroprop.randomness import generator
 from retroprop.training.augmentation import Augmentation
 from retroprop.training.checkpoints import load_tensors, save_tensors
 from retroprop.training.devices import explain_memory, is_of_the_compiler, is_out_of_memory
+from retroprop.training.epochs import EpochRecord, Progress
 from retroprop.training.image_sets import ImageSet
 from retroprop.training.ranks import Ranks
-
-PRECISIONS = ("float32", "bfloat16")
-SCHEDULES = ("constant", "warmup-cosine")
-LOSSES = ("cross-entropy", "clamped-cross-entropy")
-TRAIN_METRICS = ("evaluated", "running")
+from retroprop.training.settings import RunSettings
+from retroprop.training.torch_optimizers import make_optimizer
 
 CLAMP = 1e-9
 """Where probabilities are cut in the clamped loss: into [CLAMP, 1 − CLAMP]."""
@@ -49,97 +46,6 @@ _CHUNK = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeepSettings:
-    """What fixes a training, beside the model and the data.
-
-    Attributes:
-        epochs: Passes over the training images.
-        batch_size: Images per step, of all ranks together.
-        optimizer: "sgd", "momentum", "nesterov", "adam" or "adamw".
-        learning_rate: Of the whole training, or the highest of a schedule.
-        momentum: μ of "momentum" and "nesterov".
-        weight_decay: λ; added to the gradient as λ θ, and apart from it by "adamw".
-        schedule: "constant", or "warmup-cosine": a line up, then half a cosine wave down to 0.
-        warmup: Part of all steps that the line up takes.
-        clip_norm: Longer gradients are shortened to this norm; None never does.
-        loss: "cross-entropy" of logits, or of probabilities cut into [1e-9, 1 − 1e-9].
-        label_smoothing: Part of the target that is spread over all classes.
-        augmentation: How training images are changed; None leaves them as they are.
-        shuffle: Whether each epoch has its own order; else the images come as they lie.
-        precision: "float32", or "bfloat16" for the products (parameters stay float32).
-        channels_last: Whether images and kernels have their channels last in memory.
-        compile: Whether torch compiles the model first (it needs a C++ or a CUDA compiler).
-        train_metrics: "evaluated" on all training images after the epoch, or "running": the means
-            over the minibatches while the model was learning from them.
-        patience: Stop after so many epochs without a better validation accuracy; None never does.
-        seed: Of orders, augmentation and dropout; initial weights are the caller's.
-    """
-
-    epochs: int = 15
-    batch_size: int = 128
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    schedule: str = "constant"
-    warmup: float = WARMUP
-    clip_norm: float | None = None
-    loss: str = "cross-entropy"
-    label_smoothing: float = 0.0
-    augmentation: Augmentation | None = None
-    shuffle: bool = True
-    precision: str = "float32"
-    channels_last: bool = False
-    compile: bool = False
-    train_metrics: str = "evaluated"
-    patience: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be trained, one sentence each."""
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, and got {getattr(self, name)}.")
-        for name, known in (
-            ("optimizer", OPTIMIZERS),
-            ("precision", PRECISIONS),
-            ("schedule", SCHEDULES),
-            ("loss", LOSSES),
-            ("train_metrics", TRAIN_METRICS),
-        ):
-            if getattr(self, name) not in known:
-                value = getattr(self, name)
-                raise UserError(f"there is no {name} {value!r}. {did_you_mean(str(value), known)}")
-        for name, low, high in (
-            ("learning_rate", 0, math.inf),
-            ("weight_decay", 0, math.inf),
-            ("momentum", 0, 1),
-            ("label_smoothing", 0, 1),
-            ("warmup", 0, 1),
-        ):
-            value = getattr(self, name)
-            if not (low <= value < high) or (name == "learning_rate" and value == 0):
-                limit = f"below {high}" if math.isfinite(high) else "finite"
-                above = "above 0" if name == "learning_rate" else "at least 0"
-                raise UserError(f"{name} must be {above} and {limit}, and got {value}.")
-        if not 0 <= self.seed < 2**63:
-            raise UserError(f"seed must be a whole number from 0 to 2⁶³ − 1, and got {self.seed}.")
-        if self.optimizer == "nesterov" and self.momentum == 0:
-            raise UserError("nesterov needs a momentum above 0; use sgd to have none.")
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise UserError(f"clip_norm must be above 0 or None, and got {self.clip_norm}.")
-        if self.patience is not None and self.patience < 1:
-            raise UserError(f"patience must be at least 1 or None, and got {self.patience}.")
-
-    def rate(self, step: int, steps_per_epoch: int) -> float:
-        """The learning rate at a step, counted from 0 over all epochs."""
-        total = self.epochs * steps_per_epoch
-        return self.learning_rate * rate_factor(
-            self.schedule, step, total_steps=total, warmup=self.warmup
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Scores:
     """Mean loss (nats) and accuracy (fraction) over a set; NaN where numbers were not finite."""
 
@@ -147,26 +53,7 @@ class Scores:
     accuracy: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class DeepEpoch:
-    """What one epoch gave; epoch 0 is the untrained model, and has no gradient.
-
-    Attributes:
-        gradient_norm: Mean over the steps of ‖∂L/∂θ‖, before clipping.
-        images_per_s: Of training alone.
-    """
-
-    epoch: int
-    train: Scores
-    validation: Scores
-    gradient_norm: float | None
-    learning_rate: float
-    train_s: float
-    evaluate_s: float
-    images_per_s: float | None
-
-
-class DeepTrainer:
+class Trainer:
     """A model on its way through its epochs, with the best parameters so far.
 
     Attributes:
@@ -181,7 +68,7 @@ class DeepTrainer:
         model: nn.Module,
         train: ImageSet,
         validation: ImageSet,
-        settings: DeepSettings,
+        settings: RunSettings,
         *,
         device: torch.device | str = "cpu",
         ranks: Ranks | None = None,
@@ -196,7 +83,15 @@ class DeepTrainer:
                 f"batch_size {settings.batch_size} is larger than the {len(train)} training "
                 f"images; use at most {len(train)}."
             )
+        if settings.precision == "float64":
+            raise UserError("the trainer computes in float32 or bfloat16, and got float64.")
+        if settings.gradient != "mean":
+            raise UserError(
+                f"the trainer learns from the mean gradient of a minibatch, and got "
+                f"{settings.gradient}."
+            )
         self.settings, self.ranks = settings, ranks or Ranks()
+        self._augmentation = Augmentation() if settings.augmentation == "flip-crop" else None
         self.device = torch.device(device)
         self.train, self.validation = train.to(self.device), validation.to(self.device)
         self._layout = torch.channels_last if settings.channels_last else torch.contiguous_format
@@ -204,9 +99,16 @@ class DeepTrainer:
         self.model.to(memory_format=self._layout)  # pyright: ignore[reportCallIssue]
         called = torch.compile(self.model) if settings.compile else self.model
         self._called: nn.Module = self.ranks.wrap(called, self.device)  # pyright: ignore
-        self.optimizer = OPTIMIZERS[settings.optimizer](self.model, settings)
+        self.optimizer = make_optimizer(
+            settings.optimizer,
+            self.model.parameters(),
+            settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
         self.epoch = -1
-        self.history: list[DeepEpoch] = []
+        self.history: list[EpochRecord] = []
         self.best_epoch = -1
         self.best: dict[str, Tensor] = {}
         self.diverged_epoch: int | None = None
@@ -215,6 +117,19 @@ class DeepTrainer:
     def done(self) -> bool:
         """Whether all epochs are made, or no more are worth making."""
         return self.epoch >= self.settings.epochs or self.stopped
+
+    @property
+    def progress(self) -> Progress:
+        """Its best epoch so far, and whether it diverged."""
+        if self.best_epoch < 0:
+            return Progress(diverged_epoch=self.diverged_epoch)
+        best = self.history[self.best_epoch]
+        return Progress(
+            best_epoch=self.best_epoch,
+            best_validation_accuracy=best.validation_accuracy,
+            best_validation_loss=best.validation_loss,
+            diverged_epoch=self.diverged_epoch,
+        )
 
     @property
     def stopped(self) -> bool:
@@ -226,15 +141,15 @@ class DeepTrainer:
     def fit(
         self,
         *,
-        on_epoch_end: Callable[[DeepEpoch], None] = lambda _: None,
+        on_epoch_end: Callable[[EpochRecord], None] = lambda _: None,
         on_step: Callable[[int], None] = lambda _: None,
-    ) -> list[DeepEpoch]:
+    ) -> list[EpochRecord]:
         """Make all epochs that are missing; returns the history."""
         while not self.done:
             on_epoch_end(self.advance(on_step=on_step))
         return self.history
 
-    def advance(self, *, on_step: Callable[[int], None] = lambda _: None) -> DeepEpoch:
+    def advance(self, *, on_step: Callable[[int], None] = lambda _: None) -> EpochRecord:
         """Make the next epoch; epoch 0 evaluates the untrained model.
 
         Args:
@@ -266,17 +181,15 @@ class DeepTrainer:
             raise UserError(
                 explain_memory(self.model, self.train, self.settings.batch_size, self.device)
             ) from error
-        steps = -(-len(self.train) // self.settings.batch_size)
-        train_s = trained - started if epoch > 0 else 0.0
-        result = DeepEpoch(
+        result = EpochRecord(
             epoch=epoch,
-            train=running,
-            validation=validation,
-            gradient_norm=norm,
-            learning_rate=self.settings.rate(max(0, epoch * steps - 1), steps),
-            train_s=train_s,
+            train_loss=running.loss,
+            train_accuracy=running.accuracy,
+            validation_loss=validation.loss,
+            validation_accuracy=validation.accuracy,
+            train_s=trained - started if epoch > 0 else 0.0,
             evaluate_s=self._now() - trained,
-            images_per_s=len(self.train) / train_s if epoch > 0 else None,
+            gradient_norm=norm,
         )
         self._keep_best(result)
         self.epoch = epoch
@@ -294,7 +207,7 @@ class DeepTrainer:
         with torch.enable_grad(), _seeded(settings.seed, epoch, self.ranks.rank, self.device):
             for step, (x, y, n) in enumerate(self.minibatches(epoch), (epoch - 1) * steps):
                 for group in self.optimizer.param_groups:
-                    group["lr"] = settings.rate(step, steps)
+                    group["lr"] = settings.learning_rate * settings.rate_factor(step, steps)
                 with self.precision():
                     z = self._called(x)  # (batch, classes)
                 loss = self._summed_loss(z.float(), y)
@@ -341,10 +254,10 @@ class DeepTrainer:
         order = order.to(self.device)
         for step, chosen in enumerate(order.split(settings.batch_size)):
             share = self.ranks.share(chosen)
-            if settings.augmentation is None:
+            if self._augmentation is None:
                 x = train.images[chosen[share]]
             else:
-                x = self._augmented(chosen, share, epoch, step, settings.augmentation)
+                x = self._augmented(chosen, share, epoch, step, self._augmentation)
             yield x.contiguous(memory_format=self._layout), train.labels[chosen[share]], len(chosen)
 
     def save(self, path: Path, *, about: str) -> None:
@@ -369,7 +282,8 @@ class DeepTrainer:
         tensors = load_tensors(path, about=about)
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
         try:
-            history = _history(bytes(tensors.pop("history").numpy()))
+            history = json.loads(bytes(tensors.pop("history").numpy()))
+            epochs = [EpochRecord(**epoch) for epoch in history]
             for name, tensor in tensors.items():
                 part, _, key = name.partition(".")
                 parts[part][key] = tensor.to(self.device)
@@ -384,7 +298,7 @@ class DeepTrainer:
         self.best = parts["best"]
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": optimizer})
         self.history, self.best_epoch, self.diverged_epoch = [], -1, None
-        for epoch in history:
+        for epoch in epochs:
             self._keep_best(epoch, parameters=False)
             self.history.append(epoch)
         self.epoch = len(self.history) - 1
@@ -417,12 +331,13 @@ class DeepTrainer:
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
 
-    def _keep_best(self, result: DeepEpoch, *, parameters: bool = True) -> None:
-        if not (math.isfinite(result.train.loss) and math.isfinite(result.validation.loss)):
+    def _keep_best(self, result: EpochRecord, *, parameters: bool = True) -> None:
+        losses = (result.train_loss, result.validation_loss)
+        if not all(loss is not None and math.isfinite(loss) for loss in losses):
             self.diverged_epoch = result.epoch
             return
-        best = self.history[self.best_epoch].validation.accuracy if self.best_epoch >= 0 else -1
-        if result.validation.accuracy > best:
+        best = self.progress.best_validation_accuracy
+        if best is None or (result.validation_accuracy or 0.0) > best:
             self.best_epoch = result.epoch
             if parameters:
                 self.best = {k: t.detach().clone() for k, t in self.model.state_dict().items()}
@@ -531,54 +446,6 @@ class _seeded:  # noqa: N801 - a context manager in the manner of torch.no_grad
         self._fork.__exit__(*error)
 
 
-def _history(text: bytes) -> list[DeepEpoch]:
-    """The epochs that `DeepTrainer.save` wrote.
-
-    Raises:
-        KeyError, TypeError, ValueError: If it is something else.
-    """
-    return [
-        DeepEpoch(
-            **{
-                **entry,
-                "train": Scores(**entry["train"]),
-                "validation": Scores(**entry["validation"]),
-            }
-        )
-        for entry in json.loads(text)
-    ]
-
-
 def _scores(sums: Tensor, n: int) -> Scores:
     loss, hits = sums.tolist()
     return Scores(loss=loss / n, accuracy=hits / n)
-
-
-def _descent(model: nn.Module, settings: DeepSettings, **more: Any) -> torch.optim.Optimizer:
-    return torch.optim.SGD(
-        model.parameters(),
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        fused=True,
-        **more,
-    )
-
-
-def _adaptive(
-    kind: type[torch.optim.Adam], model: nn.Module, settings: DeepSettings
-) -> torch.optim.Optimizer:
-    return kind(
-        model.parameters(),
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
-
-
-OPTIMIZERS: dict[str, Callable[[nn.Module, DeepSettings], torch.optim.Optimizer]] = {
-    "sgd": _descent,
-    "momentum": lambda model, s: _descent(model, s, momentum=s.momentum),
-    "nesterov": lambda model, s: _descent(model, s, momentum=s.momentum, nesterov=True),
-    "adam": lambda model, s: _adaptive(torch.optim.Adam, model, s),
-    "adamw": lambda model, s: _adaptive(torch.optim.AdamW, model, s),
-}
