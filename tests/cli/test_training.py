@@ -24,7 +24,7 @@ from retroprop import cli
 from retroprop.cli.help_texts import MODELS
 from retroprop.data import find, load
 from retroprop.training.epochs import EpochRecord
-from retroprop.training.trainer import Scores, Trainer
+from retroprop.training.trainer import Trainer
 
 COMMANDS = {"train": "train", "evaluate": "evaluate", "predict": "predict"}
 COMMANDS |= {"lr-find": "lr_find", "export": "export"}

@@ -29,6 +29,7 @@ from retroprop.labs.ift6135_devoir1.utils import (
     to_device,
 )
 from retroprop.models import resnet18
+from retroprop.training.augmentation import Augmentation
 from retroprop.training.trainer import Trainer
 
 RESULTS = {"train_losses", "valid_losses", "train_accs", "valid_accs", "test_loss", "test_acc"}
@@ -417,7 +418,8 @@ def test_a_run_that_diverges_says_so_and_writes_null(tiny, capsys):
 def test_training_is_what_the_document_says(tiny):
     args = get_config_parser().parse_args(["--dataset", "cifar10-sample"])
     settings = lab.settings_of(args)
-    augmentation = settings.augmentation
+    assert settings.augmentation == "flip-crop"
+    augmentation = Augmentation()
     assert (augmentation.crop_scale, augmentation.crop_ratio) == ((0.8, 1.0), (0.9, 1.1))
     assert augmentation.flip
     assert (settings.optimizer, settings.weight_decay) == ("adamw", 5e-4)
@@ -472,11 +474,11 @@ OF_MIXER = ("--model", "mlpmixer", "--model_config")
         ),
         ([*OF_MIXER, "few.json"], "the network has 4 outputs"),
         ([*OF_MIXER, "size.json"], "and got 32 × 32"),
-        (["--lr", "0"], "learning_rate must be above 0"),
+        (["--lr", "0"], "learning_rate must be greater than 0"),
         (["--batch_size", "5000"], "larger than the 1800 training images"),
         (["--print_every", "0"], "--print_every must be at least 1"),
-        (["--epochs", "0"], "epochs must be at least 1"),
-        (["--seed", "-3"], "seed must be a whole number"),
+        (["--epochs", "0"], "epochs must be greater than or equal to 1"),
+        (["--seed", "-3"], "seed must be greater than or equal to 0"),
     ],
 )
 def test_what_main_cannot_use_is_one_sentence(words, sentence, capsys):
