@@ -125,6 +125,38 @@ class Linear:
         return linear_input_gradient(dy, self.W, shared), gradients
 
 
+class LeftLinear:
+    """Z = Wᵀ X + b 1ᵀ for each example's matrix X (in, dim), W (*population, in, out)."""
+
+    def __init__(
+        self,
+        W: Float[Tensor, "*population inputs outputs"],
+        b: Float[Tensor, "*population outputs"],
+    ) -> None:
+        """Take copies of the initial parameters."""
+        self.W = W.mT.clone(memory_format=torch.contiguous_format).mT
+        self.b = b.clone()
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """W and b."""
+        return {"W": self.W, "b": self.b}
+
+    def forward(
+        self, x: Float[Tensor, "*population batch inputs dim"], *, training: bool = True
+    ) -> tuple[Float[Tensor, "*population batch outputs dim"], Saved]:
+        """Z = Wᵀ X + b 1ᵀ."""
+        z = self.W.mT.unsqueeze(-3) @ x
+        return z.add_(self.b[..., None, :, None]), x
+
+    def backward(
+        self, dy: Float[Tensor, "*population batch outputs dim"], saved: Saved
+    ) -> tuple[Float[Tensor, "*population batch inputs dim"], Gradients]:
+        """dW = Σ_b X dZᵀ, db = Σ_b dZ 1, dX = W dZ."""
+        gradients = {"W": (dy @ saved.mT).sum(-3).mT, "b": dy.sum((-3, -1))}
+        return self.W.unsqueeze(-3) @ dy, gradients
+
+
 def _product(a: Tensor, b: Tensor) -> Tensor:
     """The matrix product a @ b; by the batched product itself where it applies.
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from retroprop.byhand import linear, losses
 from retroprop.byhand.cnn import CNN
+from retroprop.byhand.fast_mlp import FastMLP
 from retroprop.byhand.mlp import MLP
 from retroprop.byhand.mlp_mixer import MixerBlock, MLPMixer
 from retroprop.byhand.perceptron import Perceptron
@@ -21,10 +22,11 @@ from retroprop.models import cnn as twin_cnn
 from retroprop.models import mlp as twin_mlp
 from retroprop.models import mlpmixer as twin_mixer
 from retroprop.models import resnet18 as twin_resnet
-from retroprop.parity.image_layers import TOKENS
-from retroprop.parity.layers import FEATURES, IMAGES
 from retroprop.parity.names import from_state_dict, to_state_dict
 from retroprop.parity.rows import (
+    FEATURES,
+    IMAGES,
+    TOKENS,
     Case,
     FunctionRow,
     Options,
@@ -60,20 +62,23 @@ def run_twin(network: nn.Module, state: Tensors, x: Tensor, *, training: bool = 
     return functional_call(network.train(training), state | fresh, (x,))
 
 
+def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
+    """The by-hand parameters of a network of `models`."""
+    return {name: tuple(t.shape) for name, t in from_state_dict(network.state_dict()).items()}
+
+
 # --- networks with one matrix: their gradient is that of the loss ---------------------------------
 
 
 def _regression_row(
-    name: str,
     model: type[SoftmaxRegression] | type[Perceptron],
     *,
     outputs: Callable[[Any, Tensor], Tensor],
     value: Callable[[Tensor, Tensor], Tensor],
     twin: Callable[[Tensor, Tensor], Tensor],
-    covers: tuple[Any, ...],
 ) -> FunctionRow:
     """The row of a model with augmented inputs and the method `gradient`; options "mean" 0 or 1."""
-    options = {"outputs": 3, "mean": 0}
+    name, options = model.__name__, {"outputs": 3, "mean": 0}
 
     def problem(one: Case) -> Problem:
         chosen = {**options, **one.options}
@@ -110,7 +115,7 @@ def _regression_row(
     return FunctionRow(
         kind="network",
         name=name,
-        covers=covers,
+        covers=(model, linear.augment),
         axes=FEATURES,
         options=options,
         cases=over_populations([case(1, 4), case(5, 7, mean=1), case(3, 1, outputs=1)]),
@@ -122,31 +127,35 @@ def _regression_row(
 # --- fully connected networks ---------------------------------------------------------------------
 
 
-def _mlp_sizes(features: int, o: Options) -> list[tuple[str, int, int]]:
-    widths = [features, *(o["hidden"],) * o["layers"], o["outputs"]]
-    names = [*(f"hidden_layers.{i}" for i in range(o["layers"])), "output_layer"]
-    return list(zip(names, widths, widths[1:], strict=False))
-
-
-def _mlp_parameters(shape: tuple[int, ...], o: Options) -> dict[str, tuple[int, ...]]:
-    named: dict[str, tuple[int, ...]] = {}
-    for name, n_in, n_out in _mlp_sizes(shape[-1], o):
-        named |= {f"{name}.W": (n_in, n_out), f"{name}.b": (n_out,)}
-    return named
-
-
-def _mlp_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
+def _twin_mlp(features: int, o: Options) -> nn.Module:
     hidden = (o["hidden"],) * o["layers"]
-    network = twin_network(
-        twin_mlp.MLP, x.shape[-1], hidden, o["outputs"], activation=o["activation"]
+    return twin_network(twin_mlp.MLP, features, hidden, o["outputs"], activation=o["activation"])
+
+
+def _mlp_row(network: type[MLP] | type[FastMLP]) -> FunctionRow:
+    return layer_row(
+        network,
+        kind="network",
+        axes=FEATURES,
+        options={"hidden": 5, "layers": 2, "outputs": 3, "activation": "relu"},
+        parameters=lambda shape, o: _shapes(_twin_mlp(shape[-1], {**o, "activation": "relu"})),
+        by_hand=lambda p, o: network(p, activation=o["activation"]),
+        twin=lambda x, p, o: run_twin(_twin_mlp(x.shape[-1], o), to_state_dict(p), x),
+        cases=over_populations(
+            [
+                case(1, 4),
+                case(5, 7, layers=3, activation="tanh"),
+                case(3, 1, hidden=1, outputs=1, layers=1, activation="sigmoid"),
+                case(4, 6, layers=0, activation="gelu"),
+            ]
+        ),
+        tolerance=TOLERANCE,
+        elements=8,
     )
-    return run_twin(network, to_state_dict(p), x)
 
 
 def _shallow_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
-    network = twin_network(
-        twin_mlp.MLP, x.shape[-1], (o["hidden"],), o["outputs"], activation="sigmoid"
-    )
+    network = _twin_mlp(x.shape[-1], {**o, "layers": 1, "activation": "sigmoid"})
     state = {
         "hidden_layers.0.weight": p["W1"][:-1].T,
         "hidden_layers.0.bias": p["W1"][-1],
@@ -158,23 +167,19 @@ def _shallow_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
 
 FULLY_CONNECTED_ROWS = [
     _regression_row(
-        "SoftmaxRegression",
         SoftmaxRegression,
         outputs=SoftmaxRegression.logits,
         value=losses.softmax_cross_entropy,
         twin=lambda z, t: F.cross_entropy(z, t, reduction="sum"),
-        covers=(SoftmaxRegression, linear.augment),
     ),
     _regression_row(
-        "Perceptron",
         Perceptron,
         outputs=Perceptron.outputs,
         value=losses.squared_error,
         twin=lambda y, t: F.mse_loss(y, t, reduction="sum") / 2,
-        covers=(Perceptron,),
     ),
     layer_row(
-        "ShallowNetwork",
+        ShallowNetwork,
         kind="network",
         axes=FEATURES,
         options={"hidden": 5, "outputs": 3},
@@ -187,36 +192,12 @@ FULLY_CONNECTED_ROWS = [
         cases=over_populations([case(1, 4), case(5, 7), case(3, 1, hidden=1, outputs=1)]),
         tolerance=TOLERANCE,
         elements=8,
-        covers=(ShallowNetwork,),
     ),
-    layer_row(
-        "MLP",
-        kind="network",
-        axes=FEATURES,
-        options={"hidden": 5, "layers": 2, "outputs": 3, "activation": "relu"},
-        parameters=_mlp_parameters,
-        by_hand=lambda p, o: MLP(p, activation=o["activation"]),
-        twin=_mlp_twin,
-        cases=over_populations(
-            [
-                case(1, 4),
-                case(5, 7, layers=3, activation="tanh"),
-                case(3, 1, hidden=1, outputs=1, layers=1, activation="sigmoid"),
-                case(4, 6, layers=0, activation="gelu"),
-            ]
-        ),
-        tolerance=TOLERANCE,
-        elements=8,
-        covers=(MLP,),
-    ),
+    _mlp_row(MLP),
+    _mlp_row(FastMLP),
 ]
 
 # --- networks of blocks ---------------------------------------------------------------------------
-
-
-def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
-    """The by-hand parameters of a network of `models`."""
-    return {name: tuple(t.shape) for name, t in from_state_dict(network.state_dict()).items()}
 
 
 def _twin_block(channels: int, o: Options) -> nn.Module:
@@ -229,7 +210,7 @@ def _twin_mixer_block(shape: tuple[int, ...], o: Options) -> nn.Module:
 
 BLOCK_ROWS = [
     layer_row(
-        "BasicBlock",
+        BasicBlock,
         axes=IMAGES,
         options={"outputs": 3, "stride": 1},
         parameters=lambda shape, o: _shapes(_twin_block(shape[1], o)),
@@ -246,10 +227,9 @@ BLOCK_ROWS = [
         tolerance=TOLERANCE,
         elements=3,
         joint=True,
-        covers=(BasicBlock,),
     ),
     layer_row(
-        "MixerBlock",
+        MixerBlock,
         axes=TOKENS,
         parameters=lambda shape, o: _shapes(_twin_mixer_block(shape, o)),
         by_hand=lambda p, o: MixerBlock(p),
@@ -258,7 +238,6 @@ BLOCK_ROWS = [
         tolerance=TOLERANCE,
         elements=3,
         joint=True,
-        covers=(MixerBlock,),
     ),
 ]
 
@@ -296,7 +275,7 @@ def _twin_mixer(height: int, o: Options) -> nn.Module:
 
 CONVOLUTIONAL_ROWS = [
     layer_row(
-        "CNN",
+        CNN,
         kind="network",
         axes=IMAGES,
         options={
@@ -322,10 +301,9 @@ CONVOLUTIONAL_ROWS = [
         tolerance=TOLERANCE,
         elements=3,
         joint=True,
-        covers=(CNN,),
     ),
     layer_row(
-        "ResNet18",
+        ResNet18,
         kind="network",
         axes=IMAGES,
         options={"width": 2, "outputs": 3, "training": 1},
@@ -346,10 +324,9 @@ CONVOLUTIONAL_ROWS = [
         tolerance=TOLERANCE,
         elements=2,
         joint=True,
-        covers=(ResNet18,),
     ),
     layer_row(
-        "MLPMixer",
+        MLPMixer,
         kind="network",
         axes=IMAGES,
         options={"kernel": 2, "dim": 6, "blocks": 2, "outputs": 3},
@@ -363,7 +340,6 @@ CONVOLUTIONAL_ROWS = [
         tolerance=TOLERANCE,
         elements=3,
         joint=True,
-        covers=(MLPMixer,),
     ),
 ]
 

@@ -16,8 +16,9 @@ from torch import Tensor
 from retroprop.byhand.block import spread_over
 from retroprop.byhand.block_steps import block_size, train_network_in_blocks
 from retroprop.byhand.cnn import CNN, cnn_parameters
+from retroprop.byhand.fast_mlp import FastMLP
 from retroprop.byhand.losses import softmax_cross_entropy_gradient
-from retroprop.byhand.mlp import MLP, initial_parameters
+from retroprop.byhand.mlp import initial_parameters
 from retroprop.byhand.online import BLOCK, train_one_by_one
 from retroprop.byhand.optimizers import OPTIMIZERS, SGD, Adam, LearningRate, Optimizer
 from retroprop.byhand.perceptron import Perceptron
@@ -193,7 +194,7 @@ class NetworkLearner(_ByHand):
         """Take the initial parameters of all members."""
         self.settings = settings
         self.loss: Loss = "cross-entropy" if settings.output == "softmax" else "squared-error"
-        self.model = MLP(
+        self.model = FastMLP(
             parameters,
             activation=settings.activation,
             output=settings.output,
