@@ -129,7 +129,7 @@ class Softmax(Activation):
         return dy.sub_(inner).mul_(saved)
 
 
-ACTIVATIONS: dict[str, type[ReLU] | type[Sigmoid] | type[Tanh] | type[GELU]] = {
+ACTIVATIONS: dict[str, type[Activation]] = {
     "relu": ReLU,
     "sigmoid": Sigmoid,
     "tanh": Tanh,

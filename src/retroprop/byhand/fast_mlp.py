@@ -17,6 +17,7 @@ from torch import Tensor
 from retroprop.byhand.activations import make_activation
 from retroprop.byhand.block import one_block, views
 from retroprop.byhand.layer import Gradients, Saved
+from retroprop.byhand.linear import linear_input_gradient
 from retroprop.byhand.losses import softmax_cross_entropy_gradient, squared_error_gradient
 from retroprop.byhand.softmax_regression import Reduction
 
@@ -105,9 +106,8 @@ class FastMLP:
         x = saved[0]
         da = self._backward(dy, saved)  # of the first layer
         W = self._layers[0][0].view(*self.population, *self._layers[0][0].shape[-2:])
-        dx = da.view(*self.population, *da.shape[-2:]) @ W.mT
-        for axis in reversed(range(x.ndim - 2, len(self.population))):
-            dx = dx.sum(axis)
+        da = da.view(*self.population, *da.shape[-2:])
+        dx = linear_input_gradient(da, W, shared=W.ndim - x.ndim)
         copy = views(self._gradient.clone(), self.shapes)
         return dx, {name: t.mT if name.endswith("W") else t for name, t in copy.items()}
 

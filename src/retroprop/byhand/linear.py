@@ -125,22 +125,8 @@ class Linear:
         return linear_input_gradient(dy, self.W, shared), gradients
 
 
-class LeftLinear:
-    """Z = Wᵀ X + b 1ᵀ for each example's matrix X (in, dim), W (*population, in, out)."""
-
-    def __init__(
-        self,
-        W: Float[Tensor, "*population inputs outputs"],
-        b: Float[Tensor, "*population outputs"],
-    ) -> None:
-        """Take copies of the initial parameters."""
-        self.W = W.mT.clone(memory_format=torch.contiguous_format).mT
-        self.b = b.clone()
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """W and b."""
-        return {"W": self.W, "b": self.b}
+class LeftLinear(Linear):
+    """Z = Wᵀ X + b 1ᵀ for each example's matrix X (in, dim), with the parameters of `Linear`."""
 
     def forward(
         self, x: Float[Tensor, "*population batch inputs dim"], *, training: bool = True

@@ -29,14 +29,7 @@ from retroprop.byhand.activations import make_activation
 from retroprop.byhand.convolution import Conv2d
 from retroprop.byhand.dropout import Dropout
 from retroprop.byhand.in_pieces import InPieces
-from retroprop.byhand.layer import (
-    Gradients,
-    Layer,
-    Residual,
-    Saved,
-    Sequential,
-    below,
-)
+from retroprop.byhand.layer import Gradients, Layer, Residual, Saved, Sequential, below
 from retroprop.byhand.linear import LeftLinear, Linear
 from retroprop.byhand.normalization import LayerNorm
 from retroprop.byhand.pooling import TokenMean

@@ -11,11 +11,7 @@ from retroprop.byhand.dropout import Dropout
 from retroprop.byhand.in_pieces import InPieces
 from retroprop.byhand.layer import Layer, below
 from retroprop.byhand.linear import LeftLinear, Linear
-from retroprop.byhand.mlp_mixer import (
-    ChannelMixing,
-    PatchEmbedding,
-    TokenMixing,
-)
+from retroprop.byhand.mlp_mixer import ChannelMixing, PatchEmbedding, TokenMixing
 from retroprop.byhand.normalization import BatchNorm2d, LayerNorm
 from retroprop.byhand.pooling import (
     AdaptiveMaxPool2d,

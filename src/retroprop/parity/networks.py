@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from retroprop.byhand import linear, losses
 from retroprop.byhand.cnn import CNN
 from retroprop.byhand.fast_mlp import FastMLP
+from retroprop.byhand.layer import Layer
 from retroprop.byhand.mlp import MLP
 from retroprop.byhand.mlp_mixer import MixerBlock, MLPMixer
 from retroprop.byhand.perceptron import Perceptron
@@ -29,6 +30,7 @@ from retroprop.parity.rows import (
     TOKENS,
     Case,
     FunctionRow,
+    Kind,
     Options,
     Problem,
     Pullback,
@@ -127,20 +129,47 @@ def _regression_row(
 # --- fully connected networks ---------------------------------------------------------------------
 
 
-def _twin_mlp(features: int, o: Options) -> nn.Module:
+def _row(
+    network: type,
+    twin: Callable[[tuple[int, ...], Options], nn.Module],
+    by_hand: Callable[[Tensors, Options], Layer],
+    *,
+    kind: Kind = "network",
+    axes: tuple[str, ...] = IMAGES,
+    elements: int = 3,
+    joint: bool = True,
+    **others: Any,
+) -> FunctionRow:
+    """The row of a network or a block with the names of its twin, from the input's shape."""
+    return layer_row(
+        network,
+        kind=kind,
+        axes=axes,
+        # an activation that the twin does not know is refused later, with the case
+        parameters=lambda shape, o: _shapes(twin(shape, {**o, "activation": "relu"})),
+        by_hand=by_hand,
+        twin=lambda x, p, o: run_twin(
+            twin(tuple(x.shape), o), to_state_dict(p), x, training=bool(o.get("training", 1))
+        ),
+        tolerance=TOLERANCE,
+        elements=elements,
+        joint=joint,
+        **others,
+    )
+
+
+def _twin_mlp(shape: tuple[int, ...], o: Options) -> nn.Module:
     hidden = (o["hidden"],) * o["layers"]
-    return twin_network(twin_mlp.MLP, features, hidden, o["outputs"], activation=o["activation"])
+    return twin_network(twin_mlp.MLP, shape[-1], hidden, o["outputs"], activation=o["activation"])
 
 
 def _mlp_row(network: type[MLP] | type[FastMLP]) -> FunctionRow:
-    return layer_row(
+    return _row(
         network,
-        kind="network",
+        _twin_mlp,
+        lambda p, o: network(p, activation=o["activation"]),
         axes=FEATURES,
         options={"hidden": 5, "layers": 2, "outputs": 3, "activation": "relu"},
-        parameters=lambda shape, o: _shapes(_twin_mlp(shape[-1], {**o, "activation": "relu"})),
-        by_hand=lambda p, o: network(p, activation=o["activation"]),
-        twin=lambda x, p, o: run_twin(_twin_mlp(x.shape[-1], o), to_state_dict(p), x),
         cases=over_populations(
             [
                 case(1, 4),
@@ -149,13 +178,13 @@ def _mlp_row(network: type[MLP] | type[FastMLP]) -> FunctionRow:
                 case(4, 6, layers=0, activation="gelu"),
             ]
         ),
-        tolerance=TOLERANCE,
         elements=8,
+        joint=False,
     )
 
 
 def _shallow_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
-    network = _twin_mlp(x.shape[-1], {**o, "layers": 1, "activation": "sigmoid"})
+    network = _twin_mlp(tuple(x.shape), {**o, "layers": 1, "activation": "sigmoid"})
     state = {
         "hidden_layers.0.weight": p["W1"][:-1].T,
         "hidden_layers.0.bias": p["W1"][-1],
@@ -200,53 +229,11 @@ FULLY_CONNECTED_ROWS = [
 # --- networks of blocks ---------------------------------------------------------------------------
 
 
-def _twin_block(channels: int, o: Options) -> nn.Module:
-    return twin_network(twin_resnet.BasicBlock, channels, o["outputs"], o["stride"])
-
-
-def _twin_mixer_block(shape: tuple[int, ...], o: Options) -> nn.Module:
-    return twin_network(twin_mixer.MixerBlock, shape[2], shape[1])
-
-
-BLOCK_ROWS = [
-    layer_row(
-        BasicBlock,
-        axes=IMAGES,
-        options={"outputs": 3, "stride": 1},
-        parameters=lambda shape, o: _shapes(_twin_block(shape[1], o)),
-        by_hand=lambda p, o: BasicBlock(p, o["stride"]),
-        twin=lambda x, p, o: run_twin(_twin_block(x.shape[1], o), to_state_dict(p), x),
-        cases=over_populations(
-            [
-                case(1, 3, 3, 4),
-                case(2, 3, 5, 7, stride=2),
-                case(2, 2, 4, 3, outputs=3),
-            ],
-            sharing=False,
-        ),
-        tolerance=TOLERANCE,
-        elements=3,
-        joint=True,
-    ),
-    layer_row(
-        MixerBlock,
-        axes=TOKENS,
-        parameters=lambda shape, o: _shapes(_twin_mixer_block(shape, o)),
-        by_hand=lambda p, o: MixerBlock(p),
-        twin=lambda x, p, o: run_twin(_twin_mixer_block((1, *x.shape[1:]), o), to_state_dict(p), x),
-        cases=over_populations([case(1, 1, 4), case(2, 5, 6)], sharing=False),
-        tolerance=TOLERANCE,
-        elements=3,
-        joint=True,
-    ),
-]
-
-
-def _twin_cnn(channels: int, o: Options) -> nn.Module:
+def _twin_cnn(shape: tuple[int, ...], o: Options) -> nn.Module:
     several = o["convolutions"]
     return twin_network(
         twin_cnn.CNN,
-        channels,
+        shape[1],
         o["outputs"],
         n_channels=(o["channels"],) * several,
         kernel_sizes=(o["kernel"],) * several,
@@ -262,22 +249,44 @@ def _cnn(p: Tensors, o: Options) -> CNN:
     return CNN(p, strides=strides, paddings=paddings, activation=o["activation"])
 
 
-def _twin_resnet(o: Options) -> nn.Module:
+def _twin_resnet(shape: tuple[int, ...], o: Options) -> nn.Module:
     widths = tuple(o["width"] * 2**stage for stage in range(4))
     return twin_network(twin_resnet.ResNet18, o["outputs"], widths=widths)
 
 
-def _twin_mixer(height: int, o: Options) -> nn.Module:
+def _twin_mixer(shape: tuple[int, ...], o: Options) -> nn.Module:
     return twin_network(
-        twin_mixer.MLPMixer, o["outputs"], height, o["kernel"], o["dim"], o["blocks"]
+        twin_mixer.MLPMixer, o["outputs"], shape[2], o["kernel"], o["dim"], o["blocks"]
     )
 
 
+BLOCK_ROWS = [
+    _row(
+        BasicBlock,
+        lambda shape, o: twin_network(twin_resnet.BasicBlock, shape[1], o["outputs"], o["stride"]),
+        lambda p, o: BasicBlock(p, o["stride"]),
+        kind="layer",
+        options={"outputs": 3, "stride": 1},
+        cases=over_populations(
+            [case(1, 3, 3, 4), case(2, 3, 5, 7, stride=2), case(2, 2, 4, 3, outputs=3)],
+            sharing=False,
+        ),
+    ),
+    _row(
+        MixerBlock,
+        lambda shape, o: twin_network(twin_mixer.MixerBlock, shape[2], shape[1]),
+        lambda p, o: MixerBlock(p),
+        kind="layer",
+        axes=TOKENS,
+        cases=over_populations([case(1, 1, 4), case(2, 5, 6)], sharing=False),
+    ),
+]
+
 CONVOLUTIONAL_ROWS = [
-    layer_row(
+    _row(
         CNN,
-        kind="network",
-        axes=IMAGES,
+        _twin_cnn,
+        _cnn,
         options={
             "convolutions": 2,
             "channels": 3,
@@ -288,9 +297,6 @@ CONVOLUTIONAL_ROWS = [
             "outputs": 3,
             "activation": "relu",
         },
-        parameters=lambda shape, o: _shapes(_twin_cnn(shape[1], o)),
-        by_hand=_cnn,
-        twin=lambda x, p, o: run_twin(_twin_cnn(x.shape[1], o), to_state_dict(p), x),
         cases=over_populations(
             [
                 case(1, 1, 12, 12),
@@ -298,20 +304,12 @@ CONVOLUTIONAL_ROWS = [
                 case(3, 2, 6, 5, convolutions=1, kernel=1, activation="gelu"),
             ]
         ),
-        tolerance=TOLERANCE,
-        elements=3,
-        joint=True,
     ),
-    layer_row(
+    _row(
         ResNet18,
-        kind="network",
-        axes=IMAGES,
+        _twin_resnet,
+        lambda p, o: ResNet18(p),
         options={"width": 2, "outputs": 3, "training": 1},
-        parameters=lambda shape, o: _shapes(_twin_resnet(o)),
-        by_hand=lambda p, o: ResNet18(p),
-        twin=lambda x, p, o: run_twin(
-            _twin_resnet(o), to_state_dict(p), x, training=bool(o["training"])
-        ),
         cases=(
             case(2, 3, 16, 16),
             case(1, 3, 17, 20, width=1),
@@ -321,25 +319,17 @@ CONVOLUTIONAL_ROWS = [
             case(1, 3, 8, 8, training=0),
             case(2, 3, 16, 16, width=64, outputs=10),  # the whole network
         ),
-        tolerance=TOLERANCE,
         elements=2,
-        joint=True,
     ),
-    layer_row(
+    _row(
         MLPMixer,
-        kind="network",
-        axes=IMAGES,
+        _twin_mixer,
+        lambda p, o: MLPMixer(p),
         options={"kernel": 2, "dim": 6, "blocks": 2, "outputs": 3},
-        parameters=lambda shape, o: _shapes(_twin_mixer(shape[2], o)),
-        by_hand=lambda p, o: MLPMixer(p),
-        twin=lambda x, p, o: run_twin(_twin_mixer(x.shape[2], o), to_state_dict(p), x),
         cases=(
             *over_populations([case(2, 3, 4, 4), case(1, 3, 6, 6, kernel=3, blocks=1)]),
             case(2, 3, 32, 32, kernel=4, dim=256, blocks=4, outputs=10),  # the document's
         ),
-        tolerance=TOLERANCE,
-        elements=3,
-        joint=True,
     ),
 ]
 

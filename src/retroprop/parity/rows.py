@@ -9,7 +9,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -135,12 +135,8 @@ class FunctionRow(_Row):
     joint: bool = False
 
 
-class Draw(Protocol):
-    """Independent normal numbers in float64, of any shape."""
-
-    def __call__(self, *shape: int) -> Tensor:
-        """A new tensor of this shape."""
-        ...
+Draw = Callable[..., Tensor]
+"""From any sizes to a new tensor of this shape: independent normal numbers in float64."""
 
 
 def drawing(*path: int | str) -> Draw:
@@ -154,11 +150,6 @@ def drawing(*path: int | str) -> Draw:
 
 
 DrawInput = Callable[[Draw, tuple[int, ...]], Tensor]
-
-
-def anywhere(draw: Draw, shape: tuple[int, ...]) -> Tensor:
-    """Normal numbers."""
-    return draw(*shape)
 
 
 def off_zero(draw: Draw, shape: tuple[int, ...]) -> Tensor:
@@ -184,7 +175,7 @@ def layer_row(
     cases: Sequence[Case],
     parameters: Callable[[tuple[int, ...], Options], Mapping[str, tuple[int, ...]]] | None = None,
     options: Options | None = None,
-    draw_input: DrawInput = anywhere,
+    draw_input: DrawInput = lambda draw, shape: draw(*shape),
     kind: Kind = "layer",
     **others: Any,
 ) -> FunctionRow:
@@ -249,14 +240,14 @@ def layer_row(
 
 
 def loss_row(
-    value: Callable[..., Tensor],
+    value: Callable[..., Any],
     gradient: Callable[..., Tensor],
     *,
     with_hits: bool = False,
     twin: Callable[[Tensor, Tensor, Options], Tensor],
     cases: Sequence[Case],
-    draw_scores: DrawInput = anywhere,
-    draw_targets: Callable[[Draw, tuple[int, ...]], Tensor],
+    draw_scores: DrawInput = lambda draw, shape: draw(*shape),
+    draw_targets: DrawInput,
     options: Options | None = None,
 ) -> FunctionRow:
     """The row of a loss, the sum over a batch of which is `value` and whose gradient is given.

@@ -57,7 +57,7 @@ HELPERS: dict[str, str] = {
     "cnn.cnn_parameters": "random numbers: there is no gradient; tests/byhand",
     "resnet18.resnet18_parameters": "random numbers: there is no gradient; tests/byhand",
     "mlp_mixer.mlp_mixer_parameters": "random numbers: there is no gradient; tests/byhand",
-    "optimizers.Optimizer": "a protocol: what every row of kind optimizer keeps",
+    "optimizers.Optimizer": "a base class without a computation",
 }
 """Public names of `byhand` without a row of their own, each with the reason."""
 

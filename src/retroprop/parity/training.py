@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from retroprop.byhand.cnn import CNN
 from retroprop.byhand.layer import Flatten, Gradients, Layer, Sequential
+from retroprop.byhand.linear import augment
 from retroprop.byhand.losses import (
     one_hot,
     softmax_cross_entropy,
@@ -146,7 +147,7 @@ class _OneMatrix:
         return {"W": self.model.W}
 
     def loss_and_gradients(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Gradients]:
-        x = torch.cat((x.flatten(1), x.new_ones(len(x), 1)), 1)
+        x = augment(x.flatten(1))
         if isinstance(self.model, Perceptron):
             loss = squared_error(self.model.outputs(x), targets)
         else:
