@@ -54,7 +54,7 @@ def cnn_reference(strides, paddings, dense, phi):
     return reference
 
 
-FUNCTIONS = {"relu": F.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "gelu": F.gelu}
+FUNCTIONS = {name: getattr(F, name) for name in ACTIVATIONS}
 
 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))

@@ -170,14 +170,13 @@ class Residual:
         """y = branch(x) + shortcut(x).
 
         Raises:
-            UserError: If both ways end in different shapes, as with no shortcut where the branch
-                changes the shape.
+            UserError: If there is no shortcut and the branch's output has another shape than x.
         """
         y, of_branch = self.branch.forward(x, training=training)
         s, of_shortcut = self.shortcut.forward(x, training=training)
-        if y.shape != s.shape:
+        if s is x and y.shape != x.shape:
             raise UserError(
-                f"expected a branch whose output has the shape {tuple(s.shape)} of the shortcut's, "
+                f"expected a branch whose output has the shape {tuple(x.shape)} of its input, "
                 f"and got {tuple(y.shape)}; give the sum a shortcut, and an input that members "
                 "share its population axes."
             )
