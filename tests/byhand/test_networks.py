@@ -57,7 +57,7 @@ def cnn_reference(strides, paddings, dense, phi):
     return reference
 
 
-FUNCTIONS = {"relu": F.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "gelu": F.gelu}
+FUNCTIONS = {name: getattr(F, name) for name in ACTIVATIONS}
 
 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
@@ -190,7 +190,7 @@ def test_mlp_mixer_equals_autograd(groups, population, patch):
 @pytest.mark.parametrize("population", [(), (1,), (2, 3)])
 @pytest.mark.parametrize("batch", [1, 4])
 def test_mixing_equals_autograd_in_pieces_of_any_size(population, batch, values, monkeypatch):
-    monkeypatch.setattr("retroprop.byhand.mlp_mixer.VALUES_IN_CACHE", values)
+    monkeypatch.setattr("retroprop.byhand.in_pieces.VALUES_IN_CACHE", values)
 
     def parameters(width):
         return {

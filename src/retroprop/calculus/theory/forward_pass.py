@@ -448,8 +448,8 @@ RISK = Question(
     ),
     code=(
         CodeLine(
-            "byhand.mlp",
-            "MLP._loss_gradient",
+            "byhand.fast_mlp",
+            "FastMLP._loss_gradient",
             'return dz.div_(z.shape[-2]) if reduction == "mean" else dz',
         ),
     ),

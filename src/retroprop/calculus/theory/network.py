@@ -137,7 +137,7 @@ def byhand_gradients(net: Network) -> Gradients:
 
 
 def as_mlp(net: Network) -> MLP:
-    """The same network as the `MLP` that studies train."""
+    """The same network as an `MLP`."""
     return MLP(
         {
             "hidden_layers.0.W": net.W1.mT,

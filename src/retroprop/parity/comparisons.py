@@ -60,12 +60,9 @@ class Comparison:
     against_differences: float | None = None
 
 
-@dataclass(frozen=True)
-class CaseResult:
-    """What was compared in one case."""
+class _Compared:
+    """The worst of some comparisons."""
 
-    row: Row
-    case: Case
     comparisons: tuple[Comparison, ...]
 
     @property
@@ -79,6 +76,15 @@ class CaseResult:
         errors = [e for c in self.comparisons if (e := c.against_differences) is not None]
         return worst(errors) if errors else None
 
+
+@dataclass(frozen=True)
+class CaseResult(_Compared):
+    """What was compared in one case."""
+
+    row: Row
+    case: Case
+    comparisons: tuple[Comparison, ...]
+
     @property
     def passed(self) -> bool:
         """Whether every error is within its tolerance; NaN never is."""
@@ -89,22 +95,16 @@ class CaseResult:
 
 
 @dataclass(frozen=True)
-class RowResult:
+class RowResult(_Compared):
     """What was compared for one row of the table."""
 
     row: Row
     cases: tuple[CaseResult, ...]
 
     @property
-    def against_twin(self) -> float:
-        """The worst relative error against the twin."""
-        return worst(result.against_twin for result in self.cases)
-
-    @property
-    def against_differences(self) -> float | None:
-        """The worst relative error against central differences; None where there are none."""
-        errors = [e for r in self.cases if (e := r.against_differences) is not None]
-        return worst(errors) if errors else None
+    def comparisons(self) -> tuple[Comparison, ...]:  # pyright: ignore[reportIncompatibleVariableOverride] - of all cases
+        """Those of all cases."""
+        return tuple(each for one in self.cases for each in one.comparisons)
 
     @property
     def passed(self) -> bool:

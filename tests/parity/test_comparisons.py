@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from retroprop.errors import UserError
-from retroprop.parity.checks import (
+from retroprop.parity.comparisons import (
     CaseResult,
     Comparison,
     RowResult,
