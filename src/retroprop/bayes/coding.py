@@ -5,12 +5,10 @@ one machine operation and no result depends on the hash seed of strings.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
+from retroprop.bayes.network import Network
 
 
 class CodedNetwork:
@@ -28,7 +26,7 @@ class CodedNetwork:
         has_zero: Whether a table has an entry 0.
     """
 
-    def __init__(self, net: "BayesNet"):
+    def __init__(self, net: Network):
         """Number the variables in the order of the network."""
         self.names = net.variables
         self.number = {name: v for v, name in enumerate(self.names)}

@@ -1,18 +1,16 @@
 """A query compiled for many uses: call it with states, one row or a batch at a time."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from retroprop.bayes.evidence import Given, read_evidence
 from retroprop.bayes.memory import DEFAULT_MEMORY
+from retroprop.bayes.network import Network
 from retroprop.bayes.plan import Plan
 from retroprop.bayes.pruning import Signature
-from retroprop.bayes.queries import Posteriors, impossible, title_of
+from retroprop.bayes.queries import Posteriors, impossible, inference_of, title_of
 from retroprop.bayes.table import NamedTable, position_of
 from retroprop.errors import UserError, did_you_mean
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
 
 USES = 1000  # how many calls a compiled query is prepared for
 
@@ -29,7 +27,7 @@ class CompiledQuery:
 
     def __init__(
         self,
-        net: "BayesNet",
+        net: Network,
         targets: str | Sequence[str] | None,
         given: Sequence[str],
         do: Sequence[str],
@@ -40,7 +38,7 @@ class CompiledQuery:
         """Search, order and tabulate: see `BayesNet.compile`."""
         self.net = net
         self.targets = None if targets is None else net.names_of(targets)
-        coded = net.inference.coded
+        coded = inference_of(net).coded
         self.given, self.do, self.soft = (net.names_of(names) for names in (given, do, soft))
         self._names = (*self.given, *self.do, *self.soft)
         every = (*(self.targets or ()), *self._names)
@@ -123,7 +121,7 @@ class CompiledQuery:
         """Columns, likelihoods, or all posteriors."""
         self._check_names(states)
         roles = self._by_role(states)
-        coded = self.net.inference.coded
+        coded = inference_of(self.net).coded
         evidence = read_evidence(coded, *roles)
         if evidence.n_rows is None:
             answer = self._plan.answer_row(evidence.row(), list(evidence.soft.values()))

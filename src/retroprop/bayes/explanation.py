@@ -10,20 +10,17 @@ Source: Koller and Friedman (2009), 13.2.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retroprop.bayes.evidence import Given, read_evidence
 from retroprop.bayes.logspace import aligned, log
 from retroprop.bayes.memory import DEFAULT_MEMORY, check_memory
+from retroprop.bayes.network import Network
 from retroprop.bayes.ordering import Tree, find_tree
 from retroprop.bayes.pruning import Leaf, Signature, relevant_leaves
-from retroprop.bayes.queries import impossible
+from retroprop.bayes.queries import impossible, inference_of
 from retroprop.errors import UserError
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
 
 Labelled = tuple[tuple[int, ...], np.ndarray]  # axes and entries
 
@@ -53,10 +50,13 @@ class Explanation:
 
 
 def most_probable_explanation(
-    net: "BayesNet", given: Given, do: Given, memory: int | None
+    net: Network, given: Given = None, do: Given = None, memory: int | None = None
 ) -> Explanation:
-    """See `BayesNet.mpe`."""
-    coded = net.inference.coded
+    """The most probable joint state of all variables, given the evidence.
+
+    Args and errors as for `query`, with single states only.
+    """
+    coded = inference_of(net).coded
     evidence = read_evidence(coded, given, do, None)
     if evidence.n_rows is not None:
         raise UserError("mpe takes one state per variable: call it once for each row.")

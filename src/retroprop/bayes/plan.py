@@ -20,6 +20,7 @@ from retroprop.bayes.program import Program
 from retroprop.bayes.pruning import Signature, relevant_leaves
 from retroprop.bayes.rows import Rows
 from retroprop.bayes.sweep import add_posteriors
+from retroprop.bayes.torch_program import TorchProgram
 
 
 class Answers(NamedTuple):
@@ -107,8 +108,6 @@ class Plan:
     @cached_property
     def _rows_program(self) -> Program:
         if self.device is not None:
-            from retroprop.bayes.torch_program import TorchProgram
-
             return TorchProgram(self.circuit, self._wanted, self.device)
         return Program(self.circuit, self._wanted, batched=True)
 

@@ -1,7 +1,7 @@
 """Questions put to a network: read the evidence, find or compile the plan, run it, name it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -9,14 +9,12 @@ from retroprop.bayes.coding import CodedNetwork
 from retroprop.bayes.direct import SECONDS_PER_VARIABLE, WIDEST, TooWide, answer_directly
 from retroprop.bayes.evidence import Evidence, Given, read_evidence
 from retroprop.bayes.memory import DEFAULT_MEMORY
+from retroprop.bayes.network import Network
 from retroprop.bayes.plan import Plan
 from retroprop.bayes.pruning import Signature
 from retroprop.bayes.table import NamedTable
 from retroprop.bayes.universal_tree import UniversalTree, build_universal_tree
 from retroprop.errors import UserError
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
 
 KEPT_PLANS = 256  # per network; the one unused for longest goes first
 USES = 30  # for how many runs a plan is prepared that was asked for a second time
@@ -27,7 +25,7 @@ LOWEST = -700.0  # log2 of the evidence's smallest entries together: below, only
 class Inference:
     """What a network has worked out about itself: its numbers, its plans, its universal tree."""
 
-    def __init__(self, net: "BayesNet"):
+    def __init__(self, net: Network):
         """Number the variables."""
         self.net = net
         self.coded = CodedNetwork(net)
@@ -112,6 +110,14 @@ class Inference:
         return self._tree
 
 
+def inference_of(net: Network) -> Inference:
+    """What the network has worked out about itself so far, which it keeps."""
+    found = net.worked_out.get(Inference)
+    if found is None:
+        found = net.worked_out[Inference] = Inference(net)
+    return found
+
+
 def _forget_oldest(kept: dict[Signature, Any]) -> None:
     if len(kept) > KEPT_PLANS:
         del kept[next(iter(kept))]
@@ -123,15 +129,36 @@ def _log2_ratio(weights: np.ndarray) -> float:
 
 
 def query(
-    net: "BayesNet",
+    net: Network,
     targets: str | Sequence[str],
-    given: Given,
-    do: Given,
-    soft: Given,
-    memory: int | None,
+    given: Given = None,
+    do: Given = None,
+    soft: Given = None,
+    memory: int | None = None,
 ) -> NamedTable:
-    """See `BayesNet.query`."""
-    inference = net.inference
+    """The joint probability of the targets after observing and intervening.
+
+    Args:
+        net: The network.
+        targets: One variable or several; none of them given or done.
+        given: Observed variable to its state (name or position), or to a column of states,
+            which makes the query a batch: one answer per row.
+        do: Variable to the state at which an intervention fixes it, or a column of states. The
+            variable's own table is dropped (graph surgery), so its causes learn nothing.
+        soft: Variable to the likelihood of each of its states, up to a factor: (states,), or
+            (rows, states). This is virtual evidence: it multiplies the variable's prior.
+        memory: Bytes that the values of the query may take; 1 GB by default. A batch is run in
+            chunks that fit.
+
+    Returns:
+        The answer, with one axis per target in the order asked. Rows of a batch whose evidence
+        is impossible are marked in `impossible` and hold zeros, never NaN.
+
+    Raises:
+        UserError: For unknown names, variables with two roles, impossible evidence in a single
+            query, or a query that needs more memory than it may take.
+    """
+    inference = inference_of(net)
     evidence = read_evidence(inference.coded, given, do, soft)
     wanted = target_numbers(net, targets, evidence)
     signature = signature_of(wanted, evidence)
@@ -156,10 +183,17 @@ def query(
 
 
 def posteriors(
-    net: "BayesNet", given: Given, do: Given, soft: Given, memory: int | None
+    net: Network,
+    given: Given = None,
+    do: Given = None,
+    soft: Given = None,
+    memory: int | None = None,
 ) -> "Posteriors":
-    """See `BayesNet.posteriors`."""
-    inference = net.inference
+    """The probability of every variable, in one sweep; what is given or done is certain.
+
+    Args and errors as for `query`.
+    """
+    inference = inference_of(net)
     coded = inference.coded
     evidence = read_evidence(coded, given, do, soft)
     signature = signature_of(None, evidence)
@@ -181,7 +215,7 @@ class Posteriors(Mapping[str, NamedTable]):
 
     def __init__(
         self,
-        net: "BayesNet",
+        net: Network,
         plan: Plan,
         values: np.ndarray,
         evidence: Evidence,
@@ -198,7 +232,7 @@ class Posteriors(Mapping[str, NamedTable]):
 
     def __getitem__(self, name: str) -> NamedTable:
         """The probability of one variable."""
-        v = self._net.inference.coded.number.get(name)
+        v = inference_of(self._net).coded.number.get(name)
         if v is None:
             (name,) = self._net.names_of(name)  # it is unknown: this says so
             raise KeyError(name)
@@ -211,7 +245,7 @@ class Posteriors(Mapping[str, NamedTable]):
 
     def _certain(self, v: int) -> np.ndarray:
         state = self._evidence.given.get(v, self._evidence.do.get(v))
-        certain = np.eye(self._net.inference.coded.cards[v])[state]
+        certain = np.eye(inference_of(self._net).coded.cards[v])[state]
         if self.impossible is not None:
             certain = np.where(self.impossible[:, None], 0.0, certain)
         return certain
@@ -238,10 +272,17 @@ class Posteriors(Mapping[str, NamedTable]):
 
 
 def log_evidence(
-    net: "BayesNet", given: Given, do: Given, soft: Given, memory: int | None
+    net: Network,
+    given: Given = None,
+    do: Given = None,
+    soft: Given = None,
+    memory: int | None = None,
 ) -> float | np.ndarray:
-    """See `BayesNet.log_evidence`."""
-    inference = net.inference
+    """log P(given | do), one number, or one per row of a batch; −inf where it is impossible.
+
+    Args and errors as for `query`, but impossible evidence is no error here.
+    """
+    inference = inference_of(net)
     evidence = read_evidence(inference.coded, given, do, soft)
     signature = signature_of((), evidence)
     plan = inference.plan(signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence))
@@ -251,7 +292,7 @@ def log_evidence(
 
 
 def target_numbers(
-    net: "BayesNet", targets: str | Sequence[str], evidence: Evidence
+    net: Network, targets: str | Sequence[str], evidence: Evidence
 ) -> tuple[int, ...]:
     """The numbers of the targets.
 
@@ -261,7 +302,7 @@ def target_numbers(
     names = net.names_of(targets)
     if not names:
         raise UserError('Ask for at least one variable, as query("G") or query(["R", "G"]).')
-    wanted = tuple(net.inference.coded.number[name] for name in names)
+    wanted = tuple(inference_of(net).coded.number[name] for name in names)
     for v, name in zip(wanted, names, strict=True):
         for word, known in (("given", evidence.given), ("fixed by do", evidence.do)):
             if v in known:

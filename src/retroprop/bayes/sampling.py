@@ -8,38 +8,50 @@ variables, which are no ancestors of evidence, are then drawn from their own tab
 Source: Koller and Friedman (2009), 9.3 and 12.1; Dawid (1992).
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from retroprop.bayes.coding import CodedNetwork
 from retroprop.bayes.evidence import Given, read_evidence
 from retroprop.bayes.logspace import aligned
 from retroprop.bayes.memory import DEFAULT_MEMORY, check_memory
+from retroprop.bayes.network import Network
 from retroprop.bayes.ordering import Step, Tree, find_tree
 from retroprop.bayes.pruning import Leaf, Signature, relevant_leaves
-from retroprop.bayes.queries import impossible
+from retroprop.bayes.queries import impossible, inference_of
 from retroprop.errors import UserError
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
 
 Labelled = tuple[tuple[int, ...], np.ndarray]  # axes and entries
 
 
 def sample(
-    net: "BayesNet",
+    net: Network,
     n: int,
-    given: Given,
-    do: Given,
-    soft: Given,
-    generator: np.random.Generator | int,
-    memory: int | None,
+    given: Given = None,
+    do: Given = None,
+    soft: Given = None,
+    generator: np.random.Generator | int = 0,
+    memory: int | None = None,
 ) -> dict[str, np.ndarray]:
-    """See `BayesNet.sample`."""
+    """Independent draws of all variables from their joint posterior, exactly.
+
+    Args:
+        net: The network.
+        n: How many.
+        given: As for `query`, with single states.
+        do: As for `query`, with single states.
+        soft: As for `query`, one likelihood per variable.
+        generator: A NumPy generator, or a seed.
+        memory: As for `query`.
+
+    Returns:
+        Variable to the positions of its states, (n,): columns that `query` and `fit` take.
+
+    Raises:
+        UserError: As for `query`, or for a number of samples that is none.
+    """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
         raise UserError(f"The number of samples is an integer that is not negative, got {n!r}.")
-    coded = net.inference.coded
+    coded = inference_of(net).coded
     evidence = read_evidence(coded, given, do, soft)
     if evidence.n_rows is not None:
         raise UserError("sample takes one state per variable: call it once for each row.")

@@ -226,8 +226,11 @@ def draw(
     theme
         auto follows the reader's setting; light and dark are fixed.
     """
+    from retroprop.figures.bayes_network import draw_network
+
     net = _load(network)
-    drawing = net.draw(
+    drawing = draw_network(
+        net,
         given=_states(net, given),
         do=_states(net, do),
         around=around or (),
@@ -352,6 +355,7 @@ def _print_formulas(net: "BayesNet", x: str, y: str) -> None:
     from itertools import islice
 
     from retroprop.bayes.identification import minimal_backdoor_sets
+    from retroprop.report.identification import in_words
 
     if y not in net.descendants(x):
         return
@@ -361,6 +365,6 @@ def _print_formulas(net: "BayesNet", x: str, y: str) -> None:
         _say("From observations alone:")
     for one in found[:MOST_FORMULAS]:
         _say(f"  {one.formula}")
-        _say(f"    {one.words()}")
+        _say(f"    {in_words(one)}")
     if len(found) > MOST_FORMULAS:
         _say("  … and by other back-door sets")

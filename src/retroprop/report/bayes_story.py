@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retroprop.bayes.network import BayesNet
+from retroprop.bayes import BayesNet
 from retroprop.bayes.networks.inf8225 import QUESTIONS, as_printed
+from retroprop.bayes.separation import open_path
 from retroprop.bayes.table import NamedTable
+from retroprop.figures.bayes_network import draw_network
 from retroprop.figures.style import for_page
 from retroprop.languages import Say, say_later
 from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Table
@@ -220,7 +222,7 @@ class BayesStory:
         )
 
     def drawing(self, kind: str, **conditions: Any) -> Picture:
-        """The network: "prior", "observed" or "done", under the conditions of `BayesNet.draw`."""
+        """The network: "prior", "observed" or "done", under the conditions of `draw_network`."""
         say = self.say
         captions = {
             "observed": say("The top grade is observed: all variables learn from it."),
@@ -229,7 +231,8 @@ class BayesStory:
             ),
             "prior": say("The network before anything is observed or set."),
         }
-        drawn = self.net.draw(
+        drawn = draw_network(
+            self.net,
             **conditions,
             language=self.language,
             theme="plain",
@@ -334,8 +337,6 @@ class BayesStory:
 
     def separated(self, x: str, y: str, given: str = "") -> str:
         """Whether the graph says so, with the path that carries the information."""
-        from retroprop.bayes.separation import open_path
-
         path = open_path(self.net, x, y, given or ())
         if path is None:
             text = (

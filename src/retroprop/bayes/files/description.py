@@ -17,9 +17,9 @@ from typing import NoReturn, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from retroprop.bayes.checks import EXACT, TOLERANCE
 from retroprop.bayes.files.source import LIMITS, Limits, shortened
 from retroprop.bayes.graph import find_cycle
+from retroprop.bayes.validation import EXACT, TOLERANCE
 from retroprop.errors import did_you_mean
 
 MAX_AXES = 64
@@ -127,7 +127,7 @@ class Builder:
             self.fail(
                 at,
                 f"with the table of {label!r} the network has {self._entries:,} entries; at most "
-                f"{self.limits.entries:,} are read, unless read_network gets other limits",
+                f"{self.limits.entries:,} are read, unless BayesNet.read gets other limits",
             )
         self.parents[child] = tuple(parents)
         return shape

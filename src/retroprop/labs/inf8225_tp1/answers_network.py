@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 
-from retroprop.bayes.network import BayesNet
+from retroprop.bayes import BayesNet
 from retroprop.bayes.networks import load
 from retroprop.bayes.networks.inf8225 import QUESTIONS
 from retroprop.bayes.table import NamedTable

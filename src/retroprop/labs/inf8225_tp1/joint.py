@@ -9,7 +9,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from retroprop.bayes.network import BayesNet
+from retroprop.bayes import BayesNet
 from retroprop.bayes.networks.inf8225 import AXES
 
 _QUESTION = re.compile(r"P\((?P<target>\w)(?:=(?P<state>\w+))?(?: \| (?P<given>.*))?\)")

@@ -16,6 +16,7 @@ from retroprop.report.lab_story import LabStory
 IMPORTS = """\
 import torch
 from retroprop.bayes.networks import load
+from retroprop.figures.bayes_network import draw_network
 from retroprop.labs.inf8225_tp1 import mlp, regression
 
 network = load("inf8225")

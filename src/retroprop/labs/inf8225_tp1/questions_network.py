@@ -122,7 +122,7 @@ NETWORK = Part(
                 "what do their results say of this model?"
             ),
             answers=(answers.comparison,),
-            code='network.draw(do={"G": "g2"})  # the arrows to G are cut',
+            code='draw_network(network, do={"G": "g2"})  # the arrows to G are cut',
         ),
     ),
 )
