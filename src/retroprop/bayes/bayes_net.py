@@ -31,7 +31,7 @@ class BayesNet(Network):
 
     >>> net = BayesNet({"rain": ([0.8, 0.2], []), "wet": ([[0.9, 0.1], [0.2, 0.8]], ["rain"])})
     >>> net.ask("P(rain=1 | wet=1)")
-    0.6666666666666667
+    0.6666666666666666
     """
 
     query = query

@@ -121,15 +121,10 @@ class CompiledQuery:
         """Columns, likelihoods, or all posteriors."""
         self._check_names(states)
         roles = self._by_role(states)
-        coded = inference_of(self.net).coded
-        evidence = read_evidence(coded, *roles)
-        if evidence.n_rows is None:
-            answer = self._plan.answer_row(evidence.row(), list(evidence.soft.values()))
-            mask = None
-            if answer is None:
-                raise impossible(*roles)
-        else:
-            answer, mask = self._plan.answer_rows(evidence.rows(coded.cards))
+        evidence = read_evidence(inference_of(self.net).coded, *roles)
+        answer, mask = self._plan.answer(evidence)
+        if answer is None:
+            raise impossible(*roles)
         if self.targets is None:
             return Posteriors(self.net, self._plan, answer, evidence, mask, roles)
         targets = self.targets

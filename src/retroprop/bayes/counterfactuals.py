@@ -65,8 +65,8 @@ def counterfactual(
     """
     wanted = net.names_of(targets)
     twins, names = twin_network(net, wanted, given=given, do=do, mechanism=mechanism)
-    seen = {name: net.state_index(name, state) for name, state in given.items()}
-    set_to = {name: net.state_index(name, state) for name, state in do.items()}
+    seen = net.state_indices(given)
+    set_to = net.state_indices(do)
     # What is set, and what is seen and the same in both worlds, is certain.
     certain = {name: state for name, state in seen.items() if name not in names} | set_to
     asked = [names.get(name, name) for name in wanted if name not in certain]
@@ -96,8 +96,8 @@ def twin_network(
         UserError: As for `counterfactual`.
     """
     wanted = net.names_of(targets)
-    set_to = {name: net.state_index(name, state) for name, state in do.items()}
-    seen = {name: net.state_index(name, state) for name, state in given.items()}
+    set_to = net.state_indices(do)
+    seen = net.state_indices(given)
     if not set_to:
         raise UserError("a counterfactual needs do={…}: what would have been different?")
     cut = {name: () if name in set_to else net.parents[name] for name in net.variables}
@@ -299,12 +299,5 @@ def _title(
     net: Network, wanted: Sequence[str], given: Mapping[str, Any], do: Mapping[str, Any]
 ) -> str:
     """P(G, with S=1 | R=0): the other world before the bar."""
-
-    def pairs(states: Mapping[str, Any]) -> str:
-        return ", ".join(
-            f"{name}={net.states[name][net.state_index(name, state)]}"
-            for name, state in states.items()
-        )
-
-    seen = f" | {pairs(given)}" if given else ""
-    return f"P({', '.join(wanted)} if do({pairs(do)}){seen})"
+    seen = f" | {net.written(given)}" if given else ""
+    return f"P({', '.join(wanted)} if do({net.written(do)}){seen})"

@@ -14,15 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from retroprop.bayes.evidence import Given, read_evidence
-from retroprop.bayes.logspace import aligned, log
+from retroprop.bayes.logspace import Labelled, log, side_by_side
 from retroprop.bayes.memory import DEFAULT_MEMORY, check_memory
 from retroprop.bayes.network import Network
 from retroprop.bayes.ordering import Tree, find_tree
-from retroprop.bayes.pruning import Leaf, Signature, relevant_leaves
+from retroprop.bayes.pruning import Signature, relevant_leaves
 from retroprop.bayes.queries import impossible, inference_of
 from retroprop.errors import UserError
-
-Labelled = tuple[tuple[int, ...], np.ndarray]  # axes and entries
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def most_probable_explanation(
     leaves = relevant_leaves(coded, signature)
     tree = find_tree([leaf.scope for leaf in leaves], coded.cards, ())
     check_memory(_with_unions(tree), coded.cards, memory or DEFAULT_MEMORY, sweep=False)
-    values = [_log_leaf(coded.tables[leaf.variable], coded.parents, leaf, fixed) for leaf in leaves]
+    values = [(leaf.scope, log(coded.table_at(leaf.variable, fixed))) for leaf in leaves]
     choices = _maximise(tree, values)
     total = float(sum(values[root][1] for root in tree.roots))
     if np.isneginf(total):
@@ -82,22 +80,12 @@ def _with_unions(tree: Tree) -> Tree:
     return tree._replace(scopes=[*tree.scopes[:leaves], *unions])
 
 
-def _log_leaf(
-    table: np.ndarray, parents: list[tuple[int, ...]], leaf: Leaf, fixed: dict[int, int]
-) -> Labelled:
-    family = (*parents[leaf.variable], leaf.variable)
-    return leaf.scope, log(table[tuple(fixed.get(v, slice(None)) for v in family)])
-
-
 def _maximise(tree: Tree, values: list[Labelled]) -> list[tuple[tuple[int, ...], Labelled]]:
     """Append the value of every step; return which variables each fixes, and how."""
     choices = []
     for step in tree.steps:
-        axes = tuple(dict.fromkeys(v for child in step.children for v in values[child][0]))
-        kept = tuple(v for v in axes if v in step.scope)
-        gone = tuple(v for v in axes if v not in step.scope)
-        order = (*kept, *gone)
-        parts = [aligned(values[child][1], values[child][0], order) for child in step.children]
+        below = (values[child] for child in step.children)
+        kept, gone, parts = side_by_side(below, step.scope)
         total = parts[0] if len(parts) == 1 else parts[0] + parts[1]
         flat = total.reshape(*total.shape[: len(kept)], -1)
         if gone:

@@ -85,7 +85,7 @@ def _normalised(net: Network, name: str, counts: np.ndarray, unseen: Unseen) -> 
     if unseen == "refuse":
         parents = net.parents[name]
         first = np.argwhere(empty)[0]
-        where = ", ".join(f"{p}={net.states[p][i]}" for p, i in zip(parents, first, strict=True))
+        where = net.written(dict(zip(parents, first, strict=True)))
         what = f"no case has {where}" if parents else "there is no case"
         raise UserError(
             f"{what}, so the data say nothing about {name} there ({int(empty.sum())} of "

@@ -19,7 +19,12 @@ import numpy as np
 
 from retroprop.bayes.graph import children_of, reachable, topological_order
 from retroprop.bayes.table import position_of
-from retroprop.bayes.validation import checked_parents, checked_states, checked_table
+from retroprop.bayes.validation import (
+    checked_parents,
+    checked_states,
+    checked_table,
+    repeated,
+)
 from retroprop.errors import UserError, did_you_mean
 
 AnyNetwork = TypeVar("AnyNetwork", bound="Network")
@@ -104,8 +109,7 @@ class Network:
             if name not in self.tables:
                 hint = did_you_mean(str(name), self.variables)
                 raise UserError(f"There is no variable {name!r}. {hint}")
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
+        if twice := repeated(names):
             raise UserError(f"The variable {twice} is named twice.")
         return names
 
@@ -117,6 +121,15 @@ class Network:
         """
         (name,) = self.names_of(variable)
         return position_of(name, self.states[name], state)
+
+    def state_indices(self, states: Mapping[str, Any]) -> dict[str, int]:
+        """The positions of some variables' states; see `state_index`."""
+        return {name: self.state_index(name, state) for name, state in states.items()}
+
+    def written(self, states: Mapping[str, Any]) -> str:
+        """States as people write them, by name: "R=r1, S=s0"."""
+        indices = self.state_indices(states)
+        return ", ".join(f"{name}={self.states[name][i]}" for name, i in indices.items())
 
     def factor(self, variable: str) -> str:
         """What a variable's table holds, as it is written: "P(G | S, D)"."""

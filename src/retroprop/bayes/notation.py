@@ -110,7 +110,7 @@ def _for_each_state(net: Network, question: Question, text: str) -> NamedTable:
     )
     if answer.impossible is not None and answer.impossible.any():
         row = int(np.argmax(answer.impossible))
-        where = ", ".join(f"{name}={net.states[name][rows[name][row]]}" for name in free)
+        where = net.written({name: rows[name][row] for name in free})
         raise UserError(
             f"{text!r} has no answer for {where}, which has probability 0; name the states that "
             "you ask about."

@@ -54,12 +54,16 @@ class Inference:
         self.plans.clear()
         self._asked.clear()
 
-    def uses(self, signature: Signature, evidence: Evidence) -> int:
-        """For how many runs a plan should be prepared: the rows of a batch, more if asked again."""
+    def plan_for(self, signature: Signature, evidence: Evidence, memory: int | None) -> Plan:
+        """The plan for some evidence: prepared for the rows of a batch, for more if asked again."""
         again = signature in self._asked
+        self._note(signature)
+        uses = (evidence.n_rows or 1) * (USES if again else 1)
+        return self.plan(signature, memory or DEFAULT_MEMORY, uses)
+
+    def _note(self, signature: Signature) -> None:
         self._asked[signature] = None
         _forget_oldest(self._asked)
-        return (evidence.n_rows or 1) * (USES if again else 1)
 
     def answer(self, signature: Signature, evidence: Evidence, memory: int) -> np.ndarray | None:
         """The answer to a single question about some targets; None for impossible evidence.
@@ -68,14 +72,12 @@ class Inference:
         elimination, whichever should be faster; the second time a plan is compiled and kept.
         """
         if signature not in self._asked and signature not in self.plans:
-            self._asked[signature] = None
-            _forget_oldest(self._asked)
+            self._note(signature)
             answer = self._answer_once(signature, evidence, memory)
             if answer is not None:
                 return answer
         plan = self.plan(signature, memory, USES)
-        answer = plan.answer_row(evidence.row(), list(evidence.soft.values()))
-        return answer
+        return plan.answer_row(evidence.row(), list(evidence.soft.values()))
 
     def _answer_once(
         self, signature: Signature, evidence: Evidence, memory: int
@@ -171,9 +173,7 @@ def query(
     cards = inference.coded.cards
     shape = [cards[v] for v in wanted]
     if evidence.n_rows is not None:
-        plan = inference.plan(
-            signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence)
-        )
+        plan = inference.plan_for(signature, evidence, memory)
         values, mask = plan.answer_rows(evidence.rows(cards))
         return NamedTable.unchecked(values.reshape(-1, *shape), names, states, mask, title)
     answer = inference.answer(signature, evidence, memory or DEFAULT_MEMORY)
@@ -194,16 +194,11 @@ def posteriors(
     Args and errors as for `query`.
     """
     inference = inference_of(net)
-    coded = inference.coded
-    evidence = read_evidence(coded, given, do, soft)
-    signature = signature_of(None, evidence)
-    plan = inference.plan(signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence))
-    if evidence.n_rows is None:
-        values, mask = plan.answer_row(evidence.row(), list(evidence.soft.values())), None
-        if values is None:
-            raise impossible(given, do, soft)
-    else:
-        values, mask = plan.answer_rows(evidence.rows(coded.cards))
+    evidence = read_evidence(inference.coded, given, do, soft)
+    plan = inference.plan_for(signature_of(None, evidence), evidence, memory)
+    values, mask = plan.answer(evidence)
+    if values is None:
+        raise impossible(given, do, soft)
     return Posteriors(net, plan, values, evidence, mask, (given, do, soft))
 
 
@@ -284,8 +279,7 @@ def log_evidence(
     """
     inference = inference_of(net)
     evidence = read_evidence(inference.coded, given, do, soft)
-    signature = signature_of((), evidence)
-    plan = inference.plan(signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence))
+    plan = inference.plan_for(signature_of((), evidence), evidence, memory)
     if evidence.n_rows is not None:
         return plan.log_evidence_rows(evidence.rows(inference.coded.cards))
     return plan.log_evidence_row(evidence.row(), list(evidence.soft.values()))

@@ -100,15 +100,13 @@ def draw_network(
     if theme not in themes:
         raise UserError(f"no theme {theme!r} for drawings. {did_you_mean(str(theme), themes)}")
     chosen = _chosen(net, around, steps)
-    given = {one: net.state_index(one, state) for one, state in (given or {}).items()}
-    do = {one: net.state_index(one, state) for one, state in (do or {}).items()}
+    given, do = net.state_indices(given or {}), net.state_indices(do or {})
+    roles = {"observed": given, "do": do, "soft": soft or {}}
     answers = posteriors(net, given, do, soft)
-    changed = bool(given or do or soft)
-    before = posteriors(net) if changed else None
+    before = posteriors(net) if any(roles.values()) else None
     with_bars = len(chosen) <= MOST_WITH_BARS
     boxes = {}
     for one in chosen:
-        roles = {"observed": given, "do": do, "soft": soft or {}}
         role = next((role for role, names in roles.items() if one in names), "")
         boxes[one] = Box(
             name=one,
@@ -154,8 +152,8 @@ class _Picture:
         self,
         net: Network,
         boxes: Mapping[str, Box],
-        given: Mapping[str, int],
-        do: Mapping[str, int],
+        given: Mapping[str, Any],
+        do: Mapping[str, Any],
         language: str,
         theme: str,
         name: str,
@@ -380,18 +378,15 @@ class _Picture:
 
     # --- words ------------------------------------------------------------------------------------
 
-    def states(self, fixed: Mapping[str, int]) -> str:
-        return ", ".join(f"{one}={self.net.states[one][state]}" for one, state in fixed.items())
-
     def notes(self, *, marks: bool) -> list[str]:
         """What stands under the picture; without what its marks are, how its description begins."""
         say = self.say
         found = []
         if self.given:
-            found.append(say("Observed: {what}.").format(what=self.states(self.given)))
+            found.append(say("Observed: {what}.").format(what=self.net.written(self.given)))
         if self.do:
             text = say("Set by intervention: {what}; arrows to it are cut.")
-            found.append(text.format(what=self.states(self.do)))
+            found.append(text.format(what=self.net.written(self.do)))
         found.append(
             say("Bars: probability of each state, in per cent.")
             if self.with_bars

@@ -152,10 +152,7 @@ def write_evidence(
         UserError: If the network has no such variable or state, or the file cannot be written.
     """
     several = [samples] if isinstance(samples, Mapping) else samples
-    indexed = [
-        {name: net.state_index(name, state) for name, state in one.items()} for one in several
-    ]
-    _write(Path(path), render_evidence(indexed, net.states))
+    _write(Path(path), render_evidence([net.state_indices(one) for one in several], net.states))
     return Path(path)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from retroprop.bayes.files.source import LIMITS, Limits, shortened
 from retroprop.bayes.graph import find_cycle
-from retroprop.bayes.validation import EXACT, TOLERANCE
+from retroprop.bayes.validation import EXACT, TOLERANCE, repeated
 from retroprop.errors import did_you_mean
 
 MAX_AXES = 64
@@ -94,9 +94,8 @@ class Builder:
             )
         if not all(states):
             self.fail(at, f"{shortened(name)!r} has a state without a name")
-        if len(set(states)) < len(states):
-            twice = shortened(repeated(states))
-            self.fail(at, f"{shortened(name)!r} has the state {twice!r} twice")
+        if twice := repeated(states):
+            self.fail(at, f"{shortened(name)!r} has the state {shortened(twice)!r} twice")
         self.states[name] = tuple(states)
         self._places[name] = at
 
@@ -114,8 +113,8 @@ class Builder:
         label = shortened(child)
         if child in self.parents:
             self.fail(at, f"the variable {label!r} has two tables")
-        if len(set(family)) < len(family):
-            self.fail(at, f"the table of {label!r} names {shortened(repeated(family))!r} twice")
+        if twice := repeated(family):
+            self.fail(at, f"the table of {label!r} names {shortened(twice)!r} twice")
         if len(family) > MAX_AXES:
             self.fail(at, f"{label!r} has {len(parents)} parents; at most {MAX_AXES - 1} are read")
         shape = tuple(len(self.states[name]) for name in family)
@@ -195,13 +194,3 @@ class Builder:
             shown = [shortened(name) for name in cycle]
             shown = shown if len(shown) < 12 else [*shown[:6], "…", *shown[-5:]]
             self.fail(self._places[cycle[0]], f"there is a cycle: {' → '.join(shown)}")
-
-
-def repeated(names: Sequence[str]) -> str:
-    """The first name that stood there before."""
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    raise AssertionError
