@@ -10,6 +10,7 @@ from retroprop.bayes.plan import Plan
 from retroprop.bayes.pruning import Signature
 from retroprop.bayes.queries import Posteriors, impossible, inference_of, title_of
 from retroprop.bayes.table import NamedTable, position_of
+from retroprop.bayes.validation import repeated
 from retroprop.errors import UserError, did_you_mean
 
 USES = 1000  # how many calls a compiled query is prepared for
@@ -41,22 +42,17 @@ class CompiledQuery:
         coded = inference_of(net).coded
         self.given, self.do, self.soft = (net.names_of(names) for names in (given, do, soft))
         self._names = (*self.given, *self.do, *self.soft)
-        every = (*(self.targets or ()), *self._names)
-        for name in every:
-            if every.count(name) > 1:
-                raise UserError(f"{name} has two roles in this query: asked, given, done or soft.")
+        if twice := repeated((*(self.targets or ()), *self._names)):
+            raise UserError(f"{twice} has two roles in this query: asked, given, done or soft.")
         if targets is not None and not self.targets:
             raise UserError('Ask for at least one variable, as compile("G", …), or None for all.')
         asked = None if self.targets is None else tuple(coded.number[v] for v in self.targets)
-        in_order = [
-            sorted(names, key=coded.number.__getitem__)
-            for names in (self.given, self.do, self.soft)
-        ]
-        self._signature = Signature(
-            asked, *(tuple(coded.number[v] for v in names) for names in in_order)
-        )
-        self._plan = Plan(coded, self._signature, memory or DEFAULT_MEMORY, USES, device=device)
-        self._columns = [(name, len(net.states[name])) for name in (*in_order[0], *in_order[1])]
+        roles = (self.given, self.do, self.soft)
+        in_order = (tuple(sorted(coded.number[name] for name in names)) for names in roles)
+        signature = Signature(asked, *in_order)
+        self._plan = Plan(coded, signature, memory or DEFAULT_MEMORY, USES, device=device)
+        observed = (*signature.given, *signature.do)
+        self._columns = [(coded.names[v], coded.cards[v]) for v in observed]
         self._shape = [len(net.states[name]) for name in self.targets or ()]
         self._states = {name: net.states[name] for name in self.targets or ()}
 

@@ -110,10 +110,7 @@ def backdoor_sets(
     Raises:
         UserError: For an unknown variable, or if there are too many sets.
     """
-    found = list(islice(minimal_backdoor_sets(net, x, y, unobserved=unobserved), at_most + 1))
-    if len(found) > at_most:
-        raise _too_many("back-door", x, y, at_most)
-    return _in_order(net, found)
+    return _smallest_first(net, minimal_backdoor_sets(net, x, y, unobserved=unobserved), at_most)
 
 
 def minimal_backdoor_sets(
@@ -152,16 +149,8 @@ def frontdoor_sets(
     door = _FrontDoor(net.parents, net.children, x, y)
     # Cutting the arrows of what is no ancestor of y closes no path to y.
     minimal = door.minimal_sets(net.ancestors(y) - hidden - {x})
-    found = [_as_set("front-door", net, x, y, one) for one in islice(minimal, at_most + 1)]
-    if len(found) > at_most:
-        raise _too_many("front-door", x, y, at_most)
-    return _in_order(net, found)
-
-
-def _too_many(kind: str, x: str, y: str, at_most: int) -> UserError:
-    return UserError(
-        f"{x} and {y} have more than {at_most:,} minimal {kind} sets; allow more with at_most."
-    )
+    sets = (_as_set("front-door", net, x, y, one) for one in minimal)
+    return _smallest_first(net, sets, at_most)
 
 
 def _checked(net: Network, x: str, y: str, unobserved: str | Sequence[str]) -> frozenset[str]:
@@ -179,11 +168,20 @@ def _as_set(kind: str, net: Network, x: str, y: str, nodes: Collection[str]) -> 
     return AdjustmentSet(kind, x, y, tuple(name for name in net.variables if name in nodes))
 
 
-def _in_order(net: Network, sets: Sequence[AdjustmentSet]) -> list[AdjustmentSet]:
+def _smallest_first(
+    net: Network, sets: Iterator[AdjustmentSet], at_most: int
+) -> list[AdjustmentSet]:
     """The smallest first, then as the variables stand in the network."""
+    found = list(islice(sets, at_most + 1))
+    if len(found) > at_most:
+        one = found[0]
+        raise UserError(
+            f"{one.treatment} and {one.outcome} have more than {at_most:,} minimal {one.kind} "
+            "sets; allow more with at_most."
+        )
     place = {name: i for i, name in enumerate(net.variables)}
     return sorted(
-        sets, key=lambda one: (len(one.variables), [place[name] for name in one.variables])
+        found, key=lambda one: (len(one.variables), [place[name] for name in one.variables])
     )
 
 
