@@ -20,6 +20,7 @@ from retroprop.bayes.network import Network
 from retroprop.bayes.ordering import Tree, find_tree
 from retroprop.bayes.pruning import Signature, relevant_leaves
 from retroprop.bayes.queries import impossible, inference_of
+from retroprop.bayes.table import in_columns
 from retroprop.errors import UserError
 
 
@@ -42,8 +43,7 @@ class Explanation:
 
     def __repr__(self) -> str:
         """The states, one per line."""
-        width = max(map(len, self.states))
-        lines = [f"{name.ljust(width)}  {state}" for name, state in self.states.items()]
+        lines = in_columns(list(self.states.items()), words=2)
         return "\n".join([f"P = {self.probability:.6g}", *lines])
 
 

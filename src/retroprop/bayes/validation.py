@@ -110,9 +110,16 @@ def checked_table(
             f"The probabilities of {name}{given} sum to {float(sums[where][0]):.6g}, not to 1 "
             f"(rounding up to {TOLERANCE} is forgiven)."
         )
-    values = np.where(off > EXACT, values / sums, values)
+    values = divided_by_sums(values)
     values.setflags(write=False)
     return values
+
+
+def divided_by_sums(table: np.ndarray) -> np.ndarray:
+    """A table whose rows sum to 1; a row whose sum is that near already stays bit by bit."""
+    sums = table.sum(-1, keepdims=True)
+    off = np.abs(sums - 1) > EXACT
+    return np.where(off, table / sums, table) if off.any() else table
 
 
 def repeated(names: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from retroprop.bayes.files.source import LIMITS, Limits, shortened
 from retroprop.bayes.graph import find_cycle
-from retroprop.bayes.validation import EXACT, TOLERANCE, repeated
+from retroprop.bayes.validation import TOLERANCE, divided_by_sums, repeated
 from retroprop.errors import did_you_mean
 
 MAX_AXES = 64
@@ -151,10 +151,7 @@ class Builder:
                 f"{float(sums[index])!r} instead of 1; correct them, or raise the tolerance "
                 f"({self.tolerance:g})",
             )
-        wrong = off > EXACT
-        if wrong.any():
-            table = np.where(wrong[..., None], table / sums[..., None], table)
-        self.tables[child] = table
+        self.tables[child] = divided_by_sums(table)
 
     def finish(self, name: str = "", properties: Sequence[str] = ()) -> Description:
         """The whole network.
