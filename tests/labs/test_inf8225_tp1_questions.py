@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from retroprop.bayes.networks import load
-from retroprop.bayes.networks.inf8225 import QUESTIONS
 from retroprop.bayes.table import NamedTable
 from retroprop.labs.inf8225_tp1 import checks, mlp, published, regression
 from retroprop.labs.inf8225_tp1.answers_mlp import DERIVATIONS, LOGISTIC, STUDY
 from retroprop.labs.inf8225_tp1.joint import ask_joint, joint_table
 from retroprop.labs.inf8225_tp1.pseudocode import pseudocode
+from retroprop.labs.inf8225_tp1.queries import QUESTIONS
 from retroprop.labs.inf8225_tp1.questions import LAB
 from retroprop.labs.inf8225_tp1.shown import source
 from retroprop.languages import translator

@@ -1,6 +1,7 @@
 """The questions of part 1: a Bayesian network by hand."""
 
 from retroprop.labs.inf8225_tp1 import answers_network as answers
+from retroprop.labs.inf8225_tp1 import interpretation as passages
 from retroprop.languages import say_later
 from retroprop.report.assignment import Part, Question
 
@@ -62,7 +63,7 @@ NETWORK = Part(
             label="2 b), c)",
             title=say_later("The grade, once the interview is known"),
             asked=say_later("$Pr(G | R = r^1)$ and $Pr(G | R = r^0)$"),
-            answers=(answers.two_effects, answers.queries("bc")),
+            answers=(answers.told(passages.TWO_EFFECTS), answers.queries("bc")),
             code=_ask("1.2bc", "P(G | R=r1)", "P(G | R=r0)"),
         ),
         Question(
@@ -70,7 +71,7 @@ NETWORK = Part(
             label="2 d), e)",
             title=say_later("The same of a student who did not prepare"),
             asked=say_later("$Pr(G | R = r^1, S = s^0)$ and $Pr(G | R = r^0, S = s^0)$"),
-            answers=(answers.known_cause, answers.queries("de")),
+            answers=(answers.told(passages.KNOWN_CAUSE), answers.queries("de")),
             code=_ask("1.2de", "P(G | R=r1, S=s0)", "P(G | R=r0, S=s0)"),
         ),
         Question(
@@ -78,7 +79,7 @@ NETWORK = Part(
             label="2 f), g)",
             title=say_later("The interview, once the difficulties are known"),
             asked=say_later("$Pr(R | D = d^1)$ and $Pr(R | D = d^0)$"),
-            answers=(answers.two_causes, answers.queries("fg")),
+            answers=(answers.told(passages.TWO_CAUSES), answers.queries("fg")),
             code=_ask("1.2fg", "P(R | D=d1)", "P(R | D=d0)"),
         ),
         Question(
@@ -86,7 +87,7 @@ NETWORK = Part(
             label="2 h), i)",
             title=say_later("The same of a student with the top grade"),
             asked=say_later("$Pr(R | D = d^1, G = g^2)$ and $Pr(R | D = d^0, G = g^2)$"),
-            answers=(answers.known_effect, answers.queries("hi")),
+            answers=(answers.told(passages.KNOWN_EFFECT), answers.queries("hi")),
             code=_ask("1.2hi", "P(R | D=d1, G=g2)", "P(R | D=d0, G=g2)"),
         ),
         Question(
@@ -94,7 +95,7 @@ NETWORK = Part(
             label="2 j), k)",
             title=say_later("The same of a student on the honour list"),
             asked=say_later("$Pr(R | D = d^1, L = l^1)$ and $Pr(R | D = d^0, L = l^1)$"),
-            answers=(answers.effect_of_the_effect, answers.queries("jk")),
+            answers=(answers.told(passages.EFFECT_OF_THE_EFFECT), answers.queries("jk")),
             code=_ask("1.2jk", "P(R | D=d1, L=l1)", "P(R | D=d0, L=l1)"),
         ),
         Question(
@@ -102,7 +103,11 @@ NETWORK = Part(
             label="2 l), m), n)",
             title=say_later("The interview: the top grade set, observed, unknown"),
             asked=say_later("$Pr(R | do(G = g^2))$, $Pr(R | G = g^2)$ and $Pr(R)$"),
-            answers=(answers.interview_and_grade, answers.queries("lmn")),
+            answers=(
+                answers.told(passages.TWO_SITUATIONS, passages.INTERVIEW_AND_GRADE),
+                answers.two_networks,
+                answers.queries("lmn"),
+            ),
             code=_ask("1.2lmn", "P(R | do(G=g2))", "P(R | G=g2)", "P(R)"),
         ),
         Question(
@@ -110,7 +115,7 @@ NETWORK = Part(
             label="2 o), p)",
             title=say_later("The grade: the honour set, observed"),
             asked=say_later("$Pr(G | do(L = l^1))$ and $Pr(G = g^1 | L = l^1)$"),
-            answers=(answers.grade_and_honours, answers.queries("op")),
+            answers=(answers.told(passages.GRADE_AND_HONOURS), answers.queries("op")),
             code=_ask("1.2op", "P(G | do(L=l1))", "P(G=g1 | L=l1)"),
         ),
         Question(
@@ -122,7 +127,7 @@ NETWORK = Part(
                 "what do their results say of this model?"
             ),
             answers=(answers.comparison,),
-            code='network.draw(do={"G": "g2"})  # the arrows to G are cut',
+            code='draw_network(network, do={"G": "g2"})  # the arrows to G are cut',
         ),
     ),
 )

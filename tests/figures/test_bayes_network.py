@@ -9,10 +9,11 @@ import pytest
 from enumeration import random_network
 
 from retroprop.bayes import BayesNet
-from retroprop.bayes.curves import length, split, straight, with_gap
-from retroprop.bayes.layout import _crossings, _swap_neighbours, lay_out
 from retroprop.bayes.networks import NETWORKS, load
 from retroprop.errors import UserError
+from retroprop.figures.bayes_network import draw_network
+from retroprop.figures.bezier import length, split, straight, with_gap
+from retroprop.figures.graph_layout import _crossings, _swap_neighbours, lay_out
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -35,7 +36,7 @@ def at_the_edge(probability):
 def test_every_state_stands_beside_its_probability(name, language):
     net = load(name)
     given = {net.variables[-1]: 0}
-    found = texts(net.draw(given=given, language=language))
+    found = texts(draw_network(net, given=given, language=language))
     for variable, answer in net.posteriors(given=given).items():
         at = found.index(variable)
         for state, probability in zip(net.states[variable], answer.values, strict=True):
@@ -49,14 +50,14 @@ def test_every_state_stands_beside_its_probability(name, language):
 
 def test_a_probability_is_not_rounded_to_certainty():
     net = BayesNet({"A": ([1e-5, 1 - 1e-5], []), "B": ([0.0, 1.0], [])})
-    assert [text for text in texts(net.draw()) if text[0] in "<>01"][:8] == [
+    assert [text for text in texts(draw_network(net)) if text[0] in "<>01"][:8] == [
         "0", "<0.1", "1", ">99.9", "0", "0.0", "1", "100.0",
     ]  # fmt: skip
 
 
 def test_an_intervention_cuts_its_arrows_and_only_those():
     net = load("inf8225")
-    seen, done = net.draw(given={"G": "g2"}), net.draw(do={"G": "g2"})
+    seen, done = draw_network(net, given={"G": "g2"}), draw_network(net, do={"G": "g2"})
     assert seen.count("stroke-dasharray") == 0
     assert done.count("stroke-dasharray") == 4  # two halves of two arrows
     assert "observed" in texts(seen)
@@ -69,24 +70,26 @@ def test_an_intervention_cuts_its_arrows_and_only_those():
 
 def test_the_thin_mark_is_the_probability_before():
     net = load("inf8225")
-    marks = re.findall(r'd="M[\d.]+ [\d.]+v15"', net.draw(given={"R": 1}))
+    marks = re.findall(r'd="M[\d.]+ [\d.]+v15"', draw_network(net, given={"R": 1}))
     assert len(marks) == sum(map(len, net.states.values()))
-    assert "v15" not in net.draw()
-    assert "Thin mark" not in " ".join(texts(net.draw()))
+    assert "v15" not in draw_network(net)
+    assert "Thin mark" not in " ".join(texts(draw_network(net)))
 
 
 def test_soft_evidence_is_named():
-    assert "uncertain" in texts(load("inf8225").draw(soft={"L": [0.2, 0.8]}))
-    assert "incertain" in texts(load("inf8225").draw(soft={"L": [0.2, 0.8]}, language="fr"))
+    assert "uncertain" in texts(draw_network(load("inf8225"), soft={"L": [0.2, 0.8]}))
+    assert "incertain" in texts(
+        draw_network(load("inf8225"), soft={"L": [0.2, 0.8]}, language="fr")
+    )
 
 
 def test_the_same_network_is_drawn_the_same():
-    assert load("asia").draw(do={"lung": 0}) == load("asia").draw(do={"lung": 0})
+    assert draw_network(load("asia"), do={"lung": 0}) == draw_network(load("asia"), do={"lung": 0})
 
 
 def test_names_cannot_act_as_markup():
     net = BayesNet({'<b a="1">&': ([0.5, 0.5], [])}, {'<b a="1">&': ["<script>", "]]>"]})
-    svg = net.draw(title="</title><script>", name="x")
+    svg = draw_network(net, title="</title><script>", name="x")
     assert '<b a="1">&' in texts(svg)
     assert "<script>" in texts(svg)
     assert not list(ElementTree.fromstring(svg).iter(f"{SVG}script"))
@@ -96,7 +99,7 @@ def test_long_names_and_many_states_are_cut_and_counted():
     net = BayesNet(
         {"x" * 50: (np.arange(20) / 190, [])}, {"x" * 50: ["s" * 40 + str(i) for i in range(20)]}
     )
-    found = texts(net.draw())
+    found = texts(draw_network(net))
     assert "x" * 21 + "…" in found
     assert "11 more states" in found
     assert "10.0" in found  # the most probable one stays
@@ -104,7 +107,9 @@ def test_long_names_and_many_states_are_cut_and_counted():
 
 def test_themes_and_languages():
     net = load("asia")
-    auto, light, dark, plain = (net.draw(theme=t) for t in ("auto", "light", "dark", "plain"))
+    auto, light, dark, plain = (
+        draw_network(net, theme=t) for t in ("auto", "light", "dark", "plain")
+    )
     assert "prefers-color-scheme: dark" in auto
     assert "<style>" not in light + dark + plain
     assert 'fill="#ffffff"' in light
@@ -115,9 +120,9 @@ def test_themes_and_languages():
         "drak": "no theme 'drak' for drawings. Did you mean 'dark'",
     }.items():
         with pytest.raises(UserError, match=sentence):
-            net.draw(theme=wrong)
-    with pytest.raises(UserError, match="no language 'de' for drawings"):
-        net.draw(language="de")
+            draw_network(net, theme=wrong)
+    with pytest.raises(UserError, match="in the language 'de': use en or fr"):
+        draw_network(net, language="de")
 
 
 def chain(n):
@@ -128,17 +133,17 @@ def chain(n):
 
 
 def test_a_large_network_says_what_it_leaves_out():
-    found = " ".join(texts(chain(60).draw()))
+    found = " ".join(texts(draw_network(chain(60))))
     assert "Too many variables for bars" in found
     with pytest.raises(UserError, match=r"would have 200 variables.*around="):
-        chain(200).draw()
-    part = texts(chain(200).draw(around="v100", steps=2))
+        draw_network(chain(200))
+    part = texts(draw_network(chain(200), around="v100", steps=2))
     assert [text for text in part if re.fullmatch(r"v\d+", text)] == [
         "v98", "v99", "v100", "v101", "v102",
     ]  # fmt: skip
     assert "5 of 200 variables; the others are left out." in part
     with pytest.raises(UserError, match="steps must be a whole number from 0"):
-        chain(5).draw(around="v1", steps=-1)
+        draw_network(chain(5), around="v1", steps=-1)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +157,7 @@ def test_a_large_network_says_what_it_leaves_out():
 )
 def test_what_cannot_be_drawn_is_explained(options, sentence):
     with pytest.raises(UserError, match=sentence):
-        load("inf8225").draw(**options)
+        draw_network(load("inf8225"), **options)
 
 
 # --- layout ---------------------------------------------------------------------------------------

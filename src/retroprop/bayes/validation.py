@@ -33,8 +33,8 @@ def checked_parents(spec: Mapping[str, tuple[Any, Sequence[str]]]) -> dict[str, 
             if parent not in parents:
                 hint = did_you_mean(str(parent), parents)
                 raise UserError(f"{name} has an unknown parent {parent!r}. {hint}")
-            if its_parents.count(parent) > 1:
-                raise UserError(f"{name} has the parent {parent} twice.")
+        if twice := repeated(its_parents):
+            raise UserError(f"{name} has the parent {twice} twice.")
     cycle = find_cycle(parents)
     if cycle:
         raise UserError(f"The graph has a cycle: {' → '.join(cycle)}.")
@@ -69,8 +69,7 @@ def checked_states(
         for state in states[name]:
             if not isinstance(state, str) or not state:
                 raise UserError(f"A state of {name} is a non-empty string, got {state!r}.")
-        if len(set(states[name])) < len(states[name]):
-            twice = next(state for state in states[name] if states[name].count(state) > 1)
+        if twice := repeated(states[name]):
             raise UserError(f"{name} has the state {twice!r} twice.")
     return states
 
@@ -111,9 +110,26 @@ def checked_table(
             f"The probabilities of {name}{given} sum to {float(sums[where][0]):.6g}, not to 1 "
             f"(rounding up to {TOLERANCE} is forgiven)."
         )
-    values = np.where(off > EXACT, values / sums, values)
+    values = divided_by_sums(values)
     values.setflags(write=False)
     return values
+
+
+def divided_by_sums(table: np.ndarray) -> np.ndarray:
+    """A table whose rows sum to 1; a row whose sum is that near already stays bit by bit."""
+    sums = table.sum(-1, keepdims=True)
+    off = np.abs(sums - 1) > EXACT
+    return np.where(off, table / sums, table) if off.any() else table
+
+
+def repeated(names: Iterable[str]) -> str:
+    """The first name that stood there before; "" if there is none."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""
 
 
 def _transposed(shape: tuple[int, ...], needed: tuple[int, ...]) -> str:

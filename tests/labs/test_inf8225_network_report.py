@@ -10,10 +10,11 @@ import pytest
 
 from retroprop.bayes import BayesNet
 from retroprop.bayes.networks import load
-from retroprop.bayes.networks.inf8225 import QUESTIONS
 from retroprop.cli.report import report
 from retroprop.errors import UserError
-from retroprop.report import bayes, write_bayes_report
+from retroprop.labs.inf8225_tp1 import network_report
+from retroprop.labs.inf8225_tp1.network_report import write_network_report
+from retroprop.labs.inf8225_tp1.queries import QUESTIONS
 from retroprop.report.html import render_html
 from retroprop.report.pdf import render_pdf
 
@@ -54,7 +55,7 @@ class Page(HTMLParser):
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_all_sixteen_answers_equal_the_documents(language):
-    document = bayes.compose(language)
+    document = network_report.compose(language)
     table = document.sections[0].blocks[0]
     assert [row.header[0] for row in table.rows] == [*"abcdefghijklmnop"]
     for row, asked in zip(table.rows, QUESTIONS.values(), strict=True):
@@ -65,7 +66,7 @@ def test_all_sixteen_answers_equal_the_documents(language):
 
 
 def test_the_interpretation_says_what_the_numbers_say():
-    said = text_of(bayes.compose("en"))
+    said = text_of(network_report.compose("en"))
     for sentence in (
         "P(R=r1) rises from 66.0% to 75.5%",
         "P(R=r1) stays at 66.0%",
@@ -86,8 +87,8 @@ def test_other_numbers_give_other_sentences(monkeypatch):
     net = load("inf8225")
     spec = {name: (net.tables[name], list(net.parents[name])) for name in net.variables}
     spec["R"] = (np.array([[0.5, 0.5], [0.5, 0.5]]), ["S"])
-    monkeypatch.setattr(bayes, "load", lambda name: BayesNet(spec, net.states))
-    document = bayes.compose("en")
+    monkeypatch.setattr(network_report, "load", lambda name: BayesNet(spec, net.states))
+    document = network_report.compose("en")
     assert "of the 16 answers" in document.summary[0]
     assert not document.summary[0].startswith("16")
     assert "P(R=r1) rises" not in text_of(document)
@@ -96,7 +97,7 @@ def test_other_numbers_give_other_sentences(monkeypatch):
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_the_page_is_whole_and_needs_nobody(language):
-    html = render_html(bayes.compose(language))
+    html = render_html(network_report.compose(language))
     page = Page()
     page.feed(html)
     assert page.open == []
@@ -108,7 +109,7 @@ def test_the_page_is_whole_and_needs_nobody(language):
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_the_pdf_is_set_and_says_the_same(language):
-    document = bayes.compose(language)
+    document = network_report.compose(language)
     reader = pypdf.PdfReader(io.BytesIO(render_pdf(document, when="2025-02-06")))
     text = "".join(page.extract_text() for page in reader.pages)
     assert reader.metadata.title == document.title
@@ -131,7 +132,7 @@ def test_what_cannot_be_written_is_explained(tmp_path):
         ({"formats": []}, "no report format was named"),
     ):
         with pytest.raises(UserError, match=sentence):
-            write_bayes_report(folder=tmp_path, **options)
+            write_network_report(folder=tmp_path, **options)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="name another folder"):
-        write_bayes_report(folder=tmp_path / "file", formats=["html"])
+        write_network_report(folder=tmp_path / "file", formats=["html"])

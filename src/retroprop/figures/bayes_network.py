@@ -10,9 +10,12 @@ what it shows. No information is in colour alone.
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, get_args
 
-from retroprop.bayes.boxes import (
+from retroprop.bayes.network import Network
+from retroprop.bayes.queries import posteriors
+from retroprop.errors import UserError, did_you_mean
+from retroprop.figures.bayes_nodes import (
     BLUE,
     FONT,
     GREEN,
@@ -27,50 +30,20 @@ from retroprop.bayes.boxes import (
     shown,
     text_width,
 )
-from retroprop.bayes.curves import Curve, path_of, straight, with_gap
-from retroprop.bayes.layout import Layout, lay_out
-from retroprop.errors import UserError, did_you_mean
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
+from retroprop.figures.bezier import Curve, path_of, straight, with_gap
+from retroprop.figures.graph_layout import lay_out
+from retroprop.languages import say_later, translator
 
 MOST_WITH_BARS = 45
 MOST_BOXES = 150
+MOST_DESCRIBED = 60  # arrows and boxes, in words
 
 _DARK = {INK: "#e8e8e6", BLUE: "#56b4e9", GREEN: "#2fc79a", VERMILION: "#f0a030"}
 _LIGHT_GROUND, _DARK_GROUND = "#ffffff", "#15181b"
 
 Theme = Literal["auto", "light", "dark", "plain"]
-_THEMES = ("auto", "light", "dark", "plain")
+_ROLES = {"observed": say_later("observed"), "soft": say_later("uncertain")}
 _FAMILY = "Liberation Sans, Arial, Helvetica, sans-serif"
-
-_WORDS = {
-    "en": {
-        "observed": "observed", "do": "do", "soft": "uncertain", "percent": "%",
-        "more": "{n} more states", "title": "Bayesian network of {n} variables",
-        "given": "Observed: {what}.", "fixed": "Set by intervention: {what}; arrows to it are cut.",
-        "bars": "Bars: probability of each state, in per cent.",
-        "mark": "Thin mark: before anything was observed or set.",
-        "names": "Too many variables for bars: each box names the most probable state.",
-        "some": "{n} of {all} variables; the others are left out.",
-        "arrow": "{tail} to {head}", "cut": "{tail} to {head} (cut)", "arrows": "Arrows: {what}.",
-        "none": "none", "and": "{n} more",
-    },
-    "fr": {
-        "observed": "observé", "do": "do", "soft": "incertain", "percent": "\u202f%",
-        "more": "{n} autres états", "title": "Réseau bayésien de {n} variables",
-        "given": "Observé\u00a0: {what}.",
-        "fixed": "Fixé par intervention\u00a0: {what}\u00a0; ses flèches entrantes sont coupées.",
-        "bars": "Barres\u00a0: probabilité de chaque état, en pour cent.",
-        "mark": "Trait fin\u00a0: avant toute observation ou intervention.",
-        "names": (
-            "Trop de variables pour des barres\u00a0: chaque case nomme l’état le plus probable."
-        ),
-        "some": "{n} variables sur {all}\u00a0; les autres sont omises.",
-        "arrow": "{tail} vers {head}", "cut": "{tail} vers {head} (coupée)",
-        "arrows": "Flèches\u00a0: {what}.", "none": "aucune", "and": "{n} autres",
-    },
-}  # fmt: skip
 
 
 class Drawing(str):
@@ -92,8 +65,8 @@ class Drawing(str):
         return str(self)
 
 
-def draw(
-    net: "BayesNet",
+def draw_network(
+    net: Network,
     *,
     given: Mapping[str, Any] | None = None,
     do: Mapping[str, Any] | None = None,
@@ -123,26 +96,18 @@ def draw(
     Raises:
         UserError: For unknown names, impossible evidence, or more variables than can be drawn.
     """
-    _check(theme, _THEMES, "theme")
-    _check(language, tuple(_WORDS), "language")
+    themes = get_args(Theme)
+    if theme not in themes:
+        raise UserError(f"no theme {theme!r} for drawings. {did_you_mean(str(theme), themes)}")
     chosen = _chosen(net, around, steps)
-    given = {one: net.state_index(one, state) for one, state in (given or {}).items()}
-    do = {one: net.state_index(one, state) for one, state in (do or {}).items()}
-    answers = net.posteriors(given=given or None, do=do or None, soft=soft or None)
-    changed = bool(given or do or soft)
-    before = net.posteriors() if changed else None
+    given, do = net.state_indices(given or {}), net.state_indices(do or {})
+    roles = {"observed": given, "do": do, "soft": soft or {}}
+    answers = posteriors(net, given, do, soft)
+    before = posteriors(net) if any(roles.values()) else None
     with_bars = len(chosen) <= MOST_WITH_BARS
     boxes = {}
     for one in chosen:
-        role = (
-            "observed"
-            if one in given
-            else "do"
-            if one in do
-            else "soft"
-            if one in (soft or {})
-            else ""
-        )
+        role = next((role for role, names in roles.items() if one in names), "")
         boxes[one] = Box(
             name=one,
             states=net.states[one],
@@ -155,12 +120,7 @@ def draw(
     return Drawing(picture.svg(title), picture.description())
 
 
-def _check(word: str, known: Sequence[str], what: str) -> None:
-    if word not in known:
-        raise UserError(f"no {what} {word!r} for drawings. {did_you_mean(str(word), known)}")
-
-
-def _chosen(net: "BayesNet", around: str | Sequence[str], steps: int) -> list[str]:
+def _chosen(net: Network, around: str | Sequence[str], steps: int) -> list[str]:
     """The variables to draw, in the order of the network."""
     centre = net.names_of(around)
     if not centre:
@@ -190,28 +150,30 @@ class _Picture:
 
     def __init__(
         self,
-        net: "BayesNet",
+        net: Network,
         boxes: Mapping[str, Box],
-        given: Mapping[str, int],
-        do: Mapping[str, int],
+        given: Mapping[str, Any],
+        do: Mapping[str, Any],
         language: str,
         theme: str,
         name: str,
     ) -> None:
         self.net, self.boxes, self.given, self.do = net, boxes, given, do
-        self.words, self.language, self.theme, self.name = _WORDS[language], language, theme, name
+        self.say, self.language, self.theme, self.name = translator(language), language, theme, name
         self.parents = {
             one: [parent for parent in net.parents[one] if parent in boxes] for one in boxes
         }
         sizes = {one: box.size for one, box in boxes.items()}
-        self.layout: Layout = lay_out(self.parents, sizes)
+        self.layout = lay_out(self.parents, sizes)
         self.margin = 16.0
+        self.with_bars = next(iter(boxes.values())).with_bars
 
     def svg(self, title: str) -> str:
-        title = title or self.words["title"].format(n=len(self.net.variables))
-        notes = self.notes()
+        title = title or self.say("Bayesian network of {n} variables").format(
+            n=len(self.net.variables)
+        )
         width = max(self.layout.width, 300.0) + 2 * self.margin
-        lines = _wrapped(notes, width - 2 * self.margin)
+        lines = _wrapped(self.notes(marks=True), width - 2 * self.margin)
         height = self.layout.height + 2 * self.margin + 14 + 16 * len(lines)
         shift = (width - self.layout.width) / 2
         parts = [self.opening(width, height, title), self.style()]
@@ -274,7 +236,7 @@ class _Picture:
             self.text(left + PAD, y + 17, shown(box.name), size=FONT, weight=600),
         ]
         if box.role:
-            tag = self.words[box.role]
+            tag = self.say(_ROLES[box.role]) if box.role in _ROLES else box.role
             parts.append(
                 self.text(left + width - PAD, y + 17, tag, size=SMALL, anchor="end",
                           colour=frame, weight=600)
@@ -288,7 +250,7 @@ class _Picture:
                 parts.append(self.row(box, row, left + PAD, top))
                 top += ROW
             if box.left_out:
-                more = self.words["more"].format(n=box.left_out)
+                more = self.say("{n} more states").format(n=box.left_out)
                 parts.append(self.text(left + PAD, top + 12, more, size=SMALL))
         return "".join([*parts, "</g>"])
 
@@ -416,43 +378,49 @@ class _Picture:
 
     # --- words ------------------------------------------------------------------------------------
 
-    def states(self, fixed: Mapping[str, int]) -> str:
-        return ", ".join(f"{one}={self.net.states[one][state]}" for one, state in fixed.items())
-
-    def notes(self) -> list[str]:
-        """What stands under the picture."""
+    def notes(self, *, marks: bool) -> list[str]:
+        """What stands under the picture; without what its marks are, how its description begins."""
+        say = self.say
         found = []
         if self.given:
-            found.append(self.words["given"].format(what=self.states(self.given)))
+            found.append(say("Observed: {what}.").format(what=self.net.written(self.given)))
         if self.do:
-            found.append(self.words["fixed"].format(what=self.states(self.do)))
-        with_bars = next(iter(self.boxes.values())).with_bars
-        found.append(self.words["bars" if with_bars else "names"])
-        if with_bars and any(
-            row.before is not None for box in self.boxes.values() for row in box.rows
-        ):
-            found.append(self.words["mark"])
+            text = say("Set by intervention: {what}; arrows to it are cut.")
+            found.append(text.format(what=self.net.written(self.do)))
+        found.append(
+            say("Bars: probability of each state, in per cent.")
+            if self.with_bars
+            else say("Too many variables for bars: each box names the most probable state.")
+        )
+        marked = any(row.before is not None for box in self.boxes.values() for row in box.rows)
+        if marks and marked and self.with_bars:
+            found.append(say("Thin mark: before anything was observed or set."))
         if len(self.boxes) < len(self.net.variables):
-            found.append(self.words["some"].format(n=len(self.boxes), all=len(self.net.variables)))
+            text = say("{n} of {all} variables; the others are left out.")
+            found.append(text.format(n=len(self.boxes), all=len(self.net.variables)))
         return found
 
     def description(self) -> str:
         """What the picture shows, for those who cannot see it."""
-        found = [note for note in self.notes() if not note.startswith(self.words["mark"][:10])]
+        say = self.say
         arrows = [
-            self.words["cut" if head in self.do else "arrow"].format(tail=tail, head=head)
+            say("{tail} to {head} (cut)" if head in self.do else "{tail} to {head}").format(
+                tail=tail, head=head
+            )
             for head, tails in self.parents.items()
             for tail in tails
         ]
-        if len(arrows) > 60:
-            arrows = [*arrows[:60], self.words["and"].format(n=len(arrows) - 60)]
-        joined = ", ".join(arrows) or self.words["none"]
-        found.append(self.words["arrows"].format(what=joined))
-        sign = self.words["percent"]
-        for box in list(self.boxes.values())[:60]:
-            rows = ", ".join(f"{row.label} {self.percent(row.now)}{sign}" for row in box.rows)
+        if len(arrows) > MOST_DESCRIBED:
+            left_out = say("{n} more").format(n=len(arrows) - MOST_DESCRIBED)
+            arrows = [*arrows[:MOST_DESCRIBED], left_out]
+        text = say("Arrows: {what}." if arrows else "Arrows: none.")
+        found = [text.format(what=", ".join(arrows))]
+        for box in list(self.boxes.values())[:MOST_DESCRIBED]:
+            rows = ", ".join(
+                f"{row.label} {say('{n}%').format(n=self.percent(row.now))}" for row in box.rows
+            )
             found.append(f"{box.name}: {rows}.")
-        return " ".join(found)
+        return " ".join([*self.notes(marks=False), *found])
 
 
 def _wrapped(notes: Sequence[str], width: float) -> list[str]:
