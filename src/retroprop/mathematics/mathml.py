@@ -67,10 +67,8 @@ def _call(call: Call) -> str:
         case Call("underbrace", (body, label)):
             braced = f'{_element(body)}<mo stretchy="true">⏟</mo>'
             return f'<munder><munder accentunder="true">{braced}</munder>{_element(label)}</munder>'
-        case Call("cases", arguments):
-            return _fenced(
-                "{", _table([(one,) for one in arguments], ("left",), "0.3em"), "", tall=True
-            )
+        case Call("cases", (Lines(rows),)):
+            return _fenced("{", _table(rows, ("left",), "0.3em"), "", tall=True)
         case Call("mat", (Lines(rows),)):
             return _fenced("(", _table(rows, ("center",), "0.9em"), ")", tall=True)
         case Call("cal", (Sign(text),)):

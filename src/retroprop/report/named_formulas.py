@@ -15,10 +15,10 @@ NAMED_FORMULAS = {
     "weight-decay": "G <- G + lambda W",
     "adagrad": "s <- s + G^2 quad W <- W - eta frac(G, sqrt(s) + epsilon)",
     "adam": r"m &<- beta_1 m + (1 - beta_1) G \ v &<- beta_2 v + (1 - beta_2) G^2 \ "
-    "W &<- W - eta frac(m / (1 - beta_1^t), sqrt(v / (1 - beta_2^t)) + epsilon)",
+    "W &<- W - eta frac(m slash (1 - beta_1^t), sqrt(v slash (1 - beta_2^t)) + epsilon)",
     "adamw": r"W &<- (1 - eta lambda) W \ m &<- beta_1 m + (1 - beta_1) G \ "
     r"v &<- beta_2 v + (1 - beta_2) G^2 \ "
-    "W &<- W - eta frac(m / (1 - beta_1^t), sqrt(v / (1 - beta_2^t)) + epsilon)",
+    "W &<- W - eta frac(m slash (1 - beta_1^t), sqrt(v slash (1 - beta_2^t)) + epsilon)",
     "perceptron-model": "y_i = sum_j w_(i j) tilde(x)_j quad y = W tilde(x)",
     "perceptron-update": "Delta w_(i j) = eta tilde(x)_j (t_i - y_i)",
     "shallow-model": r"y_i^((1)) &= frac(1, 1 + exp(-sum_j w_(i j)^((1)) x_j)) \ "
@@ -38,8 +38,8 @@ NAMED_FORMULAS = {
     "sigmoid": "phi(a) = frac(1, 1 + exp(-a)) quad phi'(a) = phi(a) (1 - phi(a))",
     "gelu": "phi(a) = a Phi(a) quad phi'(a) = Phi(a) + a Phi'(a)",
     "tanh": "phi(a) = tanh a quad phi'(a) = 1 - phi(a)^2",
-    "warmup-cosine": "eta_s = cases(eta (s + 1) / w quad s < w, "
-    "frac(1, 2) eta (1 + cos frac(pi (s - w), S - w)) quad s >= w)",
+    "warmup-cosine": "eta_s = cases(eta (s + 1) slash w quad & s < w, "
+    "frac(1, 2) eta (1 + cos frac(pi (s - w), S - w)) quad & s >= w)",
     "cnn-layer": "H^((l)) = pool(phi(W^((l)) * H^((l - 1)) + b^((l))))",
     "resnet-block": "H' = ReLU(BN(W_2 * ReLU(BN(W_1 * H))) + s(H))",
     "batch-norm": "BN(h) = gamma frac(h - m, sqrt(v + epsilon)) + beta",
