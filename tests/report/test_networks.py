@@ -165,13 +165,18 @@ def test_every_setting_of_a_network_has_a_name():
 )
 def test_a_study_has_the_formulas_of_its_networks(networks, name, expected):
     section = trained_section(networks(name, size=size_of(name)))
-    assert [block.name for block in section.blocks if block.kind == "formula"] == expected
+    assert [block.name for block in section.blocks if block.kind == "equation"] == expected
 
 
 def test_weight_decay_is_added_to_the_gradient_of_all_but_adamw(networks):
     section = trained_section(networks(BEST, size="laptop"))
-    (decay,) = [block for block in section.blocks if getattr(block, "name", "") == "weight-decay"]
-    assert decay.text.endswith("before the step of SGD with Nesterov momentum:")
+    (place,) = [
+        place
+        for place, block in enumerate(section.blocks)
+        if getattr(block, "name", "") == "weight-decay"
+    ]
+    introduction = section.blocks[place - 1].text
+    assert introduction.endswith("before the step of SGD with Nesterov momentum:")
     alone = networks("ift6135-mixer-best", size="laptop", changes=["grid.optimizer=adamw"])
     names = [getattr(block, "name", "") for block in trained_section(alone).blocks]
     assert "adamw" in names
