@@ -7,7 +7,9 @@ import pytest
 
 from retroprop.calculus.theory.sheet import SHEET
 from retroprop.mathematics.drawing import round_letter, sign_text
-from retroprop.mathematics.formulas import (
+from retroprop.mathematics.latex import latex
+from retroprop.mathematics.mathml import mathml
+from retroprop.mathematics.notation import (
     CALLS,
     SYMBOLS,
     WORDS,
@@ -19,8 +21,6 @@ from retroprop.mathematics.formulas import (
     Sign,
     parse,
 )
-from retroprop.mathematics.latex import latex
-from retroprop.mathematics.mathml import mathml
 from retroprop.mathematics.prose import spans
 from retroprop.mathematics.spacing import with_prime
 

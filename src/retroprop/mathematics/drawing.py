@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeGuard
 
-from retroprop.mathematics.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
+from retroprop.mathematics.notation import Call, Group, Lines, Node, Row, Script, Sign, parse
 from retroprop.mathematics.spacing import LARGE, is_binary
 
 _RAISED = dict(

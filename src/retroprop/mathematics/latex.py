@@ -8,7 +8,7 @@ The text goes through Markdown first, so `<` is written `\lt`, and `*` is `\ast`
 import re
 from collections.abc import Sequence
 
-from retroprop.mathematics.formulas import (
+from retroprop.mathematics.notation import (
     SYMBOLS,
     Call,
     Group,

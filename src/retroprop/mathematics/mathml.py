@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from html import escape
 
 from retroprop.mathematics.drawing import round_letter, sign_text
-from retroprop.mathematics.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
+from retroprop.mathematics.notation import Call, Group, Lines, Node, Row, Script, Sign, parse
 from retroprop.mathematics.spacing import LARGE, is_binary, is_tall, product_gap, with_prime
 
 _SIGNS = {"Σ": "∑", "ᵀ": "⊤", "*": "∗", "argmax": "arg max", "argmin": "arg min"}

@@ -2,7 +2,7 @@
 
 import re
 
-from retroprop.mathematics.formulas import (
+from retroprop.mathematics.notation import (
     PRODUCT,
     Call,
     Group,

@@ -2,7 +2,7 @@
 
 Every text in here is already in the reader's language and is text, never markup: the templates
 escape it. Only a `Prose` and an `Equation` hold formulas, in the notation of
-`mathematics.formulas`. `kind` names the block for the templates.
+`mathematics.notation`. `kind` names the block for the templates.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The formulas of "What was trained", each once, and which of them a study shows.
 
-Each is written in the notation of `mathematics.formulas`, from which come the page's MathML, the
+Each is written in the notation of `mathematics.notation`, from which come the page's MathML, the
 paper's typst, the notebook's LaTeX and the words for a screen reader.
 
 The letters are those of the assignments and of the papers: W and G for softmax regression (INF8225,
