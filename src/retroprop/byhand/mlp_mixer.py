@@ -41,6 +41,7 @@ EPSILON = 1e-6
 LAST_EPSILON = 1e-5
 """ε of the layer normalization before the head, as in the assignment."""
 
+
 class PatchEmbedding(Sequential):
     """A convolution whose stride is its kernel: each patch of the image becomes a token.
 

@@ -2,7 +2,7 @@
 
 Every text in here is already in the reader's language and is text, never markup: the templates
 escape it. Only a `Prose` and an `Equation` hold formulas, in the notation of
-`mathematics.formulas`. `kind` names the block for the templates.
+`mathematics.notation`. `kind` names the block for the templates.
 """
 
 from collections.abc import Sequence
@@ -30,9 +30,13 @@ class Prose:
 
 @dataclass(frozen=True, kw_only=True)
 class Equation:
-    """A formula on lines of its own; `&` aligns its lines and a backslash ends one."""
+    """A formula on lines of its own; `&` aligns its lines and a backslash ends one.
+
+    `name` is that of a formula which several reports show.
+    """
 
     source: str
+    name: str = ""
     kind: str = "equation"
 
 
@@ -54,16 +58,6 @@ class Notice:
     text: str
     command: str = ""
     kind: str = "notice"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Formula:
-    """A formula that the templates know by name, with its words for those who cannot see it."""
-
-    name: str
-    text: str
-    spoken: str
-    kind: str = "formula"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +133,7 @@ class Picture:
     kind: str = "picture"
 
 
-Block = Paragraph | Prose | Equation | Code | Notice | Formula | Table | Picture
+Block = Paragraph | Prose | Equation | Code | Notice | Table | Picture
 
 
 @dataclass(frozen=True, kw_only=True)

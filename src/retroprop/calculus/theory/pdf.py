@@ -1,7 +1,7 @@
 """The sheet as PDF, set by typst, tagged for screen readers (PDF/UA-1).
 
 The template holds the form; all texts and formulas arrive as JSON. Formulas are typst's own
-notation, read in math mode with only the names of `formulas` defined, so a text cannot act as
+notation, read in math mode with only the names of `notation` defined, so a text cannot act as
 markup. Only the fonts inside typst's package are used.
 """
 

@@ -4,12 +4,13 @@ A PDF takes the source text as it is. For everything else it is parsed here. Thi
 typst's notation that our texts use, and nothing else is accepted:
 
     letters, numbers, ( ) [ ] { }, = < > <= >= != ~ + - * , ; : ! ' | -> <- => ... "words"
+    slash       a division on the line; typst makes a fraction of /, which is frac(a, b) here
     names       sigma, partial, sum, times, …: those of SYMBOLS; exp, softplus, …: those of WORDS
     bold        bx, bW, bone: the letter after b; bone is a bold 1
     scripts     x_i, x_(i j)^2, W^((1)): a group in brackets loses them, as in typst
     calls       frac(a, b), sqrt(a), norm(a), abs(a), floor(a), ceil(a), cal(L), underbrace(a, b)
                 hat(a), tilde(a), bar(a), overline(a b): signs above
-                cases(a, b): alternatives under each other; mat(a, b; c, d): a matrix
+                cases(a & x > 0, b & x < 0): alternatives, aligned; mat(a, b; c, d): a matrix
     lines       a &= b \ &= c: new lines after \, aligned at &
 
 Source of the notation: the typst reference, "Math".
@@ -54,7 +55,7 @@ OPERATORS = {"+": "+", "-": "−", "×": "×", "·": "·", "⊙": "⊙"}
 
 _TOKEN = re.compile(
     r'\s*(?:(?P<text>"[^"\\]*")|(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z]+)'
-    r"|(?P<sign><=|>=|!=|<-|->|=>|\.\.\.|[-+=<>~(){}\[\],;:!'|_^&\\/*]))"
+    r"|(?P<sign><=|>=|!=|<-|->|=>|\.\.\.|[-+=<>~(){}\[\],;:!'|_^&*]))"
 )
 
 
@@ -110,6 +111,7 @@ Node = Sign | Row | Group | Script | Call | Lines
 
 STAR = Sign("*", "mark")  # θ*, X_(* c)
 CONVOLVED = Sign("∗", "operator")  # a star between two things: W ∗ x
+PRODUCT = Sign(" ", "space")  # two factors with a space between them
 
 
 def parse(source: str) -> Node:
@@ -129,15 +131,15 @@ def parse(source: str) -> Node:
 
 
 def _split(source: str, mark: str) -> list[str]:
-    """Cut at a mark that stands outside of quotes."""
+    """Cut at a mark that stands outside of quotes and brackets."""
     parts = [""]
-    for piece in re.split(r'("[^"]*")', source):
-        if piece.startswith('"'):
-            parts[-1] += piece
+    depth = 0
+    for piece in re.split(r'("[^"]*"|[()&\\])', source):
+        depth += (piece == "(") - (piece == ")")
+        if piece == mark and depth == 0:
+            parts.append("")
         else:
-            first, *others = piece.split(mark)
-            parts[-1] += first
-            parts += others
+            parts[-1] += piece
     return parts
 
 
@@ -153,12 +155,24 @@ def _tokens(source: str) -> Iterator[tuple[str, str, bool]]:
         place = found.end()
 
 
+def _kind(sign: str) -> str:
+    """What a sign of SYMBOLS is."""
+    if sign in RELATIONS:
+        return "relation"
+    if sign in OPERATORS:
+        return "operator"
+    if sign == "/":
+        return "mark"
+    return "letter" if sign.strip() else "space"
+
+
 def _is_word(node: Node) -> bool:
     base = node.base if isinstance(node, Script) else node
     return isinstance(base, Sign) and base.kind == "word"
 
 
-def _is_factor(node: Node) -> bool:
+def is_factor(node: Node) -> bool:
+    """Whether it can stand in a product."""
     return not (
         isinstance(node, Sign)
         and (node.kind in ("relation", "operator", "mark", "space") or node.text in "∂∇")
@@ -196,8 +210,8 @@ class _Parser:
             if item == STAR and items and self.peek() not in ends | {")", "]", "}", ""}:
                 item = CONVOLVED
             call = isinstance(item, Group) and bool(items) and _is_word(items[-1])
-            if spaced and items and not call and _is_factor(items[-1]) and _is_factor(item):
-                items.append(Sign(" ", "space"))  # a product: σ(x) (1 − σ(x)), not a call
+            if spaced and items and not call and is_factor(items[-1]) and is_factor(item):
+                items.append(PRODUCT)  # σ(x) (1 − σ(x)), not a call
             items.append(item)
         return items[0] if len(items) == 1 else Row(tuple(items))
 
@@ -238,7 +252,7 @@ class _Parser:
             return Sign(RELATIONS[text], "relation")
         if text in OPERATORS:
             return Sign(OPERATORS[text], "operator")
-        if text in ",;:!|/*...":
+        if text in ",;:!|*...":
             return Sign({"...": "…"}.get(text, text), "mark")
         raise ValueError(f"unexpected {text!r} in the formula {self.source!r}")
 
@@ -246,11 +260,7 @@ class _Parser:
         if text in CALLS and self.peek() == "(":
             return self.call(text)
         if text in SYMBOLS:
-            sign = SYMBOLS[text]
-            kind = (
-                "relation" if sign in RELATIONS else "operator" if sign in OPERATORS else "letter"
-            )
-            return Sign(sign, "space" if not sign.strip() else kind)
+            return Sign(SYMBOLS[text], _kind(SYMBOLS[text]))
         if text in WORDS:
             return Sign(text, "word")
         if len(text) == 1:
@@ -264,7 +274,9 @@ class _Parser:
     def call(self, name: str) -> Node:
         self.take("(")
         if name == "mat":
-            return self.matrix()
+            return Call(name, (self.cells(",", ";"),))
+        if name == "cases":
+            return Call(name, (self.cells("&", ","),))
         arguments = [self.row(frozenset(","))]
         while self.peek() == ",":
             self.take()
@@ -274,18 +286,18 @@ class _Parser:
             raise ValueError(f"{name} takes {CALLS[name]} arguments in {self.source!r}")
         return Call(name, tuple(arguments))
 
-    def matrix(self) -> Node:
-        rows: list[list[Node]] = [[self.row(frozenset(",;"))]]
-        while (mark := self.peek()) in (",", ";"):
+    def cells(self, between: str, after: str) -> Lines:
+        """Rows of as many cells each, to the closing bracket; the marks end a cell and a row."""
+        ends = frozenset((between, after))
+        rows: list[list[Node]] = [[self.row(ends)]]
+        while (mark := self.peek()) in ends:
             self.take()
-            cell = self.row(frozenset(",;"))
-            if mark == ",":
+            cell = self.row(ends)
+            if mark == between:
                 rows[-1].append(cell)
             else:
                 rows.append([cell])
         self.take(")")
         if len({len(row) for row in rows}) > 1:
-            raise ValueError(
-                f"the rows of a matrix differ in length in the formula {self.source!r}"
-            )
-        return Call("mat", (Lines(tuple(map(tuple, rows))),))
+            raise ValueError(f"the rows differ in length in the formula {self.source!r}")
+        return Lines(tuple(map(tuple, rows)))
