@@ -1,9 +1,17 @@
 """Formulas in words, for a voice: what a screen reader says of a formula in the PDF."""
 
 import re
+from typing import NamedTuple
 
 from retroprop.mathematics.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
-from retroprop.mathematics.prose import Words
+
+
+class Words(NamedTuple):
+    """What is said in English and in French."""
+
+    en: str
+    fr: str
+
 
 _LETTERS = {
     **{"α": Words("alpha", "alpha"), "β": Words("beta", "bêta"), "γ": Words("gamma", "gamma")},

@@ -21,18 +21,26 @@ class Paragraph:
 
 @dataclass(frozen=True, kw_only=True)
 class Prose:
-    """A paragraph with formulas between dollars and *stressed* words; optionally a title."""
+    """A paragraph with formulas between dollars and *stressed* words; optionally a title.
+
+    A `quiet` one is set smaller on paper and paler on a page: evidence beside the argument.
+    """
 
     text: str
     title: str = ""
+    quiet: bool = False
     kind: str = "prose"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Equation:
-    """A formula on lines of its own; `&` aligns its lines and a backslash ends one."""
+    """A formula on lines of its own; `&` aligns its lines and a backslash ends one.
+
+    A `boxed` one stands in a frame on paper and on a page: a result.
+    """
 
     source: str
+    boxed: bool = False
     kind: str = "equation"
 
 
@@ -172,6 +180,7 @@ class Document:
     Attributes:
         long: Whether it has a contents page on paper, and its contents list parts and questions.
         setup: Python that the code of its sections needs, the first code cell of a notebook.
+        author: Whose document it is, under the subtitle; "" where it is the program's own.
     """
 
     language: str
@@ -184,3 +193,4 @@ class Document:
     labels: dict[str, str] = field(default_factory=dict)
     long: bool = False
     setup: str = ""
+    author: str = ""

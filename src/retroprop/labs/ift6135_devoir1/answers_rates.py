@@ -1,7 +1,6 @@
 """Question 4.3: the learning rate of ResNet-18."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from retroprop.figures.curves import curve
 from retroprop.labs.ift6135_devoir1.outcomes import (
@@ -20,9 +19,6 @@ from retroprop.report.lab_story import LabStory, only
 from retroprop.report.results import curves_section
 from retroprop.report.story import Story
 from retroprop.studies.summary import CellSummary
-
-if TYPE_CHECKING:
-    pass
 
 RATES = "ift6135-resnet18-rates"
 DOCUMENT_RATE = 0.001
