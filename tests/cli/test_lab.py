@@ -62,8 +62,8 @@ def test_the_list_says_what_each_assignment_has_and_what_is_recorded(call):
     code, out, _ = call("lab", "list")
     assert code == 0
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
-    assert rows["made-up"] == ["Made", "up", "2", "1", "0", "of", "1"]
-    assert rows["thinking"] == ["Made", "up", "1", "–", "needs", "none"]
+    assert rows["made-up"] == ["Laptop", "size", "2", "1", "0", "of", "1"]
+    assert rows["thinking"] == ["Laptop", "size", "1", "–", "needs", "none"]
 
 
 @pytest.mark.parametrize("command", ["run", "report"])

@@ -27,7 +27,8 @@ class Question:
     Attributes:
         name: A short name without spaces, unique in its lab: "2.3a".
         label: How the assignment numbers it: "3 (a)"; shown before the title.
-        title: In a few words; "" where the label says it, as the name of a function does.
+        title: In a few words; "" where `function` says it.
+        function: The names of the functions that it asks for, the same in every language.
         asked: What the assignment asks, in words of our own.
         answers: Each yields blocks; a study that one lacks does not stop the next.
         studies: The studies that the answers read.
@@ -40,7 +41,8 @@ class Question:
 
     name: str
     label: str
-    title: str
+    title: str = ""
+    function: str = ""
     asked: str
     answers: Sequence[Answer]
     studies: tuple[str, ...] = ()

@@ -66,17 +66,13 @@ def question_section(lab: LabStory, question: Question) -> Section:
     blocks = [*_marks(lab, question), *_answers(lab, question), *_trace(lab, question)]
     return Section(
         name=name,
-        heading=_heading(lab, question),
+        heading=f"{question.label} · {question.function or lab.say(question.title)}",
         level=2,
         blocks=[_renamed(block, name) for block in blocks],
         asked=lab.say(question.asked),
         points=points(lab, question),
         code=question.code or f'lab.answer("{question.name}")',
     )
-
-
-def _heading(lab: LabStory, question: Question) -> str:
-    return f"{question.label} · {lab.say(question.title)}" if question.title else question.label
 
 
 def points(lab: LabStory, question: Question) -> str:

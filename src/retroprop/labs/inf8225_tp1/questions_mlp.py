@@ -47,8 +47,8 @@ model.backward(y, model.forward(x))""",
         ),
         Question(
             name="3.model",
-            label="b) · MLPModel.forward, backward",
-            title="",
+            label="b)",
+            function="MLPModel.forward, backward",
             asked=say_later(
                 "The parameters of the network, its outputs for given inputs, and its gradients."
             ),
@@ -57,8 +57,8 @@ model.backward(y, model.forward(x))""",
         ),
         Question(
             name="3.updates",
-            label="b) · sgd_update, adam_update, train",
-            title="",
+            label="b)",
+            function="sgd_update, adam_update, train",
             asked=say_later("The steps of SGD and of Adam, and the training loop."),
             answers=(answers.updates,),
             code="""\

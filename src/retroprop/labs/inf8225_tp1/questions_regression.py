@@ -39,8 +39,8 @@ model.get_grads(y, model.forward(x), x).shape""",
     ),
     Question(
         name="2.accuracy",
-        label="1 · accuracy",
-        title="",
+        label="1",
+        function="accuracy",
         asked=say_later(
             "Complete accuracy: how many examples are to be classified, how many are well "
             "classified, and their ratio."
@@ -52,16 +52,16 @@ regression.accuracy(y, y_pred)""",
     ),
     Question(
         name="2.cross-entropy",
-        label="1 · cross_entropy",
-        title="",
+        label="1",
+        function="cross_entropy",
         asked=say_later("Complete cross_entropy."),
         answers=(functions.cross_entropy,),
         code="regression.cross_entropy(torch.tensor([[0.0, 1.0]]), torch.tensor([[0.5, 0.5]]))",
     ),
     Question(
         name="2.softmax",
-        label="1 · softmax",
-        title="",
+        label="1",
+        function="softmax",
         asked=say_later(
             "Complete softmax so that it is numerically stable, for [1000, 10000, 100000] for "
             "instance."
@@ -71,24 +71,24 @@ regression.accuracy(y, y_pred)""",
     ),
     Question(
         name="2.inputs-tilde",
-        label="1 · inputs_tilde",
-        title="",
+        label="1",
+        function="inputs_tilde",
         asked=say_later("Complete inputs_tilde: ones beside the inputs along an axis."),
         answers=(functions.inputs_tilde,),
         code="regression.inputs_tilde(torch.zeros(2, 3))",
     ),
     Question(
         name="2.forward",
-        label="1 · LinearModel.forward",
-        title="",
+        label="1",
+        function="LinearModel.forward",
         asked=say_later("Complete LinearModel: the outputs for given inputs."),
         answers=(functions.forward,),
         code="regression.LinearModel(784, 10).forward(torch.rand(1, 784))",
     ),
     Question(
         name="2.gradient",
-        label="1 · LinearModel.get_grads",
-        title="",
+        label="1",
+        function="LinearModel.get_grads",
         asked=say_later(
             "Complete LinearModel: the gradients, without torch.autograd and without backward()."
         ),
@@ -99,8 +99,8 @@ checks.regression_gradient()  # largest difference from autograd and from centra
     ),
     Question(
         name="2.sgd",
-        label="1 · LinearModel.sgd_update",
-        title="",
+        label="1",
+        function="LinearModel.sgd_update",
         asked=say_later("Complete LinearModel: the step of stochastic gradient descent."),
         answers=(functions.sgd,),
         code="""\
@@ -110,8 +110,8 @@ model.params.mean()""",
     ),
     Question(
         name="2.train",
-        label="1 · train",
-        title="",
+        label="1",
+        function="train",
         asked=say_later(
             "Complete train: minibatches, an evaluation after each epoch, and the best model on "
             "validation."
