@@ -152,7 +152,7 @@ def _show(question: "ProvedQuestion", language: Language) -> None:
     from retroprop.labs.ift3395_theorie.numerical_check import examine
 
     say = translator(language)
-    heading = f"{question.name[0]} ({question.name[1:]})  {say(question.title)}"
+    heading = f"{question.label}  {say(question.title)}"
     console.print(
         Text.assemble((heading, "bold"), (f"  [{_points(question, say)}]", "dim")), soft_wrap=True
     )

@@ -35,10 +35,6 @@ G, H = sp.MatrixSymbol("G", m, 1), sp.MatrixSymbol("H", d_h, 1)  # ∂L/∂oᵃ 
 W = sp.MatrixSymbol("W", m, d_h)
 
 
-def _delta(a: Expr, b: Expr) -> Expr:
-    return sp.KroneckerDelta(a, b)
-
-
 def _activation(index: Expr) -> Expr:
     """oᵃ_index = Σ_l W_(index, l) h_l + b_index."""
     return sp.Sum(_W[index, _l] * _h[_l], (_l, 1, d_h)) + _b[index]
@@ -115,9 +111,9 @@ OUTPUT_ACTIVATIONS = ProvedQuestion(
         Proof(
             claim="frac(partial L, partial bo_k^a) = bo_k^s - bone_(k = y)",
             scope=ANY_CLASSES,
-            sides=lambda: [(sp.diff(loss(), o[_k]), output(_k) - _delta(_k, _y))],
+            sides=lambda: [(sp.diff(loss(), o[_k]), output(_k) - sp.KroneckerDelta(_k, _y))],
             false="frac(partial L, partial bo_k^a) = bone_(k = y) - bo_k^s",
-            wrong=lambda: [(sp.diff(loss(), o[_k]), _delta(_k, _y) - output(_k))],
+            wrong=lambda: [(sp.diff(loss(), o[_k]), sp.KroneckerDelta(_k, _y) - output(_k))],
             indices={"k": "m", "y": "m"},
         ),
     ),

@@ -11,7 +11,7 @@ from retroprop.calculus.functions import sigmoid, softplus
 from retroprop.labs.ift3395_theorie.answers_usual_functions import AUTOGRAD
 from retroprop.labs.ift3395_theorie.numerical_check import by_autograd
 from retroprop.labs.ift3395_theorie.proved_question import Check, Proof, ProvedQuestion, Step
-from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, sp
+from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, sigma, sp
 from retroprop.languages import say_later
 
 _o, _y = sp.symbols("o y", real=True)
@@ -55,16 +55,12 @@ def _slope(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor
     return lambda o, y: by_autograd(lambda leaf: loss(leaf, y).sum(), o)[0]
 
 
-def _sigma(o: Expr) -> Expr:
-    return 1 / (1 + sp.exp(-o))
-
-
 def _squared() -> Expr:
-    return (_sigma(_o) - _y) ** 2
+    return (sigma(_o) - _y) ** 2
 
 
 def _cross_entropy() -> Expr:
-    return -_y * sp.log(_sigma(_o)) - (1 - _y) * sp.log(1 - _sigma(_o))
+    return -_y * sp.log(sigma(_o)) - (1 - _y) * sp.log(1 - sigma(_o))
 
 
 def _slopes_at_one() -> tuple[Expr, Expr]:
@@ -84,7 +80,7 @@ def _limits(expected: tuple[int, int]) -> list[tuple[Expr, Expr]]:
 
 def _curvatures(sign: int) -> list[tuple[Expr, Expr]]:
     """Both second derivatives for y = 1 beside their factored forms."""
-    s = _sigma(_o)
+    s = sigma(_o)
     squared, cross_entropy = (sp.diff(slope, _o) for slope in _slopes_at_one())
     return [(squared, sign * 2 * s * (1 - s) ** 2 * (3 * s - 1)), (cross_entropy, s * (1 - s))]
 
@@ -129,10 +125,10 @@ SQUARED = ProvedQuestion(
             claim="frac(partial L_MSE, partial o) = 2 (sigma(o) - y) sigma(o) (1 - sigma(o))",
             scope=EVERY,
             sides=lambda: [
-                (sp.diff(_squared(), _o), 2 * (_sigma(_o) - _y) * _sigma(_o) * (1 - _sigma(_o)))
+                (sp.diff(_squared(), _o), 2 * (sigma(_o) - _y) * sigma(_o) * (1 - sigma(_o)))
             ],
             false="frac(partial L_MSE, partial o) = 2 (sigma(o) - y)",
-            wrong=lambda: [(sp.diff(_squared(), _o), 2 * (_sigma(_o) - _y))],
+            wrong=lambda: [(sp.diff(_squared(), _o), 2 * (sigma(_o) - _y))],
         ),
     ),
     checks=(
@@ -173,10 +169,10 @@ CROSS_ENTROPY = ProvedQuestion(
         Proof(
             claim="frac(partial L_CE, partial o) = sigma(o) - y",
             scope=EVERY,
-            sides=lambda: [(sp.diff(_cross_entropy(), _o), _sigma(_o) - _y)],
+            sides=lambda: [(sp.diff(_cross_entropy(), _o), sigma(_o) - _y)],
             false="frac(partial L_CE, partial o) = (sigma(o) - y) sigma(o) (1 - sigma(o))",
             wrong=lambda: [
-                (sp.diff(_cross_entropy(), _o), (_sigma(_o) - _y) * _sigma(_o) * (1 - _sigma(_o)))
+                (sp.diff(_cross_entropy(), _o), (sigma(_o) - _y) * sigma(_o) * (1 - sigma(_o)))
             ],
         ),
     ),
@@ -256,7 +252,7 @@ WHY = ProvedQuestion(
             sides=lambda: [
                 (
                     sp.diff(_squared(), _o),
-                    2 * _sigma(_o) * (1 - _sigma(_o)) * sp.diff(_cross_entropy(), _o),
+                    2 * sigma(_o) * (1 - sigma(_o)) * sp.diff(_cross_entropy(), _o),
                 )
             ],
             false="frac(partial L_MSE, partial o) = 2 frac(partial L_CE, partial o)",

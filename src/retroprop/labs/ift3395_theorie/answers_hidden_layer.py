@@ -14,7 +14,7 @@ from retroprop.labs.ift3395_theorie.answers_backward_pass import (
 from retroprop.labs.ift3395_theorie.answers_forward_pass import ANY_SIZE, d_h, m, sizes
 from retroprop.labs.ift3395_theorie.code_lines import CodeLine
 from retroprop.labs.ift3395_theorie.proved_question import Proof, ProvedQuestion, Step
-from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, Matrix, sp
+from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, Matrix, sigma, sp
 from retroprop.languages import say_later
 
 _j, _c, _l = (sp.Symbol(name, integer=True, positive=True) for name in "jcl")
@@ -30,13 +30,9 @@ SIGMOID_LINE = CodeLine(
 )
 
 
-def _sigma(x: Expr) -> Expr:
-    return 1 / (1 + sp.exp(-x))
-
-
 def _through_sigmoid() -> Expr:
     """Σ_l ∂L/∂hˢ_l ∂σ(hᵃ_l)/∂hᵃ_j, with g_l = ∂L/∂hˢ_l and a = hᵃ."""
-    return sp.Sum(_g[_l] * sp.diff(_sigma(_a[_l]), _a[_j]), (_l, 1, d_h))
+    return sp.Sum(_g[_l] * sp.diff(sigma(_a[_l]), _a[_j]), (_l, 1, d_h))
 
 
 HIDDEN_OUTPUTS = ProvedQuestion(
@@ -168,9 +164,9 @@ HIDDEN_ACTIVATIONS = ProvedQuestion(
             claim="sum_l frac(partial L, partial bh_l^s) frac(partial bh_l^s, partial bh_j^a) "
             "= frac(partial L, partial bh_j^s) sigma(bh_j^a) (1 - sigma(bh_j^a))",
             scope=ANY_SIZE,
-            sides=lambda: [(_through_sigmoid(), _g[_j] * _sigma(_a[_j]) * (1 - _sigma(_a[_j])))],
+            sides=lambda: [(_through_sigmoid(), _g[_j] * sigma(_a[_j]) * (1 - sigma(_a[_j])))],
             false="frac(partial L, partial bh_j^a) = frac(partial L, partial bh_j^s) sigma(bh_j^a)",
-            wrong=lambda: [(_through_sigmoid(), _g[_j] * _sigma(_a[_j]))],
+            wrong=lambda: [(_through_sigmoid(), _g[_j] * sigma(_a[_j]))],
             indices={"j": "d_h"},
         ),
     ),
@@ -249,7 +245,7 @@ def _whole_network() -> tuple[Expr, dict[str, Matrix], Matrix, Matrix]:
         name: sp.Matrix(*size, lambda i, j, name=name: sp.Symbol(f"{name}_{i}{j}", real=True))
         for name, size in sizes.items()
     }
-    hs = (net["W1"] * net["x"] + net["b1"]).applyfunc(_sigma)
+    hs = (net["W1"] * net["x"] + net["b1"]).applyfunc(sigma)
     oa = net["W2"] * hs + net["b2"]
     total = sum(one for one in oa.applyfunc(sp.exp))
     return -oa[0] + sp.log(total), net, hs, oa.applyfunc(sp.exp) / total

@@ -17,7 +17,7 @@ from retroprop.labs.ift3395_theorie.proved_question import (
     ProvedQuestion,
     Step,
 )
-from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, sp
+from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, sigma, sp
 from retroprop.languages import say_later
 
 AUTOGRAD = say_later("torch’s automatic differentiation")
@@ -59,10 +59,6 @@ def _precisely(function: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]:
 
 def _indicator(condition: Any) -> Expr:
     return sp.Piecewise((1, condition), (0, True))
-
-
-def _sigma(x: Expr) -> Expr:
-    return 1 / (1 + sp.exp(-x))
 
 
 def _softplus(x: Expr) -> Expr:
@@ -223,9 +219,9 @@ SIGMOID = ProvedQuestion(
         Proof(
             claim="sigma'(x) = sigma(x) (1 - sigma(x))",
             scope=ALL_REAL,
-            sides=lambda: [(sp.diff(_sigma(_x), _x), _sigma(_x) * (1 - _sigma(_x)))],
+            sides=lambda: [(sp.diff(sigma(_x), _x), sigma(_x) * (1 - sigma(_x)))],
             false="sigma'(x) = sigma(x) (1 + sigma(x))",
-            wrong=lambda: [(sp.diff(_sigma(_x), _x), _sigma(_x) * (1 + _sigma(_x)))],
+            wrong=lambda: [(sp.diff(sigma(_x), _x), sigma(_x) * (1 + sigma(_x)))],
         ),
     ),
     checks=(
@@ -268,9 +264,9 @@ LOG_SIGMOID = ProvedQuestion(
         Proof(
             claim="ln sigma(x) = -softplus(-x)",
             scope=ALL_REAL,
-            sides=lambda: [(sp.expand_log(sp.log(_sigma(_x))), -_softplus(-_x))],
+            sides=lambda: [(sp.expand_log(sp.log(sigma(_x))), -_softplus(-_x))],
             false="ln sigma(x) = -softplus(x)",
-            wrong=lambda: [(sp.expand_log(sp.log(_sigma(_x))), -_softplus(_x))],
+            wrong=lambda: [(sp.expand_log(sp.log(sigma(_x))), -_softplus(_x))],
         ),
     ),
     checks=(

@@ -115,6 +115,11 @@ class ProvedQuestion:
         """1, 2 or 3."""
         return int(self.name[0])
 
+    @property
+    def label(self) -> str:
+        """As the sheet numbers it: "2 (i)"."""
+        return f"{self.part} ({self.name[1:]})"
+
 
 ALL_REAL = say_later("for every real $x$")
 ANY_N = say_later("for every dimension $n$")

@@ -178,7 +178,7 @@ def lab_of(
         more = f"print({_MORE[question.name]})\n" if question.name in _MORE else ""
         return Question(
             name=question.name,
-            label=f"{question.part} ({question.name[1:]})",
+            label=question.label,
             title=question.title,
             asked=question.task,
             answers=(partial(answered, question.name),),
@@ -264,7 +264,7 @@ def _verdicts(lab: LabStory, results: Sequence[Result]) -> Section:
             Cell(text=f"{'✓' if result.passed else '✗'} {scope}"),
             Cell(text=lab.numbers.power_of_ten(result.error)),
         ]
-        rows.append(Row(header=f"{question.part} ({question.name[1:]})", cells=cells))
+        rows.append(Row(header=question.label, cells=cells))
     table = Table(
         name="verdicts",
         caption=lab.say("For what each answer is proved, and the worst error of its comparisons"),
