@@ -7,12 +7,12 @@ import pytest
 import typst
 from pypdf import PdfReader
 
-from retroprop.calculus.theory.prose import formula_in
 from retroprop.mathematics.drawing import bold_spans, draw, one_line, plain
 from retroprop.mathematics.notation import CALLS, SYMBOLS, WORDS, parse
 from retroprop.mathematics.prose import on_one_line, spans
 from retroprop.mathematics.speaking import spoken
 from retroprop.mathematics.typesetting import typst_formula, typst_names
+from retroprop.report.formula_words import formula_in
 
 
 def drawing(source, width=None):

@@ -5,7 +5,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from retroprop.calculus.theory.sheet import SHEET
+from retroprop.labs.ift3395_theorie.sheet import SHEET
+from retroprop.languages import translator
 from retroprop.mathematics.drawing import round_letter, sign_text
 from retroprop.mathematics.latex import latex
 from retroprop.mathematics.mathml import mathml
@@ -37,8 +38,9 @@ def every_formula_of_the_sheet():
         found += [formula for proof in question.proofs for formula in (proof.claim, proof.false)]
         texts = [question.task, question.hypotheses, question.remark]
         texts += [step.why for step in question.steps] + [one.scope for one in question.proofs]
-        for words in texts:
-            found += [one.text for text in words or () for one in spans(text) if one.kind == "math"]
+        for english in filter(None, texts):
+            both = (english, translator("fr")(english))
+            found += [one.text for text in both for one in spans(text) if one.kind == "math"]
     return sorted(set(found))
 
 

@@ -1,6 +1,7 @@
 """Formulas in words, for a voice: what a screen reader says of a formula in the PDF."""
 
 import re
+from typing import NamedTuple
 
 from retroprop.mathematics.notation import (
     PRODUCT,
@@ -14,7 +15,14 @@ from retroprop.mathematics.notation import (
     is_factor,
     parse,
 )
-from retroprop.mathematics.prose import Words
+
+
+class Words(NamedTuple):
+    """What is said in English and in French."""
+
+    en: str
+    fr: str
+
 
 _LETTERS = {
     **{"α": Words("alpha", "alpha"), "β": Words("beta", "bêta"), "γ": Words("gamma", "gamma")},

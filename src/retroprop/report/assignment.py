@@ -4,8 +4,7 @@ An answer is a function of a `LabStory` that yields the blocks of a document, on
 It asks the story for the studies it speaks of; where one is not recorded yet, what was yielded
 until then stays, and the report says which command makes the rest.
 
-Every text is English and marked with `say_later`, and the document translates it; or it is `Words`,
-a text in both languages. What is asked may
+Every text is English and marked with `say_later`, and the document translates it. What is asked may
 hold formulas between dollars (see `report.document.Prose`).
 """
 
@@ -13,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from retroprop.mathematics.prose import Words
 from retroprop.report.document import Block
 
 if TYPE_CHECKING:
@@ -29,7 +27,8 @@ class Question:
     Attributes:
         name: A short name without spaces, unique in its lab: "2.3a".
         label: How the assignment numbers it: "3 (a)"; shown before the title.
-        title: In a few words.
+        title: In a few words; "" where `function` says it.
+        function: The names of the functions that it asks for, the same in every language.
         asked: What the assignment asks, in words of our own.
         answers: Each yields blocks; a study that one lacks does not stop the next.
         studies: The studies that the answers read.
@@ -42,8 +41,9 @@ class Question:
 
     name: str
     label: str
-    title: str | Words
-    asked: str | Words
+    title: str = ""
+    function: str = ""
+    asked: str
     answers: Sequence[Answer]
     studies: tuple[str, ...] = ()
     points: float | None = None
@@ -57,9 +57,9 @@ class Part:
     """Questions under one heading; `introduction` is prose."""
 
     name: str
-    title: str | Words
+    title: str
     questions: tuple[Question, ...]
-    introduction: str | Words = ""
+    introduction: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +77,8 @@ class Lab:
     """
 
     name: str
-    title: str | Words
-    source: str | Words
+    title: str
+    source: str
     parts: tuple[Part, ...]
     summary: Callable[["LabStory"], Iterator[str]] | None = None
     imports: str = field(default="")

@@ -21,10 +21,14 @@ class Paragraph:
 
 @dataclass(frozen=True, kw_only=True)
 class Prose:
-    """A paragraph with formulas between dollars and *stressed* words; optionally a title."""
+    """A paragraph with formulas between dollars and *stressed* words; optionally a title.
+
+    A `quiet` one is set smaller on paper and paler on a page: evidence beside the argument.
+    """
 
     text: str
     title: str = ""
+    quiet: bool = False
     kind: str = "prose"
 
 
@@ -32,11 +36,13 @@ class Prose:
 class Equation:
     """A formula on lines of its own; `&` aligns its lines and a backslash ends one.
 
-    `name` is that of a formula which several reports show.
+    `name` is that of a formula which several reports show. A `boxed` one stands in a frame on paper
+    and on a page: a result.
     """
 
     source: str
     name: str = ""
+    boxed: bool = False
     kind: str = "equation"
 
 
@@ -165,7 +171,9 @@ class Document:
 
     Attributes:
         long: Whether it has a contents page on paper, and its contents list parts and questions.
+        cover: Whether, on paper, its beginning has a page of its own before the contents.
         setup: Python that the code of its sections needs, the first code cell of a notebook.
+        author: Whose document it is, under the subtitle; "" where it is the program's own.
     """
 
     language: str
@@ -177,4 +185,6 @@ class Document:
     footer: str
     labels: dict[str, str] = field(default_factory=dict)
     long: bool = False
+    cover: bool = True
     setup: str = ""
+    author: str = ""

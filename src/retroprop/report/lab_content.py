@@ -34,8 +34,8 @@ def compose_lab(lab: LabStory) -> Document:
     sections += records_sections(lab)
     return Document(
         language=lab.language,
-        title=lab.text(lab.lab.title),
-        subtitle=lab.text(lab.lab.source),
+        title=lab.say(lab.lab.title),
+        subtitle=lab.say(lab.lab.source),
         summary=summary(lab),
         notices=notices(lab),
         sections=traced(sections),
@@ -55,8 +55,8 @@ def compose_lab(lab: LabStory) -> Document:
 
 def part_sections(lab: LabStory, part: Part) -> list[Section]:
     """A part of the assignment: its heading, then its questions."""
-    blocks = [Prose(text=lab.text(part.introduction))] if part.introduction else []
-    head = Section(name=part.name, heading=lab.text(part.title), blocks=blocks)
+    blocks = [Prose(text=lab.say(part.introduction))] if part.introduction else []
+    head = Section(name=part.name, heading=lab.say(part.title), blocks=blocks)
     return [head, *(question_section(lab, question) for question in part.questions)]
 
 
@@ -66,10 +66,10 @@ def question_section(lab: LabStory, question: Question) -> Section:
     blocks = [*_marks(lab, question), *_answers(lab, question), *_trace(lab, question)]
     return Section(
         name=name,
-        heading=f"{question.label} · {lab.text(question.title)}",
+        heading=f"{question.label} · {question.function or lab.say(question.title)}",
         level=2,
         blocks=[_renamed(block, name) for block in blocks],
-        asked=lab.text(question.asked),
+        asked=lab.say(question.asked),
         points=points(lab, question),
         code=question.code or f'lab.answer("{question.name}")',
     )

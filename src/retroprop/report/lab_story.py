@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 from retroprop.languages import Say, translator
-from retroprop.mathematics.prose import Words, choose
 from retroprop.report.assignment import Lab
 from retroprop.report.document import Block, Prose, Section
 from retroprop.report.numbers import Numbers
@@ -51,10 +50,6 @@ class LabStory:
     def numbers(self) -> Numbers:
         """Writes numbers in the reader's language."""
         return Numbers(self.language)
-
-    def text(self, words: str | Words) -> str:
-        """A text of the lab in the reader's language."""
-        return self.say(words) if isinstance(words, str) else choose(words, self.language)
 
     @cached_property
     def _found(self) -> dict[str, Story | None]:

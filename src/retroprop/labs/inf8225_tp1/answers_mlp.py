@@ -5,7 +5,6 @@ torch is loaded only when an answer is written.
 
 from collections.abc import Iterator, Sequence
 
-from retroprop.calculus.theory.prose import formula_in
 from retroprop.labs.inf8225_tp1.answers_search import test_accuracies
 from retroprop.labs.inf8225_tp1.pseudocode import pseudocode as pseudocode_in
 from retroprop.labs.inf8225_tp1.shown import (
@@ -16,6 +15,7 @@ from retroprop.labs.inf8225_tp1.shown import (
     without_optimizer,
 )
 from retroprop.report.document import Block, Code, Equation, Paragraph
+from retroprop.report.formula_words import formula_in
 from retroprop.report.influence import influence_sections
 from retroprop.report.lab_story import LabStory, only
 from retroprop.report.story import Story

@@ -3,7 +3,6 @@
 from retroprop.labs.inf8225_tp1 import answers_autograd
 from retroprop.labs.inf8225_tp1 import answers_mlp as answers
 from retroprop.labs.inf8225_tp1.answers_search import best_model, compared, search
-from retroprop.labs.inf8225_tp1.shown import named
 from retroprop.languages import say_later
 from retroprop.report.assignment import Part, Question
 
@@ -49,7 +48,7 @@ model.backward(y, model.forward(x))""",
         Question(
             name="3.model",
             label="b)",
-            title=named("MLPModel.forward, backward"),
+            function="MLPModel.forward, backward",
             asked=say_later(
                 "The parameters of the network, its outputs for given inputs, and its gradients."
             ),
@@ -59,7 +58,7 @@ model.backward(y, model.forward(x))""",
         Question(
             name="3.updates",
             label="b)",
-            title=named("sgd_update, adam_update, train"),
+            function="sgd_update, adam_update, train",
             asked=say_later("The steps of SGD and of Adam, and the training loop."),
             answers=(answers.updates,),
             code="""\

@@ -8,7 +8,6 @@ from retroprop.labs.inf8225_tp1.answers_search import (
     rates_and_batches,
     search,
 )
-from retroprop.labs.inf8225_tp1.shown import named
 from retroprop.languages import say_later
 from retroprop.report.assignment import Part, Question
 
@@ -41,7 +40,7 @@ model.get_grads(y, model.forward(x), x).shape""",
     Question(
         name="2.accuracy",
         label="1",
-        title=named("accuracy"),
+        function="accuracy",
         asked=say_later(
             "Complete accuracy: how many examples are to be classified, how many are well "
             "classified, and their ratio."
@@ -54,7 +53,7 @@ regression.accuracy(y, y_pred)""",
     Question(
         name="2.cross-entropy",
         label="1",
-        title=named("cross_entropy"),
+        function="cross_entropy",
         asked=say_later("Complete cross_entropy."),
         answers=(functions.cross_entropy,),
         code="regression.cross_entropy(torch.tensor([[0.0, 1.0]]), torch.tensor([[0.5, 0.5]]))",
@@ -62,7 +61,7 @@ regression.accuracy(y, y_pred)""",
     Question(
         name="2.softmax",
         label="1",
-        title=named("softmax"),
+        function="softmax",
         asked=say_later(
             "Complete softmax so that it is numerically stable, for [1000, 10000, 100000] for "
             "instance."
@@ -73,7 +72,7 @@ regression.accuracy(y, y_pred)""",
     Question(
         name="2.inputs-tilde",
         label="1",
-        title=named("inputs_tilde"),
+        function="inputs_tilde",
         asked=say_later("Complete inputs_tilde: ones beside the inputs along an axis."),
         answers=(functions.inputs_tilde,),
         code="regression.inputs_tilde(torch.zeros(2, 3))",
@@ -81,7 +80,7 @@ regression.accuracy(y, y_pred)""",
     Question(
         name="2.forward",
         label="1",
-        title=named("LinearModel.forward"),
+        function="LinearModel.forward",
         asked=say_later("Complete LinearModel: the outputs for given inputs."),
         answers=(functions.forward,),
         code="regression.LinearModel(784, 10).forward(torch.rand(1, 784))",
@@ -89,7 +88,7 @@ regression.accuracy(y, y_pred)""",
     Question(
         name="2.gradient",
         label="1",
-        title=named("LinearModel.get_grads"),
+        function="LinearModel.get_grads",
         asked=say_later(
             "Complete LinearModel: the gradients, without torch.autograd and without backward()."
         ),
@@ -101,7 +100,7 @@ checks.regression_gradient()  # largest difference from autograd and from centra
     Question(
         name="2.sgd",
         label="1",
-        title=named("LinearModel.sgd_update"),
+        function="LinearModel.sgd_update",
         asked=say_later("Complete LinearModel: the step of stochastic gradient descent."),
         answers=(functions.sgd,),
         code="""\
@@ -112,7 +111,7 @@ model.params.mean()""",
     Question(
         name="2.train",
         label="1",
-        title=named("train"),
+        function="train",
         asked=say_later(
             "Complete train: minibatches, an evaluation after each epoch, and the best model on "
             "validation."

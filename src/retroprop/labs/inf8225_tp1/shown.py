@@ -8,16 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from retroprop.labs.source_code import source_of
-from retroprop.mathematics.prose import Words
 from retroprop.report.document import Cell, Code, Row, Table
 from retroprop.report.lab_story import LabStory
 from retroprop.report.story import Story
 from retroprop.studies.summary import CellSummary
-
-
-def named(code: str) -> Words:
-    """A title that is a name of the assignment's code, the same in every language."""
-    return Words(code, code)
 
 
 def source(*functions: Callable[..., Any] | type) -> Code:

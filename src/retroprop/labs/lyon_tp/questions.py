@@ -6,7 +6,6 @@ on the data.
 
 from collections.abc import Iterator
 
-from retroprop.calculus.theory.prose import error_text
 from retroprop.labs.lyon_tp import answers_deep as deep
 from retroprop.labs.lyon_tp import answers_further as further
 from retroprop.labs.lyon_tp import answers_perceptron as perceptron
@@ -392,7 +391,7 @@ def summary(lab: LabStory) -> Iterator[str]:
         if worst < ROUNDING
         else "The equations written by hand differ from automatic differentiation by {error}: see "
         "1.1, 2.1 and 3.2."
-    ).format(error=error_text(worst, lab.language))
+    ).format(error=lab.numbers.power_of_ten(worst))
 
 
 LAB = Lab(

@@ -4,7 +4,6 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from retroprop.calculus.theory.prose import error_text
 from retroprop.figures.curves import curve
 from retroprop.labs.lyon_tp.experiments import best_cell
 from retroprop.labs.source_code import source_of
@@ -33,7 +32,7 @@ def code(lab: LabStory, *functions: Callable[..., Any]) -> Code:
 
 def error(lab: LabStory, value: float) -> str:
     """An error of float64, and a warning where it is more than rounding."""
-    text = error_text(value, lab.language)
+    text = lab.numbers.power_of_ten(value)
     if value < ROUNDING:
         return text
     return lab.say("{error} (more than rounding: a mistake)").format(error=text)

@@ -4,24 +4,26 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from retroprop.calculus.convolution import Convolution, extent, output_size, solve_convolution
-from retroprop.calculus.theory.algebra import Expr, sp
-from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.question import Check, Proof, Question, Step
-from retroprop.mathematics.prose import Words
+from retroprop.calculus.convolution_arithmetic import (
+    Convolution,
+    extent,
+    output_size,
+    solve_convolution,
+)
+from retroprop.labs.ift3395_theorie.code_lines import CodeLine
+from retroprop.labs.ift3395_theorie.proved_question import Check, Proof, ProvedQuestion, Step
+from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, sp
+from retroprop.languages import say_later
 
 INPUT, OUTPUT = 32, 4
 """Pixels along an axis before and after the layer of 3 (c) to (e)."""
 
-TORCH_LAYERS = Words("torch’s layers, run", "les couches de torch, exécutées")
-SOLVER = Words("the solver’s solutions: {}", "les solutions du solveur : {}")
-EVERY_LAYER = Words(
-    "torch’s convolution with every k and s up to 40",
-    "la convolution de torch avec tout k et tout s jusqu’à 40",
-)
+TORCH_LAYERS = say_later("torch’s layers, run")
+EVERY_STRIDE = say_later("for every kernel that fits and $s <= 32$, one by one")
+EVERY_LAYER = say_later("torch’s convolution with every k and s up to 40")
 
 WINDOWS = CodeLine(
-    "calculus.convolution",
+    "calculus.convolution_arithmetic",
     "_windows",
     "windows = (size + 2 * padding + beyond - extent(kernel, dilation)) // stride + 1",
 )
@@ -109,9 +111,9 @@ def _equivalence(
     return pairs
 
 
-def _check(words: tuple[str, str], **fixed: int) -> Check:
+def _check(claim: str, **fixed: int) -> Check:
     return Check(
-        claim=Words(*(text.format(one) for text, one in zip(SOLVER, words, strict=True))),
+        claim=claim,
         against=EVERY_LAYER,
         draw=_nothing,
         claimed=lambda: _as_table(solutions(**fixed)),
@@ -123,7 +125,7 @@ def _check(words: tuple[str, str], **fixed: int) -> Check:
 
 
 def _proof(
-    claim: str, false: str, strides: range, *, count: int, padding: int, dilation: int
+    claim: str, false: str, strides: range, *, scope: str, count: int, padding: int, dilation: int
 ) -> Proof:
     """The equivalence, and how many layers it lets through."""
 
@@ -131,67 +133,43 @@ def _proof(
         pairs = _equivalence(padding, dilation, strides, wrong=wrong)
         return [*pairs, (sp.Add(*(within for _, within in pairs)), sp.Integer(count))]
 
-    every = f"$s = {strides[0]}$" if len(strides) == 1 else f"$s <= {strides[-1]}$"
     return Proof(
-        claim=claim,
-        scope=Words(
-            f"for every kernel that fits and {every}, one by one",
-            f"pour chaque noyau qui entre et {every}, un par un",
-        ),
-        sides=lambda: sides(False),
-        false=false,
-        wrong=lambda: sides(True),
+        claim=claim, scope=scope, sides=lambda: sides(False), false=false, wrong=lambda: sides(True)
     )
 
 
-SIZE = Question(
+SIZE = ProvedQuestion(
     name="3a",
     points=3,
-    title=Words("The output of the last layer", "La sortie de la dernière couche"),
-    task=Words(
+    title=say_later("The output of the last layer"),
+    task=say_later(
         "$3 times 128 times 128$ → 32 kernels $8 times 8$, stride 2 → max-pool $5 times 5$ "
         "without overlap → 128 kernels $4 times 4$, stride 1, padding 1. How many values come "
-        "out?",
-        "$3 times 128 times 128$ → 32 noyaux $8 times 8$, pas de 2 → max-pool $5 times 5$ sans "
-        "chevauchement → 128 noyaux $4 times 4$, pas de 1, marge de 1. Quelle est la dimension "
-        "(scalaire) de la sortie ?",
+        "out?"
     ),
     answer="128 times 11 times 11 = 15488",
     steps=(
         Step(
-            Words(
+            say_later(
                 "A window of $k$ pixels begins every $s$ pixels of an input of $n$ pixels with "
-                "$p$ zeros on each side. Window $t = 0, 1, 2, dots$ ends inside if",
-                "Une fenêtre de $k$ pixels commence tous les $s$ pixels d’une entrée de $n$ pixels "
-                "avec $p$ zéros de chaque côté. La fenêtre $t = 0, 1, 2, dots$ tient si",
+                "$p$ zeros on each side. Window $t = 0, 1, 2, dots$ ends inside if"
             ),
             "t s + k <= n + 2 p quad => quad n' = floor(frac(n + 2 p - k, s)) + 1",
         ),
+        Step(say_later("First layer, 32 channels:"), "floor(frac(128 - 8, 2)) + 1 = 61"),
         Step(
-            Words("First layer, 32 channels:", "Première couche, 32 canaux :"),
-            "floor(frac(128 - 8, 2)) + 1 = 61",
-        ),
-        Step(
-            Words(
-                "Pooling without overlap has a stride of 5, and the last pixel is left over:",
-                "Le sous-échantillonnage sans chevauchement a un pas de 5, et le dernier pixel "
-                "reste :",
+            say_later(
+                "Pooling without overlap has a stride of 5, and the last pixel is left over:"
             ),
             "floor(frac(61 - 5, 5)) + 1 = 12",
         ),
-        Step(
-            Words("Third layer, 128 channels:", "Troisième couche, 128 canaux :"),
-            "floor(frac(12 + 2 - 4, 1)) + 1 = 11",
-        ),
-        Step(
-            Words("so $128 times 11 times 11$ values:", "soit $128 times 11 times 11$ valeurs :"),
-            "128 times 11 times 11 = 15488",
-        ),
+        Step(say_later("Third layer, 128 channels:"), "floor(frac(12 + 2 - 4, 1)) + 1 = 11"),
+        Step(say_later("so $128 times 11 times 11$ values:"), "128 times 11 times 11 = 15488"),
     ),
     proofs=(
         Proof(
             claim="n' = 61, 12, 11, quad 128 times 11 times 11 = 15488",
-            scope=Words("exact integer arithmetic", "arithmétique entière exacte"),
+            scope=say_later("exact integer arithmetic"),
             sides=lambda: [
                 *zip(_stack_sizes(), map(sp.Integer, (61, 12, 11)), strict=True),
                 (128 * _stack_sizes()[-1] ** 2, sp.Integer(15488)),
@@ -202,7 +180,7 @@ SIZE = Question(
     ),
     checks=(
         Check(
-            claim=Words("128 × 11 × 11 = 15,488", "128 × 11 × 11 = 15 488"),
+            claim=say_later("128 × 11 × 11 = 15,488"),
             against=TORCH_LAYERS,
             draw=_nothing,
             claimed=_our_stack,
@@ -215,36 +193,29 @@ SIZE = Question(
     code=(WINDOWS,),
 )
 
-WEIGHTS = Question(
+WEIGHTS = ProvedQuestion(
     name="3b",
     points=2,
-    title=Words("The weights of the last layer", "Les poids de la dernière couche"),
-    task=Words(
-        "Without the biases, how many parameters does the last layer need?",
-        "Sans compter les biais, combien de paramètres sont requis pour la dernière couche ?",
-    ),
+    title=say_later("The weights of the last layer"),
+    task=say_later("Without the biases, how many parameters does the last layer need?"),
     answer="128 times 32 times 4 times 4 = 65536",
     steps=(
         Step(
-            Words(
+            say_later(
                 "Each of the 128 kernels spans all 32 channels that come in, with $4 times 4$ "
-                "weights for each:",
-                "Chacun des 128 noyaux couvre les 32 canaux d’entrée, avec $4 times 4$ poids pour "
-                "chacun :",
+                "weights for each:"
             ),
             "128 times 32 times 4 times 4 = 2^7 2^5 2^4 = 2^16 = 65536",
         ),
     ),
-    remark=Words(
+    remark=say_later(
         "Neither the size of the image nor stride and padding matter: the weights are shared by "
-        "all windows.",
-        "Ni la taille de l’image, ni le pas, ni la marge n’interviennent : les poids sont "
-        "partagés par toutes les fenêtres.",
+        "all windows."
     ),
     proofs=(
         Proof(
             claim="128 times 32 times 4 times 4 = 2^16 = 65536",
-            scope=Words("exact integer arithmetic", "arithmétique entière exacte"),
+            scope=say_later("exact integer arithmetic"),
             sides=lambda: [
                 (sp.Integer(128) * 32 * 4 * 4, sp.Integer(65536)),
                 (sp.Integer(2) ** 16, sp.Integer(65536)),
@@ -255,8 +226,8 @@ WEIGHTS = Question(
     ),
     checks=(
         Check(
-            claim=Words("128 × 32 × 4 × 4", "128 × 32 × 4 × 4"),
-            against=Words("the weight of torch’s layer", "les poids de la couche de torch"),
+            claim=say_later("128 × 32 × 4 × 4"),
+            against=say_later("the weight of torch’s layer"),
             draw=_nothing,
             claimed=lambda: _whole(128 * 32 * 4 * 4),
             oracle=lambda: _whole(nn.Conv2d(32, 128, 4, padding=1, bias=False).weight.numel()),
@@ -268,49 +239,36 @@ WEIGHTS = Question(
 )
 
 _ROOM = Step(
-    Words(
+    say_later(
         "With the room $u = n + 2 p - d (k - 1) - 1$ in which a window can move, four windows fit "
-        "if and only if",
-        "Avec la place $u = n + 2 p - d (k - 1) - 1$ dont dispose une fenêtre pour se déplacer, "
-        "quatre fenêtres tiennent si et seulement si",
+        "if and only if"
     ),
     "floor(frac(u, s)) + 1 = 4 quad iff quad 3 s <= u < 4 s",
 )
 
-NO_PADDING = Question(
+NO_PADDING = ProvedQuestion(
     name="3c",
     points=2,
     bonus=True,
-    title=Words("From 32 to 4 pixels, plain", "De 32 à 4 pixels, sans marge ni dilatation"),
-    task=Words(
+    title=say_later("From 32 to 4 pixels, plain"),
+    task=say_later(
         "From $3 times 32 times 32$ to $(28, 4, 4)$ by one convolution, without padding or "
-        "dilation: give $k, s, p, d$.",
-        "De $3 times 32 times 32$ à $(28, 4, 4)$ par une convolution, sans marge ni dilatation : "
-        "donner $k, s, p, d$.",
+        "dilation: give $k, s, p, d$."
     ),
     answer="k = 8, quad s = 8, quad p = 0, quad d = 1",
-    hypotheses=Words("$p = 0$ and $d = 1$", "$p = 0$ et $d = 1$"),
+    hypotheses=say_later("$p = 0$ and $d = 1$"),
     steps=(
         _ROOM,
+        Step(say_later("Here $u = 32 - k$, so"), "32 - 4 s < k <= 32 - 3 s"),
         Step(
-            Words("Here $u = 32 - k$, so", "Ici $u = 32 - k$, donc"),
-            "32 - 4 s < k <= 32 - 3 s",
-        ),
-        Step(
-            Words(
-                "The neatest solution tiles the image without overlap or rest: $k = s = 8$.",
-                "La solution la plus simple pave l’image sans chevauchement ni reste : "
-                "$k = s = 8$.",
-            ),
+            say_later("The neatest solution tiles the image without overlap or rest: $k = s = 8$."),
             "floor(frac(32 - 8, 8)) + 1 = 4",
         ),
         Step(
-            Words(
+            say_later(
                 "It is one of 43: $s$ kernels for each stride $s = 1, dots, 8$ (36 in all), 5 "
-                "for $s = 9$ and 2 for $s = 10$. The 28 kernels give the 28 channels.",
-                "C’est l’une de 43 : $s$ noyaux pour chaque pas $s = 1, dots, 8$ (36 en tout), 5 "
-                "pour $s = 9$ et 2 pour $s = 10$. Les 28 noyaux donnent les 28 canaux.",
-            ),
+                "for $s = 9$ and 2 for $s = 10$. The 28 kernels give the 28 channels."
+            )
         ),
     ),
     proofs=(
@@ -318,83 +276,70 @@ NO_PADDING = Question(
             "floor(frac(32 - k, s)) + 1 = 4 quad iff quad 3 s <= 32 - k < 4 s",
             "floor(frac(32 - k, s)) + 1 = 4 quad iff quad 3 s < 32 - k <= 4 s",
             range(1, 33),
+            scope=EVERY_STRIDE,
             count=43,
             padding=0,
             dilation=1,
         ),
     ),
-    checks=(_check(("43 pairs (k, s)", "43 couples (k, s)"), padding=0, dilation=1),),
+    checks=(_check(say_later("the solver’s solutions: 43 pairs (k, s)"), padding=0, dilation=1),),
     code=(WINDOWS,),
 )
 
-DILATED = Question(
+DILATED = ProvedQuestion(
     name="3d",
     points=2,
     bonus=True,
-    title=Words("From 32 to 4 pixels, dilated", "De 32 à 4 pixels, avec dilatation"),
-    task=Words("The same with $d = 2$ and $p = 2$.", "De même avec $d = 2$ et $p = 2$."),
+    title=say_later("From 32 to 4 pixels, dilated"),
+    task=say_later("The same with $d = 2$ and $p = 2$."),
     answer="k = 5, quad s = 9, quad p = 2, quad d = 2",
-    hypotheses=Words("$p = 2$ and $d = 2$", "$p = 2$ et $d = 2$"),
+    hypotheses=say_later("$p = 2$ and $d = 2$"),
     steps=(
         Step(
-            Words(
+            say_later(
                 "A kernel of $k$ elements with dilation 2 spans $2 (k - 1) + 1 = 2 k - 1$ pixels, "
-                "and the padded image has 36. So the room is $u = 37 - 2 k$, and",
-                "Un noyau de $k$ éléments dilaté de 2 couvre $2 (k - 1) + 1 = 2 k - 1$ pixels, et "
-                "l’image avec sa marge en a 36. La place est donc $u = 37 - 2 k$, et",
+                "and the padded image has 36. So the room is $u = 37 - 2 k$, and"
             ),
             "3 s <= 37 - 2 k < 4 s",
         ),
         Step(
-            Words(
-                "With $k = 5$ the room is 27, and a stride of 9 uses all of it:",
-                "Avec $k = 5$ la place est 27, et un pas de 9 l’utilise entièrement :",
-            ),
+            say_later("With $k = 5$ the room is 27, and a stride of 9 uses all of it:"),
             "floor(frac(36 - 9, 9)) + 1 = 4",
         ),
     ),
-    remark=Words(
-        "There are 30 solutions in all; $k = 3, s = 8$ is another one.",
-        "Il y a 30 solutions en tout ; $k = 3, s = 8$ en est une autre.",
-    ),
+    remark=say_later("There are 30 solutions in all; $k = 3, s = 8$ is another one."),
     proofs=(
         _proof(
             "floor(frac(37 - 2 k, s)) + 1 = 4 quad iff quad 3 s <= 37 - 2 k < 4 s",
             "floor(frac(37 - 2 k, s)) + 1 = 4 quad iff quad 3 s < 37 - 2 k <= 4 s",
             range(1, 33),
+            scope=EVERY_STRIDE,
             count=30,
             padding=2,
             dilation=2,
         ),
     ),
-    checks=(_check(("30 pairs (k, s)", "30 couples (k, s)"), padding=2, dilation=2),),
+    checks=(_check(say_later("the solver’s solutions: 30 pairs (k, s)"), padding=2, dilation=2),),
     code=(WINDOWS,),
 )
 
-STRIDED = Question(
+STRIDED = ProvedQuestion(
     name="3e",
     points=2,
     bonus=True,
-    title=Words("From 32 to 4 pixels, stride 2", "De 32 à 4 pixels, pas de 2"),
-    task=Words(
-        "The same with $p = 1$, $d = 1$ and $s = 2$.", "De même avec $p = 1$, $d = 1$ et $s = 2$."
-    ),
+    title=say_later("From 32 to 4 pixels, stride 2"),
+    task=say_later("The same with $p = 1$, $d = 1$ and $s = 2$."),
     answer='k = 27 "or" k = 28',
-    hypotheses=Words("$p = 1$, $d = 1$ and $s = 2$", "$p = 1$, $d = 1$ et $s = 2$"),
+    hypotheses=say_later("$p = 1$, $d = 1$ and $s = 2$"),
     steps=(
         Step(
-            Words(
-                "The padded image has 34 pixels, so the room is $u = 34 - k$, and",
-                "L’image avec sa marge a 34 pixels, la place est donc $u = 34 - k$, et",
-            ),
+            say_later("The padded image has 34 pixels, so the room is $u = 34 - k$, and"),
             "6 <= 34 - k < 8 quad iff quad 26 < k <= 28",
         ),
         Step(
-            Words(
+            say_later(
                 "Two kernels do it, and no other: $k = 28$ uses the whole image, $k = 27$ leaves "
-                "one pixel.",
-                "Deux noyaux conviennent, et aucun autre : $k = 28$ utilise toute l’image, "
-                "$k = 27$ laisse un pixel.",
+                "one pixel."
             ),
             "floor(frac(34 - 27, 2)) + 1 = floor(frac(34 - 28, 2)) + 1 = 4",
         ),
@@ -404,12 +349,15 @@ STRIDED = Question(
             "floor(frac(34 - k, 2)) + 1 = 4 quad iff quad k in {27, 28}",
             "floor(frac(34 - k, 2)) + 1 = 4 quad iff quad k in {26, 27}",
             range(2, 3),
+            scope=say_later("for every kernel that fits and $s = 2$, one by one"),
             count=2,
             padding=1,
             dilation=1,
         ),
     ),
-    checks=(_check(("k = 27 and 28", "k = 27 et 28"), padding=1, dilation=1, stride=2),),
+    checks=(
+        _check(say_later("the solver’s solutions: k = 27 and 28"), padding=1, dilation=1, stride=2),
+    ),
     code=(WINDOWS,),
 )
 

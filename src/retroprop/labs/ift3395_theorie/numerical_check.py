@@ -1,14 +1,13 @@
 """Numerical checks, and the whole verdict on a question: proofs, checks, false variants."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from retroprop.calculus.theory.proving import Verdict, prove, prove_false_variant
-from retroprop.calculus.theory.question import Check, Proof, Question
+from retroprop.labs.ift3395_theorie.proved_question import Check, Proof, ProvedQuestion
+from retroprop.labs.ift3395_theorie.symbolic_proof import Verdict, prove, prove_false_variant
 from retroprop.randomness import generator
 
 FAR = 1e3
@@ -24,9 +23,19 @@ class ProofResult:
     false_variant: Verdict
 
     @property
+    def proved(self) -> bool:
+        """Whether the statement is."""
+        return self.verdict == "proved"
+
+    @property
+    def refuted(self) -> bool:
+        """Whether the false variant is."""
+        return self.false_variant == "refuted"
+
+    @property
     def passed(self) -> bool:
         """Proved, and the false variant refuted."""
-        return self.verdict == "proved" and self.false_variant == "refuted"
+        return self.proved and self.refuted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +58,9 @@ class CheckResult:
 class Result:
     """The verdict on a question."""
 
-    question: Question
+    question: ProvedQuestion
     proofs: tuple[ProofResult, ...]
     checks: tuple[CheckResult, ...]
-    seconds: float
 
     @property
     def passed(self) -> bool:
@@ -65,22 +73,19 @@ class Result:
         return max((one.error for one in self.checks), default=0.0)
 
 
-def examine(question: Question, *, seed: int = 0) -> Result:
+def examine(question: ProvedQuestion, *, seed: int = 0) -> Result:
     """Prove and check a question, with its false variants.
 
     Args:
         question: Of the sheet.
         seed: Of the random inputs.
     """
-    started = time.monotonic()
     proofs = tuple(
         ProofResult(proof=one, verdict=prove(one), false_variant=prove_false_variant(one))
         for one in question.proofs
     )
     checks = tuple(run_check(one, name=question.name, seed=seed) for one in question.checks)
-    return Result(
-        question=question, proofs=proofs, checks=checks, seconds=time.monotonic() - started
-    )
+    return Result(question=question, proofs=proofs, checks=checks)
 
 
 def run_check(check: Check, *, name: str, seed: int = 0) -> CheckResult:

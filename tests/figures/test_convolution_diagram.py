@@ -7,7 +7,7 @@ import pytest
 
 from retroprop.calculus.stack_text import parse
 from retroprop.errors import UserError
-from retroprop.figures.convolution import captions, draw, scene
+from retroprop.figures.convolution_diagram import captions, draw, scene
 from retroprop.figures.moving_convolution import MOST_FRAMES, Frame, frames, to_moving_svg
 
 LAYERS = {

@@ -15,3 +15,8 @@ if TYPE_CHECKING:
 else:
     Expr = sympy.Expr
     Matrix = sympy.MatrixBase | sympy.MatrixExpr
+
+
+def sigma(x: Expr) -> Expr:
+    """The sigmoid."""
+    return 1 / (1 + sp.exp(-x))

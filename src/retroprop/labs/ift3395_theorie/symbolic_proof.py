@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from retroprop.calculus.theory.algebra import Expr, sp
-from retroprop.calculus.theory.question import Proof
+from retroprop.labs.ift3395_theorie.proved_question import Proof
+from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, sp
 
 Verdict = Literal["proved", "refuted", "open"]
 Pairs = Sequence[tuple[Expr, Expr]]

@@ -4,11 +4,11 @@ import torch
 from torch import Generator, Tensor
 
 from retroprop.calculus import functions
-from retroprop.calculus.theory.algebra import Expr, sp
-from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.question import ANY_N, Check, Proof, Question, Step
-from retroprop.calculus.theory.usual_functions import AUTOGRAD, slope
-from retroprop.mathematics.prose import Words
+from retroprop.labs.ift3395_theorie.answers_usual_functions import AUTOGRAD, slope
+from retroprop.labs.ift3395_theorie.code_lines import CodeLine
+from retroprop.labs.ift3395_theorie.proved_question import ANY_N, Check, Proof, ProvedQuestion, Step
+from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, sp
+from retroprop.languages import say_later
 
 _n, _k, _l = (sp.Symbol(name, integer=True, positive=True) for name in "nkl")
 _vector = sp.IndexedBase("x", real=True)
@@ -26,30 +26,19 @@ def _absolute_values() -> Expr:
     return sp.Sum(sp.Abs(_vector[_l]), (_l, 1, _n))
 
 
-SQUARED_NORM = Question(
+SQUARED_NORM = ProvedQuestion(
     name="1f",
     points=1,
-    title=Words("The gradient of the squared norm", "Le gradient de la norme au carré"),
-    task=Words(
-        "Write the gradient of $norm(bx)_2^2 = sum_i x_i^2$ as a vector.",
-        "Écrire le gradient de $norm(bx)_2^2 = sum_i x_i^2$ en forme vectorielle.",
-    ),
+    title=say_later("The gradient of the squared norm"),
+    task=say_later("Write the gradient of $norm(bx)_2^2 = sum_i x_i^2$ as a vector."),
     answer="frac(partial norm(bx)_2^2, partial bx) = 2 bx",
     steps=(
         Step(
-            Words(
-                "Of the sum, only the term of index $k$ depends on $x_k$:",
-                "Dans la somme, seul le terme d’indice $k$ dépend de $x_k$ :",
-            ),
+            say_later("Of the sum, only the term of index $k$ depends on $x_k$:"),
             "frac(partial, partial x_k) sum_(i = 1)^n x_i^2 = sum_(i = 1)^n 2 x_i bone_(i = k) "
             "= 2 x_k",
         ),
-        Step(
-            Words(
-                "The $n$ partial derivatives, one under the other, are the vector $2 bx$.",
-                "Les $n$ dérivées partielles, l’une sous l’autre, forment le vecteur $2 bx$.",
-            ),
-        ),
+        Step(say_later("The $n$ partial derivatives, one under the other, are the vector $2 bx$.")),
     ),
     proofs=(
         Proof(
@@ -63,7 +52,7 @@ SQUARED_NORM = Question(
     ),
     checks=(
         Check(
-            claim=Words("2 x", "2 x"),
+            claim=say_later("2 x"),
             against=AUTOGRAD,
             draw=_vectors,
             claimed=functions.squared_l2_norm_gradient,
@@ -74,46 +63,31 @@ SQUARED_NORM = Question(
     code=(CodeLine("calculus.functions", "squared_l2_norm_gradient", "return 2 * x"),),
 )
 
-ABSOLUTE_NORM = Question(
+ABSOLUTE_NORM = ProvedQuestion(
     name="1g",
     points=1,
-    title=Words("The gradient of the L1 norm", "Le gradient de la norme L1"),
-    task=Words(
-        "Write the gradient of $norm(bx)_1 = sum_i abs(x_i)$ as a vector.",
-        "Écrire le gradient de $norm(bx)_1 = sum_i abs(x_i)$ en forme vectorielle.",
-    ),
+    title=say_later("The gradient of the L1 norm"),
+    task=say_later("Write the gradient of $norm(bx)_1 = sum_i abs(x_i)$ as a vector."),
     answer="frac(partial norm(bx)_1, partial bx) = sign(bx)",
-    hypotheses=Words(
+    hypotheses=say_later(
         "$x_i != 0$ for all $i$: where $x_i = 0$ the partial derivative does not exist; any "
-        "number from −1 to 1 is a subgradient there, and $sign(0) = 0$ is the usual choice.",
-        "$x_i != 0$ pour tout $i$ : là où $x_i = 0$ la dérivée partielle n’existe pas ; tout "
-        "nombre de −1 à 1 y est un sous-gradient, et $sign(0) = 0$ est le choix usuel.",
+        "number from −1 to 1 is a subgradient there, and $sign(0) = 0$ is the usual choice."
     ),
     steps=(
         Step(
-            Words(
+            say_later(
                 "For $x_k > 0$, $abs(x_k) = x_k$ has slope 1; for $x_k < 0$, $abs(x_k) = -x_k$ "
-                "has slope −1: the slope is the sign.",
-                "Pour $x_k > 0$, $abs(x_k) = x_k$ a la pente 1 ; pour $x_k < 0$, "
-                "$abs(x_k) = -x_k$ a la pente −1 : la pente est le signe.",
+                "has slope −1: the slope is the sign."
             ),
             "frac(partial, partial x_k) sum_(i = 1)^n abs(x_i) = sum_(i = 1)^n sign(x_i) "
             "bone_(i = k) = sign(x_k)",
         ),
-        Step(
-            Words(
-                "As a vector: the sign of each component.",
-                "En forme vectorielle : le signe de chaque composante.",
-            ),
-        ),
+        Step(say_later("As a vector: the sign of each component.")),
     ),
     proofs=(
         Proof(
             claim="frac(partial norm(bx)_1, partial x_k) = sign(x_k)",
-            scope=Words(
-                "for every dimension $n$, where no component is 0",
-                "pour toute dimension $n$, là où aucune composante n’est nulle",
-            ),
+            scope=say_later("for every dimension $n$, where no component is 0"),
             sides=lambda: [(sp.diff(_absolute_values(), _vector[_k]), sp.sign(_vector[_k]))],
             false="frac(partial norm(bx)_1, partial x_k) = 1",
             wrong=lambda: [(sp.diff(_absolute_values(), _vector[_k]), sp.S(1))],
@@ -122,7 +96,7 @@ ABSOLUTE_NORM = Question(
     ),
     checks=(
         Check(
-            claim=Words("sign(x)", "sign(x)"),
+            claim=say_later("sign(x)"),
             against=AUTOGRAD,
             draw=_vectors,
             claimed=functions.l1_norm_gradient,

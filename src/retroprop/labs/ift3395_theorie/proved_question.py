@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.mathematics.prose import Words
+from retroprop.labs.ift3395_theorie.code_lines import CodeLine
+from retroprop.languages import say_later
 
 if TYPE_CHECKING:
     import sympy
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Step(NamedTuple):
     """A step of a derivation: why, and the formula that follows, if there is one."""
 
-    why: Words
+    why: str
     formula: str = ""
 
 
@@ -42,7 +42,7 @@ class Proof:
     """
 
     claim: str
-    scope: Words
+    scope: str
     sides: Callable[[], "Pairs"]
     false: str
     wrong: Callable[[], "Pairs"]
@@ -64,8 +64,8 @@ class Check:
         rounds: How many times inputs are drawn.
     """
 
-    claim: Words
-    against: Words
+    claim: str
+    against: str
     draw: Callable[["torch.Generator"], tuple[Any, ...]]
     claimed: Callable[..., "Values"]
     oracle: Callable[..., "Values"]
@@ -75,7 +75,7 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class ProvedQuestion:
     """One question of the sheet, and its answer.
 
     Attributes:
@@ -99,12 +99,12 @@ class Question:
     points: int
     bonus: bool = False
     beyond: bool = False
-    title: Words
-    task: Words
+    title: str
+    task: str
     answer: str
-    hypotheses: Words | None = None
+    hypotheses: str = ""
     steps: tuple[Step, ...]
-    remark: Words | None = None
+    remark: str = ""
     proofs: tuple[Proof, ...] = ()
     checks: tuple[Check, ...] = ()
     code: tuple[CodeLine, ...] = ()
@@ -115,6 +115,11 @@ class Question:
         """1, 2 or 3."""
         return int(self.name[0])
 
+    @property
+    def label(self) -> str:
+        """As the sheet numbers it: "2 (i)"."""
+        return f"{self.part} ({self.name[1:]})"
 
-ALL_REAL = Words("for every real $x$", "pour tout réel $x$")
-ANY_N = Words("for every dimension $n$", "pour toute dimension $n$")
+
+ALL_REAL = say_later("for every real $x$")
+ANY_N = say_later("for every dimension $n$")

@@ -7,16 +7,24 @@ with its dimensions. `hidden_layer` goes on from here.
 from collections.abc import Callable
 
 from retroprop.calculus.functions import softmax
-from retroprop.calculus.theory import network
-from retroprop.calculus.theory.algebra import Expr, sp
-from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.forward_pass import ANY_SIZE, d_h, loss, m, o, output, sizes
-from retroprop.calculus.theory.network import Gradients, Network, draw_network
-from retroprop.calculus.theory.question import Check, Proof, Question, Step
-from retroprop.calculus.theory.usual_functions import AUTOGRAD
-from retroprop.mathematics.prose import Words
+from retroprop.labs.ift3395_theorie import network
+from retroprop.labs.ift3395_theorie.answers_forward_pass import (
+    ANY_SIZE,
+    d_h,
+    loss,
+    m,
+    o,
+    output,
+    sizes,
+)
+from retroprop.labs.ift3395_theorie.answers_usual_functions import AUTOGRAD
+from retroprop.labs.ift3395_theorie.code_lines import CodeLine
+from retroprop.labs.ift3395_theorie.network import Gradients, Network, draw_network
+from retroprop.labs.ift3395_theorie.proved_question import Check, Proof, ProvedQuestion, Step
+from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, sp
+from retroprop.languages import say_later
 
-ANY_CLASSES = Words("for every number $m$ of classes", "pour tout nombre $m$ de classes")
+ANY_CLASSES = say_later("for every number $m$ of classes")
 
 _y, _k, _j, _c, _l = (sp.Symbol(name, integer=True, positive=True) for name in "ykjcl")
 _W, _b, _h, _g, _a, _x = (
@@ -25,10 +33,6 @@ _W, _b, _h, _g, _a, _x = (
 _row, _column = (sp.Symbol(name, integer=True, nonnegative=True) for name in ("k", "j"))
 G, H = sp.MatrixSymbol("G", m, 1), sp.MatrixSymbol("H", d_h, 1)  # ∂L/∂oᵃ and hˢ
 W = sp.MatrixSymbol("W", m, d_h)
-
-
-def _delta(a: Expr, b: Expr) -> Expr:
-    return sp.KroneckerDelta(a, b)
 
 
 def _activation(index: Expr) -> Expr:
@@ -44,7 +48,7 @@ def through_outputs(variable: Expr) -> Expr:
 def compare(
     *names: str,
     ways: tuple[Callable[[Network], Gradients], ...],
-    claim: Words,
+    claim: str,
     wrong: Callable[[Network, Gradients], list],
 ) -> Check:
     """Gradients of these names in some ways beside autograd's.
@@ -63,15 +67,6 @@ def compare(
 
 SCALAR = (network.scalar_gradients, network.byhand_gradients)
 MATRIX = (network.matrix_gradients, network.byhand_gradients)
-BY_ELEMENTS = "{}: by its elements, and by byhand", "{} : par éléments, et par byhand"
-BY_MATRICES = "{}: by matrices, and by byhand", "{} : par matrices, et par byhand"
-
-
-def named(words: tuple[str, str], name: str) -> Words:
-    """The words in both languages, with a name in them."""
-    return Words(*(one.format(name) for one in words))
-
-
 WEIGHT_LINE = CodeLine(
     "byhand.linear",
     "Linear.backward",
@@ -82,43 +77,32 @@ WEIGHT_PRODUCT = CodeLine(
     "linear_weight_gradient",
     "dW = _product(rows, x)  # (*groups, members·classes, features)",
 )
-OUTPUT_ACTIVATIONS = Question(
+OUTPUT_ACTIVATIONS = ProvedQuestion(
     name="2i",
     points=3,
-    title=Words("The gradient at the output activations", "Le gradient aux activations de sortie"),
-    task=Words(
-        "Prove that $frac(partial L, partial bo^a) = bo^s - onehot_m (y)$.",
-        "Démontrer que $frac(partial L, partial bo^a) = bo^s - onehot_m (y)$.",
-    ),
+    title=say_later("The gradient at the output activations"),
+    task=say_later("Prove that $frac(partial L, partial bo^a) = bo^s - onehot_m (y)$."),
     answer="underbrace(frac(partial L, partial bo^a), m times 1) = underbrace(bo^s, m times 1) "
     "- underbrace(onehot_m (y), m times 1)",
     steps=(
         Step(
-            Words("Start from the loss of 2 (g):", "On part de la perte de 2 (g) :"),
+            say_later("Start from the loss of 2 (g):"),
             "L = -bo_y^a + log sum_(c = 1)^m exp(bo_c^a)",
         ),
         Step(
-            Words(
+            say_later(
                 "For $k != y$ only the logarithm depends on $bo_k^a$, and the derivative of "
-                "$log v$ is $frac(v', v)$:",
-                "Pour $k != y$, seul le logarithme dépend de $bo_k^a$, et la dérivée de $log v$ "
-                "est $frac(v', v)$ :",
+                "$log v$ is $frac(v', v)$:"
             ),
             "frac(partial L, partial bo_k^a) = frac(exp(bo_k^a), sum_c exp(bo_c^a)) = bo_k^s",
         ),
         Step(
-            Words(
-                "For $k = y$ the first term adds its own:",
-                "Pour $k = y$, le premier terme ajoute le sien :",
-            ),
+            say_later("For $k = y$ the first term adds its own:"),
             "frac(partial L, partial bo_y^a) = -1 + frac(exp(bo_y^a), sum_c exp(bo_c^a)) "
             "= bo_y^s - 1",
         ),
         Step(
-            Words(
-                "Both cases in one, then as a vector:",
-                "Les deux cas en un, puis en forme vectorielle :",
-            ),
+            say_later("Both cases in one, then as a vector:"),
             "frac(partial L, partial bo_k^a) = bo_k^s - bone_(k = y) quad => quad "
             "frac(partial L, partial bo^a) = bo^s - onehot_m (y)",
         ),
@@ -127,9 +111,9 @@ OUTPUT_ACTIVATIONS = Question(
         Proof(
             claim="frac(partial L, partial bo_k^a) = bo_k^s - bone_(k = y)",
             scope=ANY_CLASSES,
-            sides=lambda: [(sp.diff(loss(), o[_k]), output(_k) - _delta(_k, _y))],
+            sides=lambda: [(sp.diff(loss(), o[_k]), output(_k) - sp.KroneckerDelta(_k, _y))],
             false="frac(partial L, partial bo_k^a) = bone_(k = y) - bo_k^s",
-            wrong=lambda: [(sp.diff(loss(), o[_k]), _delta(_k, _y) - output(_k))],
+            wrong=lambda: [(sp.diff(loss(), o[_k]), sp.KroneckerDelta(_k, _y) - output(_k))],
             indices={"k": "m", "y": "m"},
         ),
     ),
@@ -137,10 +121,7 @@ OUTPUT_ACTIVATIONS = Question(
         compare(
             "oa",
             ways=(network.scalar_gradients, network.matrix_gradients, network.byhand_gradients),
-            claim=Words(
-                "oˢ − onehot(y): elements, vector, byhand",
-                "oˢ − onehot(y) : éléments, vecteur, byhand",
-            ),
+            claim=say_later("oˢ − onehot(y): elements, vector, byhand"),
             wrong=lambda net, right: [-right["oa"]],
         ),
     ),
@@ -151,33 +132,27 @@ OUTPUT_ACTIVATIONS = Question(
     ),
 )
 
-OUTPUT_PARAMETERS = Question(
+OUTPUT_PARAMETERS = ProvedQuestion(
     name="2j",
     points=3,
-    title=Words("The parameters of the output layer", "Les paramètres de la couche de sortie"),
-    task=Words(
+    title=say_later("The parameters of the output layer"),
+    task=say_later(
         "Compute $frac(partial L, partial bW_(k j)^((2)))$ and "
-        "$frac(partial L, partial bb_k^((2)))$ by the chain rule.",
-        "Calculer $frac(partial L, partial bW_(k j)^((2)))$ et "
-        "$frac(partial L, partial bb_k^((2)))$ par la règle de dérivation en chaîne.",
+        "$frac(partial L, partial bb_k^((2)))$ by the chain rule."
     ),
     answer="frac(partial L, partial bW_(k j)^((2))) = frac(partial L, partial bo_k^a) bh_j^s, "
     "quad frac(partial L, partial bb_k^((2))) = frac(partial L, partial bo_k^a)",
     steps=(
         Step(
-            Words("By 2 (b),", "Par 2 (b),"),
-            "bo_k^a = sum_(l = 1)^(d_h) bW_(k l)^((2)) bh_l^s + bb_k^((2))",
+            say_later("By 2 (b),"), "bo_k^a = sum_(l = 1)^(d_h) bW_(k l)^((2)) bh_l^s + bb_k^((2))"
         ),
         Step(
-            Words(
-                "In this sum $bW_(k j)^((2))$ is met once, with the factor $bh_j^s$:",
-                "Dans cette somme $bW_(k j)^((2))$ apparaît une fois, avec le facteur $bh_j^s$ :",
-            ),
+            say_later("In this sum $bW_(k j)^((2))$ is met once, with the factor $bh_j^s$:"),
             "frac(partial bo_k^a, partial bW_(k j)^((2))) = bh_j^s, quad "
             "frac(partial bo_k^a, partial bb_k^((2))) = 1",
         ),
         Step(
-            Words("The chain rule gives", "La règle de dérivation en chaîne donne"),
+            say_later("The chain rule gives"),
             "frac(partial L, partial bW_(k j)^((2))) = frac(partial L, partial bo_k^a) bh_j^s, "
             "quad frac(partial L, partial bb_k^((2))) = frac(partial L, partial bo_k^a)",
         ),
@@ -202,7 +177,7 @@ OUTPUT_PARAMETERS = Question(
             "W2",
             "b2",
             ways=SCALAR,
-            claim=named(BY_ELEMENTS, "∂L/∂W⁽²⁾, ∂L/∂b⁽²⁾"),
+            claim=say_later("∂L/∂W⁽²⁾, ∂L/∂b⁽²⁾: by its elements, and by byhand"),
             wrong=lambda net, right: [
                 right["oa"][:, None] * network.forward(net).ha,  # hᵃ in place of hˢ
                 softmax(right["oa"]),
@@ -212,41 +187,30 @@ OUTPUT_PARAMETERS = Question(
     code=(WEIGHT_LINE,),
 )
 
-OUTPUT_MATRICES = Question(
+OUTPUT_MATRICES = ProvedQuestion(
     name="2k",
     points=2,
-    title=Words(
-        "The parameters of the output layer, as matrices",
-        "Les paramètres de la couche de sortie, en matrices",
-    ),
-    task=Words(
-        "Write the gradients of 2 (j) as matrix expressions, with all dimensions.",
-        "Exprimer les gradients de 2 (j) sous forme matricielle, en précisant les dimensions.",
-    ),
+    title=say_later("The parameters of the output layer, as matrices"),
+    task=say_later("Write the gradients of 2 (j) as matrix expressions, with all dimensions."),
     answer="underbrace(frac(partial L, partial bW^((2))), m times d_h) "
     "= underbrace(frac(partial L, partial bo^a), m times 1) underbrace((bh^s)^top, 1 times d_h), "
     "quad underbrace(frac(partial L, partial bb^((2))), m times 1) "
     "= underbrace(frac(partial L, partial bo^a), m times 1)",
     steps=(
         Step(
-            Words(
+            say_later(
                 "The derivative by $bW_(k j)^((2))$ is a product of a number of row $k$ and a "
-                "number of column $j$: an outer product.",
-                "La dérivée par rapport à $bW_(k j)^((2))$ est le produit d’un nombre de la ligne "
-                "$k$ et d’un nombre de la colonne $j$ : un produit extérieur.",
+                "number of column $j$: an outer product."
             ),
             "(frac(partial L, partial bo^a) (bh^s)^top)_(k j) = frac(partial L, partial bo_k^a) "
             "bh_j^s",
         ),
         Step(
-            Words(
+            say_later(
                 "A column of $m$ rows times a row of $d_h$ columns has the shape "
                 "$m times d_h$ of $bW^((2))$. For the bias, the $m$ derivatives are the "
-                "components of $frac(partial L, partial bo^a)$.",
-                "Une colonne de $m$ lignes fois une ligne de $d_h$ colonnes a la forme "
-                "$m times d_h$ de $bW^((2))$. Pour le biais, les $m$ dérivées sont les "
-                "composantes de $frac(partial L, partial bo^a)$.",
-            ),
+                "components of $frac(partial L, partial bo^a)$."
+            )
         ),
     ),
     proofs=(
@@ -271,7 +235,7 @@ OUTPUT_MATRICES = Question(
             "W2",
             "b2",
             ways=MATRIX,
-            claim=named(BY_MATRICES, "∂L/∂W⁽²⁾, ∂L/∂b⁽²⁾"),
+            claim=say_later("∂L/∂W⁽²⁾, ∂L/∂b⁽²⁾: by matrices, and by byhand"),
             wrong=lambda net, right: [
                 right["oa"][:, None] * network.forward(net).ha,
                 softmax(right["oa"]),

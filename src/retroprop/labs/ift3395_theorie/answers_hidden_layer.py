@@ -3,22 +3,19 @@
 2 (p) goes on to the first layer and the input, which the sheet leaves out.
 """
 
-from retroprop.calculus.theory import network
-from retroprop.calculus.theory.algebra import Expr, Matrix, sp
-from retroprop.calculus.theory.backward_pass import (
-    BY_ELEMENTS,
-    BY_MATRICES,
+from retroprop.labs.ift3395_theorie import network
+from retroprop.labs.ift3395_theorie.answers_backward_pass import (
     MATRIX,
     SCALAR,
     WEIGHT_LINE,
     compare,
-    named,
     through_outputs,
 )
-from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.forward_pass import ANY_SIZE, d_h, m, sizes
-from retroprop.calculus.theory.question import Proof, Question, Step
-from retroprop.mathematics.prose import Words
+from retroprop.labs.ift3395_theorie.answers_forward_pass import ANY_SIZE, d_h, m, sizes
+from retroprop.labs.ift3395_theorie.code_lines import CodeLine
+from retroprop.labs.ift3395_theorie.proved_question import Proof, ProvedQuestion, Step
+from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, Matrix, sigma, sp
+from retroprop.languages import say_later
 
 _j, _c, _l = (sp.Symbol(name, integer=True, positive=True) for name in "jcl")
 _row, _column = (sp.Symbol(name, integer=True, nonnegative=True) for name in ("k", "j"))
@@ -33,35 +30,29 @@ SIGMOID_LINE = CodeLine(
 )
 
 
-def _sigma(x: Expr) -> Expr:
-    return 1 / (1 + sp.exp(-x))
-
-
 def _through_sigmoid() -> Expr:
     """Σ_l ∂L/∂hˢ_l ∂σ(hᵃ_l)/∂hᵃ_j, with g_l = ∂L/∂hˢ_l and a = hᵃ."""
-    return sp.Sum(_g[_l] * sp.diff(_sigma(_a[_l]), _a[_j]), (_l, 1, d_h))
+    return sp.Sum(_g[_l] * sp.diff(sigma(_a[_l]), _a[_j]), (_l, 1, d_h))
 
 
-HIDDEN_OUTPUTS = Question(
+HIDDEN_OUTPUTS = ProvedQuestion(
     name="2l",
     points=2,
-    title=Words("The outputs of the hidden layer", "Les sorties de la couche cachée"),
-    task=Words(
+    title=say_later("The outputs of the hidden layer"),
+    task=say_later(
         "Compute $frac(partial L, partial bh_j^s)$: $L$ depends on $bh_j^s$ through all output "
-        "activations.",
-        "Calculer $frac(partial L, partial bh_j^s)$ : $L$ dépend de $bh_j^s$ à travers toutes "
-        "les activations de sortie.",
+        "activations."
     ),
     answer="frac(partial L, partial bh_j^s) = sum_(k = 1)^m frac(partial L, partial bo_k^a) "
     "bW_(k j)^((2))",
     steps=(
         Step(
-            Words("By 2 (b),", "Par 2 (b),"),
+            say_later("By 2 (b),"),
             "frac(partial bo_k^a, partial bh_j^s) = frac(partial, partial bh_j^s) "
             "(sum_(l = 1)^(d_h) bW_(k l)^((2)) bh_l^s + bb_k^((2))) = bW_(k j)^((2))",
         ),
         Step(
-            Words("and the chain rule gives", "et la règle de dérivation en chaîne donne"),
+            say_later("and the chain rule gives"),
             "frac(partial L, partial bh_j^s) = sum_(k = 1)^m frac(partial L, partial bo_k^a) "
             "frac(partial bo_k^a, partial bh_j^s) "
             "= sum_(k = 1)^m frac(partial L, partial bo_k^a) bW_(k j)^((2))",
@@ -83,44 +74,34 @@ HIDDEN_OUTPUTS = Question(
         compare(
             "hs",
             ways=SCALAR,
-            claim=named(BY_ELEMENTS, "∂L/∂hˢ"),
+            claim=say_later("∂L/∂hˢ: by its elements, and by byhand"),
             wrong=lambda net, right: [net.W2.mT @ network.forward(net).os],
         ),
     ),
     code=(INPUT_LINE,),
 )
 
-HIDDEN_OUTPUTS_MATRIX = Question(
+HIDDEN_OUTPUTS_MATRIX = ProvedQuestion(
     name="2m",
     points=2,
-    title=Words(
-        "The outputs of the hidden layer, as matrices",
-        "Les sorties de la couche cachée, en matrices",
-    ),
-    task=Words(
-        "Write the gradient of 2 (l) as a matrix expression, with all dimensions.",
-        "Exprimer le gradient de 2 (l) sous forme matricielle, en précisant les dimensions.",
-    ),
+    title=say_later("The outputs of the hidden layer, as matrices"),
+    task=say_later("Write the gradient of 2 (l) as a matrix expression, with all dimensions."),
     answer="underbrace(frac(partial L, partial bh^s), d_h times 1) "
     "= underbrace((bW^((2)))^top, d_h times m) "
     "underbrace(frac(partial L, partial bo^a), m times 1)",
     steps=(
         Step(
-            Words(
+            say_later(
                 "The sum of 2 (l) runs over the rows $k$ of $bW^((2))$: it is the product with "
-                "row $j$ of the transposed matrix.",
-                "La somme de 2 (l) porte sur les lignes $k$ de $bW^((2))$ : c’est le produit avec "
-                "la ligne $j$ de la matrice transposée.",
+                "row $j$ of the transposed matrix."
             ),
             "sum_(k = 1)^m bW_(k j)^((2)) frac(partial L, partial bo_k^a) "
             "= ((bW^((2)))^top frac(partial L, partial bo^a))_j",
         ),
         Step(
-            Words(
-                "$bW^((2))$ carries activities forward, its transpose carries gradients back.",
-                "$bW^((2))$ porte les activités vers l’avant, sa transposée porte les gradients "
-                "vers l’arrière.",
-            ),
+            say_later(
+                "$bW^((2))$ carries activities forward, its transpose carries gradients back."
+            )
         ),
     ),
     proofs=(
@@ -129,19 +110,13 @@ HIDDEN_OUTPUTS_MATRIX = Question(
             "= sum_k bW_(k j)^((2)) frac(partial L, partial bo_k^a)",
             scope=ANY_SIZE,
             sides=lambda: [
-                (
-                    (W.T * G)[_column, 0],
-                    sp.Sum(W[_row, _column] * G[_row, 0], (_row, 0, m - 1)),
-                ),
+                ((W.T * G)[_column, 0], sp.Sum(W[_row, _column] * G[_row, 0], (_row, 0, m - 1))),
                 *sizes(W.T * G, d_h, 1),
             ],
             false="((bW^((2)))^top frac(partial L, partial bo^a))_j "
             "= sum_k bW_(j k)^((2)) frac(partial L, partial bo_k^a)",
             wrong=lambda: [
-                (
-                    (W.T * G)[_column, 0],
-                    sp.Sum(W[_column, _row] * G[_row, 0], (_row, 0, m - 1)),
-                )
+                ((W.T * G)[_column, 0], sp.Sum(W[_column, _row] * G[_row, 0], (_row, 0, m - 1)))
             ],
             indices={"j": "d_h"},
         ),
@@ -150,40 +125,35 @@ HIDDEN_OUTPUTS_MATRIX = Question(
         compare(
             "hs",
             ways=MATRIX,
-            claim=named(BY_MATRICES, "∂L/∂hˢ"),
+            claim=say_later("∂L/∂hˢ: by matrices, and by byhand"),
             wrong=lambda net, right: [net.W2.mT @ network.forward(net).os],
         ),
     ),
     code=(INPUT_LINE,),
 )
 
-HIDDEN_ACTIVATIONS = Question(
+HIDDEN_ACTIVATIONS = ProvedQuestion(
     name="2n",
     points=3,
-    title=Words("The activations of the hidden layer", "Les activations de la couche cachée"),
-    task=Words(
+    title=say_later("The activations of the hidden layer"),
+    task=say_later(
         "Compute $frac(partial L, partial bh_j^a)$, beginning with "
-        "$frac(partial sigma(z), partial z)$.",
-        "Calculer $frac(partial L, partial bh_j^a)$, en commençant par "
-        "$frac(partial sigma(z), partial z)$.",
+        "$frac(partial sigma(z), partial z)$."
     ),
     answer="frac(partial L, partial bh_j^a) = frac(partial L, partial bh_j^s) sigma(bh_j^a) "
     "(1 - sigma(bh_j^a))",
     steps=(
         Step(
-            Words("By 1 (c),", "Par 1 (c),"),
+            say_later("By 1 (c),"),
             "frac(partial sigma(z), partial z) = sigma'(z) = sigma(z) (1 - sigma(z))",
         ),
         Step(
-            Words(
-                "so, because $bh_j^s = sigma(bh_j^a)$,",
-                "donc, puisque $bh_j^s = sigma(bh_j^a)$,",
-            ),
+            say_later("so, because $bh_j^s = sigma(bh_j^a)$,"),
             "frac(partial bh_j^s, partial bh_j^a) = sigma(bh_j^a) (1 - sigma(bh_j^a)) "
             "= bh_j^s (1 - bh_j^s)",
         ),
         Step(
-            Words("and the chain rule gives", "et la règle de dérivation en chaîne donne"),
+            say_later("and the chain rule gives"),
             "frac(partial L, partial bh_j^a) = frac(partial L, partial bh_j^s) "
             "frac(partial bh_j^s, partial bh_j^a) "
             "= frac(partial L, partial bh_j^s) bh_j^s (1 - bh_j^s)",
@@ -194,9 +164,9 @@ HIDDEN_ACTIVATIONS = Question(
             claim="sum_l frac(partial L, partial bh_l^s) frac(partial bh_l^s, partial bh_j^a) "
             "= frac(partial L, partial bh_j^s) sigma(bh_j^a) (1 - sigma(bh_j^a))",
             scope=ANY_SIZE,
-            sides=lambda: [(_through_sigmoid(), _g[_j] * _sigma(_a[_j]) * (1 - _sigma(_a[_j])))],
+            sides=lambda: [(_through_sigmoid(), _g[_j] * sigma(_a[_j]) * (1 - sigma(_a[_j])))],
             false="frac(partial L, partial bh_j^a) = frac(partial L, partial bh_j^s) sigma(bh_j^a)",
-            wrong=lambda: [(_through_sigmoid(), _g[_j] * _sigma(_a[_j]))],
+            wrong=lambda: [(_through_sigmoid(), _g[_j] * sigma(_a[_j]))],
             indices={"j": "d_h"},
         ),
     ),
@@ -204,43 +174,32 @@ HIDDEN_ACTIVATIONS = Question(
         compare(
             "ha",
             ways=SCALAR,
-            claim=named(BY_ELEMENTS, "∂L/∂hᵃ"),
+            claim=say_later("∂L/∂hᵃ: by its elements, and by byhand"),
             wrong=lambda net, right: [right["hs"] * network.forward(net).hs],
         ),
     ),
     code=(SIGMOID_LINE,),
 )
 
-HIDDEN_ACTIVATIONS_MATRIX = Question(
+HIDDEN_ACTIVATIONS_MATRIX = ProvedQuestion(
     name="2o",
     points=2,
-    title=Words(
-        "The activations of the hidden layer, as vectors",
-        "Les activations de la couche cachée, en vecteurs",
-    ),
-    task=Words(
-        "Write the gradient of 2 (n) as a matrix expression, with all dimensions.",
-        "Exprimer le gradient de 2 (n) sous forme matricielle, en précisant les dimensions.",
-    ),
+    title=say_later("The activations of the hidden layer, as vectors"),
+    task=say_later("Write the gradient of 2 (n) as a matrix expression, with all dimensions."),
     answer="underbrace(frac(partial L, partial bh^a), d_h times 1) "
     "= underbrace(frac(partial L, partial bh^s), d_h times 1) circle "
     "underbrace(bh^s, d_h times 1) circle underbrace((bone - bh^s), d_h times 1)",
     steps=(
         Step(
-            Words(
+            say_later(
                 "Component $j$ only needs components $j$, so the product is element by element, "
-                "$circle$; $bone$ is the vector of $d_h$ ones.",
-                "La composante $j$ n’a besoin que des composantes $j$, le produit est donc élément "
-                "par élément, $circle$ ; $bone$ est le vecteur de $d_h$ uns.",
+                "$circle$; $bone$ is the vector of $d_h$ ones."
             ),
             "(frac(partial L, partial bh^s) circle bh^s circle (bone - bh^s))_j "
             "= frac(partial L, partial bh_j^s) bh_j^s (1 - bh_j^s)",
         ),
         Step(
-            Words(
-                "It is also the product with a diagonal matrix, the Jacobian of $sigma$:",
-                "C’est aussi le produit avec une matrice diagonale, la jacobienne de $sigma$ :",
-            ),
+            say_later("It is also the product with a diagonal matrix, the Jacobian of $sigma$:"),
             "frac(partial L, partial bh^a) = underbrace(diag(bh^s circle (bone - bh^s)), "
             "d_h times d_h) underbrace(frac(partial L, partial bh^s), d_h times 1)",
         ),
@@ -271,7 +230,7 @@ HIDDEN_ACTIVATIONS_MATRIX = Question(
         compare(
             "ha",
             ways=MATRIX,
-            claim=named(BY_MATRICES, "∂L/∂hᵃ"),
+            claim=say_later("∂L/∂hᵃ: by matrices, and by byhand"),
             wrong=lambda net, right: [right["hs"] * network.forward(net).hs],
         ),
     ),
@@ -286,7 +245,7 @@ def _whole_network() -> tuple[Expr, dict[str, Matrix], Matrix, Matrix]:
         name: sp.Matrix(*size, lambda i, j, name=name: sp.Symbol(f"{name}_{i}{j}", real=True))
         for name, size in sizes.items()
     }
-    hs = (net["W1"] * net["x"] + net["b1"]).applyfunc(_sigma)
+    hs = (net["W1"] * net["x"] + net["b1"]).applyfunc(sigma)
     oa = net["W2"] * hs + net["b2"]
     total = sum(one for one in oa.applyfunc(sp.exp))
     return -oa[0] + sp.log(total), net, hs, oa.applyfunc(sp.exp) / total
@@ -306,15 +265,12 @@ def _end_to_end(*, transposed: bool = True) -> list[tuple[Expr, Expr]]:
     ]
 
 
-BEYOND = Question(
+BEYOND = ProvedQuestion(
     name="2p",
     points=0,
     beyond=True,
-    title=Words("Beyond the sheet: the first layer", "Au-delà de l’énoncé : la première couche"),
-    task=Words(
-        "Go on to $bW^((1))$, $bb^((1))$ and the input $bx$.",
-        "Continuer jusqu’à $bW^((1))$, $bb^((1))$ et l’entrée $bx$.",
-    ),
+    title=say_later("Beyond the sheet: the first layer"),
+    task=say_later("Go on to $bW^((1))$, $bb^((1))$ and the input $bx$."),
     answer="underbrace(frac(partial L, partial bW^((1))), d_h times d) "
     "= underbrace(frac(partial L, partial bh^a), d_h times 1) underbrace(bx^top, 1 times d), quad "
     "frac(partial L, partial bb^((1))) = frac(partial L, partial bh^a), quad "
@@ -322,11 +278,9 @@ BEYOND = Question(
     "underbrace(frac(partial L, partial bh^a), d_h times 1)",
     steps=(
         Step(
-            Words(
+            say_later(
                 "The first layer is linear like the second one: $bh^a$ stands for $bo^a$, and "
-                "$bx$ for $bh^s$. As in 2 (j) and 2 (l),",
-                "La première couche est linéaire comme la seconde : $bh^a$ joue le rôle de "
-                "$bo^a$, et $bx$ celui de $bh^s$. Comme en 2 (j) et 2 (l),",
+                "$bx$ for $bh^s$. As in 2 (j) and 2 (l),"
             ),
             "frac(partial L, partial bW_(j l)^((1))) = frac(partial L, partial bh_j^a) bx_l, quad "
             "frac(partial L, partial bb_j^((1))) = frac(partial L, partial bh_j^a), quad "
@@ -334,10 +288,7 @@ BEYOND = Question(
             "bW_(j l)^((1))",
         ),
         Step(
-            Words(
-                "and as matrices, as in 2 (k) and 2 (m),",
-                "et en matrices, comme en 2 (k) et 2 (m),",
-            ),
+            say_later("and as matrices, as in 2 (k) and 2 (m),"),
             "frac(partial L, partial bW^((1))) = frac(partial L, partial bh^a) bx^top, quad "
             "frac(partial L, partial bb^((1))) = frac(partial L, partial bh^a), quad "
             "frac(partial L, partial bx) = (bW^((1)))^top frac(partial L, partial bh^a)",
@@ -348,10 +299,7 @@ BEYOND = Question(
             claim="frac(partial L, partial bW^((1))) = frac(partial L, partial bh^a) bx^top, quad "
             "frac(partial L, partial bb^((1))) = frac(partial L, partial bh^a), quad "
             "frac(partial L, partial bx) = (bW^((1)))^top frac(partial L, partial bh^a)",
-            scope=Words(
-                "the whole network at once, for $d = 2$, $d_h = 2$, $m = 3$",
-                "le réseau entier d’un coup, pour $d = 2$, $d_h = 2$, $m = 3$",
-            ),
+            scope=say_later("the whole network at once, for $d = 2$, $d_h = 2$, $m = 3$"),
             sides=_end_to_end,
             false="frac(partial L, partial bx) = bW^((1)) frac(partial L, partial bh^a)",
             wrong=lambda: _end_to_end(transposed=False),
@@ -370,10 +318,7 @@ BEYOND = Question(
                 network.byhand_gradients,
                 network.mlp_gradients,
             ),
-            claim=Words(
-                "all gradients: elements, matrices, byhand’s layers, byhand’s MLP",
-                "tous les gradients : éléments, matrices, couches et MLP de byhand",
-            ),
+            claim=say_later("all gradients: elements, matrices, byhand’s layers, byhand’s MLP"),
             wrong=lambda net, right: [
                 right["W1"],
                 right["b1"],

@@ -8,24 +8,27 @@ import sympy as sp
 import torch
 
 from retroprop.byhand.mlp import initial_parameters
-from retroprop.calculus.theory import network
-from retroprop.calculus.theory.checking import (
+from retroprop.errors import UserError
+from retroprop.labs.ift3395_theorie import network
+from retroprop.labs.ift3395_theorie.answers_convolutions import solutions
+from retroprop.labs.ift3395_theorie.code_lines import CodeLine
+from retroprop.labs.ift3395_theorie.figure import CAPTION, DESCRIPTION
+from retroprop.labs.ift3395_theorie.numerical_check import (
     ProofResult,
     by_differences,
     examine,
     relative_error,
     run_check,
 )
-from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.convolutions import solutions
-from retroprop.calculus.theory.prose import FIGURE, LABELS, formula_in
-from retroprop.calculus.theory.proving import prove, prove_false_variant
-from retroprop.calculus.theory.question import ANY_N, Proof
-from retroprop.calculus.theory.sheet import PARTS, SHEET, find_question
-from retroprop.errors import UserError
+from retroprop.labs.ift3395_theorie.proved_question import ANY_N, Proof
+from retroprop.labs.ift3395_theorie.questions import CHECKED, PROVED, REFUTED
+from retroprop.labs.ift3395_theorie.sheet import PARTS, SHEET, find_question
+from retroprop.labs.ift3395_theorie.symbolic_proof import prove, prove_false_variant
+from retroprop.languages import translator, untranslated
 from retroprop.mathematics.drawing import draw, one_line
-from retroprop.mathematics.prose import Words, spans
+from retroprop.mathematics.prose import spans
 from retroprop.mathematics.speaking import spoken
+from retroprop.report.formula_words import formula_in
 
 EVERY = pytest.mark.parametrize("question", SHEET, ids=lambda question: question.name)
 
@@ -258,14 +261,16 @@ def formulas(question):
 
 @EVERY
 def test_every_text_is_there_in_both_languages_with_the_same_formulas(question):
-    for words in texts(question):
-        assert words.en
-        assert words.fr
+    for english in texts(question):
+        french = translator("fr")(english)
+        assert english
+        assert french
+        assert english not in untranslated
         inline = [
             sorted(re.sub(r"\W", "", one.text) for one in spans(text) if one.kind == "math")
-            for text in words
+            for text in (english, french)
         ]
-        assert inline[0] == inline[1], words
+        assert inline[0] == inline[1], english
 
 
 @EVERY
@@ -280,10 +285,11 @@ def test_every_formula_is_drawn_within_a_terminal_and_said_in_both_languages(que
 
 
 def test_the_frame_has_both_languages():
-    for words in (*LABELS.values(), *FIGURE.values(), *PARTS.values()):
-        assert isinstance(words, Words)
-        assert words.en
-        assert words.fr
+    verdicts = (word for words in (PROVED, REFUTED, CHECKED) for word in words.values())
+    for english in (*verdicts, CAPTION, DESCRIPTION, *PARTS.values()):
+        assert isinstance(english, str)
+        assert english
+        assert translator("fr")(english) not in ("", english)
 
 
 # --- finding a question ---------------------------------------------------------------------------

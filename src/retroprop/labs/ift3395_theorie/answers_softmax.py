@@ -4,11 +4,11 @@ import torch
 from torch import Generator, Tensor
 
 from retroprop.calculus import functions
-from retroprop.calculus.theory.algebra import Expr, sp
-from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.question import ANY_N, Check, Proof, Question, Step
-from retroprop.calculus.theory.usual_functions import AUTOGRAD
-from retroprop.mathematics.prose import Words
+from retroprop.labs.ift3395_theorie.answers_usual_functions import AUTOGRAD
+from retroprop.labs.ift3395_theorie.code_lines import CodeLine
+from retroprop.labs.ift3395_theorie.proved_question import ANY_N, Check, Proof, ProvedQuestion, Step
+from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, sp
+from retroprop.languages import say_later
 
 _n, _i, _j, _l = (sp.Symbol(name, integer=True, positive=True) for name in "nijl")
 _x = sp.IndexedBase("x", real=True)
@@ -26,10 +26,7 @@ def _entry(sign: int) -> Expr:
     return _S[_row, 0] * sp.KroneckerDelta(_row, _column) - sign * both
 
 
-SIZES = Words(
-    "entry by entry, for $n = 1, 2, 3$ and 4",
-    "coefficient par coefficient, pour $n = 1, 2, 3$ et 4",
-)
+SIZES = say_later("entry by entry, for $n = 1, 2, 3$ and 4")
 
 
 def vectors(g: Generator) -> tuple[Tensor]:
@@ -79,51 +76,36 @@ def jacobian_by_autograd(x: Tensor) -> Tensor:
     return torch.stack(rows).view(*x.shape, x.shape[-1])
 
 
-SCALING = Question(
+SCALING = ProvedQuestion(
     name="1h",
     points=1,
-    title=Words("Softmax and multiplication", "Softmax et multiplication"),
-    task=Words(
+    title=say_later("Softmax and multiplication"),
+    task=say_later(
         "With $S_c (bx) = S(c bx)$, $c >= 0$, show that softmax is not invariant under "
-        "multiplication by a number.",
-        "Avec $S_c (bx) = S(c bx)$, $c >= 0$, montrer que softmax n’est pas invariante aux "
-        "multiplications scalaires.",
+        "multiplication by a number."
     ),
     answer="frac(S(c bx)_i, S(c bx)_j) = e^(c (x_i - x_j)) != e^(x_i - x_j) "
     '= frac(S(bx)_i, S(bx)_j) quad "if" c != 1, x_i != x_j',
-    hypotheses=Words(
-        "$c != 1$ and a vector with two different components; otherwise $S(c bx) = S(bx)$.",
-        "$c != 1$ et un vecteur qui a deux composantes différentes ; sinon $S(c bx) = S(bx)$.",
+    hypotheses=say_later(
+        "$c != 1$ and a vector with two different components; otherwise $S(c bx) = S(bx)$."
     ),
     steps=(
         Step(
-            Words(
-                "One example is enough. Take $bx = (0, ln 2)$ and $c = 2$:",
-                "Un exemple suffit. Soit $bx = (0, ln 2)$ et $c = 2$ :",
-            ),
+            say_later("One example is enough. Take $bx = (0, ln 2)$ and $c = 2$:"),
             "S(bx) = (frac(1, 3), frac(2, 3)) quad != quad S(2 bx) = (frac(1, 5), frac(4, 5))",
         ),
         Step(
-            Words(
-                "In general, the denominators of two components are the same and cancel:",
-                "En général, les dénominateurs de deux composantes sont les mêmes et se "
-                "simplifient :",
-            ),
+            say_later("In general, the denominators of two components are the same and cancel:"),
             "frac(S(c bx)_i, S(c bx)_j) = frac(e^(c x_i), e^(c x_j)) = e^(c (x_i - x_j))",
         ),
         Step(
-            Words(
-                "This ratio is that of $S(bx)$ for all $i, j$ if and only if",
-                "Ce rapport est celui de $S(bx)$ pour tous $i, j$ si et seulement si",
-            ),
+            say_later("This ratio is that of $S(bx)$ for all $i, j$ if and only if"),
             '(c - 1) (x_i - x_j) = 0 quad "for all" i, j',
         ),
     ),
-    remark=Words(
+    remark=say_later(
         "With $c = 0$ softmax is uniform, $S_0 (bx)_i = frac(1, n)$; as $c -> infinity$ it puts "
-        "all its weight on the largest component. $c$ is an inverse temperature.",
-        "Avec $c = 0$ softmax est uniforme, $S_0 (bx)_i = frac(1, n)$ ; quand $c -> infinity$, "
-        "tout le poids va à la plus grande composante. $c$ est l’inverse d’une température.",
+        "all its weight on the largest component. $c$ is an inverse temperature."
     ),
     proofs=(
         Proof(
@@ -136,7 +118,7 @@ SCALING = Question(
         ),
         Proof(
             claim="S(2 bx) = (frac(1, 5), frac(4, 5)), quad S(bx) = (frac(1, 3), frac(2, 3))",
-            scope=Words("for $bx = (0, ln 2)$", "pour $bx = (0, ln 2)$"),
+            scope=say_later("for $bx = (0, ln 2)$"),
             sides=lambda: [
                 (sp.exp(c * x) / (1 + sp.exp(c * sp.log(2))), value)
                 for c, row in ((2, (1, 4)), (1, (1, 2)))
@@ -150,8 +132,8 @@ SCALING = Question(
     ),
     checks=(
         Check(
-            claim=Words("ln S(cx) − its mean over i", "ln S(cx) − sa moyenne sur i"),
-            against=Words("c (x − its mean)", "c (x − sa moyenne)"),
+            claim=say_later("ln S(cx) − its mean over i"),
+            against=say_later("c (x − its mean)"),
             draw=_with_number,
             claimed=lambda x, c: _centred(functions.log_softmax(c * x)),
             oracle=lambda x, c: c * _centred(x),
@@ -166,31 +148,26 @@ def _centred(x: Tensor) -> Tensor:
     return x - x.mean(-1, keepdim=True)
 
 
-TRANSLATION = Question(
+TRANSLATION = ProvedQuestion(
     name="1i",
     points=1,
-    title=Words("Softmax and translation", "Softmax et translation"),
-    task=Words(
-        "Show that softmax is translation-invariant: $S(bx + c) = S(bx)$ for a constant $c$.",
-        "Montrer que softmax est invariante aux translations : $S(bx + c) = S(bx)$, où $c$ est "
-        "une constante.",
+    title=say_later("Softmax and translation"),
+    task=say_later(
+        "Show that softmax is translation-invariant: $S(bx + c) = S(bx)$ for a constant $c$."
     ),
     answer="S(bx + c) = S(bx)",
     steps=(
         Step(
-            Words(
-                "$e^(x_i + c) = e^c e^(x_i)$, in the numerator and in every term of the sum:",
-                "$e^(x_i + c) = e^c e^(x_i)$, au numérateur et dans chaque terme de la somme :",
+            say_later(
+                "$e^(x_i + c) = e^c e^(x_i)$, in the numerator and in every term of the sum:"
             ),
             "S(bx + c)_i = frac(e^(x_i + c), sum_j e^(x_j + c)) "
             "= frac(e^c e^(x_i), e^c sum_j e^(x_j)) = S(bx)_i",
         ),
     ),
-    remark=Words(
+    remark=say_later(
         "With $c = -max_j x_j$ no exponential exceeds 1: this is how the code stays finite for "
-        "components of 100,000.",
-        "Avec $c = -max_j x_j$ aucune exponentielle ne dépasse 1 : c’est ainsi que le code reste "
-        "fini pour des composantes de 100 000.",
+        "components of 100,000."
     ),
     proofs=(
         Proof(
@@ -206,8 +183,8 @@ TRANSLATION = Question(
     ),
     checks=(
         Check(
-            claim=Words("S(x + c)", "S(x + c)"),
-            against=Words("torch.softmax(x)", "torch.softmax(x)"),
+            claim=say_later("S(x + c)"),
+            against=say_later("torch.softmax(x)"),
             draw=_with_number,
             claimed=lambda x, c: functions.softmax(x + c),
             oracle=lambda x, c: torch.softmax(x, -1),
@@ -223,32 +200,25 @@ TRANSLATION = Question(
     ),
 )
 
-PARTIAL = Question(
+PARTIAL = ProvedQuestion(
     name="1j",
     points=1,
-    title=Words("The partial derivatives of softmax", "Les dérivées partielles de softmax"),
-    task=Words(
-        "Show that $frac(partial S(bx)_i, partial x_j) = S(bx)_i bone_(i = j) - S(bx)_i S(bx)_j$.",
-        "Montrer que $frac(partial S(bx)_i, partial x_j) = S(bx)_i bone_(i = j) - S(bx)_i "
-        "S(bx)_j$.",
+    title=say_later("The partial derivatives of softmax"),
+    task=say_later(
+        "Show that $frac(partial S(bx)_i, partial x_j) = S(bx)_i bone_(i = j) - S(bx)_i S(bx)_j$."
     ),
     answer="frac(partial S(bx)_i, partial x_j) = S(bx)_i bone_(i = j) - S(bx)_i S(bx)_j",
     steps=(
         Step(
-            Words(
+            say_later(
                 "The quotient rule, where $frac(partial e^(x_i), partial x_j) = e^(x_i) "
-                "bone_(i = j)$ and $frac(partial, partial x_j) sum_l e^(x_l) = e^(x_j)$:",
-                "La dérivée d’un quotient, où $frac(partial e^(x_i), partial x_j) = e^(x_i) "
-                "bone_(i = j)$ et $frac(partial, partial x_j) sum_l e^(x_l) = e^(x_j)$ :",
+                "bone_(i = j)$ and $frac(partial, partial x_j) sum_l e^(x_l) = e^(x_j)$:"
             ),
             "frac(partial S(bx)_i, partial x_j) = frac(e^(x_i) bone_(i = j) sum_l e^(x_l) "
             "- e^(x_i) e^(x_j), (sum_l e^(x_l))^2)",
         ),
         Step(
-            Words(
-                "Cut the fraction in two and recognise the softmax:",
-                "On coupe la fraction en deux et on reconnaît le softmax :",
-            ),
+            say_later("Cut the fraction in two and recognise the softmax:"),
             "frac(partial S(bx)_i, partial x_j) = frac(e^(x_i), sum_l e^(x_l)) bone_(i = j) "
             "- frac(e^(x_i), sum_l e^(x_l)) frac(e^(x_j), sum_l e^(x_l)) "
             "= S(bx)_i bone_(i = j) - S(bx)_i S(bx)_j",
@@ -276,7 +246,7 @@ PARTIAL = Question(
     ),
     checks=(
         Check(
-            claim=Words("softmax_jacobian", "softmax_jacobian"),
+            claim=say_later("softmax_jacobian"),
             against=AUTOGRAD,
             draw=vectors,
             claimed=functions.softmax_jacobian,
@@ -298,43 +268,34 @@ def _outer(S: Tensor) -> Tensor:
     return S.unsqueeze(-1) * S.unsqueeze(-2)
 
 
-JACOBIAN = Question(
+JACOBIAN = ProvedQuestion(
     name="1k",
     points=1,
-    title=Words("The Jacobian of softmax", "La matrice jacobienne de softmax"),
-    task=Words(
+    title=say_later("The Jacobian of softmax"),
+    task=say_later(
         "Express the Jacobian $frac(partial S(bx), partial bx)$ with matrices and vectors, "
-        "using $diag$.",
-        "Exprimer la matrice jacobienne $frac(partial S(bx), partial bx)$ en notation "
-        "matricielle, en utilisant $diag$.",
+        "using $diag$."
     ),
     answer="frac(partial S(bx), partial bx) = diag(S(bx)) - S(bx) S(bx)^top",
     steps=(
         Step(
-            Words(
-                "The entry $(i, j)$ of the two matrices is, by their definitions,",
-                "Le coefficient $(i, j)$ des deux matrices est, par définition,",
-            ),
+            say_later("The entry $(i, j)$ of the two matrices is, by their definitions,"),
             "diag(S(bx))_(i j) = S(bx)_i bone_(i = j), quad "
             "(S(bx) S(bx)^top)_(i j) = S(bx)_i S(bx)_j",
         ),
         Step(
-            Words(
+            say_later(
                 "Their difference is the result of 1 (j), for all $i$ and $j$. The matrix is "
-                "$n times n$ and symmetric.",
-                "Leur différence est le résultat de 1 (j), pour tous $i$ et $j$. La matrice est "
-                "$n times n$ et symétrique.",
+                "$n times n$ and symmetric."
             ),
             "underbrace(frac(partial S(bx), partial bx), n times n) "
             "= underbrace(diag(S(bx)), n times n) "
             "- underbrace(S(bx), n times 1) underbrace(S(bx)^top, 1 times n)",
         ),
     ),
-    remark=Words(
+    remark=say_later(
         "Because it is symmetric, a gradient goes back through softmax without any matrix: "
-        "$diag(S) bv - S S^top bv = S circle (bv - S^top bv)$.",
-        "Comme elle est symétrique, un gradient remonte à travers softmax sans aucune matrice : "
-        "$diag(S) bv - S S^top bv = S circle (bv - S^top bv)$.",
+        "$diag(S) bv - S S^top bv = S circle (bv - S^top bv)$."
     ),
     proofs=(
         Proof(
@@ -355,7 +316,7 @@ JACOBIAN = Question(
     ),
     checks=(
         Check(
-            claim=Words("diag(S) − S Sᵀ", "diag(S) − S Sᵀ"),
+            claim=say_later("diag(S) − S Sᵀ"),
             against=AUTOGRAD,
             draw=vectors,
             claimed=lambda x: functions.diag(functions.softmax(x)) - _outer(functions.softmax(x)),
@@ -392,62 +353,43 @@ def _x_jacobian(u: Tensor, A: Tensor, B: Tensor) -> Tensor:
     return A @ functions.diag(functions.tanh_derivative(B @ u)) @ B
 
 
-LOG_GRADIENT = Question(
+LOG_GRADIENT = ProvedQuestion(
     name="1l",
     points=3,
-    title=Words("The gradient of the log-softmax", "Le gradient du log-softmax"),
-    task=Words(
+    title=say_later("The gradient of the log-softmax"),
+    task=say_later(
         "Let $bx$ be a function of the vector $bu$. Show that $nabla_bu log S(bx(bu))_i = "
         "nabla_bu bx(bu)_i - EE_j [nabla_bu bx(bu)_j]$, where $j$ is drawn with the "
-        "probabilities $S(bx(bu))_j$.",
-        "Soit $bx$ une fonction du vecteur $bu$. Montrer que $nabla_bu log S(bx(bu))_i = "
-        "nabla_bu bx(bu)_i - EE_j [nabla_bu bx(bu)_j]$, où $j$ suit une distribution catégorique "
-        "de probabilités $S(bx(bu))_j$.",
+        "probabilities $S(bx(bu))_j$."
     ),
     answer="nabla_bu log S(bx(bu))_i = nabla_bu bx(bu)_i - EE_j [nabla_bu bx(bu)_j]",
-    hypotheses=Words(
-        "$bx$ is differentiable at $bu$.",
-        "$bx$ est différentiable en $bu$.",
-    ),
+    hypotheses=say_later("$bx$ is differentiable at $bu$."),
     steps=(
         Step(
-            Words(
-                "The logarithm turns the quotient into a difference:",
-                "Le logarithme change le quotient en différence :",
-            ),
+            say_later("The logarithm turns the quotient into a difference:"),
             "log S(bx(bu))_i = bx(bu)_i - log sum_j e^(bx(bu)_j)",
         ),
         Step(
-            Words(
-                "Take the gradient; that of $log v$ is $frac(nabla v, v)$:",
-                "On prend le gradient ; celui de $log v$ est $frac(nabla v, v)$ :",
-            ),
+            say_later("Take the gradient; that of $log v$ is $frac(nabla v, v)$:"),
             "nabla_bu log S(bx(bu))_i = nabla_bu bx(bu)_i "
             "- frac(sum_j e^(bx(bu)_j) nabla_bu bx(bu)_j, sum_l e^(bx(bu)_l))",
         ),
         Step(
-            Words(
-                "The quotient holds the softmax as weights, so it is an expectation:",
-                "Le quotient contient le softmax comme poids : c’est une espérance :",
-            ),
+            say_later("The quotient holds the softmax as weights, so it is an expectation:"),
             "sum_j S(bx(bu))_j nabla_bu bx(bu)_j = EE_j [nabla_bu bx(bu)_j]",
         ),
     ),
-    remark=Words(
+    remark=say_later(
         "Its expectation over $i$ is 0: a gradient of the log-likelihood pushes one class up "
-        "only as far as it pushes the others down.",
-        "Son espérance sur $i$ est nulle : un gradient de la log-vraisemblance ne pousse une "
-        "classe vers le haut qu’autant qu’il pousse les autres vers le bas.",
+        "only as far as it pushes the others down."
     ),
     proofs=(
         Proof(
             claim="frac(partial, partial u) log S(bx(u))_i = frac(partial x_i, partial u) "
             "- sum_j S(bx(u))_j frac(partial x_j, partial u)",
-            scope=Words(
+            scope=say_later(
                 "for every dimension $n$ and every differentiable $bx$, along any component $u$ of "
-                "the vector",
-                "pour toute dimension $n$ et toute fonction $bx$ dérivable, selon une "
-                "composante $u$ quelconque du vecteur",
+                "the vector"
             ),
             sides=lambda: [
                 (
@@ -463,9 +405,7 @@ LOG_GRADIENT = Question(
     ),
     checks=(
         Check(
-            claim=Words(
-                "the right side, with x(u) = A tanh(B u)", "le membre de droite, x(u) = A tanh(B u)"
-            ),
+            claim=say_later("the right side, with x(u) = A tanh(B u)"),
             against=AUTOGRAD,
             draw=_draw_map,
             claimed=lambda u, A, B: (

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from retroprop.calculus.convolution import (
+from retroprop.calculus.convolution_arithmetic import (
     output_size,
     pooled_size,
     solve_convolution,

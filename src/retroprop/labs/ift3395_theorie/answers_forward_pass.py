@@ -6,17 +6,15 @@ from torch import Generator, Tensor
 
 from retroprop.byhand import losses
 from retroprop.calculus import functions
-from retroprop.calculus.theory import network
-from retroprop.calculus.theory.algebra import Expr, Matrix, sp
-from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.network import Network, draw_network
-from retroprop.calculus.theory.question import Check, Proof, Question, Step
-from retroprop.mathematics.prose import Words
+from retroprop.labs.ift3395_theorie import network
+from retroprop.labs.ift3395_theorie.code_lines import CodeLine
+from retroprop.labs.ift3395_theorie.network import Network, draw_network
+from retroprop.labs.ift3395_theorie.proved_question import Check, Proof, ProvedQuestion, Step
+from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, Matrix, sp
+from retroprop.languages import say_later
 
-ANY_SIZE = Words(
-    "for all dimensions $d$, $d_h$ and $m$", "pour toutes les dimensions $d$, $d_h$ et $m$"
-)
-TORCH = Words("torch", "torch")
+ANY_SIZE = say_later("for all dimensions $d$, $d_h$ and $m$")
+TORCH = say_later("torch")
 
 d, d_h, m = (sp.Symbol(name, integer=True, positive=True) for name in ("d", "d_h", "m"))
 j, k, c = (sp.Symbol(name, integer=True, nonnegative=True) for name in "jkc")
@@ -72,41 +70,31 @@ def _sum_and_signs(p: Tensor) -> list[Tensor]:
     return [p.sum(-1), (p > 0).double()]
 
 
-HIDDEN = Question(
+HIDDEN = ProvedQuestion(
     name="2a",
     points=2,
-    title=Words("The hidden layer", "La couche cachée"),
-    task=Words(
+    title=say_later("The hidden layer"),
+    task=say_later(
         "$bW^((1))$ is $d_h times d$. Give the dimension of $bb^((1))$, the pre-activations "
-        "$bh^a$ as a matrix expression and element by element, and $bh^s$ from $bh^a$.",
-        "$bW^((1))$ est $d_h times d$. Donner la dimension de $bb^((1))$, les pré-activations "
-        "$bh^a$ en calcul matriciel puis élément par élément, et $bh^s$ en fonction de $bh^a$.",
+        "$bh^a$ as a matrix expression and element by element, and $bh^s$ from $bh^a$."
     ),
     answer="underbrace(bh^a, d_h times 1) = underbrace(bW^((1)), d_h times d) "
     "underbrace(bx, d times 1) + underbrace(bb^((1)), d_h times 1), quad "
     "bh^s = sigma(bh^a)",
     steps=(
         Step(
-            Words(
+            say_later(
                 "$bW^((1)) bx$ has $d_h$ rows and one column; the bias is added to it, so "
-                "$bb^((1))$ has $d_h$ components.",
-                "$bW^((1)) bx$ a $d_h$ lignes et une colonne ; on lui ajoute le biais, donc "
-                "$bb^((1))$ a $d_h$ composantes.",
+                "$bb^((1))$ has $d_h$ components."
             ),
             "bh^a = bW^((1)) bx + bb^((1))",
         ),
         Step(
-            Words(
-                "Row $j$ of the matrix times the vector, plus its bias:",
-                "La ligne $j$ de la matrice fois le vecteur, plus son biais :",
-            ),
+            say_later("Row $j$ of the matrix times the vector, plus its bias:"),
             "bh_j^a = sum_(l = 1)^d bW_(j l)^((1)) bx_l + bb_j^((1)), quad j = 1, dots, d_h",
         ),
         Step(
-            Words(
-                "The non-linearity acts on each component:",
-                "La non-linéarité s’applique élément par élément :",
-            ),
+            say_later("The non-linearity acts on each component:"),
             "bh_j^s = sigma(bh_j^a) = frac(1, 1 + exp(-bh_j^a))",
         ),
     ),
@@ -125,9 +113,7 @@ HIDDEN = Question(
     ),
     checks=(
         Check(
-            claim=Words(
-                "hᵃ and hˢ: matrices, elements, byhand", "hᵃ et hˢ : matrices, éléments, byhand"
-            ),
+            claim=say_later("hᵃ and hˢ: matrices, elements, byhand"),
             against=TORCH,
             draw=draw_network,
             claimed=lambda net: [
@@ -145,30 +131,26 @@ HIDDEN = Question(
     ),
 )
 
-OUTPUT = Question(
+OUTPUT = ProvedQuestion(
     name="2b",
     points=2,
-    title=Words("The output layer", "La couche de sortie"),
-    task=Words(
+    title=say_later("The output layer"),
+    task=say_later(
         "Give the dimensions of $bW^((2))$ and $bb^((2))$, and the activations $bo^a$ of the "
-        "output neurons from $bh^s$: the matrix expression, then $bo_k^a$.",
-        "Donner les dimensions de $bW^((2))$ et $bb^((2))$, et les activations $bo^a$ des "
-        "neurones de sortie à partir de $bh^s$ : l’expression matricielle, puis $bo_k^a$.",
+        "output neurons from $bh^s$: the matrix expression, then $bo_k^a$."
     ),
     answer="underbrace(bo^a, m times 1) = underbrace(bW^((2)), m times d_h) "
     "underbrace(bh^s, d_h times 1) + underbrace(bb^((2)), m times 1)",
     steps=(
         Step(
-            Words(
+            say_later(
                 "There are $m$ output neurons, each connected to the $d_h$ hidden ones, so "
-                "$bW^((2))$ is $m times d_h$ and $bb^((2))$ has $m$ components.",
-                "Il y a $m$ neurones de sortie, chacun relié aux $d_h$ neurones cachés, donc "
-                "$bW^((2))$ est $m times d_h$ et $bb^((2))$ a $m$ composantes.",
+                "$bW^((2))$ is $m times d_h$ and $bb^((2))$ has $m$ components."
             ),
             "bo^a = bW^((2)) bh^s + bb^((2))",
         ),
         Step(
-            Words("Neuron $k$ by itself:", "Pour le seul neurone $k$ :"),
+            say_later("Neuron $k$ by itself:"),
             "bo_k^a = sum_(j = 1)^(d_h) bW_(k j)^((2)) bh_j^s + bb_k^((2)), quad k = 1, dots, m",
         ),
     ),
@@ -187,7 +169,7 @@ OUTPUT = Question(
     ),
     checks=(
         Check(
-            claim=Words("oᵃ: matrices, elements, byhand", "oᵃ : matrices, éléments, byhand"),
+            claim=say_later("oᵃ: matrices, elements, byhand"),
             against=TORCH,
             draw=draw_network,
             claimed=lambda net: [
@@ -202,57 +184,47 @@ OUTPUT = Question(
     code=(CodeLine("byhand.linear", "Linear.forward", "return torch.addmm(self.b, x, self.W), x"),),
 )
 
-PROBABILITIES = Question(
+PROBABILITIES = ProvedQuestion(
     name="2c",
     points=1,
-    title=Words("The outputs are probabilities", "Les sorties sont des probabilités"),
-    task=Words(
+    title=say_later("The outputs are probabilities"),
+    task=say_later(
         "With $bo^s = softmax(bo^a)$, write $bo_k^s$ with exponentials. Prove that the $bo_k^s$ "
-        "are positive and sum to 1. Why does it matter?",
-        "Avec $bo^s = softmax(bo^a)$, préciser $bo_k^s$ avec des exponentielles. Démontrer que "
-        "les $bo_k^s$ sont positifs et somment à 1. Pourquoi est-ce important ?",
+        "are positive and sum to 1. Why does it matter?"
     ),
     answer="bo_k^s = frac(exp(bo_k^a), sum_(c = 1)^m exp(bo_c^a)) > 0, quad "
     "sum_(k = 1)^m bo_k^s = 1",
     steps=(
         Step(
-            Words(
+            say_later(
                 "The exponential of a real number is positive, and so is a sum of positive "
-                "numbers; a quotient of positive numbers is positive:",
-                "L’exponentielle d’un réel est positive, une somme de nombres positifs aussi ; un "
-                "quotient de nombres positifs est positif :",
+                "numbers; a quotient of positive numbers is positive:"
             ),
             "exp(bo_k^a) > 0, quad sum_(c = 1)^m exp(bo_c^a) > 0 quad => quad bo_k^s > 0",
         ),
         Step(
-            Words(
-                "All have the same denominator, so the numerators add up to it:",
-                "Tous ont le même dénominateur, et la somme des numérateurs lui est égale :",
-            ),
+            say_later("All have the same denominator, so the numerators add up to it:"),
             "sum_(k = 1)^m bo_k^s = frac(sum_(k = 1)^m exp(bo_k^a), sum_(c = 1)^m exp(bo_c^a)) = 1",
         ),
         Step(
-            Words(
+            say_later(
                 "So they are the probabilities of $m$ exclusive classes: $bo_k^s$ can be read as "
                 "the probability of class $k$, and its logarithm is defined, which the "
-                "cross-entropy needs.",
-                "Ce sont donc les probabilités de $m$ classes exclusives : $bo_k^s$ peut se lire "
-                "comme la probabilité de la classe $k$, et son logarithme est défini, ce que "
-                "demande l’entropie croisée.",
-            ),
+                "cross-entropy needs."
+            )
         ),
     ),
     proofs=(
         Proof(
             claim="sum_(k = 1)^m bo_k^s = 1",
-            scope=Words("for every number $m$ of classes", "pour tout nombre $m$ de classes"),
+            scope=say_later("for every number $m$ of classes"),
             sides=lambda: [(sp.Sum(output(_k), (_k, 1, m)), sp.S(1))],
             false="sum_(k = 1)^m bo_k^s = m",
             wrong=lambda: [(sp.Sum(output(_k), (_k, 1, m)), m)],
         ),
         Proof(
             claim="sign(bo_k^s) = 1",
-            scope=Words("for $m = 1, 2, 3, 4$ and 5", "pour $m = 1, 2, 3, 4$ et 5"),
+            scope=say_later("for $m = 1, 2, 3, 4$ and 5"),
             sides=lambda: _signs(sp.exp),
             false="sign(frac(bo_k^a, sum_c bo_c^a)) = 1",
             wrong=lambda: _signs(lambda one: one),
@@ -260,8 +232,8 @@ PROBABILITIES = Question(
     ),
     checks=(
         Check(
-            claim=Words("the sum and the signs of softmax", "la somme et les signes de softmax"),
-            against=Words("1 and +", "1 et +"),
+            claim=say_later("the sum and the signs of softmax"),
+            against=say_later("1 and +"),
             draw=_draw_logits,
             claimed=lambda z, _: _sum_and_signs(functions.softmax(z)),
             oracle=lambda z, _: [torch.ones_like(z[:, 0]), torch.ones_like(z)],
@@ -271,45 +243,33 @@ PROBABILITIES = Question(
     code=(CodeLine("calculus.functions", "softmax", "return exponentials.div_(total)"),),
 )
 
-LOSS = Question(
+LOSS = ProvedQuestion(
     name="2g",
     points=2,
-    title=Words("The loss from the activations", "La perte en fonction des activations"),
-    task=Words(
-        "With $L(bx, y) = -log bo_y^s (bx)$, write $L$ directly from the vector $bo^a$.",
-        "Avec $L(bx, y) = -log bo_y^s (bx)$, préciser $L$ directement en fonction du vecteur "
-        "$bo^a$.",
+    title=say_later("The loss from the activations"),
+    task=say_later(
+        "With $L(bx, y) = -log bo_y^s (bx)$, write $L$ directly from the vector $bo^a$."
     ),
     answer="L(bx, y) = -bo_y^a + log sum_(k = 1)^m exp(bo_k^a)",
     steps=(
         Step(
-            Words("Put the softmax in its place:", "On y substitue le softmax :"),
+            say_later("Put the softmax in its place:"),
             "L(bx, y) = -log frac(exp(bo_y^a), sum_(k = 1)^m exp(bo_k^a))",
         ),
         Step(
-            Words(
-                "and the logarithm of the quotient is a difference:",
-                "et le logarithme du quotient est une différence :",
-            ),
+            say_later("and the logarithm of the quotient is a difference:"),
             "L(bx, y) = -bo_y^a + log sum_(k = 1)^m exp(bo_k^a)",
         ),
     ),
-    remark=Words(
+    remark=say_later(
         "This form is also the stable one: it never takes the logarithm of a probability that "
-        "has vanished.",
-        "Cette forme est aussi la forme stable : elle ne prend jamais le logarithme d’une "
-        "probabilité qui s’est annulée.",
+        "has vanished."
     ),
     proofs=(
         Proof(
             claim="-log bo_y^s = -bo_y^a + log sum_k exp(bo_k^a)",
-            scope=Words("for every number $m$ of classes", "pour tout nombre $m$ de classes"),
-            sides=lambda: [
-                (
-                    sp.exp(loss()),
-                    sp.exp(-o[_y]) * sp.Sum(sp.exp(o[_c]), (_c, 1, m)),
-                )
-            ],
+            scope=say_later("for every number $m$ of classes"),
+            sides=lambda: [(sp.exp(loss()), sp.exp(-o[_y]) * sp.Sum(sp.exp(o[_c]), (_c, 1, m)))],
             false="-log bo_y^s = bo_y^a + log sum_k exp(bo_k^a)",
             wrong=lambda: [(loss(), o[_y] + sp.log(sp.Sum(sp.exp(o[_c]), (_c, 1, m))))],
             indices={"y": "m"},
@@ -317,8 +277,8 @@ LOSS = Question(
     ),
     checks=(
         Check(
-            claim=Words("softmax_cross_entropy", "softmax_cross_entropy"),
-            against=Words("torch’s cross-entropy", "l’entropie croisée de torch"),
+            claim=say_later("softmax_cross_entropy"),
+            against=say_later("torch’s cross-entropy"),
             draw=_draw_logits,
             claimed=lambda z, y: [
                 (torch.logsumexp(z, -1) - z.gather(-1, y[:, None])[:, 0]).sum(),
@@ -377,43 +337,34 @@ def _formula(net: Network) -> Tensor:
     return torch.tensor(float(d_h * (d + m + 1) + m))
 
 
-RISK = Question(
+RISK = ProvedQuestion(
     name="2h",
     points=2,
-    title=Words("Empirical risk and parameters", "Risque empirique et paramètres"),
-    task=Words(
+    title=say_later("Empirical risk and parameters"),
+    task=say_later(
         "Write the empirical risk $hat(R)$, the set $theta$ of parameters, their number "
-        "$n_theta$, and the optimisation problem of training.",
-        "Formuler le risque empirique $hat(R)$, l’ensemble $theta$ des paramètres, leur nombre "
-        "$n_theta$, et le problème d’optimisation de l’entraînement.",
+        "$n_theta$, and the optimisation problem of training."
     ),
     answer="n_theta = d_h (d + m + 1) + m",
     steps=(
         Step(
-            Words(
-                "The empirical risk is the mean loss over the $n$ examples:",
-                "Le risque empirique est la perte moyenne sur les $n$ exemples :",
-            ),
+            say_later("The empirical risk is the mean loss over the $n$ examples:"),
             "hat(R)(theta) = frac(1, n) sum_(i = 1)^n L(bx^((i)), y^((i))) "
             "= -frac(1, n) sum_(i = 1)^n log bo_(y^((i)))^s (bx^((i)))",
         ),
+        Step(say_later("The parameters are"), "theta = {bW^((1)), bb^((1)), bW^((2)), bb^((2))}"),
         Step(
-            Words("The parameters are", "Les paramètres sont"),
-            "theta = {bW^((1)), bb^((1)), bW^((2)), bb^((2))}",
-        ),
-        Step(
-            Words("and each holds so many numbers:", "et chacun contient tant de nombres :"),
+            say_later("and each holds so many numbers:"),
             "n_theta = underbrace(d_h d, bW^((1))) + underbrace(d_h, bb^((1))) "
             "+ underbrace(m d_h, bW^((2))) + underbrace(m, bb^((2))) = d_h (d + m + 1) + m",
         ),
         Step(
-            Words("Training looks for", "L’entraînement cherche"),
+            say_later("Training looks for"),
             "theta^* in arg min_(theta in RR^(n_theta)) hat(R)(theta)",
         ),
     ),
-    remark=Words(
-        "With 784 inputs, 100 hidden neurons and 10 classes: 100 × 795 + 10 = 79,510 parameters.",
-        "Avec 784 entrées, 100 neurones cachés et 10 classes : 100 × 795 + 10 = 79 510 paramètres.",
+    remark=say_later(
+        "With 784 inputs, 100 hidden neurons and 10 classes: 100 × 795 + 10 = 79,510 parameters."
     ),
     proofs=(
         Proof(
@@ -426,11 +377,8 @@ RISK = Question(
     ),
     checks=(
         Check(
-            claim=Words("n_θ", "n_θ"),
-            against=Words(
-                "the numbers in the parameters of byhand’s MLP",
-                "les nombres dans les paramètres du MLP de byhand",
-            ),
+            claim=say_later("n_θ"),
+            against=say_later("the numbers in the parameters of byhand’s MLP"),
             draw=draw_network,
             claimed=_formula,
             oracle=_count,
@@ -438,8 +386,8 @@ RISK = Question(
             tolerance=0.0,
         ),
         Check(
-            claim=Words("R̂, the mean loss", "R̂, la perte moyenne"),
-            against=Words("torch’s cross-entropy", "l’entropie croisée de torch"),
+            claim=say_later("R̂, the mean loss"),
+            against=say_later("torch’s cross-entropy"),
             draw=_draw_batch,
             claimed=_risk,
             oracle=lambda net, X, y: F.cross_entropy(network.as_mlp(net).forward(X)[0], y),
@@ -455,5 +403,4 @@ RISK = Question(
     ),
 )
 
-FIRST = (HIDDEN, OUTPUT, PROBABILITIES)
 QUESTIONS = (HIDDEN, OUTPUT, PROBABILITIES, LOSS, RISK)

@@ -7,50 +7,45 @@ signs of several formulas, in tanh and in 1 (e), (j) and (l); here they are as t
 
 import re
 
-from retroprop.calculus.theory import (
-    backward_pass,
-    binary_losses,
-    convolutions,
-    forward_pass,
-    hidden_layer,
-    norm_gradients,
-    softmax,
-    usual_functions,
-)
-from retroprop.calculus.theory.question import Question
 from retroprop.errors import UserError, did_you_mean
-from retroprop.mathematics.prose import Words
+from retroprop.labs.ift3395_theorie import (
+    answers_backward_pass,
+    answers_binary_losses,
+    answers_convolutions,
+    answers_forward_pass,
+    answers_hidden_layer,
+    answers_norms,
+    answers_softmax,
+    answers_usual_functions,
+)
+from retroprop.labs.ift3395_theorie.proved_question import ProvedQuestion
+from retroprop.languages import say_later
 
 PARTS = {
-    1: Words(
-        "Derivatives of the usual functions, and how they are related",
-        "Dérivées et relations entre fonctions usuelles",
-    ),
-    2: Words(
-        "Gradients of a neural network for classification into several classes",
-        "Calcul de gradients d’un réseau de neurones pour la classification multiclasse",
-    ),
-    3: Words("Convolutional networks", "Réseaux de neurones à convolution"),
+    1: say_later("1. Derivatives of the usual functions, and how they are related"),
+    2: say_later("2. Gradients of a neural network for classification into several classes"),
+    3: say_later("3. Convolutional networks"),
 }
 
-SHEET: tuple[Question, ...] = tuple(
+_ANSWERS = (
+    answers_usual_functions,
+    answers_norms,
+    answers_softmax,
+    answers_forward_pass,
+    answers_binary_losses,
+    answers_backward_pass,
+    answers_hidden_layer,
+    answers_convolutions,
+)
+SHEET: tuple[ProvedQuestion, ...] = tuple(
     sorted(
-        (
-            *usual_functions.QUESTIONS,
-            *norm_gradients.QUESTIONS,
-            *softmax.QUESTIONS,
-            *forward_pass.QUESTIONS,
-            *binary_losses.QUESTIONS,
-            *backward_pass.QUESTIONS,
-            *hidden_layer.QUESTIONS,
-            *convolutions.QUESTIONS,
-        ),
+        (question for one in _ANSWERS for question in one.QUESTIONS),
         key=lambda question: question.name,
     )
 )
 
 
-def find_question(name: str) -> Question:
+def find_question(name: str) -> ProvedQuestion:
     """The question of this name, however it is written: 2i, 2I, "2 (i)", 2.i.
 
     Raises:

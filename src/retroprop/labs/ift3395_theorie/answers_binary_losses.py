@@ -8,16 +8,16 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from retroprop.calculus.functions import sigmoid, softplus
-from retroprop.calculus.theory.algebra import Expr, sp
-from retroprop.calculus.theory.checking import by_autograd
-from retroprop.calculus.theory.question import Check, Proof, Question, Step
-from retroprop.calculus.theory.usual_functions import AUTOGRAD
-from retroprop.mathematics.prose import Words
+from retroprop.labs.ift3395_theorie.answers_usual_functions import AUTOGRAD
+from retroprop.labs.ift3395_theorie.numerical_check import by_autograd
+from retroprop.labs.ift3395_theorie.proved_question import Check, Proof, ProvedQuestion, Step
+from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, sigma, sp
+from retroprop.languages import say_later
 
 _o, _y = sp.symbols("o y", real=True)
 
-EVERY = Words("for all real $o$ and $y$", "pour tous réels $o$ et $y$")
-POSITIVE_CLASS = Words("for $y = 1$ and every real $o$", "pour $y = 1$ et tout réel $o$")
+EVERY = say_later("for all real $o$ and $y$")
+POSITIVE_CLASS = say_later("for $y = 1$ and every real $o$")
 
 WRONG_AND_SURE = (-20.0, -15.0, -10.0, -5.0, -2.0, -1.0, 0.0, 1.0, 3.0)
 
@@ -55,16 +55,12 @@ def _slope(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor
     return lambda o, y: by_autograd(lambda leaf: loss(leaf, y).sum(), o)[0]
 
 
-def _sigma(o: Expr) -> Expr:
-    return 1 / (1 + sp.exp(-o))
-
-
 def _squared() -> Expr:
-    return (_sigma(_o) - _y) ** 2
+    return (sigma(_o) - _y) ** 2
 
 
 def _cross_entropy() -> Expr:
-    return -_y * sp.log(_sigma(_o)) - (1 - _y) * sp.log(1 - _sigma(_o))
+    return -_y * sp.log(sigma(_o)) - (1 - _y) * sp.log(1 - sigma(_o))
 
 
 def _slopes_at_one() -> tuple[Expr, Expr]:
@@ -84,12 +80,9 @@ def _limits(expected: tuple[int, int]) -> list[tuple[Expr, Expr]]:
 
 def _curvatures(sign: int) -> list[tuple[Expr, Expr]]:
     """Both second derivatives for y = 1 beside their factored forms."""
-    s = _sigma(_o)
+    s = sigma(_o)
     squared, cross_entropy = (sp.diff(slope, _o) for slope in _slopes_at_one())
-    return [
-        (squared, sign * 2 * s * (1 - s) ** 2 * (3 * s - 1)),
-        (cross_entropy, s * (1 - s)),
-    ]
+    return [(squared, sign * 2 * s * (1 - s) ** 2 * (3 * s - 1)), (cross_entropy, s * (1 - s))]
 
 
 def _precise(o: Tensor) -> list[Tensor]:
@@ -101,55 +94,46 @@ def _precise(o: Tensor) -> list[Tensor]:
     return [torch.tensor(one, dtype=torch.float64) for one in (squared, cross_entropy)]
 
 
-SQUARED = Question(
+SQUARED = ProvedQuestion(
     name="2d",
     points=2,
-    title=Words("The squared error after a sigmoid", "L’erreur quadratique après une sigmoïde"),
-    task=Words(
+    title=say_later("The squared error after a sigmoid"),
+    task=say_later(
         "Binary classification, one output $sigma(bo^a)$. Write the squared error "
-        "$L_MSE (sigma(bo^a), y)$ and its derivative with respect to $bo^a$.",
-        "Classification binaire, une sortie $sigma(bo^a)$. Donner l’erreur quadratique "
-        "$L_MSE (sigma(bo^a), y)$ et sa dérivée par rapport à $bo^a$.",
+        "$L_MSE (sigma(bo^a), y)$ and its derivative with respect to $bo^a$."
     ),
     answer="frac(partial L_MSE, partial bo^a) = 2 (sigma(bo^a) - y) sigma(bo^a) (1 - sigma(bo^a))",
     steps=(
         Step(
-            Words(
-                "For one example the mean has one term:",
-                "Pour un exemple, la moyenne a un seul terme :",
-            ),
+            say_later("For one example the mean has one term:"),
             "L_MSE (sigma(bo^a), y) = (sigma(bo^a) - y)^2",
         ),
         Step(
-            Words("By the chain rule,", "Par la règle de dérivation en chaîne,"),
+            say_later("By the chain rule,"),
             "frac(partial L_MSE, partial bo^a) = 2 (sigma(bo^a) - y) sigma'(bo^a)",
         ),
         Step(
-            Words(
-                "and 1 (c) gives $sigma' = sigma (1 - sigma)$:",
-                "et 1 (c) donne $sigma' = sigma (1 - sigma)$ :",
-            ),
+            say_later("and 1 (c) gives $sigma' = sigma (1 - sigma)$:"),
             "frac(partial L_MSE, partial bo^a) = 2 (sigma(bo^a) - y) sigma(bo^a) (1 - sigma(bo^a))",
         ),
     ),
-    remark=Words(
-        "With the convention $frac(1, 2) (sigma(bo^a) - y)^2$ the factor 2 goes away.",
-        "Avec la convention $frac(1, 2) (sigma(bo^a) - y)^2$, le facteur 2 disparaît.",
+    remark=say_later(
+        "With the convention $frac(1, 2) (sigma(bo^a) - y)^2$ the factor 2 goes away."
     ),
     proofs=(
         Proof(
             claim="frac(partial L_MSE, partial o) = 2 (sigma(o) - y) sigma(o) (1 - sigma(o))",
             scope=EVERY,
             sides=lambda: [
-                (sp.diff(_squared(), _o), 2 * (_sigma(_o) - _y) * _sigma(_o) * (1 - _sigma(_o)))
+                (sp.diff(_squared(), _o), 2 * (sigma(_o) - _y) * sigma(_o) * (1 - sigma(_o)))
             ],
             false="frac(partial L_MSE, partial o) = 2 (sigma(o) - y)",
-            wrong=lambda: [(sp.diff(_squared(), _o), 2 * (_sigma(_o) - _y))],
+            wrong=lambda: [(sp.diff(_squared(), _o), 2 * (sigma(_o) - _y))],
         ),
     ),
     checks=(
         Check(
-            claim=Words("2 (σ − y) σ (1 − σ)", "2 (σ − y) σ (1 − σ)"),
+            claim=say_later("2 (σ − y) σ (1 − σ)"),
             against=AUTOGRAD,
             draw=_draw,
             claimed=squared_gradient,
@@ -159,36 +143,24 @@ SQUARED = Question(
     ),
 )
 
-CROSS_ENTROPY = Question(
+CROSS_ENTROPY = ProvedQuestion(
     name="2e",
     points=2,
     bonus=True,
-    title=Words("The cross-entropy after a sigmoid", "L’entropie croisée après une sigmoïde"),
-    task=Words(
-        "The same with the cross-entropy $L_CE (sigma(bo^a), y)$.",
-        "De même avec l’entropie croisée $L_CE (sigma(bo^a), y)$.",
-    ),
+    title=say_later("The cross-entropy after a sigmoid"),
+    task=say_later("The same with the cross-entropy $L_CE (sigma(bo^a), y)$."),
     answer="frac(partial L_CE, partial bo^a) = sigma(bo^a) - y",
     steps=(
         Step(
-            Words(
-                "The cross-entropy of the true class $y in {0, 1}$ is",
-                "L’entropie croisée de la vraie classe $y in {0, 1}$ est",
-            ),
+            say_later("The cross-entropy of the true class $y in {0, 1}$ is"),
             "L_CE (sigma(bo^a), y) = -y ln sigma(bo^a) - (1 - y) ln(1 - sigma(bo^a))",
         ),
         Step(
-            Words(
-                "By 1 (d) and $1 - sigma(x) = sigma(-x)$ the logarithms are softplus:",
-                "Par 1 (d) et $1 - sigma(x) = sigma(-x)$, les logarithmes sont des softplus :",
-            ),
+            say_later("By 1 (d) and $1 - sigma(x) = sigma(-x)$ the logarithms are softplus:"),
             "L_CE = y softplus(-bo^a) + (1 - y) softplus(bo^a)",
         ),
         Step(
-            Words(
-                "The derivative of softplus is $sigma$:",
-                "La dérivée de softplus est $sigma$ :",
-            ),
+            say_later("The derivative of softplus is $sigma$:"),
             "frac(partial L_CE, partial bo^a) = -y sigma(-bo^a) + (1 - y) sigma(bo^a) "
             "= -y (1 - sigma(bo^a)) + (1 - y) sigma(bo^a) = sigma(bo^a) - y",
         ),
@@ -197,19 +169,16 @@ CROSS_ENTROPY = Question(
         Proof(
             claim="frac(partial L_CE, partial o) = sigma(o) - y",
             scope=EVERY,
-            sides=lambda: [(sp.diff(_cross_entropy(), _o), _sigma(_o) - _y)],
+            sides=lambda: [(sp.diff(_cross_entropy(), _o), sigma(_o) - _y)],
             false="frac(partial L_CE, partial o) = (sigma(o) - y) sigma(o) (1 - sigma(o))",
             wrong=lambda: [
-                (
-                    sp.diff(_cross_entropy(), _o),
-                    (_sigma(_o) - _y) * _sigma(_o) * (1 - _sigma(_o)),
-                )
+                (sp.diff(_cross_entropy(), _o), (sigma(_o) - _y) * sigma(_o) * (1 - sigma(_o)))
             ],
         ),
     ),
     checks=(
         Check(
-            claim=Words("σ − y, and the loss by softplus", "σ − y, et la perte par softplus"),
+            claim=say_later("σ − y, and the loss by softplus"),
             against=AUTOGRAD,
             draw=_draw,
             claimed=lambda o, y: [
@@ -228,65 +197,51 @@ CROSS_ENTROPY = Question(
     ),
 )
 
-WHY = Question(
+WHY = ProvedQuestion(
     name="2f",
     points=2,
     bonus=True,
-    title=Words("Why cross-entropy", "Pourquoi l’entropie croisée"),
-    task=Words(
-        "From the last two results, show that the cross-entropy is the more appropriate loss.",
-        "En se basant sur les deux résultats précédents, montrer que l’entropie croisée est la "
-        "fonction de coût la plus appropriée.",
+    title=say_later("Why cross-entropy"),
+    task=say_later(
+        "From the last two results, show that the cross-entropy is the more appropriate loss."
     ),
     answer="frac(partial L_MSE, partial bo^a) = 2 sigma(bo^a) (1 - sigma(bo^a)) "
     "frac(partial L_CE, partial bo^a)",
     steps=(
         Step(
-            Words(
-                "The two gradients differ by a factor, which is at most $frac(1, 2)$:",
-                "Les deux gradients diffèrent d’un facteur, qui vaut au plus $frac(1, 2)$ :",
-            ),
+            say_later("The two gradients differ by a factor, which is at most $frac(1, 2)$:"),
             "frac(partial L_MSE, partial bo^a) = underbrace(2 sigma(bo^a) (1 - sigma(bo^a)), "
             "<= 1 slash 2) dot frac(partial L_CE, partial bo^a)",
         ),
         Step(
-            Words(
+            say_later(
                 "*A sure mistake is not corrected by the squared error.* Let $y = 1$, and let "
-                "the network be sure of the contrary, $bo^a -> -infinity$:",
-                "*Une erreur commise avec assurance n’est pas corrigée par l’erreur "
-                "quadratique.* Soit $y = 1$, et un réseau sûr du contraire, $bo^a -> -infinity$ :",
+                "the network be sure of the contrary, $bo^a -> -infinity$:"
             ),
             "frac(partial L_MSE, partial bo^a) = -2 sigma(bo^a) (1 - sigma(bo^a))^2 -> 0, quad "
             "frac(partial L_CE, partial bo^a) = sigma(bo^a) - 1 -> -1",
         ),
         Step(
-            Words(
+            say_later(
                 "The worse the mistake, the smaller the step of the squared error; the "
                 "cross-entropy’s is the error $sigma(bo^a) - y$ itself, and vanishes only where "
-                "the answer is right.",
-                "Plus l’erreur est grande, plus le pas de l’erreur quadratique est petit ; celui "
-                "de l’entropie croisée est l’erreur $sigma(bo^a) - y$ elle-même, et ne s’annule "
-                "que là où la réponse est juste.",
-            ),
+                "the answer is right."
+            )
         ),
         Step(
-            Words(
+            say_later(
                 "*The cross-entropy is convex in the pre-activation, the squared error is not*, "
-                "because $3 sigma(bo^a) - 1 < 0$ for $bo^a < -ln 2$:",
-                "*L’entropie croisée est convexe en la pré-activation, l’erreur quadratique ne "
-                "l’est pas*, car $3 sigma(bo^a) - 1 < 0$ pour $bo^a < -ln 2$ :",
+                "because $3 sigma(bo^a) - 1 < 0$ for $bo^a < -ln 2$:"
             ),
             "frac(partial^2 L_CE, partial (bo^a)^2) &= sigma(bo^a) (1 - sigma(bo^a)) > 0 \\ "
             "frac(partial^2 L_MSE, partial (bo^a)^2) &= 2 sigma(bo^a) (1 - sigma(bo^a))^2 "
             "(3 sigma(bo^a) - 1)",
         ),
         Step(
-            Words(
+            say_later(
                 "*It is what the output means.* $sigma(bo^a)$ is the probability of class 1, and "
-                "minimising $L_CE$ maximises the likelihood of the observed classes.",
-                "*C’est ce que signifie la sortie.* $sigma(bo^a)$ est la probabilité de la classe "
-                "1, et minimiser $L_CE$ maximise la vraisemblance des classes observées.",
-            ),
+                "minimising $L_CE$ maximises the likelihood of the observed classes."
+            )
         ),
     ),
     proofs=(
@@ -297,7 +252,7 @@ WHY = Question(
             sides=lambda: [
                 (
                     sp.diff(_squared(), _o),
-                    2 * _sigma(_o) * (1 - _sigma(_o)) * sp.diff(_cross_entropy(), _o),
+                    2 * sigma(_o) * (1 - sigma(_o)) * sp.diff(_cross_entropy(), _o),
                 )
             ],
             false="frac(partial L_MSE, partial o) = 2 frac(partial L_CE, partial o)",
@@ -306,7 +261,7 @@ WHY = Question(
         Proof(
             claim="lim_(o -> -infinity) frac(partial L_MSE, partial o) = 0, quad "
             "lim_(o -> -infinity) frac(partial L_CE, partial o) = -1",
-            scope=Words("for $y = 1$", "pour $y = 1$"),
+            scope=say_later("for $y = 1$"),
             sides=lambda: _limits((0, -1)),
             false="lim_(o -> -infinity) frac(partial L_MSE, partial o) = -1",
             wrong=lambda: _limits((-1, -1)),
@@ -323,11 +278,8 @@ WHY = Question(
     ),
     checks=(
         Check(
-            claim=Words(
-                "both gradients at y = 1, o from −20 to 3",
-                "les deux gradients, y = 1, o de −20 à 3",
-            ),
-            against=Words("50-digit arithmetic", "une arithmétique à 50 chiffres"),
+            claim=say_later("both gradients at y = 1, o from −20 to 3"),
+            against=say_later("50-digit arithmetic"),
             draw=lambda g: (torch.tensor(WRONG_AND_SURE, dtype=torch.float64),),
             claimed=lambda o: [
                 squared_gradient(o, torch.ones_like(o)),

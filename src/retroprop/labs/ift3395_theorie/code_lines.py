@@ -29,6 +29,11 @@ class CodeLine:
         """The file, from the package's folder: "byhand/linear.py"."""
         return self.module.replace(".", "/") + ".py"
 
+    @property
+    def place(self) -> str:
+        """The file and the line's number: "byhand/linear.py:118"."""
+        return f"{self.path}:{self.number()}"
+
     def number(self) -> int:
         """The line's number in its file.
 

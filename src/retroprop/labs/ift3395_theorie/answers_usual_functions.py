@@ -8,14 +8,20 @@ import torch
 from torch import Generator, Tensor
 
 from retroprop.calculus import functions
-from retroprop.calculus.theory.algebra import Expr, sp
-from retroprop.calculus.theory.checking import by_autograd
-from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.question import ALL_REAL, Check, Proof, Question, Step
-from retroprop.mathematics.prose import Words
+from retroprop.labs.ift3395_theorie.code_lines import CodeLine
+from retroprop.labs.ift3395_theorie.numerical_check import by_autograd
+from retroprop.labs.ift3395_theorie.proved_question import (
+    ALL_REAL,
+    Check,
+    Proof,
+    ProvedQuestion,
+    Step,
+)
+from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, sigma, sp
+from retroprop.languages import say_later
 
-AUTOGRAD = Words("automatic differentiation", "la différentiation automatique")
-MANY_DIGITS = Words("50-digit arithmetic", "une arithmétique à 50 chiffres")
+AUTOGRAD = say_later("torch’s automatic differentiation")
+MANY_DIGITS = say_later("50-digit arithmetic")
 
 _x = sp.Symbol("x", real=True)
 _positive, _negative = sp.Symbol("p", positive=True), sp.Symbol("q", negative=True)
@@ -55,10 +61,6 @@ def _indicator(condition: Any) -> Expr:
     return sp.Piecewise((1, condition), (0, True))
 
 
-def _sigma(x: Expr) -> Expr:
-    return 1 / (1 + sp.exp(-x))
-
-
 def _softplus(x: Expr) -> Expr:
     return sp.log(1 + sp.exp(x))
 
@@ -68,49 +70,32 @@ def _rectifier_slopes() -> list[Expr]:
     return [sp.diff(sp.Max(0, _x), _x).subs(_x, x) for x in (_positive, _negative)]
 
 
-def _log_of(expression: Expr) -> Expr:
-    """ln e, with SymPy's rules for logarithms of positive numbers applied."""
-    return sp.expand_log(sp.log(sp.factor(expression)), force=False)
-
-
 # -- the questions -----------------------------------------------------------------------------
 
-SIGN = Question(
+SIGN = ProvedQuestion(
     name="1a",
     points=1,
-    title=Words("The sign, by indicators", "Le signe, par des indicatrices"),
-    task=Words(
-        "Write $sign(x)$ with indicator functions alone.",
-        "Écrire $sign(x)$ en utilisant seulement des fonctions indicatrices.",
-    ),
+    title=say_later("The sign, by indicators"),
+    task=say_later("Write $sign(x)$ with indicator functions alone."),
     answer="sign(x) = bone_({x > 0})(x) - bone_({x < 0})(x)",
     steps=(
         Step(
-            Words(
-                "A real number is positive, negative or 0. In the three cases the right side is",
-                "Un réel est positif, négatif ou nul. Dans les trois cas, le membre de droite vaut",
+            say_later(
+                "A real number is positive, negative or 0. In the three cases the right side is"
             ),
             'cases(1 - 0 = 1 "if" x > 0, 0 - 1 = -1 "if" x < 0, 0 - 0 = 0 "if" x = 0)',
         ),
-        Step(
-            Words("which is the definition of the sign.", "ce qui est la définition du signe."),
-        ),
+        Step(say_later("which is the definition of the sign.")),
     ),
-    remark=Words(
+    remark=say_later(
         "In the same way $H(x) = bone_({x > 0})(x) + frac(1, 2) bone_({x = 0})(x)$ and "
         "$rect(x) = x bone_({x > 0})(x)$. The sheet prints $rect(x) = bone_({x > 0})(x)$, "
-        "where the factor $x$ is missing.",
-        "De même $H(x) = bone_({x > 0})(x) + frac(1, 2) bone_({x = 0})(x)$ et "
-        "$rect(x) = x bone_({x > 0})(x)$. L’énoncé imprime $rect(x) = bone_({x > 0})(x)$, "
-        "où il manque le facteur $x$.",
+        "where the factor $x$ is missing."
     ),
     proofs=(
         Proof(
             claim="sign(x) = bone_({x > 0})(x) - bone_({x < 0})(x)",
-            scope=Words(
-                "for $x > 0$, $x < 0$ and $x = 0$, so for every real $x$",
-                "pour $x > 0$, $x < 0$ et $x = 0$, donc pour tout réel $x$",
-            ),
+            scope=say_later("for $x > 0$, $x < 0$ and $x = 0$, so for every real $x$"),
             sides=lambda: [
                 (sp.sign(x), _indicator(x > 0) - _indicator(x < 0))
                 for x in (_positive, _negative, sp.S(0))
@@ -124,8 +109,8 @@ SIGN = Question(
     ),
     checks=(
         Check(
-            claim=Words("the difference of indicators", "la différence des indicatrices"),
-            against=Words("torch.sign, also at 0", "torch.sign, y compris en 0"),
+            claim=say_later("the difference of indicators"),
+            against=say_later("torch.sign, also at 0"),
             draw=_numbers_and_zero,
             claimed=lambda x: [
                 functions.indicator(x > 0, x.dtype) - functions.indicator(x < 0, x.dtype),
@@ -141,36 +126,26 @@ SIGN = Question(
     code=(CodeLine("calculus.functions", "sign", "return torch.where(x.isnan(), x, x.sign())"),),
 )
 
-RECTIFIER = Question(
+RECTIFIER = ProvedQuestion(
     name="1b",
     points=2,
-    title=Words("The derivative of the rectifier", "La dérivée de la rectificatrice"),
-    task=Words(
-        "Write the derivative of $rect(x) = max(0, x)$ wherever it exists.",
-        "Écrire la dérivée de $rect(x) = max(0, x)$ partout où elle existe.",
-    ),
+    title=say_later("The derivative of the rectifier"),
+    task=say_later("Write the derivative of $rect(x) = max(0, x)$ wherever it exists."),
     answer="rect'(x) = bone_({x > 0})(x)",
-    hypotheses=Words(
-        "$x != 0$: at 0 the derivative does not exist, and the code returns 0 there.",
-        "$x != 0$ : en 0 la dérivée n’existe pas, et le code y retourne 0.",
+    hypotheses=say_later(
+        "$x != 0$: at 0 the derivative does not exist, and the code returns 0 there."
     ),
     steps=(
         Step(
-            Words(
-                "On either side of 0 the function is linear:",
-                "De chaque côté de 0, la fonction est linéaire :",
-            ),
+            say_later("On either side of 0 the function is linear:"),
             'rect(x) = cases(x "if" x > 0, 0 "if" x < 0)',
         ),
         Step(
-            Words("so its slope is constant there:", "sa pente y est donc constante :"),
+            say_later("so its slope is constant there:"),
             'rect\'(x) = cases(1 "if" x > 0, 0 "if" x < 0)',
         ),
         Step(
-            Words(
-                "At 0 the slopes from the right and from the left differ, so there is none:",
-                "En 0, les pentes à droite et à gauche diffèrent, il n’y a donc pas de dérivée :",
-            ),
+            say_later("At 0 the slopes from the right and from the left differ, so there is none:"),
             "lim_(h -> 0^+) frac(rect(h) - rect(0), h) = 1 quad != quad "
             "lim_(h -> 0^-) frac(rect(h) - rect(0), h) = 0",
         ),
@@ -178,14 +153,14 @@ RECTIFIER = Question(
     proofs=(
         Proof(
             claim="rect'(x) = bone_({x > 0})(x)",
-            scope=Words("for every $x > 0$ and every $x < 0$", "pour tout $x > 0$ et tout $x < 0$"),
+            scope=say_later("for every $x > 0$ and every $x < 0$"),
             sides=lambda: list(zip(_rectifier_slopes(), (sp.S(1), sp.S(0)), strict=True)),
             false="rect'(x) = x bone_({x > 0})(x)",
             wrong=lambda: list(zip(_rectifier_slopes(), (_positive, sp.S(0)), strict=True)),
         ),
         Proof(
             claim="lim_(h -> 0^+) frac(rect(h), h) = 1, quad lim_(h -> 0^-) frac(rect(h), h) = 0",
-            scope=Words("at $x = 0$", "en $x = 0$"),
+            scope=say_later("at $x = 0$"),
             sides=lambda: [
                 (sp.limit(sp.Max(0, _positive) / _positive, _positive, 0, "+"), sp.S(1)),
                 (sp.limit(sp.Max(0, _negative) / _negative, _negative, 0, "-"), sp.S(0)),
@@ -198,7 +173,7 @@ RECTIFIER = Question(
     ),
     checks=(
         Check(
-            claim=Words("rect′, also at 0", "rect′, y compris en 0"),
+            claim=say_later("rect′, also at 0"),
             against=AUTOGRAD,
             draw=_numbers_and_zero,
             claimed=functions.rectifier_derivative,
@@ -217,52 +192,41 @@ RECTIFIER = Question(
     ),
 )
 
-SIGMOID = Question(
+SIGMOID = ProvedQuestion(
     name="1c",
     points=1,
-    title=Words("The derivative of the sigmoid", "La dérivée de la sigmoïde"),
-    task=Words(
-        "Write $sigma'$ with the function $sigma$ alone.",
-        "Écrire $sigma'$ en utilisant seulement la fonction $sigma$.",
-    ),
+    title=say_later("The derivative of the sigmoid"),
+    task=say_later("Write $sigma'$ with the function $sigma$ alone."),
     answer="sigma'(x) = sigma(x) (1 - sigma(x))",
     steps=(
         Step(
-            Words(
-                "By the chain rule, with $sigma(x) = (1 + e^(-x))^(-1)$,",
-                "Par la règle de dérivation en chaîne, avec $sigma(x) = (1 + e^(-x))^(-1)$,",
-            ),
+            say_later("By the chain rule, with $sigma(x) = (1 + e^(-x))^(-1)$,"),
             "sigma'(x) = -(1 + e^(-x))^(-2) (-e^(-x)) = frac(e^(-x), (1 + e^(-x))^2)",
         ),
         Step(
-            Words("Split the fraction in two factors:", "On sépare la fraction en deux facteurs :"),
+            say_later("Split the fraction in two factors:"),
             "sigma'(x) = frac(1, 1 + e^(-x)) dot frac(e^(-x), 1 + e^(-x))",
         ),
         Step(
-            Words(
-                "The first is $sigma(x)$. In the second, add and subtract 1 above the line:",
-                "Le premier est $sigma(x)$. Dans le second, on ajoute et on retranche 1 au "
-                "numérateur :",
-            ),
+            say_later("The first is $sigma(x)$. In the second, add and subtract 1 above the line:"),
             "frac(e^(-x), 1 + e^(-x)) = frac((1 + e^(-x)) - 1, 1 + e^(-x)) = 1 - sigma(x)",
         ),
     ),
-    remark=Words(
-        "For large $x$, $1 - sigma(x)$ loses its digits; the code writes it $sigma(-x)$.",
-        "Pour $x$ grand, $1 - sigma(x)$ perd ses chiffres ; le code l’écrit $sigma(-x)$.",
+    remark=say_later(
+        "For large $x$, $1 - sigma(x)$ loses its digits; the code writes it $sigma(-x)$."
     ),
     proofs=(
         Proof(
             claim="sigma'(x) = sigma(x) (1 - sigma(x))",
             scope=ALL_REAL,
-            sides=lambda: [(sp.diff(_sigma(_x), _x), _sigma(_x) * (1 - _sigma(_x)))],
+            sides=lambda: [(sp.diff(sigma(_x), _x), sigma(_x) * (1 - sigma(_x)))],
             false="sigma'(x) = sigma(x) (1 + sigma(x))",
-            wrong=lambda: [(sp.diff(_sigma(_x), _x), _sigma(_x) * (1 + _sigma(_x)))],
+            wrong=lambda: [(sp.diff(sigma(_x), _x), sigma(_x) * (1 + sigma(_x)))],
         ),
     ),
     checks=(
         Check(
-            claim=Words("σ (1 − σ)", "σ (1 − σ)"),
+            claim=say_later("σ (1 − σ)"),
             against=AUTOGRAD,
             draw=numbers,
             claimed=lambda x: [
@@ -283,42 +247,31 @@ SIGMOID = Question(
     ),
 )
 
-LOG_SIGMOID = Question(
+LOG_SIGMOID = ProvedQuestion(
     name="1d",
     points=1,
-    title=Words("The logarithm of the sigmoid", "Le logarithme de la sigmoïde"),
-    task=Words(
-        "Show that $ln sigma(x) = -softplus(-x)$.",
-        "Montrer que $ln sigma(x) = -softplus(-x)$.",
-    ),
+    title=say_later("The logarithm of the sigmoid"),
+    task=say_later("Show that $ln sigma(x) = -softplus(-x)$."),
     answer="ln sigma(x) = -softplus(-x)",
     steps=(
         Step(
-            Words(
-                "The logarithm of an inverse is the opposite of the logarithm:",
-                "Le logarithme d’un inverse est l’opposé du logarithme :",
-            ),
+            say_later("The logarithm of an inverse is the opposite of the logarithm:"),
             "ln sigma(x) = ln frac(1, 1 + e^(-x)) = -ln(1 + e^(-x))",
         ),
-        Step(
-            Words(
-                "and $softplus(-x) = ln(1 + e^(-x))$ by definition.",
-                "et $softplus(-x) = ln(1 + e^(-x))$ par définition.",
-            ),
-        ),
+        Step(say_later("and $softplus(-x) = ln(1 + e^(-x))$ by definition.")),
     ),
     proofs=(
         Proof(
             claim="ln sigma(x) = -softplus(-x)",
             scope=ALL_REAL,
-            sides=lambda: [(sp.expand_log(sp.log(_sigma(_x))), -_softplus(-_x))],
+            sides=lambda: [(sp.expand_log(sp.log(sigma(_x))), -_softplus(-_x))],
             false="ln sigma(x) = -softplus(x)",
-            wrong=lambda: [(sp.expand_log(sp.log(_sigma(_x))), -_softplus(_x))],
+            wrong=lambda: [(sp.expand_log(sp.log(sigma(_x))), -_softplus(_x))],
         ),
     ),
     checks=(
         Check(
-            claim=Words("−softplus(−x), for |x| up to 1,000", "−softplus(−x), pour |x| ≤ 1 000"),
+            claim=say_later("−softplus(−x), for |x| up to 1,000"),
             against=MANY_DIGITS,
             draw=lambda g: (torch.randn(40, generator=g, dtype=torch.float64) * 300,),
             claimed=lambda x: [-functions.softplus(-x), functions.log_sigmoid(x)],
@@ -330,28 +283,19 @@ LOG_SIGMOID = Question(
     code=(CodeLine("calculus.functions", "log_sigmoid", "return -softplus(-x)"),),
 )
 
-SOFTPLUS = Question(
+SOFTPLUS = ProvedQuestion(
     name="1e",
     points=1,
-    title=Words("A difference of softplus", "Une différence de softplus"),
-    task=Words(
-        "Show that $softplus(x) - softplus(-x) = x$.",
-        "Montrer que $softplus(x) - softplus(-x) = x$.",
-    ),
+    title=say_later("A difference of softplus"),
+    task=say_later("Show that $softplus(x) - softplus(-x) = x$."),
     answer="softplus(x) - softplus(-x) = x",
     steps=(
         Step(
-            Words(
-                "A difference of logarithms is the logarithm of a quotient:",
-                "Une différence de logarithmes est le logarithme d’un quotient :",
-            ),
+            say_later("A difference of logarithms is the logarithm of a quotient:"),
             "softplus(x) - softplus(-x) = ln frac(1 + e^x, 1 + e^(-x))",
         ),
         Step(
-            Words(
-                "Take $e^x$ out of the numerator, $1 + e^x = e^x (e^(-x) + 1)$:",
-                "On met $e^x$ en facteur au numérateur, $1 + e^x = e^x (e^(-x) + 1)$ :",
-            ),
+            say_later("Take $e^x$ out of the numerator, $1 + e^x = e^x (e^(-x) + 1)$:"),
             "ln frac(e^x (e^(-x) + 1), 1 + e^(-x)) = ln e^x = x",
         ),
     ),
@@ -366,8 +310,8 @@ SOFTPLUS = Question(
     ),
     checks=(
         Check(
-            claim=Words("softplus(x) − softplus(−x)", "softplus(x) − softplus(−x)"),
-            against=Words("x itself", "x lui-même"),
+            claim=say_later("softplus(x) − softplus(−x)"),
+            against=say_later("x itself"),
             draw=lambda g: (torch.randn(100, generator=g, dtype=torch.float64) * 300,),
             claimed=lambda x: functions.softplus(x) - functions.softplus(-x),
             oracle=lambda x: x,
