@@ -26,7 +26,15 @@ from retroprop.report.words import (
 )
 from retroprop.studies.records import DEFAULT_DATABASE, RunRecord, StudyRunRecord
 from retroprop.studies.schema import TRAINER_KINDS, Split
-from retroprop.studies.summary import CellSummary, best_cells, summarise_cells
+from retroprop.studies.summary import (
+    ACCURACY,
+    CellSummary,
+    Verdict,
+    best_cell,
+    best_cells,
+    summarise_cells,
+    verdict,
+)
 
 LINEAR_KINDS = ("perceptron", "shallow")  # always a linear output with the squared error
 SOFTMAX_KINDS = ("softmax-regression", "cnn", *TRAINER_KINDS)
@@ -81,6 +89,16 @@ class Story:
     def best(self) -> list[CellSummary]:
         """The best cell for each combination of `best_per`."""
         return best_cells(self.cells, self.best_per)
+
+    @cached_property
+    def best_cell(self) -> CellSummary | None:
+        """The best of all cells; None before one has a mean."""
+        return best_cell(self.best)
+
+    def verdict(self, first: CellSummary, second: CellSummary, value: str = ACCURACY) -> Verdict:
+        """Whether the first cell is above or below the second by more than chance."""
+        tested = value == "test_accuracy"
+        return verdict(first, second, value, self.test_images if tested else self.validation_images)
 
     @property
     def grid(self) -> dict[str, list[Any]]:
@@ -175,6 +193,14 @@ class Story:
         return self.split.evaluated_images(self.info.n_train, self.info.n_test)
 
     @cached_property
+    def test_images(self) -> int | None:
+        """How many images test: those of the test set that do not validate; None if unknown."""
+        if self.info is None or self.split is None:
+            return None
+        validating = (self.validation_images or 0) if self.split.source == "test" else 0
+        return self.info.n_test - validating
+
+    @cached_property
     def all_train_images(self) -> int | None:
         """How many images could have trained, had the study not taken fewer."""
         if self.info is None or self.split is None:
@@ -185,9 +211,9 @@ class Story:
         """Which test images validated, where some did; "" otherwise."""
         if self.info is None or self.split is None or self.split.source != "test":
             return ""
-        n = self.validation_images or 0
         return self.say("The first {n} test images validate, the other {rest} test.").format(
-            n=self.numbers.integer(n), rest=self.numbers.integer(self.info.n_test - n)
+            n=self.numbers.integer(self.validation_images or 0),
+            rest=self.numbers.integer(self.test_images or 0),
         )
 
     @property

@@ -10,7 +10,7 @@ from torch import Tensor
 from retroprop.data import load
 from retroprop.figures.equivariance import equivariance_panels
 from retroprop.labs.ift3395_devoir3.checks import scientific
-from retroprop.labs.ift3395_devoir3.comparing import compare, measured
+from retroprop.labs.ift3395_devoir3.comparing import comparison, measured
 from retroprop.labs.ift3395_devoir3.equivariance import (
     SHIFT,
     Equivariance,
@@ -234,7 +234,7 @@ def useful_here(lab: LabStory) -> Iterator[Block]:
     if dense is None or convolutional is None:
         yield lab.prose("The networks that would show whether it pays here are not finished yet.")
         return
-    verdict = compare(story, convolutional, dense)
+    verdict = story.verdict(convolutional.cell, dense.cell)
     text = lab.say(
         "{difference} So the networks of questions 3 and 4 gain from their convolutions all the "
         "same, though other things than equivariance differ between the two."
@@ -245,4 +245,4 @@ def useful_here(lab: LabStory) -> Iterator[Block]:
         else "{difference} The networks of questions 3 and 4 go further: with as many parameters, "
         "the convolutions lose here."
     )
-    yield Paragraph(text=text.format(difference=verdict.text))
+    yield Paragraph(text=text.format(difference=comparison(story, convolutional, dense)))

@@ -15,8 +15,6 @@ from retroprop.labs.ift6135_devoir1.filter_measures import (
     spread,
 )
 from retroprop.labs.ift6135_devoir1.outcomes import (
-    ahead,
-    best_cell,
     complete_cells,
 )
 from retroprop.labs.ift6135_devoir1.searched import initial_weights, search
@@ -223,7 +221,7 @@ def _one_token(lab: LabStory) -> Iterator[Block]:
             "plain MLP with shortcuts. There patches of 4 × 4 are *not* better: {four} against "
             "{whole}."
         )
-    elif ahead(story, four, whole):
+    elif story.verdict(four, whole).sign > 0:
         text = (
             "The fairest comparison is in question 4.4: with one patch of 32 × 32 a Mixer is a "
             "plain MLP with shortcuts, and everything else is the same. Patches of 4 × 4 reach "
@@ -258,7 +256,7 @@ def _three_networks(lab: LabStory) -> Iterator[Block]:
         cells = [
             (story, best)
             for one in studies
-            if (story := lab.find_study(one)) is not None and (best := best_cell(story)) is not None
+            if (story := lab.find_study(one)) is not None and (best := story.best_cell) is not None
         ]
         if cells:
             found[name] = max(cells, key=lambda pair: pair[1].mean or 0.0)

@@ -19,7 +19,6 @@ from retroprop.labs.ift6135_devoir1.answers_mixer import MIXER
 from retroprop.labs.ift6135_devoir1.answers_patches import PATCHES
 from retroprop.labs.ift6135_devoir1.answers_rates import RATES
 from retroprop.labs.ift6135_devoir1.answers_resnet import RESNET
-from retroprop.labs.ift6135_devoir1.outcomes import ahead, best_cell
 from retroprop.languages import say_later
 from retroprop.report.assignment import Lab, Part, Question
 from retroprop.report.lab_story import LabStory
@@ -291,7 +290,7 @@ def summary(lab: LabStory) -> Iterator[str]:
         ),
     ):
         story = lab.find_study(study)
-        best = best_cell(story) if story is not None else None
+        best = story.best_cell if story is not None else None
         if story is None or best is None or best.mean is None:
             continue
         others = sorted(
@@ -302,7 +301,7 @@ def summary(lab: LabStory) -> Iterator[str]:
         if key and others:
             noise = (
                 say(", ahead of the next by more than noise")
-                if ahead(story, best, others[0])
+                if story.verdict(best, others[0]).sign > 0
                 else say(", not ahead of the next by more than noise")
             )
         yield text.format(

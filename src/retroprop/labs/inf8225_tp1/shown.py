@@ -48,11 +48,6 @@ def of_optimizer(story: Story, optimizer: str) -> Story:
     return dataclasses.replace(story, runs=runs)
 
 
-def best_cell(story: Story) -> CellSummary | None:
-    """The complete cell with the highest mean validation accuracy; None before there is one."""
-    return max(story.best, key=lambda cell: cell.mean or 0.0, default=None)
-
-
 def without_optimizer(story: Story, cell: CellSummary) -> str:
     """A cell in words where the optimizer is clear: "learning rate 0.01, batch size 1"."""
     return story.describe(cell.cell, without=["optimizer"])

@@ -8,11 +8,9 @@ from retroprop.labs.lyon_tp.convolutional import ConvolutionalNetwork
 from retroprop.labs.lyon_tp.deep import DeepNetwork
 from retroprop.labs.lyon_tp.experiments import (
     asking,
-    best_cell,
     curves,
     sentences,
     tables_of,
-    tested,
 )
 from retroprop.labs.lyon_tp.measurements import (
     convolution_error,
@@ -26,7 +24,7 @@ from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Tab
 from retroprop.report.influence import influence_sections
 from retroprop.report.lab_story import LabStory, only
 from retroprop.report.story import Story
-from retroprop.studies.summary import CellSummary, chance_margin, mean_and_deviation
+from retroprop.studies.summary import CellSummary, mean_and_deviation, verdict_of_images
 
 NEAR = 0.01  # an accuracy within one point of the best is near it
 
@@ -249,34 +247,33 @@ def convolution(lab: LabStory) -> Iterator[Block]:
 
 def _against_dense(lab: LabStory, story: Story) -> Iterator[Paragraph]:
     """The test accuracy against that of the best dense network in the records."""
-    best, dense = best_cell(story), best_dense(lab)
-    ours = tested(best) if best is not None else []
+    best, dense = story.best_cell, best_dense(lab)
+    ours = best.test_accuracies if best is not None else []
     if not ours or dense is None or story.info is None:
         return
     other, cell = dense
-    theirs, n = mean_and_deviation(tested(cell))[0], story.info.n_test
-    mean = mean_and_deviation(ours)[0]
-    gap, margin = mean - theirs, chance_margin(mean, theirs, n)
+    theirs = mean_and_deviation(cell.test_accuracies)[0]
+    found = verdict_of_images(mean_and_deviation(ours)[0], theirs, story.test_images)
     yield Paragraph(
         text=lab.say(
             "On the test base the convolutional network is {gap} above the best dense network of "
             "the records ({study}: {settings}; {accuracy}): more than the choice of {n} images "
             "leaves to chance ({margin})."
-            if gap > margin
+            if found.sign > 0
             else "On the test base the convolutional network is {gap} below the best dense network "
             "of the records ({study}: {settings}; {accuracy}): more than the choice of {n} images "
             "leaves to chance ({margin})."
-            if gap < -margin
+            if found.sign < 0
             else "On the test base the convolutional network and the best dense network of the "
             "records ({study}: {settings}; {accuracy}) are not distinguishable: they are {gap} "
             "apart, and the choice of {n} images leaves {margin} to chance."
         ).format(
-            gap=story.points(abs(gap)),
-            margin=story.points(margin),
+            gap=story.points(abs(found.difference)),
+            margin=story.points(found.margin or 0.0),
             study=other.record.study,
             settings=other.describe(cell.cell),
             accuracy=lab.numbers.percent(theirs),
-            n=lab.numbers.integer(n),
+            n=lab.numbers.integer(found.images or 0),
         )
     )
 
@@ -286,8 +283,8 @@ def best_dense(lab: LabStory) -> tuple[Story, CellSummary] | None:
     found: list[tuple[float, Story, CellSummary]] = []
     for name in ("lyon-shallow", "lyon-deep", "lyon-activations", "lyon-optimizers"):
         story = lab.find_study(name)
-        cell = best_cell(story) if story is not None else None
-        if story is not None and cell is not None and tested(cell):
+        cell = story.best_cell if story is not None else None
+        if story is not None and cell is not None and cell.test_accuracies:
             found.append((cell.mean or 0.0, story, cell))
     if not found:
         return None

@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from retroprop.figures.curves import curve
 from retroprop.report.answers import influence, progress
 from retroprop.report.assignment import Answer
 from retroprop.report.confusions import confusion_section
@@ -21,9 +20,8 @@ from retroprop.report.variations import Variation, bases, lost, variations
 from retroprop.report.words import SETTING_VALUES
 from retroprop.studies.summary import (
     CellSummary,
-    chance_margin,
+    curve,
     mean_and_deviation,
-    paired_difference,
 )
 
 MOST_EPOCHS = 5  # columns of a table, so that it fits a telephone
@@ -36,11 +34,6 @@ def asking(story: Story, *figures: str, best_per: Sequence[str] | None = None) -
     if best_per is not None:
         config["selection"] = {**(config.get("selection") or {}), "best_per": list(best_per)}
     return dataclasses.replace(story, record=dataclasses.replace(story.record, config=config))
-
-
-def best_cell(story: Story) -> CellSummary | None:
-    """The cell with the highest mean validation accuracy; None while there is none."""
-    return max(story.best, key=lambda cell: cell.mean or 0.0, default=None)
 
 
 # --- the performance on the test base -------------------------------------------------------------
@@ -58,20 +51,14 @@ def performance(study: str) -> Answer:
     return answer
 
 
-def tested(cell: CellSummary) -> list[float]:
-    """The accuracies of a cell's models on the test set; [] unless all are known."""
-    known = [run.test_accuracy for run in cell.runs if run.test_accuracy is not None]
-    return known if len(known) == cell.n else []
-
-
 def _performance(lab: LabStory, story: Story) -> str:
-    say, numbers, best = lab.say, lab.numbers, best_cell(story)
+    say, numbers, best = lab.say, lab.numbers, story.best_cell
     if best is None or best.mean is None:
         return say(
             "There is no performance to state yet: no combination of the settings has all its "
             "seeds finished without diverging."
         )
-    on_test = tested(best)
+    on_test = best.test_accuracies
     text = say(
         "On the test base the network recognises {test} of the images ({spread}). Its settings, "
         "the best on validation, are {settings}; on validation it reaches {validation}."
@@ -166,7 +153,7 @@ def _steps_and_rates(
             "The best learning rate after {few} is also the best after {many}: {early}."
             if early == late
             else "After {few} the best learning rate is {early}, after {many} it is {late}."
-            if told_apart(story, cells[late], cells[early])
+            if story.verdict(cells[late], cells[early]).distinguishable
             else "After {few} the best learning rate is {early}, after {many} it is {late}, which "
             "the seeds do not tell from {early}."
         ),
@@ -315,7 +302,7 @@ def sentences(
         if text:
             group = story.group(variation.base.cell) if len(found) > 1 else ""
             yield Paragraph(title=group, text=text)
-    base = best_cell(story)
+    base = story.best_cell
     if base is None:
         yield Paragraph(text=lab.say("There is no best cell to start from: every one diverged."))
         return
@@ -339,7 +326,9 @@ def interaction(lab: LabStory, story: Story, base: CellSummary, key: str, other:
             continue
         top = max(means, key=lambda one: means[one])
         ranges[value] = max(means.values()) - min(means.values())
-        if top != usual and (usual not in means or told_apart(story, cells[top], cells[usual])):
+        if top != usual and (
+            usual not in means or story.verdict(cells[top], cells[usual]).distinguishable
+        ):
             text = lab.say("{best} with {place}")
             best, place = quoted(lab, story, key, top), story.phrase(other, value)
             moved.append(text.format(best=best, place=place))
@@ -377,21 +366,6 @@ def quoted(lab: LabStory, story: Story, key: str, value: Any) -> str:
     """A value inside a sentence: words of the language stand in quotation marks."""
     text = story.setting(key, value)
     return lab.say("“{word}”").format(word=text) if (key, value) in SETTING_VALUES else text
-
-
-def told_apart(story: Story, first: CellSummary, second: CellSummary) -> bool:
-    """Whether two cells differ by more than the seeds do, or with one seed than the images do."""
-    difference = paired_difference(first, second)
-    if difference is None:
-        return False
-    if difference.n > 1:
-        return difference.distinguishable
-    assert first.mean is not None
-    assert second.mean is not None
-    images = story.validation_images
-    return images is not None and abs(difference.mean) > chance_margin(
-        first.mean, second.mean, images
-    )
 
 
 def _alike(story: Story, cell: dict[str, Any], key: str) -> dict[Any, CellSummary]:

@@ -11,7 +11,7 @@ from retroprop.labs.lyon_tp import answers_deep as deep
 from retroprop.labs.lyon_tp import answers_further as further
 from retroprop.labs.lyon_tp import answers_perceptron as perceptron
 from retroprop.labs.lyon_tp import answers_shallow as shallow
-from retroprop.labs.lyon_tp.experiments import best_cell, performance, setting, steps, tested
+from retroprop.labs.lyon_tp.experiments import performance, setting, steps
 from retroprop.labs.lyon_tp.measurements import (
     perceptron_gradient_error,
     shallow_against_deep,
@@ -375,8 +375,8 @@ def summary(lab: LabStory) -> Iterator[str]:
     found: dict[str, float] = {}
     for study, name in names.items():
         story = lab.find_study(study)
-        cell = best_cell(story) if story is not None else None
-        if cell is not None and (values := tested(cell)):
+        cell = story.best_cell if story is not None else None
+        if cell is not None and (values := cell.test_accuracies):
             found[name] = mean_and_deviation(values)[0]
     if not found:
         return

@@ -5,15 +5,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from retroprop.calculus.theory.prose import error_text
-from retroprop.figures.curves import curve
-from retroprop.labs.lyon_tp.experiments import best_cell
 from retroprop.labs.source_code import source_of
 from retroprop.report.assignment import Answer
 from retroprop.report.document import Block, Code, Paragraph
 from retroprop.report.lab_story import LabStory
 from retroprop.report.story import Story
 from retroprop.report.variations import Variation, variations
-from retroprop.studies.summary import CellSummary
+from retroprop.studies.summary import CellSummary, curve
 
 ROUNDING = 1e-12
 """Errors above this are no rounding of float64."""
@@ -41,7 +39,7 @@ def error(lab: LabStory, value: float) -> str:
 
 def around_the_best(story: Story, key: str) -> Variation | None:
     """The variation of a setting around the best of the best cells; None without one."""
-    best = best_cell(story)
+    best = story.best_cell
     found = [one for one in variations(story, key) if best is not None and one.base is best]
     return found[0] if found else None
 
