@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from retroprop import __version__
 from retroprop.report.appendix import models_section, setting_section
-from retroprop.report.assignment import Part, Question
 from retroprop.report.content import notices as study_notices
 from retroprop.report.document import (
     Block,
@@ -19,7 +18,7 @@ from retroprop.report.document import (
     Section,
     Table,
 )
-from retroprop.report.lab_story import SIZES, LabStory, NotRecordedError
+from retroprop.report.lab_story import SIZES, LabStory, NotRecordedError, Part, Question
 from retroprop.report.story import Story
 from retroprop.studies.records import DEFAULT_DATABASE
 from retroprop.studies.schema import load_study

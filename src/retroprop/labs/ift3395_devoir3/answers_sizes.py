@@ -14,12 +14,12 @@ from retroprop.labs.ift3395_devoir3.answers_networks import parameters
 from retroprop.labs.ift3395_devoir3.checks import (
     Check,
     checks_table,
-    code_of,
     counted,
     largest,
     seeded,
 )
 from retroprop.labs.ift3395_devoir3.solution import NetworkConfiguration, Trainer
+from retroprop.labs.source_code import source
 from retroprop.models import budget
 from retroprop.models.budget import Answer, CNNBudget, MLPBudget, Unknown, solve
 from retroprop.report.document import Block, Cell, Equation, Row, Table
@@ -60,7 +60,7 @@ def parameter_count(lab: LabStory) -> Iterator[Block]:
             )
         ],
     )
-    yield code_of(budget.mlp_parameters)
+    yield source(budget.mlp_parameters)
 
 
 def solved(lab: LabStory, answer: Answer, corner: str, chosen: int) -> Table:

@@ -14,7 +14,6 @@ from torch import Tensor
 from retroprop.data import load
 from retroprop.errors import UserError
 from retroprop.labs.ift3395_devoir3.solution import SEED, Examples, Trainer
-from retroprop.labs.source_code import source_of
 from retroprop.report.document import Cell, Code, Row, Table
 from retroprop.report.lab_story import LabStory
 
@@ -26,11 +25,6 @@ class Check(NamedTuple):
     ours: str
     expected: str
     difference: float
-
-
-def code_of(*functions: Callable[..., Any]) -> Code:
-    """The source of functions as the library has it, without their docstrings."""
-    return Code(text=source_of(*functions))
 
 
 def checks_table(lab: LabStory, checks: Sequence[Check]) -> Table:

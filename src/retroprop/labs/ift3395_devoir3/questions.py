@@ -14,8 +14,7 @@ from retroprop.labs.ift3395_devoir3 import answers_normalization as normalizatio
 from retroprop.labs.ift3395_devoir3 import answers_sizes as sizes
 from retroprop.labs.ift3395_devoir3 import answers_training as training
 from retroprop.languages import say_later
-from retroprop.report.assignment import Lab, Part, Question
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Lab, LabStory, Part, Question
 
 NORMALIZATION = (normalization.STUDY,)
 ARCHITECTURES = (architectures.STUDY,)

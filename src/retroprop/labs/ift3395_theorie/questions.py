@@ -16,9 +16,8 @@ from retroprop.calculus.theory.sheet import PARTS, SHEET, find_question
 from retroprop.labs.ift3395_theorie.figure import loss_gradients
 from retroprop.languages import say_later
 from retroprop.mathematics.prose import Words
-from retroprop.report.assignment import Lab, Part, Question
 from retroprop.report.document import Block, Code, Equation, Prose
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Lab, LabStory, Part, Question
 from retroprop.report.pictures import picture
 
 

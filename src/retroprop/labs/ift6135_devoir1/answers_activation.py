@@ -9,7 +9,7 @@ from retroprop.labs.ift6135_devoir1.outcomes import (
     scale,
     tested,
 )
-from retroprop.labs.ift6135_devoir1.shown import facts
+from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.document import Block, Notice, Table
 from retroprop.report.lab_story import LabStory, only
 from retroprop.report.network_pictures import gradients_section

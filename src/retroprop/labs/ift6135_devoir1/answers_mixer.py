@@ -10,6 +10,7 @@ from retroprop.labs.ift6135_devoir1.answers_activation import ACTIVATIONS
 from retroprop.labs.ift6135_devoir1.answers_patches import PATCHES
 from retroprop.labs.ift6135_devoir1.answers_rates import RATES
 from retroprop.labs.ift6135_devoir1.answers_resnet import RESNET
+from retroprop.labs.ift6135_devoir1.best_model import initial_weights, search
 from retroprop.labs.ift6135_devoir1.filter_measures import (
     change,
     spread,
@@ -17,8 +18,7 @@ from retroprop.labs.ift6135_devoir1.filter_measures import (
 from retroprop.labs.ift6135_devoir1.outcomes import (
     complete_cells,
 )
-from retroprop.labs.ift6135_devoir1.searched import initial_weights, search
-from retroprop.labs.ift6135_devoir1.shown import facts
+from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.document import Block, Cell, Notice
 from retroprop.report.lab_story import LabStory, NotRecordedError, only
 from retroprop.report.network_pictures import FILTERS, best_run, weights_section

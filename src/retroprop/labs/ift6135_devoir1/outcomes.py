@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from math import sqrt
 from typing import Any, Literal
 
-from retroprop.labs.ift6135_devoir1.shown import facts
+from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.answers import influence
 from retroprop.report.document import Block, Cell, Paragraph, Table
 from retroprop.report.lab_story import LabStory

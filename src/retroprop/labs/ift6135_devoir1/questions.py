@@ -20,8 +20,7 @@ from retroprop.labs.ift6135_devoir1.answers_patches import PATCHES
 from retroprop.labs.ift6135_devoir1.answers_rates import RATES
 from retroprop.labs.ift6135_devoir1.answers_resnet import RESNET
 from retroprop.languages import say_later
-from retroprop.report.assignment import Lab, Part, Question
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Lab, LabStory, Part, Question
 
 PROBLEM_1 = Part(
     name="problem-1",

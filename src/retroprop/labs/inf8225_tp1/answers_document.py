@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from retroprop.labs.inf8225_tp1 import published
 from retroprop.labs.inf8225_tp1.answers_search import CAPACITY_GAP
-from retroprop.labs.inf8225_tp1.shown import of_optimizer, without_optimizer
-from retroprop.report.assignment import Answer
+from retroprop.labs.inf8225_tp1.one_optimizer import of_optimizer, without_optimizer
 from retroprop.report.document import Block, Cell, Paragraph, Row, Table
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Answer, LabStory
 from retroprop.report.story import Story
 from retroprop.studies.summary import CellSummary, Verdict, mean_and_deviation, verdict_of_images
 

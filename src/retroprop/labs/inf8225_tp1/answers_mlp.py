@@ -6,13 +6,10 @@ torch is loaded only when an answer is written.
 from collections.abc import Iterator
 
 from retroprop.calculus.theory.prose import formula_in
+from retroprop.labs.inf8225_tp1.check_table import check_table
+from retroprop.labs.inf8225_tp1.one_optimizer import of_optimizer, without_optimizer
 from retroprop.labs.inf8225_tp1.pseudocode import pseudocode as pseudocode_in
-from retroprop.labs.inf8225_tp1.shown import (
-    check_table,
-    of_optimizer,
-    source,
-    without_optimizer,
-)
+from retroprop.labs.source_code import source
 from retroprop.report.document import Block, Code, Equation, Paragraph
 from retroprop.report.influence import influence_sections
 from retroprop.report.lab_story import LabStory, only

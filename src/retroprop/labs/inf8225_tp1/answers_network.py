@@ -14,11 +14,10 @@ from retroprop.bayes.networks import load
 from retroprop.bayes.networks.inf8225 import QUESTIONS
 from retroprop.bayes.table import NamedTable
 from retroprop.labs.inf8225_tp1.joint import ask_joint, joint_table, on_five_axes
-from retroprop.labs.inf8225_tp1.shown import source
-from retroprop.report.assignment import Answer
+from retroprop.labs.source_code import source
 from retroprop.report.bayes_story import BayesStory
 from retroprop.report.document import Block, Cell, Code, Equation, Paragraph, Row, Table
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Answer, LabStory
 
 
 def _story(lab: LabStory) -> BayesStory:

@@ -6,13 +6,12 @@ Every function makes the answer for a study and an optimizer. Sentences are chos
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from retroprop.labs.inf8225_tp1.shown import of_optimizer, without_optimizer
+from retroprop.labs.inf8225_tp1.one_optimizer import of_optimizer, without_optimizer
 from retroprop.report.answers import influence, progress
-from retroprop.report.assignment import Answer
 from retroprop.report.content import comparison
 from retroprop.report.document import Block, Paragraph
 from retroprop.report.influence import influence_sections
-from retroprop.report.lab_story import LabStory, only
+from retroprop.report.lab_story import Answer, LabStory, only
 from retroprop.report.results import curves_section, tables_section, test_section
 from retroprop.report.story import Story, setting_of
 from retroprop.report.variations import variations

@@ -8,10 +8,9 @@ from retroprop.labs.inf8225_tp1.questions_mlp import MLP
 from retroprop.labs.inf8225_tp1.questions_network import NETWORK
 from retroprop.labs.inf8225_tp1.questions_regression import REGRESSION
 from retroprop.languages import say_later
-from retroprop.report.assignment import Lab
 from retroprop.report.bayes_story import BayesStory
 from retroprop.report.content import summary as study_summary
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Lab, LabStory
 
 IMPORTS = """\
 import torch

@@ -3,9 +3,9 @@
 from retroprop.labs.inf8225_tp1 import answers_autograd
 from retroprop.labs.inf8225_tp1 import answers_mlp as answers
 from retroprop.labs.inf8225_tp1.answers_search import best_model, compared, search
-from retroprop.labs.inf8225_tp1.shown import named
+from retroprop.labs.inf8225_tp1.questions_regression import named
 from retroprop.languages import say_later
-from retroprop.report.assignment import Part, Question
+from retroprop.report.lab_story import Part, Question
 
 STUDY, DERIVATIONS, LOGISTIC = answers.STUDY, answers.DERIVATIONS, answers.LOGISTIC
 

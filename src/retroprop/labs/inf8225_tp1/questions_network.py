@@ -2,7 +2,7 @@
 
 from retroprop.labs.inf8225_tp1 import answers_network as answers
 from retroprop.languages import say_later
-from retroprop.report.assignment import Part, Question
+from retroprop.report.lab_story import Part, Question
 
 TABLES = """\
 from retroprop.labs.inf8225_tp1.bayes import *

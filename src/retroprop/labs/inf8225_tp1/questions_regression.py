@@ -8,9 +8,9 @@ from retroprop.labs.inf8225_tp1.answers_search import (
     rates_and_batches,
     search,
 )
-from retroprop.labs.inf8225_tp1.shown import named
 from retroprop.languages import say_later
-from retroprop.report.assignment import Part, Question
+from retroprop.mathematics.prose import Words
+from retroprop.report.lab_story import Part, Question
 
 STUDY = document.LOGISTIC
 
@@ -22,6 +22,12 @@ best, accuracy, logger = regression.train(
 )
 best is model  # a copy
 """
+
+
+def named(code: str) -> Words:
+    """A title that is a name of the assignment's code, the same in every language."""
+    return Words(code, code)
+
 
 FUNCTIONS = (
     Question(

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from retroprop.labs.lyon_tp.deep import DeepNetwork
+from retroprop.labs.lyon_tp.evidence import ROUNDING, code, error
 from retroprop.labs.lyon_tp.measurements import (
     FEW,
     activity_by_layer,
     deep_gradient_error,
     shallow_against_deep,
 )
-from retroprop.labs.lyon_tp.telling import ROUNDING, code, error
 from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
 from retroprop.report.lab_story import LabStory
 

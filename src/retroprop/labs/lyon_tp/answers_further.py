@@ -6,18 +6,14 @@ from typing import Any
 
 from retroprop.labs.lyon_tp.convolutional import ConvolutionalNetwork
 from retroprop.labs.lyon_tp.deep import DeepNetwork
-from retroprop.labs.lyon_tp.experiments import (
-    asking,
-    curves,
-    sentences,
-    tables_of,
-)
+from retroprop.labs.lyon_tp.evidence import code, error
+from retroprop.labs.lyon_tp.experiments import curves, with_figures
+from retroprop.labs.lyon_tp.hyperparameters import sentences, tables_of
 from retroprop.labs.lyon_tp.measurements import (
     convolution_error,
     gradient_by_layer,
     optimizer_error,
 )
-from retroprop.labs.lyon_tp.telling import code, error
 from retroprop.models.cnn import CNN
 from retroprop.report.costs import costs_section
 from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
@@ -177,12 +173,12 @@ def minibatches(lab: LabStory) -> Iterator[Block]:
     """At the same rate, at each size's own best rate, and what an epoch costs."""
     story = lab.study("lyon-minibatches")
     yield from sentences(lab, story, "batch_size")
-    own = asking(story, best_per=["batch_size"])
+    own = with_figures(story, best_per=["batch_size"])
     if not story.unfinished and "batch_size" in story.varied:
         yield from list(sentences(lab, own, "batch_size"))[:1]
         yield _own_best(lab, own)
     yield from tables_of(lab, story)
-    drawn = asking(own, "effect-of-setting", "curves-by-setting")
+    drawn = with_figures(own, "effect-of-setting", "curves-by-setting")
     for section in influence_sections(drawn, keys=["batch_size"]):
         yield from only("picture", section.blocks)
     yield lab.prose(
@@ -241,7 +237,7 @@ def convolution(lab: LabStory) -> Iterator[Block]:
         yield from sentences(lab, story, key)
     yield from tables_of(lab, story)
     yield from curves(lab, story)
-    cost = costs_section(asking(story, "time-by-setting"))
+    cost = costs_section(with_figures(story, "time-by-setting"))
     yield from cost.blocks if cost else ()
 
 

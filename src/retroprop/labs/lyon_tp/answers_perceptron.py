@@ -8,6 +8,8 @@ import numpy as np
 from retroprop.byhand import perceptron
 from retroprop.data import load
 from retroprop.labs.lyon_tp import data
+from retroprop.labs.lyon_tp.evidence import code, error
+from retroprop.labs.lyon_tp.hyperparameters import around_the_best, divided
 from retroprop.labs.lyon_tp.measurements import (
     FEW,
     MANY,
@@ -17,7 +19,6 @@ from retroprop.labs.lyon_tp.measurements import (
     silent_pixels,
 )
 from retroprop.labs.lyon_tp.pictures import first_of_each
-from retroprop.labs.lyon_tp.telling import around_the_best, code, divided, error
 from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
 from retroprop.report.lab_story import LabStory
 from retroprop.report.pictures import picture

@@ -5,6 +5,8 @@ from typing import Any
 
 from retroprop.byhand.shallow_network import ShallowNetwork
 from retroprop.labs.lyon_tp.data import CLASSES, PIXELS
+from retroprop.labs.lyon_tp.evidence import code, error
+from retroprop.labs.lyon_tp.hyperparameters import around_the_best
 from retroprop.labs.lyon_tp.measurements import (
     FEW,
     equal_neurons,
@@ -12,7 +14,6 @@ from retroprop.labs.lyon_tp.measurements import (
     shallow_gradient_error,
     sigmoid_slope,
 )
-from retroprop.labs.lyon_tp.telling import around_the_best, code, error
 from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
 from retroprop.report.lab_story import LabStory
 from retroprop.report.story import Story, hashable

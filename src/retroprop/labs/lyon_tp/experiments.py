@@ -7,19 +7,14 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from retroprop.report.answers import influence, progress
-from retroprop.report.assignment import Answer
+from retroprop.report.answers import progress
 from retroprop.report.confusions import confusion_section
-from retroprop.report.costs import costs_section
 from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Table
-from retroprop.report.influence import influence_sections
-from retroprop.report.lab_story import LabStory, only
-from retroprop.report.results import curves_section, tables_section, test_section
-from retroprop.report.story import Story, hashable
+from retroprop.report.lab_story import Answer, LabStory, only
+from retroprop.report.results import curves_section, test_section
+from retroprop.report.story import Story
 from retroprop.report.variations import Variation, bases, lost, variations
-from retroprop.report.words import SETTING_VALUES
 from retroprop.studies.summary import (
-    CellSummary,
     curve,
     mean_and_deviation,
 )
@@ -27,7 +22,7 @@ from retroprop.studies.summary import (
 MOST_EPOCHS = 5  # columns of a table, so that it fits a telephone
 
 
-def asking(story: Story, *figures: str, best_per: Sequence[str] | None = None) -> Story:
+def with_figures(story: Story, *figures: str, best_per: Sequence[str] | None = None) -> Story:
     """The same records, of which other figures are asked, or other best cells."""
     config: dict[str, Any] = dict(story.record.config)
     config["report"] = {**(config.get("report") or {}), "figures": list(figures)}
@@ -46,7 +41,7 @@ def performance(study: str) -> Answer:
         story = lab.study(study)
         yield Paragraph(text=_performance(lab, story))
         yield from only("table", lab.blocks(story, test_section))
-        yield from lab.blocks(asking(story, "confusion"), confusion_section)
+        yield from lab.blocks(with_figures(story, "confusion"), confusion_section)
 
     return answer
 
@@ -105,7 +100,7 @@ def steps(study: str) -> Answer:
 
 def curves(lab: LabStory, story: Story) -> Iterator[Picture]:
     """Loss and accuracy of the best cells over the epochs, side by side."""
-    drawn = asking(story, "accuracy-curves", "loss-curves")
+    drawn = with_figures(story, "accuracy-curves", "loss-curves")
     for block in lab.blocks(drawn, curves_section):
         if isinstance(block, Picture):
             yield dataclasses.replace(block, half=True)
@@ -228,151 +223,3 @@ def _steps_table(
         ],
         notes=notes,
     )
-
-
-# --- a hyper-parameter ----------------------------------------------------------------------------
-
-
-def setting(
-    study: str,
-    key: str,
-    *,
-    along: Sequence[str] = (),
-    tables: bool = False,
-    costs: bool = False,
-) -> Answer:
-    """What a hyper-parameter does: sentences and pictures.
-
-    Args:
-        study: The study's name.
-        key: The setting.
-        along: Other settings on which its best value may depend.
-        tables: Whether to show the tables of the whole grid.
-        costs: Whether to show what its values cost.
-    """
-
-    def answer(lab: LabStory) -> Iterator[Block]:
-        story = lab.study(study)
-        yield from sentences(lab, story, key, along)
-        drawn = asking(story, "effect-of-setting", "curves-by-setting", "time-by-setting")
-        for section in influence_sections(drawn, keys=[key]):
-            yield from only("picture", section.blocks)
-        if tables:
-            yield from tables_of(lab, story)
-        if costs:
-            cost = costs_section(drawn, keys=[key])
-            yield from cost.blocks if cost else ()
-
-    return answer
-
-
-def tables_of(lab: LabStory, story: Story) -> Iterator[Table]:
-    """The tables of the accuracies in the whole grid; what is noted of all stands below the last.
-
-    Tables of other values, such as the time, are left out.
-    """
-    found = [
-        table
-        for table in lab.blocks(story, tables_section)
-        if isinstance(table, Table) and table.name.startswith("table-1-")
-    ]
-    for table in found[:-1]:
-        common = set(found[-1].notes)
-        yield dataclasses.replace(table, notes=[one for one in table.notes if one not in common])
-    yield from found[-1:]
-
-
-def sentences(
-    lab: LabStory, story: Story, key: str, along: Sequence[str] = ()
-) -> Iterator[Paragraph]:
-    """The influence of a setting around each best cell, and on what its best value depends."""
-    if story.unfinished:
-        yield Paragraph(text=lab.say("The answers are written once the study is finished."))
-        return
-    if key not in story.varied:
-        yield Paragraph(
-            text=lab.say("The study has one value only of this setting, {name}.").format(
-                name=story.setting_name(key)
-            )
-        )
-        return
-    found = variations(story, key)
-    for variation in found:
-        text = influence(story, variation)
-        if text:
-            group = story.group(variation.base.cell) if len(found) > 1 else ""
-            yield Paragraph(title=group, text=text)
-    base = story.best_cell
-    if base is None:
-        yield Paragraph(text=lab.say("There is no best cell to start from: every one diverged."))
-        return
-    told = [text for one in along if (text := interaction(lab, story, base, key, one))]
-    if told:
-        yield Paragraph(title=lab.say("Together with other settings"), text=" ".join(told))
-
-
-def interaction(lab: LabStory, story: Story, base: CellSummary, key: str, other: str) -> str:
-    """For which values of another setting the best value of this one is a different one.
-
-    A value that the seeds do not tell from the best one counts as best.
-    """
-    usual = hashable(base.cell.get(key))
-    ranges: dict[Any, float] = {}
-    moved: list[str] = []
-    for value in story.values(other):
-        cells = _alike(story, {**base.cell, other: value}, key)
-        means = {one: cell.mean for one, cell in cells.items() if cell.mean is not None}
-        if len(means) < 2:
-            continue
-        top = max(means, key=lambda one: means[one])
-        ranges[value] = max(means.values()) - min(means.values())
-        if top != usual and (
-            usual not in means or story.verdict(cells[top], cells[usual]).distinguishable
-        ):
-            text = lab.say("{best} with {place}")
-            best, place = quoted(lab, story, key, top), story.phrase(other, value)
-            moved.append(text.format(best=best, place=place))
-    if len(ranges) < 2:
-        return ""
-    most, least = max(ranges, key=lambda v: ranges[v]), min(ranges, key=lambda v: ranges[v])
-    texts = [
-        lab.say(
-            "The best value depends on the setting “{other}”: it is {moved}; elsewhere it is "
-            "{usual}, or the seeds do not tell it from {usual}."
-            if moved
-            else "Whatever the setting “{other}”, the best value is {usual}, or the seeds do not "
-            "tell it from {usual}."
-        )
-    ]
-    if ranges[most] > ranges[least]:
-        texts.append(
-            lab.say(
-                "The choice matters most with {most} ({far} between the best and the worst value "
-                "that did not diverge), and least with {least} ({near})."
-            )
-        )
-    return " ".join(texts).format(
-        other=story.setting_name(other),
-        moved=story.listed(moved),
-        usual=quoted(lab, story, key, usual),
-        most=story.phrase(other, most),
-        least=story.phrase(other, least),
-        far=story.points(ranges[most]),
-        near=story.points(ranges[least]),
-    )
-
-
-def quoted(lab: LabStory, story: Story, key: str, value: Any) -> str:
-    """A value inside a sentence: words of the language stand in quotation marks."""
-    text = story.setting(key, value)
-    return lab.say("“{word}”").format(word=text) if (key, value) in SETTING_VALUES else text
-
-
-def _alike(story: Story, cell: dict[str, Any], key: str) -> dict[Any, CellSummary]:
-    """The cells for each value of a setting, the others being those of a cell."""
-    rest = {name: hashable(value) for name, value in cell.items() if name != key}
-    return {
-        hashable(one.cell[key]): one
-        for one in story.cells
-        if {name: hashable(value) for name, value in one.cell.items() if name != key} == rest
-    }

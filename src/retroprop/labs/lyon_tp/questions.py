@@ -6,21 +6,20 @@ on the data.
 
 from collections.abc import Iterator
 
-from retroprop.calculus.theory.prose import error_text
 from retroprop.labs.lyon_tp import answers_deep as deep
 from retroprop.labs.lyon_tp import answers_further as further
 from retroprop.labs.lyon_tp import answers_perceptron as perceptron
 from retroprop.labs.lyon_tp import answers_shallow as shallow
-from retroprop.labs.lyon_tp.experiments import performance, setting, steps
+from retroprop.labs.lyon_tp.evidence import ROUNDING
+from retroprop.labs.lyon_tp.experiments import performance, steps
+from retroprop.labs.lyon_tp.hyperparameters import setting, wearing_off
 from retroprop.labs.lyon_tp.measurements import (
     perceptron_gradient_error,
     shallow_against_deep,
     shallow_gradient_error,
 )
-from retroprop.labs.lyon_tp.telling import ROUNDING, wearing_off
 from retroprop.languages import say_later
-from retroprop.report.assignment import Answer, Lab, Part, Question
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Answer, Lab, LabStory, Part, Question
 from retroprop.studies.summary import mean_and_deviation
 
 PERCEPTRON, SHALLOW, DEEP = "lyon-perceptron", "lyon-shallow", "lyon-deep"
@@ -392,7 +391,7 @@ def summary(lab: LabStory) -> Iterator[str]:
         if worst < ROUNDING
         else "The equations written by hand differ from automatic differentiation by {error}: see "
         "1.1, 2.1 and 3.2."
-    ).format(error=error_text(worst, lab.language))
+    ).format(error=lab.numbers.power_of_ten(worst))
 
 
 LAB = Lab(

@@ -1,0 +1,20 @@
+"""A table of comparisons: `retroprop.labs.inf8225_tp1.checks` computes what it holds."""
+
+from collections.abc import Sequence
+
+from retroprop.report.document import Cell, Row, Table
+from retroprop.report.lab_story import LabStory
+
+
+def check_table(lab: LabStory, name: str, caption: str, rows: Sequence[tuple[str, float]]) -> Table:
+    """Comparisons computed while the document is written, each with its largest difference."""
+    return Table(
+        name=name,
+        caption=caption,
+        corner=lab.say("compared with"),
+        columns=[lab.say("largest difference")],
+        rows=[
+            Row(header=header, cells=[Cell(text=lab.numbers.power_of_ten(value))])
+            for header, value in rows
+        ],
+    )
