@@ -62,15 +62,18 @@ def part_sections(lab: LabStory, part: Part) -> list[Section]:
 def question_section(lab: LabStory, question: Question) -> Section:
     """One question with its answer."""
     name = f"q-{question.name}"
+    code = question.code
+    if lab.lab.answers_in_code or not code:
+        code = f'{code}\nlab.answer("{question.name}")'.lstrip()
     blocks = [*_marks(lab, question), *_answers(lab, question), *_trace(lab, question)]
     return Section(
         name=name,
-        heading=f"{question.label} · {lab.text(question.title)}",
+        heading=f"{question.label or question.name} · {lab.text(question.title)}",
         level=2,
         blocks=[_renamed(block, name) for block in blocks],
         asked=lab.text(question.asked),
         points=points(lab, question),
-        code=question.code or f'lab.answer("{question.name}")',
+        code=code,
     )
 
 

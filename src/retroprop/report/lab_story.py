@@ -5,13 +5,12 @@ A lab has parts, a part has questions, a question has answers. An answer is a fu
 studies it speaks of; where one is not recorded yet, what was yielded until then stays, and the
 report says which command makes the rest.
 
-Every text is English and marked with `say_later`, and the document translates it; or it is `Words`,
-a text in both languages. What is asked may hold formulas between dollars (see
-`report.document.Prose`).
+Every text is English, and the document translates it; or it is `Words`, a text in both languages.
+What is asked may hold formulas between dollars (see `report.document.Prose`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -35,7 +34,7 @@ class Question:
 
     Attributes:
         name: A short name without spaces, unique in its lab: "2.3a".
-        label: How the assignment numbers it: "3 (a)"; shown before the title.
+        label: How the assignment numbers it: "3 (a)"; shown before the title. By default its name.
         title: In a few words.
         asked: What the assignment asks, in words of our own.
         answers: Each yields blocks; a study that one lacks does not stop the next.
@@ -48,10 +47,10 @@ class Question:
     """
 
     name: str
-    label: str
     title: str | Words
     asked: str | Words
     answers: Sequence[Answer]
+    label: str = ""
     studies: tuple[str, ...] = ()
     points: float | None = None
     bonus: bool = False
@@ -81,6 +80,8 @@ class Lab:
         summary: What came out, a few sentences from the records; may ask for studies as an answer
             does, and is cut short where one is missing.
         imports: Python that the code of the questions needs beside `lab` and `SIZE`.
+        answers_in_code: Whether the code of each question is followed by a call that shows its
+            answer; without it, only where a question has no code.
     """
 
     name: str
@@ -88,7 +89,8 @@ class Lab:
     source: str | Words
     parts: tuple[Part, ...]
     summary: Callable[["LabStory"], Iterator[str]] | None = None
-    imports: str = field(default="")
+    imports: str = ""
+    answers_in_code: bool = False
 
     @property
     def questions(self) -> list[Question]:
