@@ -97,22 +97,9 @@ def summary(story: Story) -> list[str]:
     """What came out, in one sentence, then what may be said of the two best groups."""
     say = story.say
     if not story.best:
-        return [
-            say(
-                "No cell of the grid has all its seeds finished without diverging, so there is no "
-                "best cell yet."
-                if story.unfinished
-                else "In every cell of the grid at least one seed diverged, so there is no best "
-                "cell."
-            )
-        ]
+        return [no_best_cell(story)]
     items = [_best_in_words(story, cell) for cell in story.best]
-    counts = {cell.n for cell in story.best}
-    if counts == {1}:
-        spread = say("one seed, so no spread")
-    else:
-        n = story.seeds(max(counts)) if len(counts) == 1 else say("the seeds")
-        spread = say("mean ± sample standard deviation over {seeds}").format(seeds=n)
+    spread = story.spread(max(cell.n for cell in story.best))
     opening = say(
         "So far, of {n} models planned on {data}, the best cell reaches a validation accuracy "
         "({spread}) of {items}."
@@ -146,6 +133,16 @@ def summary(story: Story) -> list[str]:
     elif len(story.best) > 1:
         lines += comparison(story)
     return lines
+
+
+def no_best_cell(story: Story) -> str:
+    """Why a study has no best cell."""
+    return story.say(
+        "No cell of the grid has all its seeds finished without diverging, so there is no best "
+        "cell yet."
+        if story.unfinished
+        else "In every cell of the grid at least one seed diverged, so there is no best cell."
+    )
 
 
 def _data(story: Story) -> str:

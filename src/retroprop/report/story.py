@@ -19,6 +19,7 @@ from retroprop.languages import Say, translator
 from retroprop.report.numbers import Numbers
 from retroprop.report.words import (
     Loss,
+    listed,
     setting_name,
     setting_phrase,
     setting_value,
@@ -287,6 +288,13 @@ class Story:
         """Where the appendix lists the models of a cell."""
         return f"run-{cell.runs[0].id}"
 
+    def spread(self, n: int) -> str:
+        """What stands behind the sign ± of a mean over n seeds, or why there is none."""
+        if n == 1:
+            return self.say("one seed, so no spread")
+        text = self.say("mean ± sample standard deviation over {seeds}")
+        return text.format(seeds=self.seeds(n))
+
     def seeds(self, n: int) -> str:
         """A count of seeds in words."""
         return self.say("{n} seed" if n == 1 else "{n} seeds").format(n=n)
@@ -299,11 +307,7 @@ class Story:
 
     def listed(self, items: Sequence[str]) -> str:
         """Some items as a sentence lists them: "0.1, 0.01 and 0.001"."""
-        if len(items) < 2:
-            return "".join(items)
-        return self.say("{first} and {last}").format(
-            first=self.say(", ").join(items[:-1]), last=items[-1]
-        )
+        return listed(items, self.say)
 
     def title(self) -> str:
         """The study's title in the reader's language, in any language it has, or its name."""

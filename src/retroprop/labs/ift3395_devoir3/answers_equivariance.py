@@ -18,7 +18,7 @@ from retroprop.labs.ift3395_devoir3.equivariance import (
     compare_symmetric,
 )
 from retroprop.labs.ift3395_devoir3.solution import SEED
-from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
+from retroprop.report.document import Block, Equation, Paragraph, Table, row
 from retroprop.report.lab_story import LabStory
 from retroprop.report.pictures import picture
 
@@ -112,17 +112,11 @@ def _differences(lab: LabStory, found: Equivariance, symmetric: Equivariance) ->
         corner=say("Movement"),
         columns=[say("largest"), say("in % of the largest feature"), say("pixels that differ")],
         rows=[
-            Row(
-                header=name,
-                cells=[
-                    Cell(text=scientific(lab, float(values.max()))),
-                    Cell(text=lab.numbers.share(float(values.max()) / top, digits=1)),
-                    Cell(
-                        text=say("{n} of {all}").format(
-                            n=int((values > ROUNDING).sum()), all=values.numel()
-                        )
-                    ),
-                ],
+            row(
+                name,
+                scientific(lab, float(values.max())),
+                lab.numbers.share(float(values.max()) / top, digits=1),
+                say("{n} of {all}").format(n=int((values > ROUNDING).sum()), all=values.numel()),
             )
             for name, values, top in rows
         ],

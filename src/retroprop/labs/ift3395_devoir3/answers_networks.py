@@ -23,7 +23,7 @@ from retroprop.labs.ift3395_devoir3.solution import NetworkConfiguration, Traine
 from retroprop.labs.source_code import source
 from retroprop.models.activations import activation_class
 from retroprop.models.budget import cnn_parameters, mlp_parameters
-from retroprop.report.document import Block, Cell, Code, Equation, Row, Table
+from retroprop.report.document import Block, Code, Equation, Table, row
 from retroprop.report.lab_story import LabStory
 
 EXAMPLE = NetworkConfiguration(
@@ -146,7 +146,7 @@ def activation_function(lab: LabStory) -> Iterator[Block]:
         y = Trainer.create_activation_function(name)(x)
         (slope,) = torch.autograd.grad(y.sum(), x)
         errors = (largest(y - value), largest(slope - derivative))
-        rows.append(Row(header=name, cells=[Cell(text=scientific(lab, one)) for one in errors]))
+        rows.append(row(name, *(scientific(lab, one) for one in errors)))
     yield Table(
         name="activations",
         caption=say("Largest difference from the definition"),

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
 
 from retroprop.labs.ift6135_devoir1.outcomes import (
     complete_cells,
@@ -18,9 +17,6 @@ from retroprop.report.document import Block, Equation, Table
 from retroprop.report.lab_story import LabStory, only
 from retroprop.report.results import curves_section
 from retroprop.report.story import Story, setting_of
-
-if TYPE_CHECKING:
-    pass
 
 PATCHES = "ift6135-mixer-patches"
 

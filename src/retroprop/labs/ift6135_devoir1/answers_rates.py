@@ -1,7 +1,6 @@
 """Question 4.3: the learning rate of ResNet-18."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from retroprop.labs.ift6135_devoir1.outcomes import (
     complete_cells,
@@ -17,9 +16,6 @@ from retroprop.report.lab_story import LabStory, only
 from retroprop.report.results import curves_section
 from retroprop.report.story import Story
 from retroprop.studies.summary import CellSummary, curve
-
-if TYPE_CHECKING:
-    pass
 
 RATES = "ift6135-resnet18-rates"
 DOCUMENT_RATE = 0.001

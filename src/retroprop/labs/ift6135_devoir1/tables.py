@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from retroprop.report.document import Cell, Row, Table
+from retroprop.report.document import Cell, Table, row
 from retroprop.report.lab_story import LabStory
 
 ROUNDING = 1e-9
@@ -30,13 +30,7 @@ def facts(
         caption=caption,
         corner=corner,
         columns=columns,
-        rows=[
-            Row(
-                header=header,
-                cells=[one if isinstance(one, Cell) else Cell(text=one) for one in cells],
-            )
-            for header, cells in rows
-        ],
+        rows=[row(header, *cells) for header, cells in rows],
         words=words,
         notes=notes,
     )

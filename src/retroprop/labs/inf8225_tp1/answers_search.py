@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from retroprop.labs.inf8225_tp1.one_optimizer import of_optimizer, without_optimizer
 from retroprop.report.answers import influence, progress
-from retroprop.report.content import comparison
+from retroprop.report.content import comparison, no_best_cell
 from retroprop.report.document import Block, Paragraph
 from retroprop.report.influence import influence_sections
 from retroprop.report.lab_story import Answer, LabStory, only
@@ -57,15 +57,7 @@ def best_sentences(story: Story) -> list[str]:
     """The best cell, the next, and which others the seeds do not tell from it."""
     say, best = story.say, story.best_cell
     if best is None or best.mean is None:
-        return [
-            say(
-                "No cell of the grid has all its seeds finished without diverging, so there is no "
-                "best cell yet."
-                if story.unfinished
-                else "In every cell of the grid at least one seed diverged, so there is no best "
-                "cell."
-            )
-        ]
+        return [no_best_cell(story)]
     others = [cell for cell in story.cells if cell.mean is not None and cell is not best]
     opening = say(
         "So far the best of {n} cells has {cell}: {accuracy} on validation ({spread})."
@@ -75,16 +67,9 @@ def best_sentences(story: Story) -> list[str]:
         n=len(story.cells),
         cell=without_optimizer(story, best),
         accuracy=story.numbers.percent(best.mean, best.deviation),
-        spread=_spread(story, best),
+        spread=story.spread(best.n),
     )
     return [opening, *_rivals(story, best, others)] if others else [opening]
-
-
-def _spread(story: Story, cell: CellSummary) -> str:
-    if cell.n == 1:
-        return story.say("one seed, so no spread")
-    text = story.say("mean ± sample standard deviation over {seeds}")
-    return text.format(seeds=story.seeds(cell.n))
 
 
 def _rivals(story: Story, best: CellSummary, others: Sequence[CellSummary]) -> list[str]:
@@ -299,7 +284,7 @@ def _tested(story: Story, best: CellSummary) -> str:
         cell=cell,
         test=numbers.percent(mean, deviation),
         validation=validation,
-        spread=_spread(story, best),
+        spread=story.spread(best.n),
         points=story.points(abs(best.mean - mean)),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from retroprop.report.document import Cell, Row, Table
+from retroprop.report.document import Table, row
 from retroprop.report.lab_story import LabStory
 
 
@@ -13,8 +13,5 @@ def check_table(lab: LabStory, name: str, caption: str, rows: Sequence[tuple[str
         caption=caption,
         corner=lab.say("compared with"),
         columns=[lab.say("largest difference")],
-        rows=[
-            Row(header=header, cells=[Cell(text=lab.numbers.power_of_ten(value))])
-            for header, value in rows
-        ],
+        rows=[row(header, lab.numbers.power_of_ten(value)) for header, value in rows],
     )

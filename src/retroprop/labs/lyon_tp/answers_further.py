@@ -16,7 +16,7 @@ from retroprop.labs.lyon_tp.measurements import (
 )
 from retroprop.models.cnn import CNN
 from retroprop.report.costs import costs_section
-from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
+from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table, row
 from retroprop.report.influence import influence_sections
 from retroprop.report.lab_story import LabStory, only
 from retroprop.report.story import Story
@@ -70,9 +70,8 @@ def _gradients(lab: LabStory, story: Story, depth: int, width: int) -> Iterator[
         corner=story.setting_name("activation"),
         columns=[*layers, lab.say("output")],
         rows=[
-            Row(
-                header=story.setting("activation", name),
-                cells=[Cell(text=lab.numbers.decimal(norm, 2)) for norm in norms],
+            row(
+                story.setting("activation", name), *(lab.numbers.decimal(norm, 2) for norm in norms)
             )
             for name, norms in found.items()
         ],

@@ -62,7 +62,7 @@ def _performance(lab: LabStory, story: Story) -> str:
         "validation are {settings}, with {validation} ({spread})."
     ).format(
         test=numbers.percent(*mean_and_deviation(on_test)) if on_test else "",
-        spread=spread(lab, story, best.n),
+        spread=story.spread(best.n),
         settings=story.describe(best.cell) or say("its only cell"),
         validation=numbers.percent(best.mean, best.deviation),
     )
@@ -71,13 +71,6 @@ def _performance(lab: LabStory, story: Story) -> str:
         before = say("Before its first step it recognised {accuracy} of the validation images.")
         text += " " + before.format(accuracy=numbers.percent(untrained.mean[0]))
     return text
-
-
-def spread(lab: LabStory, story: Story, n: int) -> str:
-    """What stands behind the sign ±, or why there is none."""
-    if n == 1:
-        return lab.say("one seed, so no spread")
-    return lab.say("mean ± sample standard deviation over {seeds}").format(seeds=story.seeds(n))
 
 
 # --- the number of steps --------------------------------------------------------------------------
