@@ -9,21 +9,23 @@ from typing import Any
 from retroprop.report.document import Code
 
 
-def source(*objects: Callable[..., Any] | type, title: str = "") -> Code:
-    """The source of functions or classes.
+def source(*objects: Callable[..., Any] | type, title: str = "", refusals: bool = False) -> Code:
+    """The source of functions or classes without their docstrings: the words around explain them.
 
-    Left out are docstrings and refusals of wrong inputs (`if …: raise …`): the words around say
-    what they do.
+    Args:
+        objects: What to show.
+        title: Of the block.
+        refusals: Whether to show what refuses wrong inputs (`if …: raise …`).
     """
-    return Code(title=title, text="\n\n".join(map(_essence, objects)))
+    return Code(title=title, text="\n\n".join(_essence(one, refusals) for one in objects))
 
 
-def _essence(one: Callable[..., Any] | type) -> str:
+def _essence(one: Callable[..., Any] | type, refusals: bool) -> str:
     lines = textwrap.dedent(inspect.getsource(one)).rstrip().splitlines()
     left_out: set[int] = set()
     for node in ast.walk(ast.parse("\n".join(lines))):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            parts = [part for part in node.body if _is_refusal(part)]
+            parts = [] if refusals else [part for part in node.body if _is_refusal(part)]
             parts += node.body[:1] if ast.get_docstring(node) is not None else []
             for part in parts:
                 left_out |= set(range(part.lineno, (part.end_lineno or part.lineno) + 1))

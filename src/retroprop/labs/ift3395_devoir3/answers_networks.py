@@ -41,7 +41,7 @@ def gradient_norm(lab: LabStory) -> Iterator[Block]:
         "of 0."
     )
     yield Equation(source="norm(nabla f) = sqrt(sum_i norm(frac(partial f, partial bx_i))^2)")
-    yield source(norms.gradient_norm)
+    yield source(norms.gradient_norm, refusals=True)
     with seeded():
         A, x = torch.randn(3, 4).double(), torch.randn(4).double()
 
@@ -131,7 +131,7 @@ def activation_function(lab: LabStory) -> Iterator[Block]:
         "of the assignment, and its derivative by autograd with the formula, at 2,001 points from "
         "−10 to 10 in float64. A name that is not in the dictionary gets an answer that says so."
     )
-    yield source(Trainer.create_activation_function, activation_class)
+    yield source(Trainer.create_activation_function, activation_class, refusals=True)
     say = lab.say
     x = torch.linspace(-10, 10, 2001).double().requires_grad_()
     e = x.detach().exp()
@@ -168,7 +168,7 @@ def multilayer_perceptron(lab: LabStory) -> Iterator[Block]:
         "bp &= softmax(W_(L+1) bh_L + bb_(L+1))"
     )
     yield lab.prose("$cal(A)$ is the activation function, $L$ the number of hidden layers.")
-    yield source(Trainer.create_mlp, solution._dense)
+    yield source(Trainer.create_mlp, solution._dense, refusals=True)
     say, hidden = lab.say, (256, 256)
     with seeded(), torch.no_grad():
         three = Trainer.create_mlp(
@@ -271,7 +271,7 @@ def normalized_pixels(lab: LabStory) -> Iterator[Block]:
         "training images has $s_j = 0$; it is only centred, where a division would give NaN."
     )
     yield Equation(source="hat(x)_(n j) = frac(x_(n j) - m_j, s_j)")
-    yield source(Trainer.normalize)
+    yield source(Trainer.normalize, refusals=True)
     raw = SmallTrainer.load_dataset("")
     train, valid, test = (X for X, _ in Trainer.normalize(*raw))
     X = raw[0][0]

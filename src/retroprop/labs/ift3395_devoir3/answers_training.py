@@ -47,7 +47,7 @@ def one_hot(lab: LabStory) -> Iterator[Block]:
         "Row $n$ holds a single 1, in the column of the label $y_n$. Labels outside of the classes "
         "are refused with a sentence."
     )
-    yield source(Trainer.one_hot)
+    yield source(Trainer.one_hot, refusals=True)
     trainer = small_trainer(n_classes=5)
     rows = trainer.one_hot(torch.tensor(LABELS))
     expected = torch.zeros(4, 5)
