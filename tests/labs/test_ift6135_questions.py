@@ -25,7 +25,7 @@ from retroprop.labs.ift6135_devoir1.answers_resnet import RESNET
 from retroprop.labs.ift6135_devoir1.best_model import initial_weights
 from retroprop.labs.ift6135_devoir1.outcomes import course_of
 from retroprop.labs.ift6135_devoir1.questions import LAB
-from retroprop.labs.ift6135_devoir1.tables import source
+from retroprop.labs.source_code import source
 from retroprop.models.resnet18 import BasicBlock
 from retroprop.report import pictures
 from retroprop.report.document import Code, Notice, Picture, Table

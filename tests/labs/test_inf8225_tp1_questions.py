@@ -17,7 +17,7 @@ from retroprop.labs.inf8225_tp1.answers_mlp import DERIVATIONS, LOGISTIC, STUDY
 from retroprop.labs.inf8225_tp1.joint import ask_joint, joint_table
 from retroprop.labs.inf8225_tp1.pseudocode import pseudocode
 from retroprop.labs.inf8225_tp1.questions import LAB
-from retroprop.labs.inf8225_tp1.shown import source
+from retroprop.labs.source_code import source
 from retroprop.languages import translator
 from retroprop.report import pictures
 from retroprop.report.document import Code, Notice, Picture, Table
