@@ -124,15 +124,17 @@ def _tests(story: Story, key: str, ranked: Sequence[tuple[Any, CellSummary]]) ->
     found = story.verdict(top, second)
     if not found.seeds or second.mean == top.mean:
         return []
-    name = _shown(story, key, best)
-    sentences = [verdict_sentence(story, found, name, _shown(story, key, next_best))]
+    names = story.phrase(key, best), story.phrase(key, next_best)
+    sentences = [verdict_sentence(story, found, *names)]
     if not found.distinguishable and found.margin is not None and last is not second:
         text = story.say(
             "The lead of {best} over the worst, {worst}, is more than chance."
             if story.verdict(top, last).distinguishable
             else "The lead of {best} over the worst, {worst}, may be chance too."
         )
-        sentences.append(text.format(best=name, worst=_shown(story, key, worst)))
+        sentences.append(
+            text.format(best=_shown(story, key, best), worst=_shown(story, key, worst))
+        )
     return sentences
 
 
