@@ -53,7 +53,8 @@ def test_the_best_the_next_and_the_worst_value_are_named_with_their_distances(to
         "The best value is 0.01, with 93.00 ± 0.10%: 1.00 points above the next, 0.001, and 3.00 "
         "points above the worst, 0.1. On validation, learning rate 0.01 is above learning rate "
         "0.001: over 3 seeds, the paired difference is 1.00 ± 0.00 points (95 % confidence "
-        "interval of the paired t-test), which excludes 0. Values on both sides of the best do worse."
+        "interval of the paired t-test), which excludes 0. Values on both sides of the best do "
+        "worse."
     )
 
 
