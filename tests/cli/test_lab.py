@@ -6,8 +6,8 @@ from types import ModuleType
 import pytest
 
 from retroprop.labs import catalog, open_lab
-from retroprop.report.assignment import Lab, Part, Question
 from retroprop.report.document import Paragraph
+from retroprop.report.lab_story import Lab, Part, Question
 from retroprop.report.results import tables_section
 
 STUDY = "inf8225-logistic"

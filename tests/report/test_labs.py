@@ -2,10 +2,9 @@
 
 import pytest
 
-from retroprop.report.assignment import Lab, Part, Question
 from retroprop.report.document import Notice, Paragraph, Picture, Table
 from retroprop.report.lab_content import compose_lab
-from retroprop.report.lab_story import LabStory, NotRecordedError
+from retroprop.report.lab_story import Lab, LabStory, NotRecordedError, Part, Question
 from retroprop.report.results import curves_section, tables_section
 from retroprop.studies.schema import load_study
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from retroprop.report.assignment import Lab
     from retroprop.report.document import Document
+    from retroprop.report.lab_story import Lab
     from retroprop.studies.records import Records
 
 __all__ = [

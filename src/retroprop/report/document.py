@@ -94,6 +94,13 @@ class Row:
     anchor: str = ""
 
 
+def row(header: str, *cells: Cell | str) -> Row:
+    """A row of a table; a text is a cell that has nothing else."""
+    return Row(
+        header=header, cells=[Cell(text=one) if isinstance(one, str) else one for one in cells]
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A table with one header column.

@@ -5,6 +5,7 @@ line ("3"), a *phrase* says both in a sentence ("3 hidden layers"). A setting th
 shown as the study file has it.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from retroprop.calculus.architectures import USUAL_DENSE, Architecture, parse_architecture
@@ -228,3 +229,10 @@ def value_name(value: str, loss: Loss, say: Say) -> str:
     """The name of what a table shows, with its unit."""
     name = say(VALUE_NAMES[value])
     return say(LOSS_NAMES[loss]).format(name=name) if value.endswith("loss") else name
+
+
+def listed(items: Sequence[str], say: Say) -> str:
+    """Some items as a sentence lists them: "0.1, 0.01 and 0.001"."""
+    if len(items) < 2:
+        return "".join(items)
+    return say("{first} and {last}").format(first=say(", ").join(items[:-1]), last=items[-1])

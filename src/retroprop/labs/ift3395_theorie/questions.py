@@ -19,7 +19,6 @@ from retroprop.labs.ift3395_theorie.proved_question import ProvedQuestion
 from retroprop.labs.ift3395_theorie.sheet import PARTS, SHEET, find_question
 from retroprop.languages import say_later
 from retroprop.mathematics.prose import on_one_line
-from retroprop.report.assignment import Lab, Part, Question
 from retroprop.report.document import (
     Block,
     Cell,
@@ -33,7 +32,7 @@ from retroprop.report.document import (
 )
 from retroprop.report.formula_words import formula_in
 from retroprop.report.lab_content import compose_lab
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Lab, LabStory, Part, Question
 from retroprop.report.pictures import picture
 
 PROVED = {True: say_later("Proved"), False: say_later("NOT PROVED")}

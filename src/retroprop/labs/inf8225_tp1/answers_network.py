@@ -15,10 +15,9 @@ from retroprop.bayes.table import NamedTable
 from retroprop.labs.inf8225_tp1.interpretation import DOWNWARDS, Interpretation, Passage
 from retroprop.labs.inf8225_tp1.joint import ask_joint, joint_table, on_five_axes
 from retroprop.labs.inf8225_tp1.queries import QUESTIONS
-from retroprop.labs.inf8225_tp1.shown import source
-from retroprop.report.assignment import Answer
+from retroprop.labs.source_code import source
 from retroprop.report.document import Block, Cell, Code, Equation, Paragraph, Row, Table
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Answer, LabStory
 
 
 def _interpretation(lab: LabStory) -> Interpretation:

@@ -8,10 +8,8 @@ from retroprop.labs.inf8225_tp1.interpretation import Interpretation
 from retroprop.labs.inf8225_tp1.questions_mlp import MLP
 from retroprop.labs.inf8225_tp1.questions_network import NETWORK
 from retroprop.labs.inf8225_tp1.questions_regression import REGRESSION
-from retroprop.languages import say_later
-from retroprop.report.assignment import Lab
 from retroprop.report.content import summary as study_summary
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Lab, LabStory
 
 IMPORTS = """\
 import torch
@@ -35,8 +33,8 @@ def summary(lab: LabStory) -> Iterator[str]:
 
 LAB = Lab(
     name="inf8225-tp1",
-    title=say_later("Bayesian network, logistic regression, multilayer perceptron"),
-    source=say_later("INF8225, TP1 (Polytechnique Montréal, winter 2025)"),
+    title="Bayesian network, logistic regression, multilayer perceptron",
+    source="INF8225, TP1 (Polytechnique Montréal, winter 2025)",
     parts=(NETWORK, REGRESSION, MLP),
     summary=summary,
     imports=IMPORTS,

@@ -1,27 +1,12 @@
-"""The blocks that several answers of this assignment use: source code, checks, tables of facts."""
+"""Tables that several answers of this assignment use: of facts, and of agreements."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from retroprop.labs.source_code import source_of
-from retroprop.report.document import Cell, Code, Row, Table
+from retroprop.report.document import Cell, Table, row
 from retroprop.report.lab_story import LabStory
 
 ROUNDING = 1e-9
 """Relative errors below this are rounding: double precision has 16 digits, long sums lose some."""
-
-
-def source(*objects: Callable[..., Any]) -> Code:
-    """The source of functions or classes as the library has it.
-
-    Left out are docstrings and refusals of wrong inputs: the words around say what they do.
-    """
-    return Code(text=source_of(*objects, refusals=False))
-
-
-def error(lab: LabStory, value: float) -> str:
-    """An error with two digits and a power of ten: 4.4 × 10⁻¹⁶."""
-    return lab.numbers.power_of_ten(value)
 
 
 def shape(sizes: Sequence[int]) -> str:
@@ -45,13 +30,7 @@ def facts(
         caption=caption,
         corner=corner,
         columns=columns,
-        rows=[
-            Row(
-                header=header,
-                cells=[one if isinstance(one, Cell) else Cell(text=one) for one in cells],
-            )
-            for header, cells in rows
-        ],
+        rows=[row(header, *cells) for header, cells in rows],
         words=words,
         notes=notes,
     )
@@ -70,8 +49,8 @@ def agreement_table(lab: LabStory, names: Sequence[str]) -> Table:
             (
                 name,
                 [
-                    error(lab, found.with_autograd),
-                    "—" if differences is None else error(lab, differences),
+                    lab.numbers.power_of_ten(found.with_autograd),
+                    "—" if differences is None else lab.numbers.power_of_ten(differences),
                     lab.numbers.integer(found.cases),
                 ],
             )

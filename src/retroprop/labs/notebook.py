@@ -7,10 +7,9 @@ from retroprop.errors import UserError, did_you_mean
 from retroprop.labs.catalog import find_lab
 from retroprop.labs.running import plan_lab, run_lab, total_s
 from retroprop.languages import translator
-from retroprop.report.assignment import Lab, Question
 from retroprop.report.document import Document, Section
 from retroprop.report.lab_content import compose_lab, question_section
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Lab, LabStory, Question
 from retroprop.studies.records import Records
 
 
