@@ -21,7 +21,7 @@ from retroprop.models.activations import ACTIVATIONS
 from retroprop.report.document import Document, Equation, Section
 from retroprop.report.html import render_html
 from retroprop.report.markdown import block_markdown
-from retroprop.report.model_formulas import FORMULAS, OF_SETTING
+from retroprop.report.model_formulas import FORMULAS, OF_SETTING, formula_of
 from retroprop.report.models import PARAGRAPHS, trained_section
 from retroprop.report.pdf import render_pdf
 from retroprop.studies.kinds import KINDS, OPTIMIZERS
@@ -34,6 +34,13 @@ SIGNS = re.compile(r"[^\W_]|[=←+−/∗⊙<>≥,]")
 def choices(setting):
     """The words of a setting."""
     return get_args(Hyperparameters.model_fields[setting].annotation)
+
+
+CHOICES = {
+    "optimizer": OPTIMIZERS,
+    "activation": ACTIVATIONS,
+    **{name: choices(name) for name in ("output", "loss", "schedule", "gradient")},
+}
 
 
 def notation(name):
@@ -127,15 +134,16 @@ def alternatives(reader):
 
 def test_a_kind_shows_formulas_settings_and_paragraphs_that_there_are():
     shown = {part for kind in KINDS.values() for part in kind.report}
-    assert shown <= {*FORMULAS, *OF_SETTING, *PARAGRAPHS}
-    assert not set(FORMULAS) & {*OF_SETTING, *PARAGRAPHS}
+    assert shown <= {*FORMULAS, *CHOICES, *PARAGRAPHS, "architecture"}
+    assert not set(FORMULAS) & {*CHOICES, *PARAGRAPHS}
     assert set(PARAGRAPHS) <= shown
     assert set(OF_SETTING) <= shown
 
 
 def test_every_formula_is_shown_by_some_kind():
     parts = {part for kind in KINDS.values() for part in kind.report}
-    of_settings = {name for key in OF_SETTING for name in OF_SETTING[key].values()}
+    of_settings = {formula_of(key, value) for key in CHOICES for value in CHOICES[key]}
+    of_settings = (of_settings - {"constant"}) | set(OF_SETTING["architecture"].values())
     where_it_is_set = {"weight-decay", "label-smoothing"}  # see the next test
     assert (parts & set(FORMULAS)) | of_settings | where_it_is_set == set(FORMULAS)
 
@@ -150,20 +158,10 @@ def test_label_smoothing_is_shown_where_it_is_used(networks):
     assert "label-smoothing" not in [getattr(block, "name", "") for block in none.blocks]
 
 
-@pytest.mark.parametrize(
-    ("setting", "choices"),
-    [
-        ("optimizer", OPTIMIZERS),
-        ("activation", ACTIVATIONS),
-        ("output", choices("output")),
-        ("loss", choices("loss")),
-        ("schedule", choices("schedule")),
-        ("gradient", choices("gradient")),
-    ],
-)
-def test_every_value_that_a_study_may_name_has_its_formula(setting, choices):
-    without = {"constant"}  # the learning rate that stays needs none
-    assert set(choices) - without == set(OF_SETTING[setting])
+@pytest.mark.parametrize("setting", CHOICES)
+def test_every_value_that_a_study_may_name_has_its_formula(setting):
+    named = {formula_of(setting, value) for value in CHOICES[setting]}
+    assert named - set(FORMULAS) <= {"constant"}  # the learning rate that stays needs none
 
 
 def test_an_introduction_stands_before_its_formula_in_the_language(networks):

@@ -10,7 +10,7 @@ convolution, S patches and C channels for the Mixer (Tolstikhin et al., 2021, eq
 scores of the classes.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from retroprop.languages import say_later
 from retroprop.report.document import Block, Equation, Paragraph
@@ -226,15 +226,10 @@ FORMULAS = {
 OF_SETTING = {
     "gradient": {"sum": "gradient-sum", "mean": "gradient-mean"},
     "architecture": {"dense": "mlp-model", "convolutional": "cnn-layer"},
-    "activation": {name: name for name in ("relu", "sigmoid", "gelu", "tanh")},
     "output": {"softmax": "mlp-softmax", "linear": "mlp-linear"},
-    "loss": {name: name for name in ("cross-entropy", "clamped-cross-entropy")},
-    "optimizer": {
-        name: name for name in ("sgd", "momentum", "nesterov", "adagrad", "adam", "adamw")
-    },
-    "schedule": {"warmup-cosine": "warmup-cosine"},
 }
-"""The formula that belongs to a value of a setting; an architecture counts by its first layers."""
+"""The formula of a setting's value where it is not named as the value: "adam" needs no entry. An
+architecture counts by its first layers."""
 
 _DEFAULTS = {"gradient": "mean", "output": "softmax"}
 """What was trained where an older record does not name the setting."""
@@ -250,10 +245,14 @@ def introduced(story: Story, name: str, **words: str) -> list[Block]:
 def of_setting(story: Story, key: str, *, without: str = "") -> list[Block]:
     """The formulas of a setting's values in this study; a value without one adds nothing."""
     values = [value or _DEFAULTS.get(key) for value in story.values(key)]
-    names = [OF_SETTING[key][value] for value in values if value in OF_SETTING[key]]
     return [
         block
-        for name in dict.fromkeys(names)
-        if name != without
+        for name in dict.fromkeys(formula_of(key, value) for value in values)
+        if name in FORMULAS and name != without
         for block in introduced(story, name)
     ]
+
+
+def formula_of(key: str, value: Any) -> str:
+    """The name of the formula of a setting's value, which FORMULAS may not have."""
+    return OF_SETTING.get(key, {}).get(value, str(value))
