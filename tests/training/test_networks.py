@@ -1,5 +1,7 @@
 """Populations of every kind: equal to separate runs, to autograd, to themselves when resumed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from four_classes import SHAPE, make_examples
@@ -230,8 +232,7 @@ def test_many_members_by_autograd_as_one_program_equal_one_after_another(tmp_pat
     together = Trajectory(chosen, examples, examples)
     assert isinstance(together.population.learner, VectorizedAutogradLearner)
     few = [
-        Trajectory(chosen.model_copy(update={"learning_rates": (rate,)}), examples, examples)
-        for rate in rates
+        Trajectory(replace(chosen, learning_rates=(rate,)), examples, examples) for rate in rates
     ]
     assert not isinstance(few[0].population.learner, VectorizedAutogradLearner)
     for epoch in range(4):

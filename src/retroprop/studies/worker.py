@@ -42,7 +42,7 @@ from retroprop.training.devices import choose_device
 from retroprop.training.image_sets import ImageSet, image_set, normalization_of
 from retroprop.training.network_trajectories import NetworkTrajectory, trained_network
 from retroprop.training.populations import Examples, Population, examples_from, predictions
-from retroprop.training.settings import PopulationSettings, RunSettings
+from retroprop.training.settings import PopulationSettings, RunSettings, from_record
 from retroprop.training.trainer import evaluate_model
 from retroprop.training.trajectories import Trajectory, member_parameters
 
@@ -208,7 +208,9 @@ class Worker:
         """One member of a population."""
         test = self._examples(self.parts.test)
         rate = run.settings["learning_rate"]
-        settings = PopulationSettings(**run.settings, seeds=(run.seed,), learning_rates=(rate,))
+        settings = from_record(
+            PopulationSettings, run.settings, seeds=(run.seed,), learning_rates=(rate,)
+        )
         parameters = member_parameters(members, run.seed, rate)
         model = Population(settings, test.image_shape, test.n_classes, parameters)
         result = model.evaluate(test)
@@ -221,7 +223,7 @@ class Worker:
 
     def _test_network(self, run: RunRecord, members: Mapping[str, Tensor], path: Path) -> None:
         """One network of the trainer."""
-        part, settings = self.parts.test, RunSettings(**run.settings, seed=run.seed)
+        part, settings = self.parts.test, from_record(RunSettings, run.settings, seed=run.seed)
         fitted = normalization_of(settings.normalization, self.info, self.parts.train.images)
         n_classes = len(self.info.classes)
         test = image_set(part.images, part.labels, fitted, n_classes=n_classes)
