@@ -370,7 +370,7 @@ class Study(Strict):
         elif "bfloat16" in precisions and not (
             row.half and "autograd" not in (self.grid.derivation or [self.model.derivation])
         ):
-            halves = " or ".join(name for name, one in KINDS.items() if one.half)
+            halves = " or ".join(sorted(name for name, one in KINDS.items() if one.half))
             raise ValueError(
                 f"precision bfloat16 is for networks of kind {halves}, derived by hand; use "
                 "float32 here"
