@@ -129,7 +129,7 @@ def train(
     folder
         Where model, record and figures go. Default: runs/MODEL-DATASET.
     fresh
-        Start again even if it is recorded; the old records are kept.
+        Train all again even if it is recorded; the old records are kept.
     db
         The records: a SQLite file or any SQLAlchemy URL.
     """
