@@ -1,6 +1,7 @@
 """`retroprop train | evaluate | predict | lr-find | export` as a person meets them."""
 
 import dataclasses
+import html
 import importlib.util
 import inspect
 import json
@@ -179,10 +180,36 @@ def test_other_commands_know_a_training(call, trained, monkeypatch):
     assert re.search(rf"\ntest +{accuracy:.2%} *\n", out)
     out = call("compare", str(one), str(two), *db)[1]
     assert f"{accuracy:.2%}" in out
-    code, out, err = call("report", "train-mlp-cifar10-sample", *db, "--format", "html")
+
+
+@pytest.mark.parametrize(
+    ("lang", "words", "of_many"),
+    [
+        ("en", "The only model, trained on", ("cell", "over the seeds", "± deviation", "Each an")),
+        ("fr", "Le seul modèle, entraîné", ("cellule", "sur les graines", "± écart", "Chaque ré")),
+    ],
+)
+def test_the_report_of_a_training_compares_nothing(call, trained, lang, words, of_many):
+    record = record_of(trained / "colour")
+    db = ("--db", str(trained / "retroprop.db"))
+    code, _, err = call("report", "train-mlp-cifar10-sample", *db, "--lang", lang)
     assert (code, err) == (0, "")
-    (file,) = Path("reports").glob("*.html")
-    assert f"{100 * accuracy:.2f}" in file.read_text(encoding="utf-8")
+    assert Path(f"reports/train-mlp-cifar10-sample-{lang}.pdf").stat().st_size > 10_000
+    page = Path(f"reports/train-mlp-cifar10-sample-{lang}.html").read_text(encoding="utf-8")
+    page = re.sub(r"<(style|script|svg|math).*?</\1>", "", page, flags=re.DOTALL)
+    text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    assert words in text
+    assert f"{100 * record['test_accuracy']:.2f}".replace(".", "," if lang == "fr" else ".") in text
+    assert [word for word in of_many if word in text] == []
+
+
+def test_the_report_of_a_training_that_diverged_says_so(call):
+    assert call("train", "mlp", *FEW, "--optimizer", "sgd", "--lr", "1e30")[0] == 0
+    assert call("report", "train-mlp-cifar10-sample", "--lang", "en", "--format", "html")[0] == 0
+    (page,) = Path("reports").glob("*.html")
+    text = page.read_text(encoding="utf-8")
+    assert "diverged: its numbers stopped being finite." in text
+    assert "best cell" not in text
 
 
 def test_a_training_in_memory_is_refused(refused):
