@@ -41,7 +41,6 @@ import numpy as np
 from benchmarks.harness import arguments_of, keep, say
 from retroprop.bayes import BayesNet
 from retroprop.bayes.coding import CodedNetwork
-from retroprop.bayes.files import read_network
 
 NETWORKS = (
     "asia", "alarm", "hailfinder", "win95pts", "andes", "pigs", "munin1", "link", "munin",
@@ -62,7 +61,7 @@ def example(name: str) -> BayesNet:
     folder = importlib.util.find_spec("pgmpy")
     assert folder is not None
     assert folder.origin is not None
-    return read_network(next(Path(folder.origin).parent.rglob(f"{name}.bif.gz")))
+    return BayesNet.read(next(Path(folder.origin).parent.rglob(f"{name}.bif.gz")))
 
 
 def to_pyagrum(net: BayesNet) -> Any:

@@ -2,9 +2,9 @@
 
 Both sides start from the same weights and read the same minibatches of 128 real images, already in
 memory as float32. Autograd: torch.nn.Linear and ReLU, torch.nn.functional.cross_entropy, backward,
-and torch.optim with its defaults. By hand: `MLP.descend`, or `MLP.gradient` and our Adam. The two
-are timed in turn, some steps each, with a ratio in every round. After the three steps of warm-up
-both losses must agree to 1e-4 (later, rounding takes deep networks their own ways).
+and torch.optim with its defaults. By hand: `FastMLP.descend`, or `FastMLP.gradient` and our Adam.
+The two are timed in turn, some steps each, with a ratio in every round. After the three steps of
+warm-up both losses must agree to 1e-4 (later, rounding takes deep networks their own ways).
 
 The machine's rate of matrix products is measured in the same rounds, as (256 × 784) @ (784 × 1024)
 and two squares; "of the rate" is what the products of a step would take at the best of these rates,
@@ -20,8 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.harness import arguments_of, fashion_mnist, keep, say, spread
+from retroprop.byhand.fast_mlp import FastMLP
 from retroprop.byhand.losses import one_hot
-from retroprop.byhand.mlp import MLP, initial_parameters
+from retroprop.byhand.mlp import initial_parameters
 from retroprop.byhand.optimizers import OPTIMIZERS
 from retroprop.studies.worker import prepare_thread
 
@@ -39,7 +40,7 @@ class Pair:
         self.batches = list(zip(x.split(BATCH), labels.split(BATCH), strict=True))
         self.targets = [one_hot(y, 10) for _, y in self.batches]
         parameters = {n: t[0] for n, t in initial_parameters(784, hidden, 10, seeds=[0]).items()}
-        self.by_hand = MLP(parameters)
+        self.by_hand = FastMLP(parameters)
         self.ours = OPTIMIZERS[optimizer](self.by_hand.theta, RATES[optimizer])
         layers: list[nn.Module] = []
         for n_in, n_out in itertools.pairwise((784, *hidden, 10)):

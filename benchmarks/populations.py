@@ -1,8 +1,8 @@
 """A population of 16 networks (width 100, depth 3) against 16 separate runs, SGD, one thread.
 
 Both sides are by hand and make the same steps on the same real images, in memory as float32. At
-small batches there are two ways to train: the plain loop (`MLP.descend`), and the exact
-blocks of `block_steps`. The population takes the faster one, and separate runs are timed both ways.
+small batches there are two ways to train: the plain loop (`FastMLP.descend`), and the exact blocks
+of `block_steps`. The population takes the faster one, and separate runs are timed both ways.
 
 Also the Lyon perceptron: seconds for one epoch of 60,000 steps of batch 1, for 8 values of η.
 """
@@ -14,9 +14,10 @@ import torch
 
 from benchmarks.harness import arguments_of, fashion_mnist, keep, say, spread
 from retroprop.byhand.block_steps import train_network_in_blocks
+from retroprop.byhand.fast_mlp import FastMLP
 from retroprop.byhand.linear import augment
 from retroprop.byhand.losses import one_hot
-from retroprop.byhand.mlp import MLP, initial_parameters
+from retroprop.byhand.mlp import initial_parameters
 from retroprop.byhand.perceptron import Perceptron
 from retroprop.data import load
 from retroprop.studies.worker import prepare_thread
@@ -25,7 +26,7 @@ MEMBERS, HIDDEN, RATE = 16, (100, 100, 100), 0.001
 ASKED = {128: 1.2, 8: 2.5, 1: 8.0}
 
 
-def plain_s(network: MLP, x: torch.Tensor, y: torch.Tensor, batch: int) -> float:
+def plain_s(network: FastMLP, x: torch.Tensor, y: torch.Tensor, batch: int) -> float:
     """Seconds of training on all of x, step by step."""
     started = time.perf_counter()
     for x_batch, y_batch in zip(x.split(batch), y.split(batch), strict=True):
@@ -33,17 +34,17 @@ def plain_s(network: MLP, x: torch.Tensor, y: torch.Tensor, batch: int) -> float
     return time.perf_counter() - started
 
 
-def blocks_s(network: MLP, x: torch.Tensor, y: torch.Tensor, batch: int) -> float:
+def blocks_s(network: FastMLP, x: torch.Tensor, y: torch.Tensor, batch: int) -> float:
     """The same in exact blocks."""
     started = time.perf_counter()
     train_network_in_blocks(network, x, y, RATE, batch_size=batch)
     return time.perf_counter() - started
 
 
-def networks() -> tuple[MLP, list[MLP]]:
+def networks() -> tuple[FastMLP, list[FastMLP]]:
     drawn = initial_parameters(784, HIDDEN, 10, seeds=range(MEMBERS))
-    alone = [MLP({name: t[i] for name, t in drawn.items()}) for i in range(MEMBERS)]
-    return MLP(drawn), alone
+    alone = [FastMLP({name: t[i] for name, t in drawn.items()}) for i in range(MEMBERS)]
+    return FastMLP(drawn), alone
 
 
 def perceptron_s() -> float:

@@ -45,12 +45,12 @@ class StraightforwardTrainer:
             y_one_hot[i, y[i]] = 1
         return y_one_hot
 
-    def compute_loss_and_accuracy(self, X: Tensor, y_one_hot: Tensor) -> tuple[Tensor, float]:
+    def compute_loss_and_accuracy(self, X: Tensor, y: Tensor) -> tuple[Tensor, float]:
         probabilities = torch.clamp(self.network(X), self.epsilon, 1 - self.epsilon)
-        loss = -torch.mean(torch.sum(y_one_hot * torch.log(probabilities), dim=1))
+        loss = -torch.mean(torch.sum(y * torch.log(probabilities), dim=1))
         correct = 0
         for i in range(len(X)):
-            if torch.argmax(probabilities[i]) == torch.argmax(y_one_hot[i]):
+            if torch.argmax(probabilities[i]) == torch.argmax(y[i]):
                 correct += 1
         return loss, correct / len(X)
 

@@ -9,10 +9,8 @@ without its page is found.
 from collections.abc import Iterator
 from pathlib import Path
 
-from retroprop.calculus.theory.binary_losses import gradient_curves
-from retroprop.calculus.theory.prose import FIGURE
-from retroprop.calculus.theory.sheet import SHEET
-from retroprop.figures.gradients import gradients_at_the_output
+from retroprop.labs.ift3395_theorie.figure import loss_gradients
+from retroprop.labs.ift3395_theorie.sheet import SHEET
 from retroprop.mathematics.drawing import one_line, plain
 from retroprop.mathematics.prose import on_one_line
 
@@ -23,14 +21,7 @@ PAGE, FIGURE_FILE = DOCS / "theory.md", DOCS / "images" / "loss-gradients.png"
 def main() -> None:
     """Write the page and the figure."""
     PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-    curves = gradient_curves()
-    figure = gradients_at_the_output(
-        curves["o"],
-        {FIGURE["squared"].en: curves["MSE"], FIGURE["cross_entropy"].en: curves["CE"]},
-        x_label=FIGURE["x"].en,
-        y_label=FIGURE["y"].en,
-        regions=(FIGURE["wrong"].en, FIGURE["right"].en),
-    )
+    figure = loss_gradients("en")
     figure.patch.set(alpha=1.0, facecolor="white")
     figure.savefig(FIGURE_FILE, dpi=160, metadata={"Software": None})
     print(f"wrote {PAGE} and {FIGURE_FILE}")
@@ -53,7 +44,7 @@ def proofs() -> Iterator[str]:
     yield "|---|---|---|---|"
     for question in SHEET:
         for proof in question.proofs:
-            scope = plain(on_one_line(proof.scope.en))
+            scope = plain(on_one_line(proof.scope))
             yield _row(question.name, _formula(proof.claim), scope, _formula(proof.false))
 
 
@@ -64,9 +55,7 @@ def checks() -> Iterator[str]:
     for question in SHEET:
         for check in question.checks:
             tolerance = f"{check.tolerance:.0e}" if check.tolerance else "exact"
-            yield _row(
-                question.name, check.claim.en, check.against.en, str(check.rounds), tolerance
-            )
+            yield _row(question.name, check.claim, check.against, str(check.rounds), tolerance)
 
 
 def code() -> Iterator[str]:
@@ -75,7 +64,7 @@ def code() -> Iterator[str]:
     yield "|---|---|---|"
     for question in SHEET:
         for line in question.code:
-            place = f"[{line.path}:{line.number()}](../src/retroprop/{line.path}#L{line.number()})"
+            place = f"[{line.place}](../src/retroprop/{line.path}#L{line.number()})"
             yield _row(question.name, f"{place} `{line.function}`", f"`{line.text}`")
 
 

@@ -24,8 +24,13 @@ from retroprop.cli.help_formatter import HelpFormatter
 from retroprop.languages import Say
 
 CODE = Path(retroprop.__file__).parent
-SPEAKERS = {"say", "say_later", "translate", "prose"}
-SPOKEN_KEYWORDS = {"prose": {"title"}}  # also said, by name
+SPOKEN_KEYWORDS = {  # also said, by name
+    "prose": {"title"},
+    "Question": {"title", "asked"},
+    "Part": {"title", "introduction"},
+    "Lab": {"title", "source"},
+}
+SPEAKERS = {"say", "say_later", "translate", *SPOKEN_KEYWORDS}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 Said = tuple[str, int]  # a text and its line
 

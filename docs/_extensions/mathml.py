@@ -129,7 +129,7 @@ def _align(table: ElementTree.Element) -> None:
     for row in table:
         for number, cell in enumerate(row):
             side = cell.attrib.pop("columnalign", "center")
-            style = f"text-align:{side}" if side != "center" else ""
+            style = f"text-align:{side};justify-items:{side}" if side != "center" else ""
             if aligned:
                 seam = "right" if number % 2 == 0 else "left"
                 style += f";padding-{seam}:0"

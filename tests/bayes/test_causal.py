@@ -13,6 +13,7 @@ from retroprop.bayes.identification import AdjustmentSet, backdoor_sets
 from retroprop.bayes.networks import load
 from retroprop.bayes.separation import open_path
 from retroprop.errors import UserError
+from retroprop.report.identification import in_words
 
 
 def graph(arrows):
@@ -202,7 +203,7 @@ def test_adjusting_for_a_collider_is_not_proposed():
     (found,) = net.backdoor_sets("X", "Y")
     assert found.variables == ()
     assert found.formula == "P(Y | do(X)) = P(Y | X)"
-    assert "observing X is as good as setting it" in found.words()
+    assert "observing X is as good as setting it" in in_words(found)
 
 
 def test_sets_come_with_the_smallest_first_and_in_words_of_two_languages():
@@ -210,14 +211,14 @@ def test_sets_come_with_the_smallest_first_and_in_words_of_two_languages():
     found = net.backdoor_sets("X", "Y")
     assert [one.variables for one in found] == [("A", "C"), ("B", "C")]
     assert str(found[0]) == ("{A, C} (back-door): P(Y | do(X)) = Σ_{A, C} P(Y | X, A, C) P(A, C)")
-    assert "knowing A and C blocks every path that enters X" in found[0].words()
-    assert "A et C" in found[0].words("fr")
+    assert "knowing A and C blocks every path that enters X" in in_words(found[0])
+    assert "A et C" in in_words(found[0], "fr")
     for kind in ("back-door", "front-door"):
         for names in ((), ("A",), ("A", "B")):
             one = AdjustmentSet(kind, "X", "Y", names)
-            assert one.words("en") != one.words("fr")
+            assert in_words(one, "en") != in_words(one, "fr")
     with pytest.raises(UserError, match="use en or fr"):
-        found[0].words("de")
+        in_words(found[0], "de")
 
 
 def test_too_many_sets_are_refused():

@@ -19,7 +19,6 @@ from retroprop.bayes.files import (
     parse,
     read_description,
     read_evidence,
-    read_network,
     render,
     write_evidence,
     write_network,
@@ -96,16 +95,16 @@ def test_uai_keeps_the_structure_and_every_number(network):
 def test_the_suffix_names_the_format_of_a_file(suffix):
     for name in NETWORKS:
         path = write_network(load(name), f"{name}.{suffix}")
-        assert read_network(path) == load(name)
+        assert BayesNet.read(path) == load(name)
         assert (path.read_bytes()[:2] == b"\x1f\x8b") == suffix.endswith("gz")
 
 
 def test_the_format_can_be_named_and_gzip_is_seen_without_its_suffix(tmp_path):
     path = tmp_path / "network.txt"
     path.write_bytes(gzip.compress(render(describe("asia"), "bif").encode()))
-    assert read_network(path, format="bif") == load("asia")
+    assert BayesNet.read(path, format="bif") == load("asia")
     with pytest.raises(UserError, match=r"a suffix of no network format; expected \.bif, "):
-        read_network(path)
+        BayesNet.read(path)
 
 
 def test_the_name_and_the_properties_of_a_network_survive():
@@ -120,14 +119,14 @@ def test_a_name_that_a_format_cannot_hold_is_refused_with_the_one_that_can():
     for format in ("bif", "xmlbif"):
         with pytest.raises(UserError, match=r"write the network as \.json"):
             write_network(net, f"net.{format}")
-    assert read_network(write_network(net, "net.json")) == net
+    assert BayesNet.read(write_network(net, "net.json")) == net
 
 
 def test_a_failed_write_leaves_the_file_as_it_was(tmp_path):
     path = write_network(load("asia"), tmp_path / "net.bif")
     with pytest.raises(UserError):
         write_network(BayesNet({'"': ([1.0], [])}), path)
-    assert read_network(path) == load("asia")
+    assert BayesNet.read(path) == load("asia")
     assert [one.name for one in tmp_path.iterdir() if one.name != "work"] == ["net.bif"]
     with pytest.raises(UserError, match=r"no-such-folder/net.bif cannot be written"):
         write_network(load("asia"), tmp_path / "no-such-folder" / "net.bif")
@@ -469,12 +468,12 @@ def test_a_gzip_file_is_unpacked_only_up_to_the_limit(tmp_path):
     assert bomb.stat().st_size < 300_000
     tracemalloc.start()
     with pytest.raises(UserError, match="holds more than 33,554,432 bytes"):
-        read_network(bomb)
+        BayesNet.read(bomb)
     assert tracemalloc.get_traced_memory()[1] < 150e6
     tracemalloc.stop()
     (tmp_path / "cut.bif.gz").write_bytes(gzip.compress(b"network x { }")[:-4])
     with pytest.raises(UserError, match="should be a gzip file, but it is damaged"):
-        read_network(tmp_path / "cut.bif.gz")
+        BayesNet.read(tmp_path / "cut.bif.gz")
 
 
 def test_limits_can_be_raised_and_lowered(tmp_path):
@@ -487,11 +486,11 @@ def test_limits_can_be_raised_and_lowered(tmp_path):
 
 def test_a_file_that_is_not_there_is_explained(tmp_path):
     with pytest.raises(UserError, match=r"asia.bif cannot be read: No such file"):
-        read_network(tmp_path / "asia.bif")
+        BayesNet.read(tmp_path / "asia.bif")
     with pytest.raises(UserError, match="cannot be read"):
-        read_network(tmp_path, format="bif")
+        BayesNet.read(tmp_path, format="bif")
     with pytest.raises(UserError, match="Did you mean 'bif'"):
-        read_network("asia.bif", format="bfi")
+        BayesNet.read("asia.bif", format="bfi")
 
 
 # --- any bytes ------------------------------------------------------------------------------------
@@ -557,12 +556,12 @@ PGMPY = find_spec("pgmpy")
 def test_the_published_networks_are_read_within_seconds(name, tmp_path):
     folder = Path(PGMPY.origin).parent / "utils" / "example_models"
     started = time.perf_counter()
-    net = read_network(folder / f"{name}.bif.gz")
+    net = BayesNet.read(folder / f"{name}.bif.gz")
     assert time.perf_counter() - started < 5
     entries = sum(table.size for table in net.tables.values())
     assert (len(net.variables), entries) == PUBLISHED[name]
     for format in NAMED:
-        assert read_network(write_network(net, tmp_path / f"net.{format}")) == net
+        assert BayesNet.read(write_network(net, tmp_path / f"net.{format}")) == net
 
 
 # --- the shipped networks -------------------------------------------------------------------------

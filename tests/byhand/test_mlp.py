@@ -1,4 +1,4 @@
-"""The by-hand multilayer perceptron: gradients, populations, blocks of single-example steps.
+"""The by-hand multilayer perceptron: the clear one, the fast one, and exact blocks of its steps.
 
 The shallow network, which is written in the assignment's letters, is compared with it.
 """
@@ -10,13 +10,14 @@ import torch
 
 from retroprop.byhand.block import one_block, spread_over, views
 from retroprop.byhand.block_steps import BLOCK, train_network_in_blocks
+from retroprop.byhand.fast_mlp import COLUMNS, FastMLP
 from retroprop.byhand.losses import (
     one_hot,
     softmax_cross_entropy_gradient,
     squared_error_and_hits,
     squared_error_gradient,
 )
-from retroprop.byhand.mlp import COLUMNS, MLP, initial_parameters
+from retroprop.byhand.mlp import MLP, initial_parameters
 from retroprop.byhand.shallow_network import ShallowNetwork
 
 FEATURES, CLASSES = 9, 3
@@ -37,6 +38,7 @@ PHI = {
     "tanh": torch.tanh,
     "gelu": torch.nn.functional.gelu,
 }
+LOSS_GRADIENTS = {"softmax": softmax_cross_entropy_gradient, "linear": squared_error_gradient}
 
 
 @pytest.mark.parametrize("hidden", [(), (7,), (7, 4)])
@@ -69,24 +71,54 @@ def test_every_gradient_equals_autograd(population, groups, batch, activation, o
     *expected, expected_dx = torch.autograd.grad(loss, [*named.values(), x])
 
     with torch.no_grad():
-        network = MLP(parameters, activation=activation, output=output)
-        ours, saved = network.forward(x)
-        torch.testing.assert_close(ours, z, rtol=1e-12, atol=1e-12)
-        of_loss = softmax_cross_entropy_gradient if output == "softmax" else squared_error_gradient
-        dx, gradients = network.backward(of_loss(ours, targets), saved)
-        assert list(gradients) == list(named)
+        fast = FastMLP(parameters, activation=activation, output=output)
+        of_loss = LOSS_GRADIENTS[output]
+        for network in (MLP(parameters, activation=activation), fast):
+            ours, saved = network.forward(x)
+            torch.testing.assert_close(ours, z, rtol=1e-12, atol=1e-12)
+            dx, gradients = network.backward(of_loss(ours, targets), saved)
+            assert list(gradients) == list(named)
+            for name, wanted in zip(named, expected, strict=True):
+                assert gradients[name].shape == wanted.shape
+                assert relative_error(gradients[name], wanted) < 1e-12, name
+            assert relative_error(dx, expected_dx) < 1e-12
+        flat = fast.gradient(x, targets, reduction="sum")
         for name, wanted in zip(named, expected, strict=True):
-            assert gradients[name].shape == wanted.shape
-            assert relative_error(gradients[name], wanted) < 1e-12, name
-        assert relative_error(dx, expected_dx) < 1e-12
-        flat = network.gradient(x, targets, reduction="sum")
-        for name, wanted in zip(named, expected, strict=True):
-            got = views(flat, network.shapes)[name]
+            got = views(flat, fast.shapes)[name]
             assert relative_error(got.mT if name.endswith("W") else got, wanted) < 1e-12
 
 
+@pytest.mark.parametrize("depth", range(5))
+@pytest.mark.parametrize("activation", PHI)
+@pytest.mark.parametrize(("population", "groups"), POPULATIONS)
+def test_the_fast_network_is_the_clear_one(population, groups, activation, depth):
+    parameters = random_parameters(population, (7, 4, 5, 3)[:depth])
+    clear = MLP(parameters, activation=activation)
+    for output, batch in itertools.product(LOSS_GRADIENTS, (1, 6, COLUMNS + 1)):
+        fast = FastMLP(parameters, activation=activation, output=output)
+        x, targets = random_examples(groups, batch)
+        targets = targets.view(*groups, *(1,) * (len(population) - len(groups)), batch, CLASSES)
+        z, saved = clear.forward(x)
+        fast_z, fast_saved = fast.forward(x)
+        assert relative_error(fast_z, z) < 1e-13
+        dz = LOSS_GRADIENTS[output](z, targets) / batch
+        dx, gradients = clear.backward(dz.clone(), saved)
+        fast_dx, fast_gradients = fast.backward(dz.clone(), fast_saved)
+        in_one_block = views(fast.gradient(x, targets).clone(), fast.shapes)
+        assert relative_error(fast_dx, dx) < 1e-12
+        for name, gradient in gradients.items():
+            assert relative_error(fast_gradients[name], gradient) < 1e-12, name
+            stored = in_one_block[name]
+            stored = stored.mT if name.endswith("W") else stored
+            assert relative_error(stored, gradient) < 1e-12, name
+        fast.descend(x, targets, 0.5)
+        for name, gradient in gradients.items():
+            stepped = parameters[name] - 0.5 * gradient
+            assert relative_error(fast.parameters[name], stepped) < 1e-12, name
+
+
 def test_the_parameters_are_views_of_one_block():
-    network = MLP(random_parameters((2,), (7,)))
+    network = FastMLP(random_parameters((2,), (7,)))
     network.theta.fill_(0.25)
     assert all((tensor == 0.25).all() for tensor in network.parameters.values())
     assert sum(tensor.numel() for tensor in network.parameters.values()) == len(network.theta)
@@ -98,7 +130,7 @@ def test_the_parameters_are_views_of_one_block():
 def test_descending_is_a_step_along_the_gradient(population, groups, reduction, batch):
     x, targets = random_examples((), batch)
     x = x.expand(*groups, *x.shape)
-    plain, direct = (MLP(random_parameters(population, (7, 4))) for _ in range(2))
+    plain, direct = (FastMLP(random_parameters(population, (7, 4))) for _ in range(2))
     eta = torch.rand(population, generator=torch.Generator().manual_seed(1)).double()
     each = spread_over(plain.theta, plain.shapes, eta)
     for _ in range(3):
@@ -108,15 +140,16 @@ def test_descending_is_a_step_along_the_gradient(population, groups, reduction, 
 
 
 def test_a_mean_gradient_is_the_sum_divided_by_the_batch():
-    network = MLP(random_parameters((), (7,)))
+    network = FastMLP(random_parameters((), (7,)))
     x, targets = random_examples((), 5)
     summed = network.gradient(x, targets, reduction="sum").clone()
     torch.testing.assert_close(network.gradient(x, targets), summed / 5, rtol=1e-12, atol=0)
 
 
 def test_an_unknown_activation_is_named_with_a_suggestion():
-    with pytest.raises(ValueError, match=r"unknown activation 'rely'\. Did you mean 'relu'"):
-        MLP(random_parameters((), (7,)), activation="rely")
+    for network in (MLP, FastMLP):
+        with pytest.raises(ValueError, match=r"unknown activation 'rely'\. Did you mean 'relu'"):
+            network(random_parameters((), (7,)), activation="rely")
 
 
 def test_initial_parameters_of_a_seed_do_not_depend_on_the_others():
@@ -153,7 +186,7 @@ def test_blocks_of_steps_equal_the_plain_loop(
     seeds, rates, activation, output, hidden, examples, batch, reduction
 ):
     parameters = random_parameters((seeds, rates), hidden)
-    plain, blocked = (MLP(parameters, activation=activation, output=output) for _ in range(2))
+    plain, blocked = (FastMLP(parameters, activation=activation, output=output) for _ in range(2))
     x, targets = random_examples((seeds,), examples)
     eta = torch.linspace(0.01, 0.1, seeds * rates, dtype=torch.float64).view(seeds, rates)
     each = spread_over(plain.theta, plain.shapes, eta)
@@ -169,7 +202,7 @@ def test_blocks_of_steps_equal_the_plain_loop(
 
 
 def test_single_example_steps_of_a_network_without_hidden_layer_are_refused():
-    network = MLP(random_parameters((1, 1), ()))
+    network = FastMLP(random_parameters((1, 1), ()))
     x, targets = random_examples((1,), 4)
     with pytest.raises(ValueError, match="expected a network with a hidden layer"):
         train_network_in_blocks(network, x, targets, 0.1)
@@ -178,7 +211,7 @@ def test_single_example_steps_of_a_network_without_hidden_layer_are_refused():
 @pytest.mark.parametrize("population", [(), (2,), (2, 3)])
 def test_the_shallow_network_is_the_mlp_with_one_sigmoid_layer(population):
     parameters = random_parameters(population, (7,))
-    mlp = MLP(parameters, activation="sigmoid", output="linear")
+    mlp = FastMLP(parameters, activation="sigmoid", output="linear")
     shallow = ShallowNetwork(
         *(
             torch.cat((parameters[f"{name}.W"], parameters[f"{name}.b"].unsqueeze(-2)), -2)

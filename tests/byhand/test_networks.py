@@ -10,6 +10,7 @@ from retroprop.byhand.cnn import CNN, cnn_parameters
 from retroprop.byhand.layer import below
 from retroprop.byhand.mlp_mixer import (
     EPSILON,
+    LAST_EPSILON,
     ChannelMixing,
     MLPMixer,
     PatchEmbedding,
@@ -18,6 +19,8 @@ from retroprop.byhand.mlp_mixer import (
 )
 from retroprop.byhand.resnet18 import ResNet18, resnet18_parameters
 from retroprop.errors import UserError
+from retroprop.models import mlpmixer
+from retroprop.parity.names import from_state_dict
 
 SHARING = [((), ()), ((), (2,)), ((2,), (2,)), ((2,), (2, 2))]
 
@@ -54,7 +57,7 @@ def cnn_reference(strides, paddings, dense, phi):
     return reference
 
 
-FUNCTIONS = {"relu": F.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "gelu": F.gelu}
+FUNCTIONS = {name: getattr(F, name) for name in ACTIVATIONS}
 
 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
@@ -158,8 +161,8 @@ def mlp(x, p, phi=F.gelu):
 
 
 def mixer_reference(patch, blocks):
-    def norm(x, p):
-        return F.layer_norm(x, (x.shape[-1],), p["gamma"], p["beta"], EPSILON)
+    def norm(x, p, epsilon=EPSILON):
+        return F.layer_norm(x, (x.shape[-1],), p["gamma"], p["beta"], epsilon)
 
     def reference(x, p):
         x = F.conv2d(x, p["patchemb.proj.W"], p["patchemb.proj.b"], patch).flatten(2).mT
@@ -167,7 +170,7 @@ def mixer_reference(patch, blocks):
             q = below(p, f"blocks.{i}")
             x = x + mlp(norm(x, below(q, "norm1")).mT, below(q, "mlp_tokens")).mT
             x = x + mlp(norm(x, below(q, "norm2")), below(q, "mlp_channels"))
-        return linear(norm(x, below(p, "norm")).mean(-2), below(p, "head"))
+        return linear(norm(x, below(p, "norm"), LAST_EPSILON).mean(-2), below(p, "head"))
 
     return reference
 
@@ -187,7 +190,7 @@ def test_mlp_mixer_equals_autograd(groups, population, patch):
 @pytest.mark.parametrize("population", [(), (1,), (2, 3)])
 @pytest.mark.parametrize("batch", [1, 4])
 def test_mixing_equals_autograd_in_pieces_of_any_size(population, batch, values, monkeypatch):
-    monkeypatch.setattr("retroprop.byhand.mlp_mixer.VALUES_IN_CACHE", values)
+    monkeypatch.setattr("retroprop.byhand.in_pieces.VALUES_IN_CACHE", values)
 
     def parameters(width):
         return {
@@ -223,6 +226,23 @@ def test_mixer_with_dropout_is_itself_in_evaluation_and_repeats_with_its_seed():
     assert torch.equal(y, again.forward(x)[0])
     _, gradients = dropped.backward(torch.ones_like(y), saved)
     assert all(g.isfinite().all() for g in gradients.values())
+
+
+def test_the_mixer_starts_with_weights_distributed_as_those_of_its_twin():
+    by_hand = mlp_mixer_parameters(10, 32, 4, 128, 2, generator=seeded(), population=(2,))
+    torch.manual_seed(0)
+    twin = from_state_dict(mlpmixer.MLPMixer(10, 32, 4, 128, 2).state_dict())
+    assert {name: value.shape[1:] for name, value in by_hand.items()} == {
+        name: value.shape for name, value in twin.items()
+    }
+    for name, value in by_hand.items():
+        if name.endswith(".W"):
+            assert value.std().item() == pytest.approx(twin[name].std().item(), rel=0.05), name
+            largest = value.abs().max() / twin[name].abs().max()
+            assert name.startswith("patchemb") or largest.item() == pytest.approx(1, rel=0.01)
+            assert not torch.equal(value[0], value[1])
+        else:
+            assert (value == twin[name]).all(), name
 
 
 def test_mixer_refuses_patches_that_do_not_tile_the_image():

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from retroprop.byhand.losses import one_hot
-from retroprop.byhand.perceptron import BLOCK, Perceptron
+from retroprop.byhand.online import BLOCK
+from retroprop.byhand.perceptron import Perceptron
 
 FEATURES, CLASSES = 21, 4
 

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from retroprop.calculus.convolution import Convolution, output_size, solve_convolution
+from retroprop.calculus.convolution_arithmetic import Convolution, output_size, solve_convolution
 from retroprop.calculus.solutions import skipped, used_first, why_none
 from retroprop.errors import UserError
 

@@ -6,16 +6,14 @@ from types import ModuleType
 import pytest
 
 from retroprop.labs import catalog, open_lab
-from retroprop.mathematics.prose import Words
-from retroprop.report.assignment import Lab, Part, Question
 from retroprop.report.document import Paragraph
+from retroprop.report.lab_story import Lab, Part, Question
 from retroprop.report.results import tables_section
 
 STUDY = "inf8225-logistic"
 
 
-def words(text):
-    return Words(text, f"{text} (fr)")
+TITLES = {"1": "The hidden layer", "2": "The output layer"}  # texts that the catalog has in French
 
 
 def by_thought(lab):
@@ -30,16 +28,16 @@ def question(name, answer, *studies):
     return Question(
         name=name,
         label=name,
-        title=words(f"Title {name}"),
-        asked=words("Why?"),
+        title=TITLES[name],
+        asked="Show that $ln sigma(x) = -softplus(-x)$.",
         answers=(answer,),
         studies=studies,
     )
 
 
 def lab_of(name, *questions):
-    part = Part(name="part", title=words("Part"), questions=questions)
-    return Lab(name=name, title=words("Made up"), source=words("Nowhere"), parts=(part,))
+    part = Part(name="part", title="Smoke size", questions=questions)
+    return Lab(name=name, title="Laptop size", source="Where this comes from", parts=(part,))
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +62,8 @@ def test_the_list_says_what_each_assignment_has_and_what_is_recorded(call):
     code, out, _ = call("lab", "list")
     assert code == 0
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
-    assert rows["made-up"] == ["Made", "up", "2", "1", "0", "of", "1"]
-    assert rows["thinking"] == ["Made", "up", "1", "–", "needs", "none"]
+    assert rows["made-up"] == ["Laptop", "size", "2", "1", "0", "of", "1"]
+    assert rows["thinking"] == ["Laptop", "size", "1", "–", "needs", "none"]
 
 
 @pytest.mark.parametrize("command", ["run", "report"])
@@ -125,7 +123,7 @@ def test_run_trains_what_is_missing_once_and_the_report_shows_it(trained, call, 
     assert call("lab", "report", "made-up", "-f", "html,pdf", "--lang", "fr")[0] == 0
     page = (tmp_path / "reports" / "made-up-fr.html").read_text(encoding="utf-8")
     assert f"retroprop run {STUDY} --size smoke" in page
-    assert "2 · Title 2 (fr)" in page
+    assert "2 · La couche de sortie" in page
     assert "1 of 1" in call("lab", "list")[1]
 
 
@@ -136,6 +134,6 @@ def test_an_open_lab_trains_and_answers(capsys):
     lab.run(size="smoke", workers=1)
     assert capsys.readouterr().out == ""
     assert "a thought" in repr(lab.answer("1"))
-    assert "2 · Title 2 (fr)" in lab.answer("2")._repr_html_()
+    assert "2 · La couche de sortie" in lab.answer("2")._repr_html_()
     with pytest.raises(ValueError, match="has no question '3'; it has 1, 2"):
         lab.answer("3")

@@ -12,9 +12,9 @@ import pypdf
 import pytest
 
 import retroprop
-from retroprop.calculus.theory import sheet
 from retroprop.cli.help_texts import PROOF
 from retroprop.cli.theory import theory
+from retroprop.labs.ift3395_theorie import sheet
 
 
 @pytest.fixture(autouse=True)
@@ -222,4 +222,4 @@ def test_nothing_else_imports_sympy(arguments):
     assert done.returncode == 0
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "retroprop" in modules
-    assert modules.isdisjoint({"sympy", "mpmath", "retroprop.calculus.theory"})
+    assert modules.isdisjoint({"sympy", "mpmath", "retroprop.labs.ift3395_theorie"})

@@ -55,6 +55,97 @@ def test_python_2_text_comes_out_as_bytes(cifar):
     assert batch[b"data"].shape == (cifar.rows, 3072)
 
 
+def text_of(raw):
+    """Bytes as Python 2 writes them in protocol 0: quoted, with everything else escaped."""
+    return b"S'" + "".join(f"\\x{byte:02x}" for byte in raw).encode() + b"'\n"
+
+
+def python2_array(array):
+    """An array as Python 2's cPickle wrote it in protocol 0, opcode by opcode."""
+    code, order = array.dtype.str[1:].encode(), array.dtype.str[:1].encode()
+    shape = b"".join(b"I%d\n" % size for size in array.shape)
+    return (
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
+        b"(I1\n(" + shape + b"tcnumpy\ndtype\n(S'" + code + b"'\nI0\nI1\ntR"
+        b"(I3\nS'" + order + b"'\nNNNI-1\nI-1\nI0\ntbI00\n" + text_of(array.tobytes()) + b"tb"
+    )
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([[0.1, -2.5e8], [np.pi, 1 / 255]], np.float32),
+        np.linspace(-1, 1, 7),
+        np.arange(256, dtype=np.uint8),
+        np.array([3, -4], ">i4"),
+    ],
+    ids=["float32", "float64", "every byte", "big endian"],
+)
+def test_an_array_that_python_2_wrote_as_text_comes_through(array):
+    file = b"(" + python2_array(array) + b"I7\nt."
+    with np.errstate(all="ignore"):
+        theirs, seven = pickle.loads(file, encoding="latin1")  # as people read such files
+    ours, number = read_pickle(file, name="python2.pkl")
+    assert (ours.dtype, number) == (array.dtype, seven)
+    np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(ours, array)
+
+
+def test_every_byte_and_both_quotes_of_python_2_text_come_out_as_bytes():
+    every = bytes(range(256))
+    assert read_pickle(text_of(every) + b".", name="text") == every
+    assert read_pickle(b'S"it\'s"\n.', name="text") == b"it's"
+    assert read_pickle(b"S'\\'\\\\\\n\\t'\n.", name="text") == b"'\\\n\t"
+    assert read_pickle(b"S''\n.", name="text") == b""
+
+
+@pytest.mark.parametrize(
+    "line", [b"abc", b"'abc", b"abc'", b"'abc\"", b"'", b"", b"'a' + 'b", b"'\xe9'", b"'\\x4'"]
+)
+def test_python_2_text_that_is_not_one_quoted_line_is_refused(line):
+    with pytest.raises(UserError, match="text should be a pickle file, but it is damaged"):
+        read_pickle(b"S" + line + b"\n.", name="text")
+    with pytest.raises(UserError, match="damaged"):
+        read_pickle(b"S'abc'", name="text")  # no end of line
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        (b"cos\nsystem\n(S'\\x65cho > marker'\ntR.", r"asks for os\.system"),
+        (b"(S'echo > marker'\nios\nsystem\n.", "uses the instruction INST"),
+        (b"(cos\nsystem\nS'echo > marker'\no.", r"asks for os\.system"),
+        (b"c__builtin__\neval\n(S'1'\ntR.", r"asks for __builtin__\.eval"),
+        (b"cnumpy\nload\n(S'marker'\ntR.", r"asks for numpy\.load"),
+        (b"S'os'\nS'system'\n\x93(S'echo > marker'\ntR.", "asks for "),
+        (b"Pmarker\n.", "uses the instruction PERSID"),
+        (b"S'marker'\nQ.", "uses the instruction BINPERSID"),
+        (b"ctorch._utils\n_rebuild_tensor_v2\n.", r"asks for torch\._utils"),
+        (b"ctorch\nFloatStorage\n.", r"asks for torch\.FloatStorage"),
+        (b"ccollections\nOrderedDict\n(tR.", r"asks for collections\.OrderedDict"),
+    ],
+)
+def test_hostile_pickles_written_by_hand_are_refused_and_do_not_run(file, sentence):
+    with pytest.raises(UserError, match=f"hand should hold .* {sentence}"):
+        read_pickle(file, name="hand")
+    assert not Path("marker").exists()
+
+
+def test_python_2_text_of_another_length_than_the_array_is_refused():
+    honest = b"(" + python2_array(np.arange(4, dtype=np.float32)) + b"t."
+    for wrong in (honest.replace(b"I4\n", b"I5\n"), honest.replace(b"\\x40'", b"'")):
+        assert wrong != honest
+        with pytest.raises(UserError, match=r"shape \([45],\) in 1[56] bytes"):
+            read_pickle(wrong, name="short")
+
+
+def test_a_truncated_pickle_of_python_2_is_refused_wherever_it_ends():
+    whole = b"(" + python2_array(np.arange(3, dtype=np.float32)) + b"t."
+    for length in range(len(whole)):
+        with pytest.raises(UserError, match="cut should"):
+            read_pickle(whole[:length], name="cut")
+
+
 class _Runs:
     def __init__(self, command: str) -> None:
         self.command = command

@@ -3,9 +3,9 @@
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from retroprop.calculus.theory.binary_losses import gradient_curves
 from retroprop.figures.gradients import gradients_at_the_output
 from retroprop.figures.style import to_svg
+from retroprop.labs.ift3395_theorie.answers_binary_losses import gradient_curves
 
 NAMES = ("squared error", "cross-entropy")
 

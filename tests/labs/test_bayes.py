@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from retroprop.bayes.networks.inf8225 import QUESTIONS, as_printed
 from retroprop.labs.inf8225_tp1 import bayes
+from retroprop.labs.inf8225_tp1.queries import QUESTIONS, as_printed
 
 # What the document's cells print after np.set_printoptions(precision=5).
 PRINTED = {

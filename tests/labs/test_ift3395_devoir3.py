@@ -106,7 +106,7 @@ def test_static_methods_have_the_templates_arguments(name, arguments):
     ("name", "arguments"),
     [
         ("one_hot", ["self", "y"]),
-        ("compute_loss_and_accuracy", ["self", "X", "y_one_hot"]),
+        ("compute_loss_and_accuracy", ["self", "X", "y"]),
         ("training_step", ["self", "X_batch", "y_batch"]),
         ("log_metrics", ["self", "X_train", "y_train_oh", "X_valid", "y_valid_oh"]),
         ("train_loop", ["self", "n_epochs"]),
@@ -280,7 +280,7 @@ def test_a_step_returns_the_norm_of_the_gradient_before_it_and_moves_the_paramet
     trainer, _ = small()
     X, y = trainer.train[0][:50], trainer.one_hot(trainer.train[1][:50])
     loss, _ = trainer.compute_loss_and_accuracy(X, y)
-    assert trainer.compute_loss_and_accuracy(X, y.long())[0] == loss  # rows of whole numbers too
+    assert trainer.compute_loss_and_accuracy(X=X, y=y.long())[0] == loss  # whole numbers too
     gradients = torch.autograd.grad(loss, list(trainer.network.parameters()))
     expected = torch.cat([g.flatten() for g in gradients]).double().norm().item()
     before = [p.detach().clone() for p in trainer.network.parameters()]

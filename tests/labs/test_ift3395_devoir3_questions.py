@@ -188,7 +188,9 @@ def test_several_seeds_are_compared_by_the_paired_test(tmp_path):
     records = NETWORKS.make_networks(
         DATA, tmp_path, ARCHITECTURES, changes=["seeds=[0,1,2]"], accuracy=accuracy
     )
-    assert "paired t-test over 3 seeds" in answer(lab(records), "2.4a")
+    text = answer(lab(records), "2.4a")
+    assert "over 3 seeds, the paired difference is" in text
+    assert "of the paired t-test), which excludes 0" in text
 
 
 # --- sentences follow the records -----------------------------------------------------------------

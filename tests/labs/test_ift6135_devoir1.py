@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
 
 from retroprop.data import load
 from retroprop.errors import UserError
@@ -27,6 +28,9 @@ from retroprop.labs.ift6135_devoir1.utils import (
     seed_experiment,
     to_device,
 )
+from retroprop.models import resnet18
+from retroprop.training.augmentation import Augmentation
+from retroprop.training.trainer import Trainer
 
 RESULTS = {"train_losses", "valid_losses", "train_accs", "valid_accs", "test_loss", "test_acc"}
 
@@ -55,6 +59,7 @@ def count(network):
         (MLP.activation_fn, ["self", "activation", "inputs"]),
         (BasicBlock, ["in_planes", "planes", ("stride", 1)]),
         (ResNet18, [("num_classes", 10)]),
+        (ResNet18._make_layer, ["self", "in_planes", "planes", "stride"]),
         (ResNet18.visualize, ["self", "logdir"]),
         (PatchEmbed, ["img_size", "patch_size", ("in_chans", 3), ("embed_dim", 768)]),
         (Mlp, ["in_features", "hidden_features", ("act_layer", nn.GELU), ("drop", 0.0)]),
@@ -72,7 +77,11 @@ def count(network):
                 ("drop_rate", 0.0), ("activation", "gelu"),
             ],
         ),
+        (MLPMixer.init_weights, ["self", "module"]),
         (MLPMixer.visualize, ["self", "logdir"]),
+        (lab.train, ["epoch", "model", "dataloader", "optimizer", "args"]),
+        (lab.evaluate, ["epoch", "model", "dataloader", "args", ("mode", "val")]),
+        (get_config_parser, []),
         (cross_entropy_loss, ["logits", "labels"]),
         (compute_accuracy, ["logits", "labels"]),
         (to_device, ["tensors", "device"]),
@@ -134,6 +143,27 @@ def test_the_state_dict_of_the_mixer_is_complete():
     network = MLPMixer(10, 32, 4, 16, 2)
     assert set(network.state_dict()) == names
     assert (network.patchemb.num_patches, network.patchemb.grid_size) == (64, 8)
+    assert network.num_classes == 10
+    dropped = MLPMixer(10, 32, 4, 16, 1, drop_rate=0.3).blocks[0].mlp_channels
+    assert (dropped.drop1.p, dropped.drop2.p) == (0.3, 0.3)
+
+
+def test_a_stage_of_resnet18_is_two_blocks_of_which_the_first_has_the_stride():
+    first, second = ResNet18()._make_layer(8, 12, 2)
+    assert (first.conv1.in_channels, first.conv1.stride) == (8, (2, 2))
+    assert (second.conv1.in_channels, second.conv1.stride) == (12, (1, 1))
+
+
+def test_weights_of_the_original_template_load():
+    """The template's own mixer has these modules, in this order, and no other parameters."""
+    original = nn.ModuleDict({
+        "fc1": nn.Linear(4, 6), "act": nn.GELU(), "drop1": nn.Dropout(0.1),
+        "fc2": nn.Linear(6, 4), "drop2": nn.Dropout(0.1),
+    })  # fmt: skip
+    ours = Mlp(4, 6, drop=0.1)
+    ours.load_state_dict(original.state_dict())
+    assert [name for name, _ in ours.named_children()] == list(original)
+    assert torch.equal(ours.fc2.weight, original["fc2"].weight)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +193,10 @@ def test_a_linear_layer_multiplies_by_its_transposed_weight():
     layer.bias.data.fill_(1)
     network._initialize_linear_layer(layer)
     assert torch.equal(layer.bias, torch.zeros(2))
+    torchs = nn.Linear(3, 2)
+    network._initialize_linear_layer(torchs)
+    assert torch.equal(torchs.bias, torch.zeros(2))
+    network._initialize_linear_layer(nn.Linear(3, 2, bias=False))
     with pytest.raises(UserError, match="Did you mean 'relu'"):
         network.activation_fn("rleu", x)
     assert torch.equal(network.activation_fn("tanh", x), torch.tanh(x))
@@ -302,10 +336,33 @@ def test_the_original_command_line_is_understood():
 def test_the_defaults_are_the_templates():
     args = get_config_parser().parse_args([])
     assert (args.model, args.batch_size, args.epochs, args.optimizer) == (
-        "mlpmixer", 128, 15, "adamw",
+        "mlp", 128, 15, "adamw",
     )  # fmt: skip
     assert (args.lr, args.momentum, args.weight_decay) == (1e-3, 0.9, 5e-4)
     assert (args.seed, args.print_every, args.visualize) == (42, 80, False)
+
+
+def test_options_may_be_abbreviated():
+    args = get_config_parser().parse_args(shlex.split("--epoch 3 --opt sgd --batch 7"))
+    assert (args.epochs, args.optimizer, args.batch_size, args.model) == (3, "sgd", 7, "mlp")
+
+
+@pytest.mark.parametrize("model", ["mlp", "resnet18", "mlpmixer"])
+def test_an_original_main_can_use_the_options_as_they_come(model):
+    """It opens `model_config`, compares `device` with "cuda" and moves tensors to it."""
+    args = get_config_parser().parse_args(["--model", model])
+    with open(args.model_config) as file:
+        network = lab.MODELS[args.model](**json.load(file))
+    assert args.device in ("cpu", "cuda")
+    assert next(network.to(args.device).parameters()).device.type == args.device
+
+
+def test_a_device_is_one_of_torchs(capsys):
+    args = get_config_parser().parse_args(["--device", "meta"])
+    assert torch.zeros(1, device=args.device).is_meta
+    with pytest.raises(SystemExit):
+        get_config_parser().parse_args(["--device", "gpu"])
+    assert "there is no device 'gpu'; use auto, cpu or cuda." in capsys.readouterr().err
 
 
 def run(*words):
@@ -361,7 +418,8 @@ def test_a_run_that_diverges_says_so_and_writes_null(tiny, capsys):
 def test_training_is_what_the_document_says(tiny):
     args = get_config_parser().parse_args(["--dataset", "cifar10-sample"])
     settings = lab.settings_of(args)
-    augmentation = settings.augmentation
+    assert settings.augmentation == "flip-crop"
+    augmentation = Augmentation()
     assert (augmentation.crop_scale, augmentation.crop_ratio) == ((0.8, 1.0), (0.9, 1.1))
     assert augmentation.flip
     assert (settings.optimizer, settings.weight_decay) == ("adamw", 5e-4)
@@ -389,23 +447,38 @@ def test_the_kernels_of_resnet18_are_drawn(tmp_path):
         ResNet18().visualize(tmp_path / "file")
 
 
+OF_MIXER = ("--model", "mlpmixer", "--model_config")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["--model_config", "nowhere.json"], "there is no file nowhere.json"),
         (["--model_config", "broken.json"], "cannot read broken.json as JSON"),
         (["--model_config", "list.json"], "should hold an object of arguments"),
-        (["--model_config", "word.json"], "mlpmixer has no argument 'patchsize'. Did you mean"),
-        (["--model_config", "short.json"], "mlpmixer needs the argument 'img_size'"),
-        (["--model_config", "type.json"], "patch_size should be a whole number, and is 'four'"),
-        (["--model_config", "patch.json"], "patch_size 5 does not divide image size 32"),
-        (["--model_config", "few.json"], "the network has 4 outputs"),
-        (["--model_config", "size.json"], "and got 32 × 32"),
-        (["--lr", "0"], "learning_rate must be above 0"),
+        (
+            ["--model", "mlpmixer", "--model_config", "word.json"],
+            "mlpmixer has no argument 'patchsize'. Did you mean",
+        ),
+        (
+            ["--model", "mlpmixer", "--model_config", "short.json"],
+            "mlpmixer needs the argument 'img_size'",
+        ),
+        (
+            ["--model", "mlpmixer", "--model_config", "type.json"],
+            "patch_size should be a whole number, and is 'four'",
+        ),
+        (
+            ["--model", "mlpmixer", "--model_config", "patch.json"],
+            "patch_size 5 does not divide image size 32",
+        ),
+        ([*OF_MIXER, "few.json"], "the network has 4 outputs"),
+        ([*OF_MIXER, "size.json"], "and got 32 × 32"),
+        (["--lr", "0"], "learning_rate must be greater than 0"),
         (["--batch_size", "5000"], "larger than the 1800 training images"),
         (["--print_every", "0"], "--print_every must be at least 1"),
-        (["--epochs", "0"], "epochs must be at least 1"),
-        (["--seed", "-3"], "seed must be a whole number"),
+        (["--epochs", "0"], "epochs must be greater than or equal to 1"),
+        (["--seed", "-3"], "seed must be greater than or equal to 0"),
     ],
 )
 def test_what_main_cannot_use_is_one_sentence(words, sentence, capsys):
@@ -438,6 +511,101 @@ def test_without_cifar10_one_is_told_where_to_get_it(capsys):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_asking_for_one_is_explained(capsys):
-    assert lab.main(["--device", "cuda", "--dataset", "cifar10-sample"]) == 2
-    assert "no CUDA GPU was found" in capsys.readouterr().err
+@pytest.mark.parametrize("name", ["cuda", "cuda:1"])
+def test_without_a_gpu_asking_for_one_warns_and_uses_the_cpu(name):
+    with pytest.warns(UserWarning, match="no CUDA GPU was found on this machine, so the CPU is"):
+        args = get_config_parser().parse_args(["--device", name])
+    assert args.device == "cpu"
+
+
+def test_a_device_that_the_library_does_not_train_on_is_explained(capsys):
+    assert lab.main(["--device", "meta", "--dataset", "cifar10-sample"]) == 2
+    assert "there is no device 'meta'" in capsys.readouterr().err
+
+
+# --- train and evaluate, as a notebook imports them -----------------------------------------------
+
+
+@pytest.fixture
+def loader():
+    """Torch's own loader of sixty images; the last minibatch has twelve."""
+    images, labels = sample(60)
+    return DataLoader(TensorDataset(images, labels), batch_size=16, shuffle=True)
+
+
+def sample(n):
+    data = load("cifar10-sample")
+    images = torch.tensor(data.train_images[:n]).permute(0, 3, 1, 2) / 255 - 0.5
+    return images, torch.tensor(data.train_labels[:n]).long()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MLP(3072, [32], 10),
+        lambda: resnet18.ResNet18(10, widths=(4, 4, 6, 8)),
+        lambda: MLPMixer(10, 32, 8, 32, 1, drop_rate=0.1),
+    ],
+    ids=["mlp", "resnet", "mixer"],
+)
+def test_a_notebooks_own_loop_trains_our_networks(make, loader, capsys):
+    """The original notebook's lines, on torch's loader and optimizer."""
+    args = get_config_parser().parse_args(["--device", "cpu", "--print_every", "2"])
+    seed_experiment(args.seed)
+    model = make().to(args.device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    losses = []
+    for epoch in range(12):
+        loss, accuracy, wall_time = lab.train(epoch, model, loader, optimizer, args)
+        assert model.training
+        losses.append(loss)
+        valid_loss, valid_accuracy, _ = lab.evaluate(epoch, model, loader, args)
+        assert not model.training
+    assert losses[-1] < 0.8 * losses[0]
+    assert 0 < wall_time < 60
+    assert {type(value) for value in (loss, accuracy, valid_loss, valid_accuracy)} == {float}
+    said = capsys.readouterr().out
+    assert "[TRAIN] Epoch: 3, Iter: 2, 32 of 60 images" in said
+    assert "[VAL] Epoch: 3, Iter: 4, 60 of 60 images" in said
+    lab.evaluate(3, model, loader, args, mode="test")
+    assert "[TEST] Epoch: 3, Iter: 4" in capsys.readouterr().out
+
+
+def test_means_are_over_all_images_and_evaluating_changes_nothing(loader):
+    args = get_config_parser().parse_args(["--device", "cpu"])
+    torch.manual_seed(0)
+    model = MLP(3072, [8], 10)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    images, labels = sample(60)
+    logits = model(images).detach()
+    loss, accuracy, _ = lab.evaluate(0, model, loader, args)
+    assert loss == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-6)
+    assert accuracy == pytest.approx((logits.argmax(1) == labels).double().mean().item())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    assert lab.train(0, model, loader, still, args)[:2] == pytest.approx((loss, accuracy))
+
+
+def test_training_is_the_librarys_loop():
+    """`main`'s minibatches by `train`, and the same by the loop that trains the studies."""
+    args = get_config_parser().parse_args(["--device", "cpu", "--opt", "momentum", "--lr", "0.01"])
+    train, validation, _ = lab.image_sets("cifar10-sample", 42)
+    trainers = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        model = MLP(3072, [16], 10)
+        trainers.append(Trainer(model, train, validation, lab.settings_of(args)))
+    ours, librarys = trainers
+    loader = [(images, labels) for images, labels, _ in ours.minibatches(1)]
+    loss, accuracy, _ = lab.train(1, ours.model, loader, ours.optimizer, args)
+    scores, _ = librarys.train_epoch(1)
+    assert loss == pytest.approx(scores.loss, rel=1e-5)
+    assert accuracy == pytest.approx(scores.accuracy, abs=2e-3)
+    for a, b in zip(ours.model.parameters(), librarys.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_a_loader_without_a_minibatch_is_explained():
+    args = get_config_parser().parse_args(["--device", "cpu"])
+    with pytest.raises(UserError, match="the loader gave no minibatch"):
+        lab.evaluate(0, MLP(3072, [8], 10), [], args)

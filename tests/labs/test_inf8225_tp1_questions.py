@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from retroprop.bayes.networks import load
-from retroprop.bayes.networks.inf8225 import QUESTIONS
 from retroprop.bayes.table import NamedTable
 from retroprop.labs.inf8225_tp1 import checks, mlp, published, regression
 from retroprop.labs.inf8225_tp1.answers_mlp import DERIVATIONS, LOGISTIC, STUDY
 from retroprop.labs.inf8225_tp1.joint import ask_joint, joint_table
 from retroprop.labs.inf8225_tp1.pseudocode import pseudocode
+from retroprop.labs.inf8225_tp1.queries import QUESTIONS
 from retroprop.labs.inf8225_tp1.questions import LAB
-from retroprop.labs.inf8225_tp1.shown import source
+from retroprop.labs.source_code import source
 from retroprop.languages import translator
 from retroprop.report import pictures
 from retroprop.report.document import Code, Notice, Picture, Table
@@ -398,14 +398,26 @@ def test_with_one_seed_the_images_decide(tmp_path):
     assert "its lead over every other cell is larger than what the choice of 6,000" in text
 
 
-def test_the_cheapest_network_that_chance_does_not_tell_from_the_best_is_named(tmp_path, finished):
-    text, _ = said(finished, "3.discussion")
+def unsteady(cell, seed):
+    """The widest networks vary more over the seeds."""
+    return mlp_accuracy(cell, seed) + (cell["width"] == 1000) * (-0.005, 0.0, 0.005)[seed]
+
+
+@pytest.mark.parametrize("options", [{"seeds": [0]}, {"seeds": [0, 1, 2], "accuracy": unsteady}])
+def test_the_cheapest_network_that_is_not_distinguishable_from_the_best_is_named(tmp_path, options):
+    make(tmp_path, LOGISTIC)
+    text, _ = said(make(tmp_path, STUDY, **options), "3.discussion")
     assert "The best network, 5 hidden layers, 1000 units per hidden layer, takes 16.9 s" in text
     assert "; 5 hidden layers, 500 units per hidden layer takes 8.58 s and is 1.00 points" in text
+
+
+def test_where_every_cheaper_network_is_worse_that_is_said(tmp_path):
     make(tmp_path, LOGISTIC)
     at_once = lambda cell, seed: 0.8 + 0.05 * (cell["width"] == 100 * cell["depth"])  # noqa: E731
     records = make(tmp_path, STUDY, accuracy=at_once)
-    assert "and no cheaper one is within what the choice" in said(records, "3.discussion")[0]
+    assert (
+        "and every cheaper one is below it by more than chance" in said(records, "3.discussion")[0]
+    )
 
 
 def test_a_best_epoch_before_the_last_is_said_with_what_a_reference_would_lose(

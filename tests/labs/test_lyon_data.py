@@ -131,12 +131,58 @@ def test_what_is_not_mnist_is_refused_in_a_sentence(value, sentence):
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_a_file_of_torch_save_is_refused_with_its_name(zipped):
+@pytest.mark.parametrize("gzipped", [True, False])
+def test_a_file_of_torch_save_gives_the_same_arrays(zipped, gzipped):
+    images, labels = torch.from_numpy(FRACTIONS), torch.from_numpy(ONE_HOT)
+    value = ((images, labels.double()), (images[:2].reshape(2, 28, 28), torch.tensor(Y[:2])))
     buffer = io.BytesIO()
-    torch.save({"x": torch.zeros(2)}, buffer, _use_new_zipfile_serialization=zipped)
-    Path("mnist.pkl.gz").write_bytes(gzip.compress(buffer.getvalue()))
-    with pytest.raises(UserError, match=r"written by torch\.save"):
-        load_data("mnist.pkl.gz")
+    torch.save(value, buffer, _use_new_zipfile_serialization=zipped)
+    raw = buffer.getvalue()
+    Path("mnist.pkl.gz").write_bytes(gzip.compress(raw) if gzipped else raw)
+    (train_x, train_t), (test_x, test_t) = load_data("mnist.pkl.gz")
+    np.testing.assert_array_equal(train_x, FRACTIONS)
+    np.testing.assert_array_equal(train_t, ONE_HOT)
+    np.testing.assert_array_equal(test_x, FRACTIONS[:2])
+    np.testing.assert_array_equal(test_t, ONE_HOT[:2])
+    assert train_x.dtype == train_t.dtype == np.float32
+    torch.from_numpy(test_x)  # writable
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_file_of_torch_save_that_is_not_mnist_or_runs_is_refused(zipped):
+    for value, sentence in (
+        ({"x": torch.zeros(2)}, "holds a dict"),
+        (((X, Y), (X, _Runs())), rf"asks for {os.name}\.system"),
+    ):
+        buffer = io.BytesIO()
+        torch.save(value, buffer, _use_new_zipfile_serialization=zipped)
+        Path("mnist.pkl.gz").write_bytes(gzip.compress(buffer.getvalue()))
+        with pytest.raises(UserError, match=sentence):
+            load_data("mnist.pkl.gz")
+    assert not Path("marker").exists()
+
+
+def test_the_courses_own_file_is_read():
+    """Written by Python 2, protocol 0: float32 images and float64 labels, as bytes in text."""
+
+    def array(values):
+        code, shape = values.dtype.str[1:].encode(), b"".join(b"I%d\n" % n for n in values.shape)
+        raw = "".join(f"\\x{byte:02x}" for byte in values.tobytes()).encode()
+        return (
+            b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n("
+            + shape + b"tcnumpy\ndtype\n(S'" + code
+            + b"'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbI00\nS'" + raw + b"'\ntb"
+        )  # fmt: skip
+
+    def part(n):
+        return b"(" + array(FRACTIONS[:n]) + array(ONE_HOT[:n].astype(np.float64)) + b"t"
+
+    Path("mnist.pkl.gz").write_bytes(gzip.compress(b"(" + part(7) + part(2) + b"t."))
+    (train_x, train_t), (test_x, test_t) = load_data("mnist.pkl.gz")
+    np.testing.assert_array_equal(train_x, FRACTIONS)
+    np.testing.assert_array_equal(train_t, ONE_HOT)
+    np.testing.assert_array_equal(test_x, FRACTIONS[:2])
+    np.testing.assert_array_equal(test_t, ONE_HOT[:2])
 
 
 def test_a_missing_a_truncated_and_an_unpickled_file_are_refused():

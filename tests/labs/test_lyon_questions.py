@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from retroprop.labs.lyon_tp import answers_deep, answers_perceptron, measurements
-from retroprop.labs.lyon_tp.experiments import asking, told_apart
+from retroprop.labs.lyon_tp.experiments import with_figures
 from retroprop.labs.lyon_tp.questions import LAB
-from retroprop.labs.source_code import source_of
+from retroprop.labs.source_code import source
 from retroprop.report.costs import costs_section
 from retroprop.report.influence import influence_sections
 from retroprop.report.lab_content import compose_lab, question_section
@@ -185,7 +185,7 @@ def test_equal_neurons_stay_equal():
 
 
 def test_source_leaves_the_docstring_out():
-    text = source_of(measurements.equal_neurons)
+    text = source(measurements.equal_neurons).text
     assert text.startswith("def equal_neurons() -> float:\n    x, t = examples(FEW)")
 
 
@@ -332,13 +332,14 @@ def test_with_one_seed_the_images_decide(recorded):
     first, *_, last = story.cells
     assert first.mean - last.mean == pytest.approx(0.02)
     images = story.validation_images
-    assert told_apart(story, first, last) == (1.96 * (2 * 0.09 / images) ** 0.5 < 0.02)
-    assert not told_apart(story, first, first)
+    expected = 1.96 * ((0.9 * 0.1 + 0.88 * 0.12) / images) ** 0.5 < 0.02
+    assert (story.verdict(first, last).sign > 0) == expected
+    assert not story.verdict(first, first).distinguishable
 
 
-def test_asking_changes_the_figures_and_nothing_else(recorded):
+def test_other_figures_change_the_figures_and_nothing_else(recorded):
     story = recorded("lyon-tp", {"lyon-convolution": {}}).study("lyon-convolution")
-    other = asking(story, "confusion", best_per=["kernel_size"])
+    other = with_figures(story, "confusion", best_per=["kernel_size"])
     assert other.figures == ["confusion"]
     assert len(other.best) == 2
     assert other.runs == story.runs
@@ -347,7 +348,7 @@ def test_asking_changes_the_figures_and_nothing_else(recorded):
 
 def test_sections_of_one_setting_draw_no_other(recorded, undrawn):
     story = recorded("lyon-tp", one("lyon-shallow")).study("lyon-shallow")
-    story = asking(story, "effect-of-setting", "curves-by-setting", "time-by-setting")
+    story = with_figures(story, "effect-of-setting", "curves-by-setting", "time-by-setting")
     sections = [*influence_sections(story, keys=["width"]), costs_section(story, keys=["width"])]
     names = [b.name for one in sections for b in one.blocks if b.kind == "picture"]
     assert names == ["effect-width", "curves-width-1", "time-width-1"]

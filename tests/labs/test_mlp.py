@@ -114,6 +114,30 @@ def test_updates_equal_torch_optim(sgd):
     assert sgd or [m.shape for m in model.m_t] == [p.shape for p in model.params]
 
 
+def test_what_adam_remembers_of_each_layer_can_be_set():
+    model, x, y = small(4, 5, 2)
+    start = [p.clone() for p in model.params]
+
+    def after(steps):
+        for _ in range(steps):
+            model.adam_update(0.01, model.backward(y, model.forward(x)))
+        return [p.clone() for p in model.params]
+
+    first = after(3)
+    kept = model.t, [m.clone() for m in model.m_t], model.v_t
+    fourth = after(1)
+    model.t, model.m_t, model.v_t = kept
+    model.params = [p.clone() for p in first]
+    for again, once in zip(after(1), fourth, strict=True):
+        torch.testing.assert_close(again, once)
+    model.t = model.m_t = model.v_t = 0
+    model.params = start
+    assert model.t == 0
+    assert all((m == 0).all() for m in model.m_t)
+    for again, once in zip(after(3), first, strict=True):
+        torch.testing.assert_close(again, once)
+
+
 def test_the_template_s_own_loop_trains_five_layers(fashion, capsys):
     torch.manual_seed(0)
     names = {"torch": torch, **fashion}

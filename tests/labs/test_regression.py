@@ -1,11 +1,13 @@
 """The assignment's own cells run on our names, and the mathematics is the document's."""
 
+import inspect
+
 import matplotlib as mpl
 import pytest
 import torch
 
 from retroprop.errors import UserError
-from retroprop.labs.inf8225_tp1 import regression
+from retroprop.labs.inf8225_tp1 import mlp, regression
 from retroprop.labs.inf8225_tp1.regression import InMemoryLoader, LinearModel
 
 ANALYSIS_CELL = """
@@ -88,6 +90,53 @@ def test_updates_equal_the_equations_of_the_document(sgd):
     assert model.t == (0 if sgd else 5)
 
 
+def after_steps(model, n):
+    x, y = small_batch()
+    for _ in range(n):
+        model.adam_update(0.01, model.get_grads(y, model.forward(x), x))
+    return model.params.clone()
+
+
+class AsInTheTemplate(LinearModel):
+    """The template's own `__init__` and update, which set what ours derives."""
+
+    def __init__(self, num_features, num_classes):
+        self.params = torch.zeros(num_features + 1, num_classes)
+        self.t = 0
+        self.m_t = 0
+        self.v_t = 0
+
+    def adam_update(self, lr, grads):
+        self.t += 1
+        self.m_t = 0.9 * self.m_t + 0.1 * grads
+        self.v_t = 0.999 * self.v_t + 0.001 * grads**2
+        m_hat, v_hat = self.m_t / (1 - 0.9**self.t), self.v_t / (1 - 0.999**self.t)
+        self.params -= lr * m_hat / (torch.sqrt(v_hat) + 1e-8)
+
+
+def test_the_template_s_own_init_and_update_run_on_our_model():
+    ours, theirs = LinearModel(784, 10), AsInTheTemplate(784, 10)
+    ours.params.zero_()
+    torch.testing.assert_close(after_steps(theirs, 5), after_steps(ours, 5), rtol=1e-4, atol=1e-5)
+    assert theirs.t == ours.t == 5
+    torch.testing.assert_close(theirs.m_t, ours.m_t)
+    torch.testing.assert_close(theirs.v_t, ours.v_t)
+
+
+def test_what_adam_remembers_can_be_set():
+    fresh, model = LinearModel(784, 10), LinearModel(784, 10)
+    after_steps(model, 7)
+    model.t, model.m_t, model.v_t = 0, 0, 0
+    model.params = fresh.params.clone()
+    assert torch.equal(after_steps(model, 3), after_steps(fresh, 3))
+    moved = LinearModel(784, 10)
+    moved.t, moved.m_t, moved.v_t = fresh.t, fresh.m_t, fresh.v_t
+    moved.params = fresh.params.clone()
+    torch.testing.assert_close(after_steps(moved, 2), after_steps(fresh, 2))
+    assert moved.t == 5
+    assert moved.m_t is not fresh.m_t
+
+
 def test_the_best_model_is_a_copy_that_later_epochs_do_not_change():
     """A learning rate that ruins the model after its first epoch."""
     torch.manual_seed(0)
@@ -122,6 +171,81 @@ def test_inputs_tilde_appends_ones_along_the_axis():
     x = torch.zeros(2, 3)
     assert regression.inputs_tilde(x)[:, -1].tolist() == [1, 1]
     assert regression.inputs_tilde(x, axis=0)[-1].tolist() == [1, 1, 1]
+    whole = regression.inputs_tilde(torch.tensor([[1, 2], [3, 4]]))
+    assert whole.dtype == torch.float32  # as the template's torch.cat with torch.ones
+    assert whole.tolist() == [[1, 2, 1], [3, 4, 1]]
+    assert regression.inputs_tilde(x.double()).dtype == torch.float64
+
+
+def test_loaders_have_what_torchs_have():
+    loader = small_loader()
+    assert len(loader.dataset) == 12
+    image, label = loader.dataset[3]
+    assert torch.equal(image, loader.images[3])
+    assert f"Label: {label}" == f"Label: {int(loader.labels[3])}"
+    *_, test = regression.get_fashion_mnist_dataloaders(batch_size=20, num_workers=4)
+    assert (len(test.dataset), test.num_workers, test.batch_size) == (10_000, 4, 20)
+    assert InMemoryLoader(test.images, test.labels, batch_size=5, num_workers=2).num_workers == 2
+
+
+def parameters_of(function):
+    return [
+        name if parameter.default is parameter.empty else (name, parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+    ]
+
+
+TRAIN = [
+    "model", ("lr", 0.1), ("nb_epochs", 10), ("sgd", True), ("data_loader_train", None),
+    ("data_loader_val", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters"),
+    [
+        (regression.accuracy, ["y", "y_pred"]),
+        (regression.accuracy_and_loss_whole_dataset, ["data_loader", "model"]),
+        (regression.cross_entropy, ["y", "y_pred"]),
+        (regression.softmax, ["x", ("axis", -1)]),
+        (regression.inputs_tilde, ["x", ("axis", -1)]),
+        (regression.reshape_input, ["x", "y"]),
+        (
+            regression.get_fashion_mnist_dataloaders,
+            [("val_percentage", 0.1), ("batch_size", 1), ("num_workers", 0)],
+        ),
+        (regression.train, TRAIN),
+        (regression.plot_samples, []),
+        (LinearModel, ["num_features", "num_classes"]),
+        (LinearModel.forward, ["self", "x"]),
+        (LinearModel.get_grads, ["self", "y", "y_pred", "X"]),
+        (LinearModel.sgd_update, ["self", "lr", "grads"]),
+        (LinearModel.adam_update, ["self", "lr", "grads"]),
+        (regression.Logger, []),
+        (
+            regression.Logger.log,
+            ["self", ("accuracy_train", 0), ("loss_train", 0), ("accuracy_valid", 0),
+             ("loss_valid", 0)],
+        ),
+        (
+            regression.Logger.plot_loss_and_accuracy,
+            ["self", ("train", True), ("valid", True)],
+        ),
+        (regression.Logger.print_last, ["self"]),
+        (mlp.relu_forward, ["x"]),
+        (mlp.relu_backward, ["x"]),
+        (mlp.softmax_cross_entropy_backward, ["y", "y_pred"]),
+        (mlp.train, TRAIN),
+        (mlp.MLPModel, ["n_features", "n_hidden_features", "n_hidden_layers", "n_classes"]),
+        (mlp.MLPModel.forward, ["self", "x"]),
+        (mlp.MLPModel.backward, ["self", "y", "y_pred"]),
+        (mlp.MLPModel.sgd_update, ["self", "lr", "grads"]),
+        (mlp.MLPModel.adam_update, ["self", "lr", "grads"]),
+    ],
+    ids=lambda value: getattr(value, "__qualname__", ""),
+)  # fmt: skip
+def test_arguments_and_defaults_are_the_templates(function, parameters):
+    assert parameters_of(function) == parameters
 
 
 def test_a_logger_that_is_asked_for_nothing_says_so():

@@ -7,10 +7,10 @@ import io
 
 import pytest
 
-from retroprop.calculus.theory.sheet import SHEET, find_question
 from retroprop.labs.ift3395_theorie import questions
 from retroprop.labs.ift3395_theorie.questions import LAB, answer, examined, summary
-from retroprop.mathematics.formulas import parse
+from retroprop.labs.ift3395_theorie.sheet import SHEET, find_question
+from retroprop.mathematics.notation import parse
 from retroprop.mathematics.prose import spans
 from retroprop.report.lab_content import compose_lab
 from retroprop.report.lab_story import LabStory

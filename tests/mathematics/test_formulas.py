@@ -1,16 +1,18 @@
 """Formulas: one source, drawn in a terminal, written on one line, and said."""
 
+import io
 import json
 
 import pytest
 import typst
+from pypdf import PdfReader
 
-from retroprop.calculus.theory.prose import formula_in
 from retroprop.mathematics.drawing import bold_spans, draw, one_line, plain
-from retroprop.mathematics.formulas import CALLS, SYMBOLS, WORDS, parse
+from retroprop.mathematics.notation import CALLS, SYMBOLS, WORDS, parse
 from retroprop.mathematics.prose import on_one_line, spans
 from retroprop.mathematics.speaking import spoken
 from retroprop.mathematics.typesetting import typst_formula, typst_names
+from retroprop.report.formula_words import formula_in
 
 
 def drawing(source, width=None):
@@ -44,6 +46,8 @@ def drawing(source, width=None):
         ("tilde(x) bar(y) overline(a b)", "x̃ ȳ a̅ ̅b̅"),
         ("ceil(x) cal(B) cal(L)", "⌈x⌉ ℬ ℒ"),
         ("mat(a, b; c, d)", "[a  b ; c  d]"),
+        ("1 slash (n + 1)", "1/(n + 1)"),
+        ("cases(x quad & x > 0, 0 quad & x <= 0)", "{ x    x > 0 ; 0    x ≤ 0"),
         ("argmax_theta Pr(G)", "argmax_θ Pr(G)"),
     ],
 )
@@ -62,6 +66,8 @@ def test_a_formula_on_one_line(source, expected):
         ("(frac(1, 2))^2", ["   2", "⎛1⎞", "⎜─⎟", "⎝2⎠"]),
         ("underbrace(a b, m)", ["a b", "╰┬╯", " m"]),
         ("cases(1, 2, 3)", ["⎧ 1", "⎨ 2", "⎩ 3"]),
+        ("cases(1 & x > 0, 10 & y, 3 & z)", ["⎧ 1 x > 0", "⎨ 10y", "⎩ 3 z"]),
+        ("cases(1 & x, frac(1, 2) & y)", ["⎧ 1x", "⎪", "⎨ 1", "⎪ ─y", "⎩ 2"]),
         ("A = mat(1, 10; 100, 2; 3, 4)", ["    ⎛ 1   10⎞", "A = ⎜100  2 ⎟", "    ⎝ 3   4 ⎠"]),
         ("prod_i p_i", ["∏  pᵢ", "i"]),
         ("a &= b \\ &= frac(c, d)", ["a = b", "", "    c", "  = ─", "    d"]),
@@ -110,6 +116,29 @@ def test_a_wide_formula_is_broken_at_its_gaps_and_then_at_its_relations():
         ),
         ("Pr(G | do(L = 1))", "the probability of G given do of L equals 1", None),
         ("bone_({x > 0})", None, "l’indicatrice de x est supérieur à 0"),
+        ("y log x", "y log of x", "y logarithme de x"),
+        ("exp (x W)_k", "the exponential of x W sub k", "l’exponentielle de x W indice k"),
+        ("max(0, min(a, b))", "the maximum of 0 and the minimum of a and b", None),
+        ("abs(B) abs(cal(D))", "the size of B the size of script D", None),
+        ("abs(x) norm(bx)", "the absolute value of x the norm of x", None),
+        (
+            "eta (s + 1) slash w",
+            "eta times open bracket s plus 1, close bracket over w",
+            "êta fois parenthèse s plus 1, fin de parenthèse sur w",
+        ),
+        ("a sum_k x", "a times the sum over k of x", "a fois la somme pour k de x"),
+        ("frac(1, n) x", "1 over n times x", "1 sur n fois x"),
+        (
+            "L_i (x, y) + sum_k (a + b)",
+            "L sub i open bracket x, y, close bracket plus "
+            "the sum over k of open bracket a plus b, close bracket",
+            None,
+        ),
+        (
+            "cases(x quad & x > 0, 0 quad & x <= 0)",
+            "either x, where x is greater than 0, or 0, where x is at most 0",
+            "soit x, si x est supérieur à 0, soit 0, si x est au plus 0",
+        ),
     ],
 )
 def test_a_formula_in_words(source, english, french):
@@ -131,6 +160,8 @@ def test_a_formula_in_words(source, english, french):
         "#eval",
         "é",
         "mat(a; b, c)",
+        "cases(a & b, c)",
+        "a / b",
     ],
 )
 def test_what_is_not_the_notation_is_refused(wrong):
@@ -145,8 +176,14 @@ def test_bold_letters_are_told_apart():
 def test_typst_sets_every_name_of_the_notation():
     formulas = [*SYMBOLS, *WORDS, "bone", "bx", "bW"]
     formulas += [f"{name}(a, b)" if n != 1 else f"{name}(a)" for name, n in CALLS.items()]
-    formulas += ["mat(a, b; c, d)", "W <- W - eta G", "x ~ cal(N)(0, 1)", "W * H", "X_(* c)"]
+    formulas += ["mat(a, b; c, d)", "cases(a quad & b, c quad & d)", "a &= b \\ &= c"]
+    formulas += ["W <- W - eta G", "x ~ cal(N)(0, 1)", "W * H", "X_(* c)"]
     assert set_by_typst([typst_formula(formula, "en") for formula in formulas])
+
+
+def test_a_slash_stays_on_the_line_in_typst():
+    (page,) = PdfReader(io.BytesIO(set_by_typst([typst_formula("a slash b", "en")]))).pages
+    assert "/" in page.extract_text()
 
 
 def test_typst_does_not_know_other_names():

@@ -5,9 +5,12 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from retroprop.calculus.theory.sheet import SHEET
+from retroprop.labs.ift3395_theorie.sheet import SHEET
+from retroprop.languages import translator
 from retroprop.mathematics.drawing import round_letter, sign_text
-from retroprop.mathematics.formulas import (
+from retroprop.mathematics.latex import latex
+from retroprop.mathematics.mathml import mathml
+from retroprop.mathematics.notation import (
     CALLS,
     SYMBOLS,
     WORDS,
@@ -19,8 +22,6 @@ from retroprop.mathematics.formulas import (
     Sign,
     parse,
 )
-from retroprop.mathematics.latex import latex
-from retroprop.mathematics.mathml import mathml
 from retroprop.mathematics.prose import spans
 from retroprop.mathematics.spacing import with_prime
 
@@ -37,8 +38,9 @@ def every_formula_of_the_sheet():
         found += [formula for proof in question.proofs for formula in (proof.claim, proof.false)]
         texts = [question.task, question.hypotheses, question.remark]
         texts += [step.why for step in question.steps] + [one.scope for one in question.proofs]
-        for words in texts:
-            found += [one.text for text in words or () for one in spans(text) if one.kind == "math"]
+        for english in filter(None, texts):
+            both = (english, translator("fr")(english))
+            found += [one.text for text in both for one in spans(text) if one.kind == "math"]
     return sorted(set(found))
 
 
@@ -65,8 +67,8 @@ def written(node):
             return "".join(written(cell) for row in rows for cell in row)
         case Call("underbrace", (body, label)):
             return written(body) + "⏟" + written(label)
-        case Call("cases", arguments):
-            return "{" + "".join(map(written, arguments))
+        case Call("cases", (lines,)):
+            return "{" + written(lines)
         case Call("mat", (lines,)):
             return f"({written(lines)})"
         case Call("cal", (Sign(text),)):
@@ -136,6 +138,10 @@ def test_every_argument_of_mathml_is_one_element():
         ("frac(1, 2)", "<mfrac><mn>1</mn><mn>2</mn></mfrac>"),
         ("y ln x", '<mrow><mi>y</mi>{}<mi>ln</mi>{}<mi>x</mi></mrow>'),
         ("cal(L)", "<mi>ℒ</mi>"),
+        (
+            "a slash b",
+            '<mrow><mi>a</mi><mo lspace="0" rspace="0">/</mo><mi>b</mi></mrow>',
+        ),
         ("hat(y)", '<mover accent="true"><mi>y</mi><mo stretchy="false">^</mo></mover>'),
         ('"a < b"', "<mtext>a &lt; b</mtext>"),
         ("(x)", '<mrow><mo stretchy="false">(</mo><mi>x</mi><mo stretchy="false">)</mo></mrow>'),
@@ -168,9 +174,10 @@ def test_small_formulas_in_mathml(source, expected):
         ('"100 % {a_b}"', r"\text{100 \% \{a\_b\}}"),
         ("a &= b \\ &= c", r"\begin{aligned} a & = b \\ & = c \end{aligned}"),
         ("cases(a, b)", r"\begin{cases} a \\ b \end{cases}"),
+        ("cases(a & b, c & d)", r"\begin{cases} a & b \\ c & d \end{cases}"),
         ("mat(a, b; c, d)", r"\begin{pmatrix} a & b \\ c & d \end{pmatrix}"),
         ("hat(y)_i", r"{\hat{y}}_{i}"),
-        ("1 slash 2", "1 / 2"),
+        ("1 slash 2", "1/2"),
         ("W <- W * H", r"W \leftarrow W \ast H"),
     ],
 )

@@ -113,6 +113,36 @@ def test_the_network_learns_thirty_two_images_by_heart(make, steps, rate):
     assert (network(images).argmax(1) == labels).float().mean() == 1
 
 
+def test_the_mixer_starts_with_the_assignments_weights():
+    network = MLPMixer(10, 32, 4, 256, 2)
+    for name, layer in network.named_modules():
+        if isinstance(layer, torch.nn.Linear):
+            bound = (6 / (layer.in_features + layer.out_features)) ** 0.5
+            assert layer.weight.abs().max().item() == pytest.approx(bound, rel=0.01), name
+            assert layer.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.05), name
+        if isinstance(layer, torch.nn.LayerNorm):
+            assert layer.eps == (1e-5 if name == "norm" else 1e-6), name
+            assert (layer.weight == 1).all(), name
+        if hasattr(layer, "bias"):
+            assert (layer.bias == 0).all(), name
+    patches = network.patchemb.proj.weight
+    assert patches.std().item() == pytest.approx((2 / patches[0].numel()) ** 0.5, rel=0.05)
+    assert patches.abs().max() > 3 * patches.std()  # normal, not uniform
+
+
+def test_weights_of_the_mixer_can_be_drawn_anew():
+    network = MLPMixer(10, 32, 4, 16, 2)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    for parameter in network.parameters():
+        torch.nn.init.constant_(parameter, 7.0)
+    torch.manual_seed(1)
+    network.apply(network.init_weights)
+    for name, value in network.state_dict().items():
+        drawn = value.ndim > 1
+        assert torch.equal(value, before[name]) is not drawn, name
+        assert not (value == 7).any(), name
+
+
 @pytest.mark.parametrize(
     ("module", "names"),
     [

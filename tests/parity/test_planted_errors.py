@@ -19,8 +19,9 @@ from retroprop.byhand import (
 )
 from retroprop.byhand.convolution import Conv2d
 from retroprop.byhand.dropout import Dropout
-from retroprop.byhand.linear import Linear
-from retroprop.parity.checks import (
+from retroprop.byhand.in_pieces import InPieces
+from retroprop.byhand.linear import LeftLinear, Linear
+from retroprop.parity.comparisons import (
     DIFFERENCES_TOLERANCE,
     CaseResult,
     Comparison,
@@ -31,6 +32,7 @@ from retroprop.parity.checks import (
     evaluate,
     worst,
 )
+from retroprop.parity.layers import ACTIVATION_ROWS
 from retroprop.parity.rows import FunctionRow, OptimizerRow, ScheduleRow, TrainingRow
 from retroprop.parity.table import TABLE, find_row
 
@@ -251,11 +253,8 @@ def chain_without_its_middle(self, dy, saved):
 
 def residual_without_the_shortcut(self, dy, saved):
     dx, gradients = self.branch.backward(dy.clone(), saved[0])
-    named = {f"branch.{key}": value for key, value in gradients.items()}
-    if self.shortcut is not None:
-        _, of_short = self.shortcut.backward(dy, saved[1])
-        named |= {f"shortcut.{key}": value for key, value in of_short.items()}
-    return dx, named
+    _, of_short = self.shortcut.backward(dy, saved[1])
+    return dx, gradients | of_short
 
 
 def with_gradients(owner, change):
@@ -337,11 +336,8 @@ def adaptive_that_overwrites(self, dy, saved):
 
 
 def block_without_the_shortcut(self, dy, saved):
-    of_branch, of_shortcut, y = saved
-    da = dy.masked_fill(y <= 0, 0)
-    dx, gradients = self.branch.backward(da.clone(), of_branch)
-    _, of_s = self.shortcut.backward(da, of_shortcut)
-    return dx, gradients | of_s
+    of_sum, y = saved
+    return residual_without_the_shortcut(self, dy.masked_fill(y <= 0, 0), of_sum)
 
 
 def pieces_that_do_not_add_up(self, dy, saved):
@@ -354,14 +350,12 @@ def pieces_that_do_not_add_up(self, dy, saved):
 
 
 def mixer_without_the_residual(self, dy, saved):
-    dc, of_channels = self.channels.backward(dy.clone(), saved[1])
-    dy = dc + dy
-    dt, of_tokens = self.tokens.backward(dy.clone(), saved[0])
-    return dt, of_tokens | of_channels
+    dy, of_channels = self.channels.backward(dy, saved[1])
+    dx, of_tokens = residual_without_the_shortcut(self.tokens, dy, saved[0])
+    return dx, of_tokens | of_channels
 
 
 MUTANTS = {  # row, what is wrong -> object, attribute, wrong value
-    "ReLU passes everything on": (activations.ReLU, "backward", plain(lambda dy, y: dy)),
     "ReLU takes the input's sign": (
         activations.ReLU, "backward", plain(lambda dy, y: dy * (2 * y.sign() - 1)),
     ),
@@ -416,7 +410,7 @@ MUTANTS = {  # row, what is wrong -> object, attribute, wrong value
         Conv2d, lambda dx, g: (dx, g | {"W": g["W"].flip(-1, -2)})
     ),
     "InPieces where pieces do not add up": (
-        mlp_mixer.InPieces, "backward", pieces_that_do_not_add_up,
+        InPieces, "backward", pieces_that_do_not_add_up,
     ),
     "BatchNorm2d with its statistics taken for constants": batch_norm_with(mean=False, inner=False),
     "LayerNorm without the term of the mean": layer_norm_with(mean=False, inner=True),
@@ -425,11 +419,11 @@ MUTANTS = {  # row, what is wrong -> object, attribute, wrong value
     "PatchEmbedding without the bias's gradient": without_its_bias(
         mlp_mixer.PatchEmbedding, "proj.b"
     ),
-    "LeftLinear without the bias's gradient": without_its_bias(mlp_mixer.LeftLinear),
+    "LeftLinear without the bias's gradient": without_its_bias(LeftLinear),
     "TokenMixing without the second bias": without_its_bias(mlp_mixer.TokenMixing, "fc2.b"),
     "ChannelMixing without the first bias": without_its_bias(mlp_mixer.ChannelMixing, "fc1.b"),
     "TokenMean without the division": with_gradients(
-        mlp_mixer.TokenMean, lambda dx, g: (dx * dx.shape[-2], g)
+        pooling.TokenMean, lambda dx, g: (dx * dx.shape[-2], g)
     ),
     "BasicBlock without the shortcut": (
         resnet18.BasicBlock, "backward", block_without_the_shortcut,
@@ -441,6 +435,10 @@ MUTANTS = {  # row, what is wrong -> object, attribute, wrong value
         layer.Flatten, "backward", lambda self, dy, shape: (dy.flip(-1).reshape(shape), {}),
     ),
 }  # fmt: skip
+MUTANTS |= {
+    f"{row.name} passes everything on": (row.covers[0], "backward", plain(lambda dy, y: dy))
+    for row in ACTIVATION_ROWS
+}
 
 
 @pytest.mark.parametrize("what", MUTANTS)
@@ -613,19 +611,9 @@ class AdamWDecayWithoutTheRate(optimizers.AdamW):
         optimizers.Adam.step(self, W, dW)
 
 
-class SGDThatKeepsItsFirstRate(optimizers.SGD):
-    def __init__(self, W, learning_rate):
-        super().__init__(W, learning_rate)
-        self.first = learning_rate
-
-    def step(self, W, dW):
-        W.sub_(self.first * dW)
-
-
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        ("SGD", SGDThatKeepsItsFirstRate),
         ("Momentum", NesterovMomentum),
         ("Momentum", MomentumWithoutDecay),
         ("Momentum", AveragedMomentum),
@@ -645,8 +633,34 @@ def test_an_optimizer_with_another_formula_is_found(name, wrong):
     assert not check_row(other).passed
 
 
-def test_every_optimizer_has_a_wrong_one_of_its_own():
-    assert {row.name for row in OPTIMIZERS} == {"SGD", "Momentum", "Adagrad", "Adam", "AdamW"}
+class KeepsItsFirstRate(Wrong):
+    """An optimizer that does not hear of another learning rate."""
+
+    def __setattr__(self, name, value):
+        if name != "learning_rate":
+            super().__setattr__(name, value)
+
+
+class ForgetsWhatItRemembers(Wrong):
+    """An optimizer that makes every step as if it were its first."""
+
+    def __init__(self, right, change):
+        super().__init__(right, change)
+        self.__dict__["first"] = right.state()
+
+    def step(self, W, dW):
+        self.right.load_state(self.first)
+        super().step(W, dW)
+
+
+@pytest.mark.parametrize("wrong", [KeepsItsFirstRate, ForgetsWhatItRemembers])
+@pytest.mark.parametrize("kind", optimizers.OPTIMIZERS)
+def test_every_optimizer_has_a_wrong_one_of_its_own(kind, wrong):
+    (row,) = (row for row in OPTIMIZERS if row.covers == (optimizers.OPTIMIZERS[kind],))
+    other = dataclasses.replace(
+        row, by_hand=lambda W, rate, o: wrong(row.by_hand(W, rate, o), lambda way, _: way)
+    )
+    assert check_row(other).passed == (wrong is ForgetsWhatItRemembers and kind == "sgd")
 
 
 # --- schedules ------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 import retroprop.byhand
 from retroprop.errors import UserError
-from retroprop.parity.checks import check_case, check_row
+from retroprop.parity.comparisons import check_case, check_row
 from retroprop.parity.rows import KINDS, FunctionRow
 from retroprop.parity.table import HELPERS, TABLE, find_row, rows_of
 
@@ -86,7 +86,7 @@ def code_of(thing):
         names -= {"step", "gradient"}  # other ways of doing the same; tests/byhand compares them
     if "gradient" in names:
         names -= {"step"}
-    return {vars(thing)[name].__code__ for name in names or {"__init__"}}
+    return {getattr(thing, name).__code__ for name in names or {"__init__"}}
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)

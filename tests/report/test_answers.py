@@ -51,8 +51,10 @@ def test_the_best_the_next_and_the_worst_value_are_named_with_their_distances(to
     text = told("p", config=rates(studies), accuracy=by_value("learning_rate", RATES))
     assert text["Learning rate"] == (
         "The best value is 0.01, with 93.00 ± 0.10%: 1.00 points above the next, 0.001, and 3.00 "
-        "points above the worst, 0.1. The paired t-test over 3 seeds tells 0.01 from 0.001 (95 % "
-        "confidence interval: 1.00 ± 0.00 points). Values on both sides of the best do worse."
+        "points above the worst, 0.1. On validation, learning rate 0.01 is above learning rate "
+        "0.001: over 3 seeds, the paired difference is 1.00 ± 0.00 points (95 % confidence "
+        "interval of the paired t-test), which excludes 0. Values on both sides of the best do "
+        "worse."
     )
 
 
@@ -81,32 +83,33 @@ def test_french_sentences_have_french_numbers_and_follow_the_records_too(told, s
         assert "1,00 point de pourcentage de plus que la suivante" in text["Taux d’apprentissage"]
 
 
-def test_a_difference_inside_the_spread_of_the_pairs_is_not_told_apart(told, studies):
+def test_a_difference_inside_the_spread_of_the_pairs_is_not_distinguishable(told, studies):
     def noisy(cell, seed):
         step = (-0.02, 0.0, 0.02)[seed % 3]
         return RATES[cell["learning_rate"]] + (step if cell["learning_rate"] == 0.01 else -step)
 
     text = told("p", config=rates(studies), accuracy=noisy)["Learning rate"]
-    assert "tells 0.01 neither from 0.001" in text
-    assert "nor from 0.1." in text
+    assert "rate 0.01 and learning rate 0.001 are not distinguishable with 3 seeds" in text
+    assert "The lead of 0.01 over the worst, 0.1, may be chance too." in text
 
 
-def test_the_worst_may_be_told_apart_when_the_next_is_not(told, studies):
+def test_the_worst_may_be_distinguishable_when_the_next_is_not(told, studies):
     def noisy(cell, seed):
         rate, step = cell["learning_rate"], (-0.02, 0.0, 0.02)[seed % 3]
         return {0.1: 0.5, 0.01: 0.93, 0.001: 0.92}[rate] + (step if rate == 0.001 else 0.0)
 
     text = told("p", config=rates(studies), accuracy=noisy)["Learning rate"]
-    assert "does not tell 0.01 from 0.001" in text
-    assert "but tells it from 0.1." in text
+    assert "rate 0.01 and learning rate 0.001 are not distinguishable with 3 seeds" in text
+    assert "The lead of 0.01 over the worst, 0.1, is more than chance." in text
 
 
 def test_one_seed_has_no_spread_and_no_test(told, studies):
     config = {**rates(studies), "seeds": [0]}
     text = told("p", config=config, accuracy=by_value("learning_rate", RATES))
     assert (
-        "One seed, so no spread over seeds. The lead over 0.001 is larger than the 0.95 points "
-        "that 6,000 validation images leave to chance (95 %, binomial)."
+        "On validation, learning rate 0.01 is 1.00 points above learning rate 0.001: more than the "
+        "0.95 points that 6,000 images leave to chance (95 %, binomial), but one seed has no "
+        "spread."
     ) in text["Learning rate"]
 
 
@@ -115,7 +118,9 @@ def test_one_seed_and_a_small_lead_may_be_the_chance_of_the_images(told, studies
     config = {**rates(studies), "seeds": [0]}
     text = told("p", config=config, accuracy=by_value("learning_rate", close))
     assert (
-        "The lead over 0.001 may be chance: 6,000 validation images alone leave 0.93 points to it"
+        "On validation, learning rate 0.01 is 0.50 points above learning rate 0.001, which may be "
+        "chance: 6,000 images alone leave 0.93 points to it (95 %, binomial), and one seed has no "
+        "spread."
     ) in text["Learning rate"]
 
 
@@ -123,7 +128,7 @@ def test_one_seed_and_an_unknown_number_of_images_may_always_be_chance(told, stu
     config = {**rates(studies), "seeds": [0]}
     config = {key: value for key, value in config.items() if key != "split"}
     text = told("p", config=config, accuracy=by_value("learning_rate", RATES))
-    assert "One seed: no spread, so the differences may be chance." in text["Learning rate"]
+    assert "one seed has no spread: which is better cannot be said." in text["Learning rate"]
     assert "t-test" not in text["Learning rate"]
     assert "with one seed and so without a spread" in text["Epochs and overfitting"]
 

@@ -1,14 +1,12 @@
 import inspect
 import io
 import re
-from importlib.resources import files
 
 import pytest
 from pypdf import PdfReader
 
 from retroprop.byhand.cnn import POOLED, cnn_parameters
 from retroprop.errors import UserError
-from retroprop.report import models
 from retroprop.report.answers import answers_section
 from retroprop.report.derivations import speed_section
 from retroprop.report.document import Document
@@ -18,6 +16,7 @@ from retroprop.report.models import trained_section
 from retroprop.report.pdf import render_pdf
 from retroprop.report.results import curves_section, tables_section
 from retroprop.report.story import Story
+from retroprop.studies.kinds import KINDS
 from retroprop.studies.schema import Study
 
 
@@ -38,7 +37,7 @@ def plain(text):
 
 
 def formulas(section):
-    return [block.name for block in section.blocks if block.kind == "formula"]
+    return [block.name for block in section.blocks if block.kind == "equation"]
 
 
 def words(section):
@@ -77,23 +76,7 @@ def words(section):
 def test_each_kind_has_the_formulas_of_its_model_and_of_its_optimizers(story, name, expected):
     section = trained_section(story(name))
     assert formulas(section) == expected
-    assert all(block.spoken for block in section.blocks if block.kind == "formula")
-
-
-def test_both_templates_know_every_formula():
-    source = "".join(
-        files("retroprop.report").joinpath(file).read_text("utf-8")
-        for file in ("models.py", "formulas.py", "network_models.py")
-    )
-    names = set(re.findall(r'name="([a-z-]+)"', source)) - {"trained"}
-    names |= set(re.findall(r'^        "([\w-]+)": \($', source, flags=re.MULTILINE))
-    names |= {"gradient-sum", "gradient-mean", "sgd"}
-    assert {"adamw", "tanh", "mlp-backward", "perceptron-update", "momentum"} <= names
-    folder = files("retroprop.report").joinpath("templates")
-    page = folder.joinpath("formulas.html.j2").read_text("utf-8")
-    paper = folder.joinpath("report.typ").read_text("utf-8")
-    assert names == set(re.findall(r'name == "([a-z-]+)"', page))
-    assert names == set(re.findall(r'^  "([a-z-]+)": \$', paper, flags=re.MULTILINE))
+    assert all(block.source for block in section.blocks if block.kind == "equation")
 
 
 def test_the_derivation_is_said_as_it_was(story, studies):
@@ -333,4 +316,4 @@ def test_other_settings_of_a_speed_study_are_those_of_the_best_cell(story, studi
 def test_every_kind_of_the_formulas_is_a_kind_of_the_tests(studies):
     used = {study["model"]["kind"] for study in studies.STUDIES.values()}
     of_networks = {"network", "resnet18", "mlp-mixer"}  # see test_networks
-    assert set(models.KINDS) == used | of_networks | {"softmax-regression"}
+    assert set(KINDS) == used | of_networks | {"softmax-regression"}

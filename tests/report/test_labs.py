@@ -2,19 +2,18 @@
 
 import pytest
 
-from retroprop.mathematics.prose import Words
-from retroprop.report.assignment import Lab, Part, Question
 from retroprop.report.document import Notice, Paragraph, Picture, Table
 from retroprop.report.lab_content import compose_lab
-from retroprop.report.lab_story import LabStory, NotRecordedError
+from retroprop.report.lab_story import Lab, LabStory, NotRecordedError, Part, Question
 from retroprop.report.results import curves_section, tables_section
 from retroprop.studies.schema import load_study
 
 STUDY = "inf8225-logistic"
 
 
-def words(text):
-    return Words(text, f"{text} (fr)")
+# Texts that the catalog has in French.
+TITLES = {"1": "The hidden layer", "2": "The output layer", "3": "The Jacobian of softmax"}
+ASKED = "Show that $ln sigma(x) = -softplus(-x)$."
 
 
 def from_records(lab):
@@ -35,19 +34,19 @@ def by_thought(lab):
 
 def question(name, *answers, studies=(), **more):
     return Question(
-        name=name, label=name, title=words(f"Title {name}"), asked=words("What is $x_i$?"),
+        name=name, label=name, title=TITLES[name], asked=ASKED,
         answers=answers, studies=studies, **more,
     )  # fmt: skip
 
 
 LAB = Lab(
     name="made-up",
-    title=words("A made-up assignment"),
-    source=words("Nowhere"),
+    title="Smoke size",
+    source="Where this comes from",
     parts=(
         Part(
             name="part-1",
-            title=words("First part"),
+            title="3. Convolutional networks",
             questions=(
                 question("1", from_records, studies=(STUDY,), points=3),
                 question(
@@ -55,7 +54,7 @@ LAB = Lab(
                 ),
             ),
         ),
-        Part(name="part-2", title=words("Second part"), questions=(question("3", by_thought),)),
+        Part(name="part-2", title="Beyond the sheet", questions=(question("3", by_thought),)),
     ),
     summary=lambda lab: iter([f"{len(lab.study(STUDY).runs)} models"]),
 )  # fmt: skip
@@ -83,13 +82,13 @@ def texts(blocks):
 def test_every_question_stands_in_its_part_with_what_is_asked(story):
     document = compose_lab(story())
     assert [(one.level, one.heading) for one in document.sections[:5]] == [
-        (1, "First part"),
-        (2, "1 · Title 1"),
-        (2, "2 · Title 2"),
-        (1, "Second part"),
-        (2, "3 · Title 3"),
+        (1, "3. Convolutional networks"),
+        (2, "1 · The hidden layer"),
+        (2, "2 · The output layer"),
+        (1, "Beyond the sheet"),
+        (2, "3 · The Jacobian of softmax"),
     ]
-    assert section(document, "1").asked == "What is $x_i$?"
+    assert section(document, "1").asked == ASKED
     assert section(document, "1").points == "3 points of the assignment"
     assert section(document, "2").points == "1 bonus point"
     assert section(document, "3").points == ""

@@ -166,13 +166,18 @@ def test_every_setting_of_a_network_has_a_name():
 )
 def test_a_study_has_the_formulas_of_its_networks(networks, name, expected):
     section = trained_section(networks(name, size=size_of(name)))
-    assert [block.name for block in section.blocks if block.kind == "formula"] == expected
+    assert [block.name for block in section.blocks if block.kind == "equation"] == expected
 
 
 def test_weight_decay_is_added_to_the_gradient_of_all_but_adamw(networks):
     section = trained_section(networks(BEST, size="laptop"))
-    (decay,) = [block for block in section.blocks if getattr(block, "name", "") == "weight-decay"]
-    assert decay.text.endswith("before the step of SGD with Nesterov momentum:")
+    (place,) = [
+        place
+        for place, block in enumerate(section.blocks)
+        if getattr(block, "name", "") == "weight-decay"
+    ]
+    introduction = section.blocks[place - 1].text
+    assert introduction.endswith("before the step of SGD with Nesterov momentum:")
     alone = networks("ift6135-mixer-best", size="laptop", changes=["grid.optimizer=adamw"])
     names = [getattr(block, "name", "") for block in trained_section(alone).blocks]
     assert "adamw" in names
@@ -193,8 +198,10 @@ def test_label_smoothing_and_clipping_are_said_only_where_used(networks):
 def test_an_architecture_is_described_by_its_layers_and_parameters(networks):
     text = words_of(trained_section(networks(ARCHITECTURES, parameters=lambda cell: 269_322)))
     assert "MLP 64 × 53 53 hidden layers of 64 units; 269,322 parameters." in text
-    assert "Convolutions of 16, 32 and 45 kernels of 3 × 3, then 2 hidden layers of 256" in text
-    assert "A convolution of 41 kernels of 28 × 28, then" in text
+    assert (
+        "Convolutions of 16, 32 and 45 kernels of 3 × 3, stride 1, padding 0, then 2 hidden" in text
+    )
+    assert "A convolution of 41 kernels of 28 × 28, stride 1, padding 0, then" in text
     french = words_of(
         trained_section(networks(ARCHITECTURES, "fr", parameters=lambda cell: 269_322))
     )
@@ -209,7 +216,11 @@ def test_what_the_texts_say_of_the_training_is_what_the_trainer_does(documents):
     assert inspect.signature(MixerBlock).parameters["mlp_ratio"].default == (0.5, 4.0)
     assert inspect.signature(ResNet18).parameters["widths"].default == (64, 128, 256, 512)
     text = words(documents(BEST))
-    for said in ("of 80 to 100 % of its area", "a ratio of 0.9 to 1.1", "a twentieth of all S"):
+    for said in (
+        "of 80 to 100 % of its area",
+        "a ratio of 0.9 to 1.1",
+        "w of all S steps, 5% of them",
+    ):
         assert said in text
 
 

@@ -209,9 +209,27 @@ def test_one_seed_claims_no_spread_and_no_winner(data, tmp_path):
     records = data.make_records(tmp_path / "one.db", config=data.study_config(seeds=[0]))
     words = words_of(records)
     assert "one seed, so no spread" in words
-    assert "which is better cannot be said" in words
+    assert "SGD is 0.32 points above Adam, which may be chance: 6,000 images" in words
     assert "±" not in words
     assert "One seed per cell." in page_of(records, tmp_path).text
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("seeds", [[0], [0, 1, 2]])
+@pytest.mark.parametrize("sgd", [0.857, 0.87])
+def test_the_summary_and_the_body_rest_on_one_verdict(data, tmp_path, seeds, sgd, language):
+    records = data.make_records(
+        tmp_path / "verdict.db",
+        config=data.study_config(seeds=seeds),
+        accuracy=lambda cell, seed: data.top_accuracy(cell, seed, top={"sgd": sgd, "adam": 0.854}),
+    )
+    document = document_of(records, language)
+    (sentence,) = (one for one in document.summary if one.startswith(("On val", "En val")))
+    body = next(section for section in document.sections if section.name == "answers")
+    (optimizer,) = (one.text for one in body.blocks if one.title in ("Optimizer", "Optimiseur"))
+    assert sentence in optimizer
+    assert len(re.findall("On validation|En validation", optimizer)) == 1
+    assert ("chance" in sentence or "hasard" in sentence) == (seeds == [0])
 
 
 def test_a_half_finished_study_says_so_first_with_the_command_that_continues_it(data, tmp_path):

@@ -14,9 +14,9 @@ no                      0.8
 yes                     0.2
 """
 
+from retroprop.bayes.bayes_net import BayesNet
 from retroprop.bayes.compiled import CompiledQuery
 from retroprop.bayes.explanation import Explanation
-from retroprop.bayes.network import BayesNet
 from retroprop.bayes.queries import Posteriors
 from retroprop.bayes.table import NamedTable
 

@@ -4,13 +4,13 @@ Sets of variables are integers whose bit v stands for variable v, so that a unio
 one machine operation and no result depends on the hash seed of strings.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
+from retroprop.bayes.network import Network
+
+_ALL = slice(None)
 
 
 class CodedNetwork:
@@ -28,7 +28,7 @@ class CodedNetwork:
         has_zero: Whether a table has an entry 0.
     """
 
-    def __init__(self, net: "BayesNet"):
+    def __init__(self, net: Network):
         """Number the variables in the order of the network."""
         self.names = net.variables
         self.number = {name: v for v, name in enumerate(self.names)}
@@ -50,6 +50,10 @@ class CodedNetwork:
         self.smallest = [
             float(np.log2(np.min(table, where=table > 0, initial=1.0))) for table in self.tables
         ]
+
+    def table_at(self, v: int, fixed: Mapping[int, int]) -> np.ndarray:
+        """The table of a variable at the states that are fixed, over the other axes."""
+        return self.tables[v][tuple([fixed.get(u, _ALL) for u in self.families[v]])]
 
     def ancestral_set(self, variables: Iterable[int], do: Iterable[int]) -> int:
         """Bit set of the variables and all their ancestors, in the graph without arcs into `do`."""

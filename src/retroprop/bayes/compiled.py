@@ -1,18 +1,17 @@
 """A query compiled for many uses: call it with states, one row or a batch at a time."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from retroprop.bayes.evidence import Given, read_evidence
 from retroprop.bayes.memory import DEFAULT_MEMORY
+from retroprop.bayes.network import Network
 from retroprop.bayes.plan import Plan
 from retroprop.bayes.pruning import Signature
-from retroprop.bayes.queries import Posteriors, impossible, title_of
+from retroprop.bayes.queries import Posteriors, impossible, inference_of, title_of
 from retroprop.bayes.table import NamedTable, position_of
+from retroprop.bayes.validation import repeated
 from retroprop.errors import UserError, did_you_mean
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
 
 USES = 1000  # how many calls a compiled query is prepared for
 
@@ -29,7 +28,7 @@ class CompiledQuery:
 
     def __init__(
         self,
-        net: "BayesNet",
+        net: Network,
         targets: str | Sequence[str] | None,
         given: Sequence[str],
         do: Sequence[str],
@@ -40,25 +39,20 @@ class CompiledQuery:
         """Search, order and tabulate: see `BayesNet.compile`."""
         self.net = net
         self.targets = None if targets is None else net.names_of(targets)
-        coded = net.inference.coded
+        coded = inference_of(net).coded
         self.given, self.do, self.soft = (net.names_of(names) for names in (given, do, soft))
         self._names = (*self.given, *self.do, *self.soft)
-        every = (*(self.targets or ()), *self._names)
-        for name in every:
-            if every.count(name) > 1:
-                raise UserError(f"{name} has two roles in this query: asked, given, done or soft.")
+        if twice := repeated((*(self.targets or ()), *self._names)):
+            raise UserError(f"{twice} has two roles in this query: asked, given, done or soft.")
         if targets is not None and not self.targets:
             raise UserError('Ask for at least one variable, as compile("G", …), or None for all.')
         asked = None if self.targets is None else tuple(coded.number[v] for v in self.targets)
-        in_order = [
-            sorted(names, key=coded.number.__getitem__)
-            for names in (self.given, self.do, self.soft)
-        ]
-        self._signature = Signature(
-            asked, *(tuple(coded.number[v] for v in names) for names in in_order)
-        )
-        self._plan = Plan(coded, self._signature, memory or DEFAULT_MEMORY, USES, device=device)
-        self._columns = [(name, len(net.states[name])) for name in (*in_order[0], *in_order[1])]
+        roles = (self.given, self.do, self.soft)
+        in_order = (tuple(sorted(coded.number[name] for name in names)) for names in roles)
+        signature = Signature(asked, *in_order)
+        self._plan = Plan(coded, signature, memory or DEFAULT_MEMORY, USES, device=device)
+        observed = (*signature.given, *signature.do)
+        self._columns = [(coded.names[v], coded.cards[v]) for v in observed]
         self._shape = [len(net.states[name]) for name in self.targets or ()]
         self._states = {name: net.states[name] for name in self.targets or ()}
 
@@ -123,15 +117,10 @@ class CompiledQuery:
         """Columns, likelihoods, or all posteriors."""
         self._check_names(states)
         roles = self._by_role(states)
-        coded = self.net.inference.coded
-        evidence = read_evidence(coded, *roles)
-        if evidence.n_rows is None:
-            answer = self._plan.answer_row(evidence.row(), list(evidence.soft.values()))
-            mask = None
-            if answer is None:
-                raise impossible(*roles)
-        else:
-            answer, mask = self._plan.answer_rows(evidence.rows(coded.cards))
+        evidence = read_evidence(inference_of(self.net).coded, *roles)
+        answer, mask = self._plan.answer(evidence)
+        if answer is None:
+            raise impossible(*roles)
         if self.targets is None:
             return Posteriors(self.net, self._plan, answer, evidence, mask, roles)
         targets = self.targets

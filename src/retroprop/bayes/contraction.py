@@ -19,6 +19,7 @@ import numpy as np
 BATCH = -1  # label of the axis of the rows
 Axes = tuple[int, ...]
 Product = Callable[[Any, Any], Any]
+SMALLEST_TOTAL = 1e-250  # below it, an underflow may have lost something
 STACKED = 64  # multiply-adds per matrix of a stack, below which einsum is faster
 STREAMED = 4096  # multiply-adds of matrices times vectors, above which copies cost more than sums
 
@@ -59,12 +60,12 @@ def contract(
     to_left = _view(left, (*K, *A, *S))
     if nK == 1:
         to_right = _view(right, (*S, *K, *B))
-        return out, _matrix_product(to_left, (nA, nS), to_right, (nS, -1), shape)
+        return out, _matrix_product(np.ndarray.dot, to_left, (nA, nS), to_right, (nS, -1), shape)
     vectors = BATCH not in B and min(nA, nB) == 1 and nK * nA * nB * nS >= STREAMED
     if (nA * nB * nS < STACKED and nK > 4) or vectors:
         return _einsum(left, right, out)
     to_right = _view(right, (*K, *S, *B))
-    return out, _stacked_product(to_left, (nK, nA, nS), to_right, (nK, nS, -1), shape)
+    return out, _matrix_product(np.matmul, to_left, (nK, nA, nS), to_right, (nK, nS, -1), shape)
 
 
 def _batch_last(axes: Sequence[int]) -> Axes:
@@ -78,27 +79,14 @@ def _view(axes: Axes, wanted: Axes) -> tuple[int, ...] | None:
 
 
 def _matrix_product(
-    to_left: Any, left_shape: Any, to_right: Any, right_shape: Any, shape: Any
+    multiply: Product, to_left: Any, left_shape: Any, to_right: Any, right_shape: Any, shape: Any
 ) -> Product:
     def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if to_left is not None:
             a = a.transpose(to_left)
         if to_right is not None:
             b = b.transpose(to_right)
-        return a.reshape(left_shape).dot(b.reshape(right_shape)).reshape(shape)
-
-    return product
-
-
-def _stacked_product(
-    to_left: Any, left_shape: Any, to_right: Any, right_shape: Any, shape: Any
-) -> Product:
-    def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        if to_left is not None:
-            a = a.transpose(to_left)
-        if to_right is not None:
-            b = b.transpose(to_right)
-        return np.matmul(a.reshape(left_shape), b.reshape(right_shape)).reshape(shape)
+        return multiply(a.reshape(left_shape), b.reshape(right_shape)).reshape(shape)
 
     return product
 

@@ -25,16 +25,15 @@ Counterfactual off-policy evaluation with Gumbel-max structural causal models (2
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from retroprop.bayes.graph import reachable
+from retroprop.bayes.network import AnyNetwork, Network
+from retroprop.bayes.queries import log_evidence, query
 from retroprop.bayes.table import NamedTable
 from retroprop.errors import UserError, did_you_mean
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
 
 LARGEST_TABLE = 2**22
 """Entries of a twin's table: its own states and its parents' count twice."""
@@ -43,7 +42,7 @@ Coupling = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def counterfactual(
-    net: "BayesNet",
+    net: Network,
     targets: str | Sequence[str],
     *,
     given: Mapping[str, Any],
@@ -66,14 +65,14 @@ def counterfactual(
     """
     wanted = net.names_of(targets)
     twins, names = twin_network(net, wanted, given=given, do=do, mechanism=mechanism)
-    seen = {name: net.state_index(name, state) for name, state in given.items()}
-    set_to = {name: net.state_index(name, state) for name, state in do.items()}
+    seen = net.state_indices(given)
+    set_to = net.state_indices(do)
     # What is set, and what is seen and the same in both worlds, is certain.
     certain = {name: state for name, state in seen.items() if name not in names} | set_to
     asked = [names.get(name, name) for name in wanted if name not in certain]
     if asked:
-        values = np.asarray(twins.query(asked, given=seen).values)
-    elif np.isneginf(twins.log_evidence(seen)):
+        values = np.asarray(query(twins, asked, given=seen).values)
+    elif np.isneginf(log_evidence(twins, seen)):
         raise UserError("what is given has probability 0, so nothing can be said of such a case.")
     else:
         values = np.ones(())
@@ -82,13 +81,13 @@ def counterfactual(
 
 
 def twin_network(
-    net: "BayesNet",
+    net: AnyNetwork,
     targets: str | Sequence[str],
     *,
     given: Mapping[str, Any],
     do: Mapping[str, Any],
     mechanism: str | Mapping[str, str] = "structural",
-) -> tuple["BayesNet", dict[str, str]]:
+) -> tuple[AnyNetwork, dict[str, str]]:
     """The twin network and the names of the twins, "G*" for G; see `counterfactual`.
 
     Only the variables between the intervention and the targets have twins.
@@ -96,11 +95,9 @@ def twin_network(
     Raises:
         UserError: As for `counterfactual`.
     """
-    from retroprop.bayes.network import BayesNet
-
     wanted = net.names_of(targets)
-    set_to = {name: net.state_index(name, state) for name, state in do.items()}
-    seen = {name: net.state_index(name, state) for name, state in given.items()}
+    set_to = net.state_indices(do)
+    seen = net.state_indices(given)
     if not set_to:
         raise UserError("a counterfactual needs do={…}: what would have been different?")
     cut = {name: () if name in set_to else net.parents[name] for name in net.variables}
@@ -119,15 +116,15 @@ def twin_network(
         while names[name] in net.tables:
             names[name] += "*"
     chosen = _mechanisms(net, [name for name in twinned if name in informed], mechanism)
-    spec: dict[str, Any] = {name: (net.tables[name], net.parents[name]) for name in net.variables}
+    spec = net.specification()
     for name in twinned:
         spec[names[name]] = _twin(net, name, names, set_to, chosen.get(name))
     states = {**net.states, **{twin: net.states[name] for name, twin in names.items()}}
-    return BayesNet(spec, states), names
+    return type(net)(spec, states), names
 
 
 def _mechanisms(
-    net: "BayesNet", needed: Sequence[str], mechanism: str | Mapping[str, str]
+    net: Network, needed: Sequence[str], mechanism: str | Mapping[str, str]
 ) -> dict[str, Coupling]:
     """How each variable varies together with its twin."""
     words = mechanism if isinstance(mechanism, Mapping) else dict.fromkeys(needed, mechanism)
@@ -156,7 +153,7 @@ def _mechanisms(
 
 
 def _twin(
-    net: "BayesNet",
+    net: Network,
     name: str,
     names: Mapping[str, str],
     set_to: Mapping[str, int],
@@ -285,7 +282,7 @@ COUPLINGS: dict[str, Coupling] = {
 
 
 def _with_certain(
-    values: np.ndarray, names: Sequence[str], certain: Mapping[str, int], net: "BayesNet"
+    values: np.ndarray, names: Sequence[str], certain: Mapping[str, int], net: Network
 ) -> np.ndarray:
     """The values with an axis for each name; an axis of a certain one is 1 at its state."""
     for axis, name in enumerate(names):
@@ -299,15 +296,8 @@ def _with_certain(
 
 
 def _title(
-    net: "BayesNet", wanted: Sequence[str], given: Mapping[str, Any], do: Mapping[str, Any]
+    net: Network, wanted: Sequence[str], given: Mapping[str, Any], do: Mapping[str, Any]
 ) -> str:
     """P(G, with S=1 | R=0): the other world before the bar."""
-
-    def pairs(states: Mapping[str, Any]) -> str:
-        return ", ".join(
-            f"{name}={net.states[name][net.state_index(name, state)]}"
-            for name, state in states.items()
-        )
-
-    seen = f" | {pairs(given)}" if given else ""
-    return f"P({', '.join(wanted)} if do({pairs(do)}){seen})"
+    seen = f" | {net.written(given)}" if given else ""
+    return f"P({', '.join(wanted)} if do({net.written(do)}){seen})"

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from retroprop.bayes.coding import CodedNetwork, members
-from retroprop.bayes.contraction import contract
+from retroprop.bayes.contraction import SMALLEST_TOTAL, contract
 from retroprop.bayes.pruning import Signature, linked_factors, suspicious
 
 SECONDS_PER_VARIABLE = 10e-6  # of a relevant variable, from pruning to the answer
 MATRICES = 1 << 12  # entries of a product from which preparing a matrix product pays
 WIDEST = 1 << 18  # entries of a product up to which no search for a better order pays
-SMALLEST_TOTAL = 1e-250  # below it, an underflow may have lost something
 
 Factor = tuple[tuple[int, ...], np.ndarray]  # variables and entries
 
@@ -82,7 +81,7 @@ def _factors(
             continue
         table = net.tables[v]
         if i in cut:
-            table = table[tuple([fixed.get(u, _ALL) for u in net.families[v]])]
+            table = net.table_at(v, fixed)
         if scopes[i]:
             factors.append((scopes[i], table))
         else:
@@ -109,9 +108,6 @@ def _needed(
     return needed
 
 
-_ALL = slice(None)
-
-
 class _Elimination:
     def __init__(
         self, cards: Sequence[int], factors: list[Factor], keep: Sequence[int], widest: int
@@ -120,7 +116,6 @@ class _Elimination:
         self.widest = widest
         self.keep = set(keep)
         self.near: dict[int, set[int]] = {}
-        self.buckets: dict[int, list[Factor]] = {}
         self.holders: dict[int, dict[int, Factor]] = {}
         self.next = 0
         for factor in factors:

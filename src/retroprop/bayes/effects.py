@@ -12,18 +12,17 @@ identification (2000).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from retroprop.bayes.network import Network
+from retroprop.bayes.queries import query
 from retroprop.errors import UserError
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
 
 
 def average_causal_effect(
-    net: "BayesNet",
+    net: Network,
     x: str,
     y: str,
     *,
@@ -54,12 +53,12 @@ def average_causal_effect(
         treated, control = _second_and_first(net, x, "name treated=… and control=…")
     weights = _weights(net, y, outcome, values)
     with_it, without = (
-        np.asarray(net.query(y, do={x: state}).values) @ weights for state in (treated, control)
+        np.asarray(query(net, y, do={x: state}).values) @ weights for state in (treated, control)
     )
     return float(with_it - without)
 
 
-def _second_and_first(net: "BayesNet", name: str, fix: str) -> tuple[int, int]:
+def _second_and_first(net: Network, name: str, fix: str) -> tuple[int, int]:
     if len(net.states[name]) != 2:
         raise UserError(
             f"{name} has {len(net.states[name])} states ({', '.join(net.states[name])}), so what "
@@ -68,7 +67,7 @@ def _second_and_first(net: "BayesNet", name: str, fix: str) -> tuple[int, int]:
     return 1, 0
 
 
-def _weights(net: "BayesNet", y: str, outcome: Any, values: Sequence[float] | None) -> np.ndarray:
+def _weights(net: Network, y: str, outcome: Any, values: Sequence[float] | None) -> np.ndarray:
     """What the states of y count."""
     size = len(net.states[y])
     if values is not None:
@@ -101,7 +100,7 @@ class CausationBounds:
 
 
 def probabilities_of_causation(
-    net: "BayesNet", cause: tuple[str, Any], effect: tuple[str, Any], *, instead: Any = None
+    net: Network, cause: tuple[str, Any], effect: tuple[str, Any], *, instead: Any = None
 ) -> CausationBounds:
     """Bounds on how far a cause was necessary and sufficient for an effect.
 
@@ -128,12 +127,12 @@ def probabilities_of_causation(
         off = net.state_index(x, instead)
     if on == off:
         raise UserError(f"the two states of {x} to compare are the same one.")
-    joint = np.asarray(net.query([x, y]).values)[[on, off]]
+    joint = np.asarray(query(net, [x, y]).values)[[on, off]]
     joint = joint / joint.sum() if joint.sum() > 0 else joint  # among cases with either state
     xy, x_only = joint[0, of], joint[0].sum() - joint[0, of]
     y_only, neither = joint[1, of], joint[1].sum() - joint[1, of]
     with_x, without_x = (
-        float(np.asarray(net.query(y, do={x: state}).values)[of]) for state in (on, off)
+        float(np.asarray(query(net, y, do={x: state}).values)[of]) for state in (on, off)
     )
     plain = len(net.states[x]) == 2
     p_y = xy + y_only

@@ -10,22 +10,18 @@ Source: Koller and Friedman (2009), 13.2.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retroprop.bayes.evidence import Given, read_evidence
-from retroprop.bayes.logspace import aligned, log
+from retroprop.bayes.logspace import Labelled, log, side_by_side
 from retroprop.bayes.memory import DEFAULT_MEMORY, check_memory
+from retroprop.bayes.network import Network
 from retroprop.bayes.ordering import Tree, find_tree
-from retroprop.bayes.pruning import Leaf, Signature, relevant_leaves
-from retroprop.bayes.queries import impossible
+from retroprop.bayes.pruning import Signature, relevant_leaves
+from retroprop.bayes.queries import impossible, inference_of
+from retroprop.bayes.table import in_columns
 from retroprop.errors import UserError
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
-
-Labelled = tuple[tuple[int, ...], np.ndarray]  # axes and entries
 
 
 @dataclass(frozen=True)
@@ -47,16 +43,18 @@ class Explanation:
 
     def __repr__(self) -> str:
         """The states, one per line."""
-        width = max(map(len, self.states))
-        lines = [f"{name.ljust(width)}  {state}" for name, state in self.states.items()]
+        lines = in_columns(list(self.states.items()), words=2)
         return "\n".join([f"P = {self.probability:.6g}", *lines])
 
 
 def most_probable_explanation(
-    net: "BayesNet", given: Given, do: Given, memory: int | None
+    net: Network, given: Given = None, do: Given = None, memory: int | None = None
 ) -> Explanation:
-    """See `BayesNet.mpe`."""
-    coded = net.inference.coded
+    """The most probable joint state of all variables, given the evidence.
+
+    Args and errors as for `query`, with single states only.
+    """
+    coded = inference_of(net).coded
     evidence = read_evidence(coded, given, do, None)
     if evidence.n_rows is not None:
         raise UserError("mpe takes one state per variable: call it once for each row.")
@@ -65,7 +63,7 @@ def most_probable_explanation(
     leaves = relevant_leaves(coded, signature)
     tree = find_tree([leaf.scope for leaf in leaves], coded.cards, ())
     check_memory(_with_unions(tree), coded.cards, memory or DEFAULT_MEMORY, sweep=False)
-    values = [_log_leaf(coded.tables[leaf.variable], coded.parents, leaf, fixed) for leaf in leaves]
+    values = [(leaf.scope, log(coded.table_at(leaf.variable, fixed))) for leaf in leaves]
     choices = _maximise(tree, values)
     total = float(sum(values[root][1] for root in tree.roots))
     if np.isneginf(total):
@@ -82,22 +80,12 @@ def _with_unions(tree: Tree) -> Tree:
     return tree._replace(scopes=[*tree.scopes[:leaves], *unions])
 
 
-def _log_leaf(
-    table: np.ndarray, parents: list[tuple[int, ...]], leaf: Leaf, fixed: dict[int, int]
-) -> Labelled:
-    family = (*parents[leaf.variable], leaf.variable)
-    return leaf.scope, log(table[tuple(fixed.get(v, slice(None)) for v in family)])
-
-
 def _maximise(tree: Tree, values: list[Labelled]) -> list[tuple[tuple[int, ...], Labelled]]:
     """Append the value of every step; return which variables each fixes, and how."""
     choices = []
     for step in tree.steps:
-        axes = tuple(dict.fromkeys(v for child in step.children for v in values[child][0]))
-        kept = tuple(v for v in axes if v in step.scope)
-        gone = tuple(v for v in axes if v not in step.scope)
-        order = (*kept, *gone)
-        parts = [aligned(values[child][1], values[child][0], order) for child in step.children]
+        below = (values[child] for child in step.children)
+        kept, gone, parts = side_by_side(below, step.scope)
         total = parts[0] if len(parts) == 1 else parts[0] + parts[1]
         flat = total.reshape(*total.shape[: len(kept)], -1)
         if gone:

@@ -23,20 +23,17 @@ front-door adjustment sets (2022).
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retroprop.bayes.graph import reachable
+from retroprop.bayes.network import Network
+from retroprop.bayes.queries import query
 from retroprop.bayes.separation import Parents, connected, without_arrows_from
 from retroprop.bayes.table import NamedTable
-from retroprop.errors import UserError, did_you_mean
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
+from retroprop.errors import UserError
 
 AT_MOST = 1000
-_LANGUAGES = ("en", "fr")
 
 
 @dataclass(frozen=True)
@@ -71,27 +68,11 @@ class AdjustmentSet:
             return f"{effect} = Σ_{below} P({y} | {x}, {names}) P({names})"
         return f"{effect} = Σ_{below} P({names} | {x}) Σ_{x}′ P({y} | {x}′, {names}) P({x}′)"
 
-    def words(self, language: str = "en") -> str:
-        """The estimand in a sentence, in English ("en") or French ("fr").
-
-        Raises:
-            UserError: For another language.
-        """
-        if language not in _LANGUAGES:
-            raise UserError(
-                f"no sentences in the language {language!r}: use en or fr. "
-                f"{did_you_mean(language, _LANGUAGES)}"
-            )
-        x, y = self.treatment, self.outcome
-        names = _listed(self.variables, "and" if language == "en" else "et")
-        kind = self.kind if self.variables else "nothing"
-        return _WORDS[kind, language].format(x=x, y=y, names=names)
-
     def __str__(self) -> str:
         """The set and its formula."""
         return f"{{{', '.join(self.variables)}}} ({self.kind}): {self.formula}"
 
-    def estimate(self, net: "BayesNet") -> NamedTable:
+    def estimate(self, net: Network) -> NamedTable:
         """P(outcome | do(treatment)) by the formula, from observed probabilities only.
 
         Returns:
@@ -101,7 +82,7 @@ class AdjustmentSet:
             UserError: If the formula needs a conditional probability whose condition never occurs.
         """
         names = [self.treatment, self.outcome, *self.variables]
-        joint = np.asarray(net.query(names).values)
+        joint = np.asarray(query(net, names).values)
         joint = joint.reshape(*joint.shape[:2], -1)  # (x, y, z)
         formula = _back_door if self.kind == "back-door" else _front_door
         values = formula(joint, self)
@@ -109,35 +90,8 @@ class AdjustmentSet:
         return NamedTable(values, names[:2], net.states, title=title)
 
 
-_WORDS = {
-    ("nothing", "en"): (
-        "No path enters {x} on the way to {y}, so observing {x} is as good as setting it."
-    ),
-    ("nothing", "fr"): (
-        "Aucun chemin n’entre dans {x} en allant vers {y}\u00a0: observer {x} vaut donc le fixer."
-    ),
-    ("back-door", "en"): (
-        "Compare cases with the same {names}, then average over how often these occur: knowing "
-        "{names} blocks every path that enters {x} on the way to {y}."
-    ),
-    ("back-door", "fr"): (
-        "On compare des cas de même {names}, puis on fait la moyenne selon leur fréquence\u00a0: "
-        "connaître {names} bloque tous les chemins qui entrent dans {x} en allant vers {y}."
-    ),
-    ("front-door", "en"): (
-        "Chain two effects, that of {x} on {names} and that of {names} on {y}: all influence of "
-        "{x} on {y} passes through {names}, and {x} blocks what else ties {names} to {y}."
-    ),
-    ("front-door", "fr"): (
-        "On enchaîne deux effets, celui de {x} sur {names} et celui de {names} sur {y}\u00a0: "
-        "toute l’influence de {x} sur {y} passe par {names}, et {x} bloque ce qui lie autrement "
-        "{names} à {y}."
-    ),
-}
-
-
 def backdoor_sets(
-    net: "BayesNet",
+    net: Network,
     x: str,
     y: str,
     *,
@@ -156,14 +110,11 @@ def backdoor_sets(
     Raises:
         UserError: For an unknown variable, or if there are too many sets.
     """
-    found = list(islice(minimal_backdoor_sets(net, x, y, unobserved=unobserved), at_most + 1))
-    if len(found) > at_most:
-        raise _too_many("back-door", x, y, at_most)
-    return _in_order(net, found)
+    return _smallest_first(net, minimal_backdoor_sets(net, x, y, unobserved=unobserved), at_most)
 
 
 def minimal_backdoor_sets(
-    net: "BayesNet", x: str, y: str, *, unobserved: str | Sequence[str] = ()
+    net: Network, x: str, y: str, *, unobserved: str | Sequence[str] = ()
 ) -> Iterator[AdjustmentSet]:
     """The minimal back-door sets one after the other, those nearest to x first.
 
@@ -180,7 +131,7 @@ def minimal_backdoor_sets(
 
 
 def frontdoor_sets(
-    net: "BayesNet",
+    net: Network,
     x: str,
     y: str,
     *,
@@ -198,19 +149,11 @@ def frontdoor_sets(
     door = _FrontDoor(net.parents, net.children, x, y)
     # Cutting the arrows of what is no ancestor of y closes no path to y.
     minimal = door.minimal_sets(net.ancestors(y) - hidden - {x})
-    found = [_as_set("front-door", net, x, y, one) for one in islice(minimal, at_most + 1)]
-    if len(found) > at_most:
-        raise _too_many("front-door", x, y, at_most)
-    return _in_order(net, found)
+    sets = (_as_set("front-door", net, x, y, one) for one in minimal)
+    return _smallest_first(net, sets, at_most)
 
 
-def _too_many(kind: str, x: str, y: str, at_most: int) -> UserError:
-    return UserError(
-        f"{x} and {y} have more than {at_most:,} minimal {kind} sets; allow more with at_most."
-    )
-
-
-def _checked(net: "BayesNet", x: str, y: str, unobserved: str | Sequence[str]) -> frozenset[str]:
+def _checked(net: Network, x: str, y: str, unobserved: str | Sequence[str]) -> frozenset[str]:
     for name in (x, y):
         if not isinstance(name, str):
             raise UserError(f"the treatment and the outcome are one variable each, got {name!r}.")
@@ -221,15 +164,24 @@ def _checked(net: "BayesNet", x: str, y: str, unobserved: str | Sequence[str]) -
     return hidden
 
 
-def _as_set(kind: str, net: "BayesNet", x: str, y: str, nodes: Collection[str]) -> AdjustmentSet:
+def _as_set(kind: str, net: Network, x: str, y: str, nodes: Collection[str]) -> AdjustmentSet:
     return AdjustmentSet(kind, x, y, tuple(name for name in net.variables if name in nodes))
 
 
-def _in_order(net: "BayesNet", sets: Sequence[AdjustmentSet]) -> list[AdjustmentSet]:
+def _smallest_first(
+    net: Network, sets: Iterator[AdjustmentSet], at_most: int
+) -> list[AdjustmentSet]:
     """The smallest first, then as the variables stand in the network."""
+    found = list(islice(sets, at_most + 1))
+    if len(found) > at_most:
+        one = found[0]
+        raise UserError(
+            f"{one.treatment} and {one.outcome} have more than {at_most:,} minimal {one.kind} "
+            "sets; allow more with at_most."
+        )
     place = {name: i for i, name in enumerate(net.variables)}
     return sorted(
-        sets, key=lambda one: (len(one.variables), [place[name] for name in one.variables])
+        found, key=lambda one: (len(one.variables), [place[name] for name in one.variables])
     )
 
 
@@ -376,9 +328,3 @@ def _no_overlap(asked: AdjustmentSet) -> UserError:
         f"{', '.join(asked.variables) or 'case'} that occurs, and one never does; ask the network "
         f"itself: query({asked.outcome!r}, do={{{asked.treatment!r}: …}})."
     )
-
-
-def _listed(names: Sequence[str], conjunction: str) -> str:
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"

@@ -15,15 +15,13 @@ and Chickering, Learning Bayesian networks (1995), for BDeu.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from retroprop.bayes.network import AnyNetwork, Network
 from retroprop.bayes.table import position_of
 from retroprop.errors import UserError, did_you_mean
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
 
 Unseen = Literal["refuse", "uniform", "keep"]
 
@@ -39,8 +37,8 @@ Prior = float | BDeu | Mapping[str, Any]
 
 
 def fit(
-    net: "BayesNet", data: Any, *, prior: Prior | None = None, unseen: Unseen = "refuse"
-) -> "BayesNet":
+    net: AnyNetwork, data: Any, *, prior: Prior | None = None, unseen: Unseen = "refuse"
+) -> AnyNetwork:
     """The network with the same graph and states, and tables estimated from complete data.
 
     Args:
@@ -57,8 +55,6 @@ def fit(
         UserError: For a missing column, a missing value, an unknown state, columns of different
             lengths, or a configuration of the parents that never occurs.
     """
-    from retroprop.bayes.network import BayesNet
-
     if unseen not in ("refuse", "uniform", "keep"):
         hint = did_you_mean(str(unseen), ("refuse", "uniform", "keep"))
         raise UserError(f"unseen is refuse, uniform or keep, and got {unseen!r}. {hint}")
@@ -68,10 +64,10 @@ def fit(
     for name in net.variables:
         counts = _counts(net, name, columns) + _imagined(net, name, prior)
         spec[name] = (_normalised(net, name, counts, unseen), net.parents[name])
-    return BayesNet(spec, net.states)
+    return type(net)(spec, net.states)
 
 
-def _counts(net: "BayesNet", name: str, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+def _counts(net: Network, name: str, columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """How often each entry of a table occurs."""
     family = (*net.parents[name], name)
     shape = net.tables[name].shape
@@ -81,7 +77,7 @@ def _counts(net: "BayesNet", name: str, columns: Mapping[str, np.ndarray]) -> np
     return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
 
 
-def _normalised(net: "BayesNet", name: str, counts: np.ndarray, unseen: Unseen) -> np.ndarray:
+def _normalised(net: Network, name: str, counts: np.ndarray, unseen: Unseen) -> np.ndarray:
     totals = counts.sum(-1, keepdims=True)
     empty = totals[..., 0] == 0
     if not empty.any():
@@ -89,7 +85,7 @@ def _normalised(net: "BayesNet", name: str, counts: np.ndarray, unseen: Unseen) 
     if unseen == "refuse":
         parents = net.parents[name]
         first = np.argwhere(empty)[0]
-        where = ", ".join(f"{p}={net.states[p][i]}" for p, i in zip(parents, first, strict=True))
+        where = net.written(dict(zip(parents, first, strict=True)))
         what = f"no case has {where}" if parents else "there is no case"
         raise UserError(
             f"{what}, so the data say nothing about {name} there ({int(empty.sum())} of "
@@ -102,7 +98,7 @@ def _normalised(net: "BayesNet", name: str, counts: np.ndarray, unseen: Unseen) 
 # --- the prior ------------------------------------------------------------------------------------
 
 
-def _check_prior(net: "BayesNet", prior: Prior | None) -> None:
+def _check_prior(net: Network, prior: Prior | None) -> None:
     if isinstance(prior, Mapping):
         net.names_of(tuple(prior))
         for name, table in prior.items():
@@ -127,7 +123,7 @@ def _check_prior(net: "BayesNet", prior: Prior | None) -> None:
         raise UserError(f"a prior is a number of imagined cases from 0, and got {size}.")
 
 
-def _imagined(net: "BayesNet", name: str, prior: Prior | None) -> np.ndarray | float:
+def _imagined(net: Network, name: str, prior: Prior | None) -> np.ndarray | float:
     """How often each entry of a table is imagined."""
     if prior is None:
         return 0.0
@@ -141,7 +137,7 @@ def _imagined(net: "BayesNet", name: str, prior: Prior | None) -> np.ndarray | f
 # --- the data -------------------------------------------------------------------------------------
 
 
-def _columns(net: "BayesNet", data: Any) -> dict[str, np.ndarray]:
+def _columns(net: Network, data: Any) -> dict[str, np.ndarray]:
     """The position of the state in each case, for each variable."""
     if hasattr(data, "columns") and hasattr(data, "__getitem__"):  # a data frame of any library
         names = list(data.columns)
@@ -168,7 +164,7 @@ def _columns(net: "BayesNet", data: Any) -> dict[str, np.ndarray]:
     return columns
 
 
-def _columns_of_array(net: "BayesNet", data: Any) -> dict[str, Any]:
+def _columns_of_array(net: Network, data: Any) -> dict[str, Any]:
     values = np.asarray(data)
     if values.ndim != 2 or values.shape[1] != len(net.variables):
         raise UserError(
@@ -178,7 +174,7 @@ def _columns_of_array(net: "BayesNet", data: Any) -> dict[str, Any]:
     return {name: values[:, i] for i, name in enumerate(net.variables)}
 
 
-def _positions(net: "BayesNet", name: str, column: Any) -> np.ndarray:
+def _positions(net: Network, name: str, column: Any) -> np.ndarray:
     """The positions of a column of states."""
     column = column.to_numpy() if hasattr(column, "to_numpy") else column
     # NumPy would make text of a missing value among names.

@@ -5,14 +5,14 @@ this may not have been enough, its row is worked out again here: products become
 become log-sum-exp. The same code with max for the sum finds the most probable explanation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
 from retroprop.bayes.circuit import Circuit
 from retroprop.bayes.contraction import Axes
 
-Reduction = Callable[[np.ndarray, tuple[int, ...]], np.ndarray]
+Labelled = tuple[Axes, np.ndarray]  # the variables of the axes, and the entries
 
 
 def log(array: np.ndarray) -> np.ndarray:
@@ -37,6 +37,21 @@ def aligned(array: np.ndarray, axes: Axes, wanted: Axes) -> np.ndarray:
     return array.transpose(order).reshape([lengths.get(v, 1) for v in wanted])
 
 
+def side_by_side(
+    factors: Iterable[Labelled], scope: Collection[int]
+) -> tuple[Axes, Axes, list[np.ndarray]]:
+    """Factors as views with the same axes: those of the scope, then those to be summed out.
+
+    Returns:
+        The axes that stay, the axes that go, and the views.
+    """
+    factors = list(factors)
+    axes = tuple(dict.fromkeys(v for own, _ in factors for v in own))
+    kept = tuple(v for v in axes if v in scope)
+    gone = tuple(v for v in axes if v not in scope)
+    return kept, gone, [aligned(array, own, (*kept, *gone)) for own, array in factors]
+
+
 def log_values(
     circuit: Circuit, wanted: Sequence[int], row: Sequence[int], likelihoods: Sequence[np.ndarray]
 ) -> dict[int, tuple[Axes, np.ndarray]]:
@@ -51,10 +66,8 @@ def log_values(
         elif not node.children:
             values[k] = node.axes, log(likelihoods[signature.soft.index(~node.evidence[0])])
         else:
-            axes = tuple(dict.fromkeys(v for child in node.children for v in values[child][0]))
-            parts = [aligned(values[child][1], values[child][0], axes) for child in node.children]
+            below = (values[child] for child in node.children)
+            kept, gone, parts = side_by_side(below, node.scope)
             total = parts[0] if len(parts) == 1 else parts[0] + parts[1]
-            summed = tuple(i for i, v in enumerate(axes) if v not in node.scope)
-            kept = tuple(v for v in axes if v in node.scope)
-            values[k] = kept, log_sum_exp(total, summed)
+            values[k] = kept, log_sum_exp(total, tuple(range(len(kept), len(kept) + len(gone))))
     return {k: values[k] for k in wanted}

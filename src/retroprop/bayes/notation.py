@@ -15,15 +15,14 @@ Errors point at the character.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
+from retroprop.bayes.network import Network
+from retroprop.bayes.queries import query
 from retroprop.bayes.table import NamedTable
 from retroprop.errors import UserError, did_you_mean
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
 
 _BLANK = re.compile(r"\s*")
 _NAME = re.compile(r"""[^\s=|∣,()\[\]~"']+""")
@@ -57,7 +56,7 @@ class Question:
     each_do: tuple[str, ...] = ()
 
 
-def ask(net: "BayesNet", text: str) -> NamedTable | float:
+def ask(net: Network, text: str) -> NamedTable | float:
     """Answer a question: a table, or a number when every target has a state.
 
     Raises:
@@ -66,7 +65,8 @@ def ask(net: "BayesNet", text: str) -> NamedTable | float:
     question = parse_question(net, text)
     if question.each_given or question.each_do:
         return _for_each_state(net, question, text)
-    answer = net.query(
+    answer = query(
+        net,
         list(question.targets),
         given=question.given or None,
         do=question.do or None,
@@ -78,7 +78,7 @@ def ask(net: "BayesNet", text: str) -> NamedTable | float:
     return float(answer)
 
 
-def parse_question(net: "BayesNet", text: str) -> Question:
+def parse_question(net: Network, text: str) -> Question:
     """Read a question about a network.
 
     Raises:
@@ -91,7 +91,7 @@ def parse_question(net: "BayesNet", text: str) -> Question:
     return _Reader(net, text).question()
 
 
-def _for_each_state(net: "BayesNet", question: Question, text: str) -> NamedTable:
+def _for_each_state(net: Network, question: Question, text: str) -> NamedTable:
     """P(A | B): the answers of all configurations of B, as one batch."""
     free = [*question.each_given, *question.each_do]
     sizes = [len(net.states[name]) for name in free]
@@ -101,7 +101,8 @@ def _for_each_state(net: "BayesNet", question: Question, text: str) -> NamedTabl
             f"{', '.join(free)} a state (at most {MOST_ROWS:,} answers)."
         )
     rows = dict(zip(free, np.indices(sizes).reshape(len(free), -1), strict=True))
-    answer = net.query(
+    answer = query(
+        net,
         list(question.targets),
         given={**question.given, **{name: rows[name] for name in question.each_given}} or None,
         do={**question.do, **{name: rows[name] for name in question.each_do}} or None,
@@ -109,7 +110,7 @@ def _for_each_state(net: "BayesNet", question: Question, text: str) -> NamedTabl
     )
     if answer.impossible is not None and answer.impossible.any():
         row = int(np.argmax(answer.impossible))
-        where = ", ".join(f"{name}={net.states[name][rows[name][row]]}" for name in free)
+        where = net.written({name: rows[name][row] for name in free})
         raise UserError(
             f"{text!r} has no answer for {where}, which has probability 0; name the states that "
             "you ask about."
@@ -129,7 +130,7 @@ def _title(text: str) -> str:
 class _Reader:
     """Walks over a question; `at` is the place of the next token."""
 
-    def __init__(self, net: "BayesNet", text: str) -> None:
+    def __init__(self, net: Network, text: str) -> None:
         self.net, self.text, self.at = net, text, 0
 
     def question(self) -> Question:
@@ -287,7 +288,7 @@ def _with_state(found: Mapping[str, int | None]) -> dict[str, int]:
     return {name: state for name, state in found.items() if state is not None}
 
 
-def conditions(net: "BayesNet", words: Sequence[str]) -> dict[str, int]:
+def conditions(net: Network, words: Sequence[str]) -> dict[str, int]:
     """Assignments such as "R=1" and "S=s0" as a person gives them one by one, or "R=1,S=s0".
 
     Raises:

@@ -13,6 +13,7 @@ import numpy as np
 from retroprop.bayes.circuit import TABULATED, Circuit
 from retroprop.bayes.coding import CodedNetwork
 from retroprop.bayes.contraction import BATCH, reduce_to
+from retroprop.bayes.evidence import Evidence
 from retroprop.bayes.logspace import log, log_values
 from retroprop.bayes.memory import check_memory, rows_that_fit
 from retroprop.bayes.ordering import find_tree
@@ -20,6 +21,7 @@ from retroprop.bayes.program import Program
 from retroprop.bayes.pruning import Signature, relevant_leaves
 from retroprop.bayes.rows import Rows
 from retroprop.bayes.sweep import add_posteriors
+from retroprop.bayes.torch_program import TorchProgram
 
 
 class Answers(NamedTuple):
@@ -107,8 +109,6 @@ class Plan:
     @cached_property
     def _rows_program(self) -> Program:
         if self.device is not None:
-            from retroprop.bayes.torch_program import TorchProgram
-
             return TorchProgram(self.circuit, self._wanted, self.device)
         return Program(self.circuit, self._wanted, batched=True)
 
@@ -119,6 +119,16 @@ class Plan:
             (k, None if axes[k] == targets else reduce_to(axes[k], targets))
             for k, targets in zip(self._answers, self.outputs, strict=True)
         ]
+
+    def answer(self, evidence: Evidence) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """The normalised answers to one row of evidence or to many, side by side.
+
+        Returns:
+            The answers, None for one row that is impossible; and which of many are, (rows,).
+        """
+        if evidence.n_rows is None:
+            return self.answer_row(evidence.row(), list(evidence.soft.values())), None
+        return self.answer_rows(evidence.rows(self.circuit.net.cards))
 
     # --- one row ----------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Questions put to a network: read the evidence, find or compile the plan, run it, name it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -9,14 +9,12 @@ from retroprop.bayes.coding import CodedNetwork
 from retroprop.bayes.direct import SECONDS_PER_VARIABLE, WIDEST, TooWide, answer_directly
 from retroprop.bayes.evidence import Evidence, Given, read_evidence
 from retroprop.bayes.memory import DEFAULT_MEMORY
+from retroprop.bayes.network import Network
 from retroprop.bayes.plan import Plan
 from retroprop.bayes.pruning import Signature
 from retroprop.bayes.table import NamedTable
 from retroprop.bayes.universal_tree import UniversalTree, build_universal_tree
 from retroprop.errors import UserError
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
 
 KEPT_PLANS = 256  # per network; the one unused for longest goes first
 USES = 30  # for how many runs a plan is prepared that was asked for a second time
@@ -27,7 +25,7 @@ LOWEST = -700.0  # log2 of the evidence's smallest entries together: below, only
 class Inference:
     """What a network has worked out about itself: its numbers, its plans, its universal tree."""
 
-    def __init__(self, net: "BayesNet"):
+    def __init__(self, net: Network):
         """Number the variables."""
         self.net = net
         self.coded = CodedNetwork(net)
@@ -56,12 +54,16 @@ class Inference:
         self.plans.clear()
         self._asked.clear()
 
-    def uses(self, signature: Signature, evidence: Evidence) -> int:
-        """For how many runs a plan should be prepared: the rows of a batch, more if asked again."""
+    def plan_for(self, signature: Signature, evidence: Evidence, memory: int | None) -> Plan:
+        """The plan for some evidence: prepared for the rows of a batch, for more if asked again."""
         again = signature in self._asked
+        self._note(signature)
+        uses = (evidence.n_rows or 1) * (USES if again else 1)
+        return self.plan(signature, memory or DEFAULT_MEMORY, uses)
+
+    def _note(self, signature: Signature) -> None:
         self._asked[signature] = None
         _forget_oldest(self._asked)
-        return (evidence.n_rows or 1) * (USES if again else 1)
 
     def answer(self, signature: Signature, evidence: Evidence, memory: int) -> np.ndarray | None:
         """The answer to a single question about some targets; None for impossible evidence.
@@ -70,14 +72,12 @@ class Inference:
         elimination, whichever should be faster; the second time a plan is compiled and kept.
         """
         if signature not in self._asked and signature not in self.plans:
-            self._asked[signature] = None
-            _forget_oldest(self._asked)
+            self._note(signature)
             answer = self._answer_once(signature, evidence, memory)
             if answer is not None:
                 return answer
         plan = self.plan(signature, memory, USES)
-        answer = plan.answer_row(evidence.row(), list(evidence.soft.values()))
-        return answer
+        return plan.answer_row(evidence.row(), list(evidence.soft.values()))
 
     def _answer_once(
         self, signature: Signature, evidence: Evidence, memory: int
@@ -112,6 +112,14 @@ class Inference:
         return self._tree
 
 
+def inference_of(net: Network) -> Inference:
+    """What the network has worked out about itself so far, which it keeps."""
+    found = net.worked_out.get(Inference)
+    if found is None:
+        found = net.worked_out[Inference] = Inference(net)
+    return found
+
+
 def _forget_oldest(kept: dict[Signature, Any]) -> None:
     if len(kept) > KEPT_PLANS:
         del kept[next(iter(kept))]
@@ -123,15 +131,36 @@ def _log2_ratio(weights: np.ndarray) -> float:
 
 
 def query(
-    net: "BayesNet",
+    net: Network,
     targets: str | Sequence[str],
-    given: Given,
-    do: Given,
-    soft: Given,
-    memory: int | None,
+    given: Given = None,
+    do: Given = None,
+    soft: Given = None,
+    memory: int | None = None,
 ) -> NamedTable:
-    """See `BayesNet.query`."""
-    inference = net.inference
+    """The joint probability of the targets after observing and intervening.
+
+    Args:
+        net: The network.
+        targets: One variable or several; none of them given or done.
+        given: Observed variable to its state (name or position), or to a column of states,
+            which makes the query a batch: one answer per row.
+        do: Variable to the state at which an intervention fixes it, or a column of states. The
+            variable's own table is dropped (graph surgery), so its causes learn nothing.
+        soft: Variable to the likelihood of each of its states, up to a factor: (states,), or
+            (rows, states). This is virtual evidence: it multiplies the variable's prior.
+        memory: Bytes that the values of the query may take; 1 GB by default. A batch is run in
+            chunks that fit.
+
+    Returns:
+        The answer, with one axis per target in the order asked. Rows of a batch whose evidence
+        is impossible are marked in `impossible` and hold zeros, never NaN.
+
+    Raises:
+        UserError: For unknown names, variables with two roles, impossible evidence in a single
+            query, or a query that needs more memory than it may take.
+    """
+    inference = inference_of(net)
     evidence = read_evidence(inference.coded, given, do, soft)
     wanted = target_numbers(net, targets, evidence)
     signature = signature_of(wanted, evidence)
@@ -144,9 +173,7 @@ def query(
     cards = inference.coded.cards
     shape = [cards[v] for v in wanted]
     if evidence.n_rows is not None:
-        plan = inference.plan(
-            signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence)
-        )
+        plan = inference.plan_for(signature, evidence, memory)
         values, mask = plan.answer_rows(evidence.rows(cards))
         return NamedTable.unchecked(values.reshape(-1, *shape), names, states, mask, title)
     answer = inference.answer(signature, evidence, memory or DEFAULT_MEMORY)
@@ -156,20 +183,22 @@ def query(
 
 
 def posteriors(
-    net: "BayesNet", given: Given, do: Given, soft: Given, memory: int | None
+    net: Network,
+    given: Given = None,
+    do: Given = None,
+    soft: Given = None,
+    memory: int | None = None,
 ) -> "Posteriors":
-    """See `BayesNet.posteriors`."""
-    inference = net.inference
-    coded = inference.coded
-    evidence = read_evidence(coded, given, do, soft)
-    signature = signature_of(None, evidence)
-    plan = inference.plan(signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence))
-    if evidence.n_rows is None:
-        values, mask = plan.answer_row(evidence.row(), list(evidence.soft.values())), None
-        if values is None:
-            raise impossible(given, do, soft)
-    else:
-        values, mask = plan.answer_rows(evidence.rows(coded.cards))
+    """The probability of every variable, in one sweep; what is given or done is certain.
+
+    Args and errors as for `query`.
+    """
+    inference = inference_of(net)
+    evidence = read_evidence(inference.coded, given, do, soft)
+    plan = inference.plan_for(signature_of(None, evidence), evidence, memory)
+    values, mask = plan.answer(evidence)
+    if values is None:
+        raise impossible(given, do, soft)
     return Posteriors(net, plan, values, evidence, mask, (given, do, soft))
 
 
@@ -181,7 +210,7 @@ class Posteriors(Mapping[str, NamedTable]):
 
     def __init__(
         self,
-        net: "BayesNet",
+        net: Network,
         plan: Plan,
         values: np.ndarray,
         evidence: Evidence,
@@ -198,7 +227,7 @@ class Posteriors(Mapping[str, NamedTable]):
 
     def __getitem__(self, name: str) -> NamedTable:
         """The probability of one variable."""
-        v = self._net.inference.coded.number.get(name)
+        v = inference_of(self._net).coded.number.get(name)
         if v is None:
             (name,) = self._net.names_of(name)  # it is unknown: this says so
             raise KeyError(name)
@@ -211,7 +240,7 @@ class Posteriors(Mapping[str, NamedTable]):
 
     def _certain(self, v: int) -> np.ndarray:
         state = self._evidence.given.get(v, self._evidence.do.get(v))
-        certain = np.eye(self._net.inference.coded.cards[v])[state]
+        certain = np.eye(inference_of(self._net).coded.cards[v])[state]
         if self.impossible is not None:
             certain = np.where(self.impossible[:, None], 0.0, certain)
         return certain
@@ -238,20 +267,26 @@ class Posteriors(Mapping[str, NamedTable]):
 
 
 def log_evidence(
-    net: "BayesNet", given: Given, do: Given, soft: Given, memory: int | None
+    net: Network,
+    given: Given = None,
+    do: Given = None,
+    soft: Given = None,
+    memory: int | None = None,
 ) -> float | np.ndarray:
-    """See `BayesNet.log_evidence`."""
-    inference = net.inference
+    """log P(given | do), one number, or one per row of a batch; −inf where it is impossible.
+
+    Args and errors as for `query`, but impossible evidence is no error here.
+    """
+    inference = inference_of(net)
     evidence = read_evidence(inference.coded, given, do, soft)
-    signature = signature_of((), evidence)
-    plan = inference.plan(signature, memory or DEFAULT_MEMORY, inference.uses(signature, evidence))
+    plan = inference.plan_for(signature_of((), evidence), evidence, memory)
     if evidence.n_rows is not None:
         return plan.log_evidence_rows(evidence.rows(inference.coded.cards))
     return plan.log_evidence_row(evidence.row(), list(evidence.soft.values()))
 
 
 def target_numbers(
-    net: "BayesNet", targets: str | Sequence[str], evidence: Evidence
+    net: Network, targets: str | Sequence[str], evidence: Evidence
 ) -> tuple[int, ...]:
     """The numbers of the targets.
 
@@ -261,7 +296,7 @@ def target_numbers(
     names = net.names_of(targets)
     if not names:
         raise UserError('Ask for at least one variable, as query("G") or query(["R", "G"]).')
-    wanted = tuple(net.inference.coded.number[name] for name in names)
+    wanted = tuple(inference_of(net).coded.number[name] for name in names)
     for v, name in zip(wanted, names, strict=True):
         for word, known in (("given", evidence.given), ("fixed by do", evidence.do)):
             if v in known:

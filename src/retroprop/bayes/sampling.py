@@ -8,38 +8,48 @@ variables, which are no ancestors of evidence, are then drawn from their own tab
 Source: Koller and Friedman (2009), 9.3 and 12.1; Dawid (1992).
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from retroprop.bayes.coding import CodedNetwork
 from retroprop.bayes.evidence import Given, read_evidence
-from retroprop.bayes.logspace import aligned
+from retroprop.bayes.logspace import Labelled, side_by_side
 from retroprop.bayes.memory import DEFAULT_MEMORY, check_memory
+from retroprop.bayes.network import Network
 from retroprop.bayes.ordering import Step, Tree, find_tree
-from retroprop.bayes.pruning import Leaf, Signature, relevant_leaves
-from retroprop.bayes.queries import impossible
+from retroprop.bayes.pruning import Signature, relevant_leaves
+from retroprop.bayes.queries import impossible, inference_of
 from retroprop.errors import UserError
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
-
-Labelled = tuple[tuple[int, ...], np.ndarray]  # axes and entries
 
 
 def sample(
-    net: "BayesNet",
+    net: Network,
     n: int,
-    given: Given,
-    do: Given,
-    soft: Given,
-    generator: np.random.Generator | int,
-    memory: int | None,
+    given: Given = None,
+    do: Given = None,
+    soft: Given = None,
+    generator: np.random.Generator | int = 0,
+    memory: int | None = None,
 ) -> dict[str, np.ndarray]:
-    """See `BayesNet.sample`."""
+    """Independent draws of all variables from their joint posterior, exactly.
+
+    Args:
+        net: The network.
+        n: How many.
+        given: As for `query`, with single states.
+        do: As for `query`, with single states.
+        soft: As for `query`, one likelihood per variable.
+        generator: A NumPy generator, or a seed.
+        memory: As for `query`.
+
+    Returns:
+        Variable to the positions of its states, (n,): columns that `query` and `fit` take.
+
+    Raises:
+        UserError: As for `query`, or for a number of samples that is none.
+    """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
         raise UserError(f"The number of samples is an integer that is not negative, got {n!r}.")
-    coded = net.inference.coded
+    coded = inference_of(net).coded
     evidence = read_evidence(coded, given, do, soft)
     if evidence.n_rows is not None:
         raise UserError("sample takes one state per variable: call it once for each row.")
@@ -50,7 +60,12 @@ def sample(
     leaves = relevant_leaves(coded, signature)
     tree = find_tree([leaf.scope for leaf in leaves], coded.cards, ())
     check_memory(tree, coded.cards, memory or DEFAULT_MEMORY, sweep=True)
-    values = [_leaf(coded, leaf, fixed, evidence.soft) for leaf in leaves]
+    values = [
+        (leaf.scope, evidence.soft[leaf.variable])
+        if leaf.is_likelihood
+        else (leaf.scope, coded.table_at(leaf.variable, fixed))
+        for leaf in leaves
+    ]
     _eliminate(tree, values)
     if not all(values[root][1] > 0 for root in tree.roots):
         raise impossible(given, do, soft)
@@ -64,24 +79,13 @@ def sample(
     return {name: drawn[v] for v, name in enumerate(coded.names)}
 
 
-def _leaf(
-    net: CodedNetwork, leaf: Leaf, fixed: dict[int, int], soft: dict[int, np.ndarray]
-) -> Labelled:
-    if leaf.is_likelihood:
-        return leaf.scope, soft[leaf.variable]
-    family = (*net.parents[leaf.variable], leaf.variable)
-    index = tuple(fixed.get(v, slice(None)) for v in family)
-    return leaf.scope, net.tables[leaf.variable][index]
-
-
 def _eliminate(tree: Tree, values: list[Labelled]) -> None:
     """Append the value of every step, each with its largest entry 1: only ratios matter here."""
     for step in tree.steps:
-        axes = tuple(dict.fromkeys(v for child in step.children for v in values[child][0]))
-        kept = tuple(v for v in axes if v in step.scope)
-        summed = tuple(i for i, v in enumerate(axes) if v not in step.scope)
-        parts = [aligned(values[child][1], values[child][0], axes) for child in step.children]
-        total = (parts[0] if len(parts) == 1 else parts[0] * parts[1]).sum(summed)
+        below = (values[child] for child in step.children)
+        kept, _, parts = side_by_side(below, step.scope)
+        product = parts[0] if len(parts) == 1 else parts[0] * parts[1]
+        total = product.sum(tuple(range(len(kept), product.ndim)))
         values.append((kept, total / (total.max() or 1.0)))
 
 

@@ -11,20 +11,17 @@ Source: Koller and Friedman, Probabilistic Graphical Models (2009), algorithm 3.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from retroprop.bayes.graph import children_of, reachable
+from retroprop.bayes.network import Network
 from retroprop.errors import UserError
-
-if TYPE_CHECKING:
-    from retroprop.bayes.network import BayesNet
 
 Parents = Mapping[str, Sequence[str]]
 _UP, _DOWN = "up", "down"  # how the walk arrived: from a child, or from a parent
 
 
 def d_separated(
-    net: "BayesNet",
+    net: Network,
     x: str | Sequence[str],
     y: str | Sequence[str],
     given: str | Sequence[str] = (),
@@ -40,7 +37,7 @@ def d_separated(
 
 
 def open_path(
-    net: "BayesNet",
+    net: Network,
     x: str | Sequence[str],
     y: str | Sequence[str],
     given: str | Sequence[str] = (),

@@ -164,26 +164,21 @@ class NamedTable:
     def _configurations(self) -> list[tuple[str, ...]]:
         return list(itertools.product(*(self.states[name] for name in self.names)))
 
-    def _cells(self) -> tuple[list[str], list[list[str]], int]:
-        """Header, lines of cells, and how many of the last columns are numbers."""
+    def _lines(self) -> tuple[list[list[str]], int]:
+        """Lines of cells, the header first, and how many of the first columns hold words."""
+        configurations = self._configurations()
         if self.impossible is not None:
-            header = ["row", *(", ".join(states) for states in self._configurations())]
-            lines = [
-                [str(row), *(["impossible"] if masked else []), *map(_number, np.ravel(values))]
-                for row, (values, masked) in enumerate(
-                    zip(self.values[:MAX_LINES], self.impossible, strict=False)
-                )
-            ]
-            lines = [
-                [line[0], *["impossible"] * (len(header) - 1)] if "impossible" in line else line
-                for line in lines
-            ]
-            return header, lines, len(header)
-        header = [*self.names, self.title]
-        entries = itertools.islice(
-            zip(self._configurations(), self.values.ravel(), strict=True), MAX_LINES
-        )
-        return header, [[*states, _number(value)] for states, value in entries], 1
+            lines = [["row", *(", ".join(states) for states in configurations)]]
+            rows = zip(self.values[:MAX_LINES], self.impossible, strict=False)
+            for row, (values, masked) in enumerate(rows):
+                cells = ["impossible"] * len(configurations)
+                lines.append([str(row), *(cells if masked else map(_number, values.ravel()))])
+            return lines, 0
+        lines = [[*self.names, self.title]]
+        entries = zip(configurations, self.values.ravel(), strict=True)
+        for states, value in itertools.islice(entries, MAX_LINES):
+            lines.append([*states, _number(value)])
+        return lines, len(self.names)
 
     def _left_out(self) -> str:
         lines = len(self.values) if self.is_batch else self.values.size
@@ -191,37 +186,39 @@ class NamedTable:
 
     def __repr__(self) -> str:
         """An aligned table."""
-        header, lines, numbers = self._cells()
-        widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
-        first_number = len(header) - numbers
-        text = [
-            "  ".join(
-                cell.ljust(width) if i < first_number else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in [header, *lines]
-        ]
-        if self.is_batch:
-            text.insert(0, self.title)
-        return "\n".join([*text, *filter(None, [self._left_out()])])
+        title = self.title if self.is_batch else ""
+        return "\n".join(filter(None, [title, *in_columns(*self._lines()), self._left_out()]))
 
     def _repr_html_(self) -> str:
         """The table for a notebook."""
-        header, lines, numbers = self._cells()
-        first_number = len(header) - numbers
-        rows = [
-            "<tr>"
-            + "".join(
-                f'<{tag} style="text-align: {"left" if i < first_number else "right"}">'
-                f"{html.escape(cell)}</{tag}>"
-                for i, cell in enumerate(line)
-            )
-            + "</tr>"
-            for tag, line in [("th", header), *(("td", line) for line in lines)]
-        ]
+        lines, words = self._lines()
+        rows = []
+        for line in lines:
+            tag = "td" if rows else "th"
+            rows.append("<tr>")
+            for i, cell in enumerate(line):
+                side = "left" if i < words else "right"
+                rows.append(f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>')
+            rows.append("</tr>")
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.is_batch else ""
         more = f"<p>{self._left_out()}</p>" if self._left_out() else ""
         return f"<table>{caption}{''.join(rows)}</table>{more}"
+
+
+def in_columns(lines: Sequence[Sequence[str]], words: int) -> list[str]:
+    """Lines of cells under each other: columns of words to the left, then numbers to the right.
+
+    >>> in_columns([["S", "P(S)"], ["s0", "0.2"]], words=1)
+    ['S   P(S)', 's0   0.2']
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if i < words else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
 
 
 def position_of(variable: str, states: Sequence[str], state: Any) -> int:

@@ -1,7 +1,7 @@
 """Batches of evidence with PyTorch, on the processor or on a GPU: only where it is asked for.
 
-The program is the same, in float64; products are `torch.einsum`. This is the only module of the
-room that imports torch, and nothing imports it before a query is compiled with a device.
+The program is the same, in float64; products are `torch.einsum`. Torch is imported
+when a query is compiled with a device: nothing else in the room needs it.
 """
 
 from collections.abc import Iterable

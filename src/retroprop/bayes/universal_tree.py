@@ -20,7 +20,7 @@ import numpy as np
 
 from retroprop.bayes.circuit import Circuit
 from retroprop.bayes.coding import CodedNetwork
-from retroprop.bayes.contraction import Product, contract, reduce_to
+from retroprop.bayes.contraction import SMALLEST_TOTAL, Product, contract, reduce_to
 from retroprop.bayes.ordering import (
     SECONDS_PER_PRODUCT,
     SECONDS_PER_STEP,
@@ -33,7 +33,6 @@ MOST_VARIABLES = 256  # of a network that gets a tree: its paths grow, what prun
 LARGEST_TREE = 1 << 20  # products of all its steps
 NARROW_READING = 16  # times the size of its own table: where a variable may be read
 SEARCH_USES = 20  # questions for which the order is searched
-SMALLEST_TOTAL = 1e-250  # below it, an underflow may have lost something
 
 
 class UniversalTree:

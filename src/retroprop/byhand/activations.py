@@ -21,21 +21,17 @@ import math
 import torch
 from torch import Tensor
 
-from retroprop.byhand.layer import Gradients, Saved
+from retroprop.byhand.layer import Gradients, Saved, WithoutParameters
 from retroprop.calculus.functions import softmax
+from retroprop.errors import UserError, did_you_mean
 
 
-class Activation:
-    """A layer without parameters that acts on each element.
+class Activation(WithoutParameters):
+    """A layer that acts on each element.
 
     `forward_` and `backward_` do the same in place, for a network that owns x, and that needs y no
     more after the backward pass: memory that is written where it was read costs half.
     """
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """None."""
-        return {}
 
     def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
         """y = φ(x), and what `backward` needs."""
@@ -133,9 +129,20 @@ class Softmax(Activation):
         return dy.sub_(inner).mul_(saved)
 
 
-ACTIVATIONS: dict[str, type[ReLU] | type[Sigmoid] | type[Tanh] | type[GELU]] = {
+ACTIVATIONS: dict[str, type[Activation]] = {
     "relu": ReLU,
     "sigmoid": Sigmoid,
     "tanh": Tanh,
     "gelu": GELU,
 }
+
+
+def make_activation(name: str) -> Activation:
+    """A new layer of the activation with this name in `ACTIVATIONS`.
+
+    Raises:
+        UserError: If there is none, with a suggestion.
+    """
+    if name not in ACTIVATIONS:
+        raise UserError(f"unknown activation {name!r}. {did_you_mean(name, ACTIVATIONS)}")
+    return ACTIVATIONS[name]()

@@ -7,7 +7,6 @@ holds all members of the population, so every view is contiguous.
 
 import math
 from collections.abc import Mapping
-from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -54,12 +53,3 @@ def spread_over(
     for view in views(block, shapes).values():
         view.copy_(of_members.view(*of_members.shape, *(1,) * (view.ndim - of_members.ndim)))
     return block
-
-
-def sizes_between(first: int, hidden: tuple[int, ...], last: int) -> list[tuple[int, int]]:
-    """(inputs, outputs) of each layer of a chain of fully connected layers.
-
-    >>> sizes_between(784, (300, 100), 10)
-    [(784, 300), (300, 100), (100, 10)]
-    """
-    return list(pairwise((first, *hidden, last)))

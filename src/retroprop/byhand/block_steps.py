@@ -18,10 +18,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from retroprop.byhand.activations import ACTIVATIONS
+from retroprop.byhand.activations import make_activation
 from retroprop.byhand.block import views
+from retroprop.byhand.fast_mlp import FastMLP
 from retroprop.byhand.losses import softmax_cross_entropy_gradient, squared_error_gradient
-from retroprop.byhand.mlp import MLP
 from retroprop.byhand.softmax_regression import Reduction
 
 BLOCK = 50
@@ -38,7 +38,7 @@ def block_size(batch_size: int) -> int:
 
 
 def train_network_in_blocks(
-    network: MLP,
+    network: FastMLP,
     x: Float[Tensor, "*groups examples features"],
     targets: Float[Tensor, "*groups examples outputs"],
     learning_rate: float | Tensor,
@@ -49,8 +49,8 @@ def train_network_in_blocks(
     """Make one step of gradient descent per minibatch, in order; θ is updated in place.
 
     Args:
-        network: An MLP with at least one hidden layer; its population axes are `groups`, and then
-            those of members that read the same examples.
+        network: With at least one hidden layer; its population axes are `groups`, and then those
+            of members that read the same examples.
         x: Inputs, in the order of the steps.
         targets: One-hot labels.
         learning_rate: η; a number, or one for each member (*population).
@@ -74,7 +74,7 @@ def train_network_in_blocks(
 
 
 def _train_block(
-    network: MLP,
+    network: FastMLP,
     x: Tensor,
     targets: Tensor,
     eta: float | Tensor,
@@ -88,7 +88,7 @@ def _train_block(
     a_0 = torch.baddbmm(b_1.view(groups, 1, -1), x, rows.mT)  # (groups, block, sharing·units)
     products = torch.bmm(x, x.mT).add_(1)  # (groups, block, block)
     steps = torch.zeros_like(a_0)  # η dA of the steps made; the rows of later steps are still 0
-    phi = ACTIVATIONS[network.activation]()
+    phi = make_activation(network.activation)
     last = len(later) - 1
     loss_gradient = (
         softmax_cross_entropy_gradient if network.output == "softmax" else squared_error_gradient
@@ -124,7 +124,7 @@ def _train_block(
     b_1.view(groups, -1).sub_(steps.sum(1))
 
 
-def _layers(network: MLP) -> list[tuple[Tensor, Tensor]]:
+def _layers(network: FastMLP) -> list[tuple[Tensor, Tensor]]:
     """(W, b) of each layer, W (members, out, in) as it is stored and b (members, 1, out)."""
     of_one = len(network.population)
     tensors = [

@@ -14,12 +14,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from retroprop.byhand.activations import ACTIVATIONS
+from retroprop.byhand.activations import make_activation
 from retroprop.byhand.convolution import Conv2d
 from retroprop.byhand.layer import Flatten, Layer, Sequential, below
 from retroprop.byhand.linear import Linear
 from retroprop.byhand.pooling import AdaptiveMaxPool2d, MaxPool2d
-from retroprop.errors import UserError, did_you_mean
+from retroprop.errors import UserError
 
 POOLED = 4
 """Height and width of what the dense layers see."""
@@ -48,10 +48,6 @@ class CNN(Sequential):
             UserError: If the activation is unknown, or there is not one stride and one padding for
                 each convolution.
         """
-        if activation not in ACTIVATIONS:
-            raise UserError(
-                f"unknown activation {activation!r}. {did_you_mean(activation, ACTIVATIONS)}"
-            )
         convolutions = sum(name.startswith("conv") and name.endswith(".W") for name in parameters)
         if not convolutions == len(strides) == len(paddings):
             raise UserError(
@@ -63,13 +59,13 @@ class CNN(Sequential):
         for i, (stride, padding) in enumerate(zip(strides, paddings, strict=True), start=1):
             kernels = below(parameters, f"conv{i}")
             layers[f"conv{i}"] = Conv2d(**kernels, stride=stride, padding=padding)
-            layers[f"conv{i}_activation"] = ACTIVATIONS[activation]()
+            layers[f"conv{i}_activation"] = make_activation(activation)
             last = i == convolutions
             layers[f"pool{i}"] = AdaptiveMaxPool2d((POOLED, POOLED)) if last else MaxPool2d(2)
         layers["flatten"] = Flatten()
         for i in range(1, dense + 1):
             layers[f"dense{i}"] = Linear(**below(parameters, f"dense{i}"))
-            layers[f"dense{i}_activation"] = ACTIVATIONS[activation]()
+            layers[f"dense{i}_activation"] = make_activation(activation)
         layers["output"] = Linear(**below(parameters, "output"))
         super().__init__(layers)
 

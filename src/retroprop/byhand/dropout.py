@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from retroprop.byhand.layer import Gradients, Saved
+from retroprop.byhand.layer import Gradients, Saved, WithoutParameters
 from retroprop.errors import UserError
 
 
-class Dropout:
+class Dropout(WithoutParameters):
     """y = m ⊙ x; every member of a population has masks of its own when its x has."""
 
     def __init__(self, probability: float, generator: torch.Generator) -> None:
@@ -33,11 +33,6 @@ class Dropout:
                 "would be left."
             )
         self.probability, self.generator = probability, generator
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """None."""
-        return {}
 
     def forward(
         self, x: Float[Tensor, "*shape"], *, training: bool = True

@@ -76,6 +76,15 @@ class WithoutInputGradient(Protocol):
         ...
 
 
+class WithoutParameters:
+    """What the layers share that have none."""
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """None."""
+        return {}
+
+
 class Sequential:
     """Layers one after the other, by name; the parameters are named "layer.parameter"."""
 
@@ -126,10 +135,7 @@ class Sequential:
             saved: What `forward` kept.
         """
         (first_name, first), *others = self.layers.items()
-        gradients: Gradients = {}
-        for name, layer in reversed(others):
-            dy, of_layer = layer.backward(dy, saved.pop())
-            gradients |= {f"{name}.{key}": value for key, value in of_layer.items()}
+        dy, gradients = Sequential(others).backward(dy, saved)
         if isinstance(first, WithoutInputGradient):
             of_first = first.parameter_gradients(dy, saved.pop())
         else:
@@ -140,21 +146,25 @@ class Sequential:
 class Residual:
     """y = branch(x) + shortcut(x); without a shortcut the input itself is added.
 
-    The parameters are named "branch.…" and "shortcut.…".
+    The parameters keep the names that both ways give them.
     Source: He et al., Deep residual learning for image recognition (2016), equations 1 and 2.
     """
 
     def __init__(self, branch: Layer, shortcut: Layer | None = None) -> None:
         """Add `shortcut` (the identity when it is None) to `branch`."""
-        self.branch, self.shortcut = branch, shortcut
+        self.branch = branch
+        self.shortcut: Layer = Sequential({}) if shortcut is None else shortcut
 
     @property
     def parameters(self) -> dict[str, Tensor]:
-        """The parameters of both ways."""
-        named = {f"branch.{key}": value for key, value in self.branch.parameters.items()}
-        if self.shortcut is not None:
-            named |= {f"shortcut.{key}": v for key, v in self.shortcut.parameters.items()}
-        return named
+        """Those of the branch, then those of the shortcut."""
+        return self.branch.parameters | self.shortcut.parameters
+
+    @property
+    def buffers(self) -> dict[str, Tensor]:
+        """The buffers of both ways, where they have some."""
+        ways = (way for way in (self.branch, self.shortcut) if isinstance(way, Buffered))
+        return {name: buffer for way in ways for name, buffer in way.buffers.items()}
 
     def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
         """y = branch(x) + shortcut(x).
@@ -163,30 +173,24 @@ class Residual:
             UserError: If there is no shortcut and the branch's output has another shape than x.
         """
         y, of_branch = self.branch.forward(x, training=training)
-        if self.shortcut is None:
-            if y.shape != x.shape:
-                raise UserError(
-                    f"expected a branch whose output has the shape {tuple(x.shape)} of its input, "
-                    f"and got {tuple(y.shape)}; give the sum a shortcut, and an input that members "
-                    "share its population axes."
-                )
-            return y + x, (of_branch, None)
         s, of_shortcut = self.shortcut.forward(x, training=training)
+        if s is x and y.shape != x.shape:
+            raise UserError(
+                f"expected a branch whose output has the shape {tuple(x.shape)} of its input, "
+                f"and got {tuple(y.shape)}; give the sum a shortcut, and an input that members "
+                "share its population axes."
+            )
         return y + s, (of_branch, of_shortcut)
 
     def backward(self, dy: Tensor, saved: Saved) -> tuple[Tensor, Gradients]:
         """dx = J_branchᵀ dy + J_shortcutᵀ dy: a sum passes its gradient on to both terms."""
         of_branch, of_shortcut = saved
-        if self.shortcut is None:
-            dx, gradients = self.branch.backward(dy.clone(), of_branch)
-            return dx + dy, {f"branch.{key}": value for key, value in gradients.items()}
         dx, gradients = self.branch.backward(dy.clone(), of_branch)
-        ds, of_short = self.shortcut.backward(dy, of_shortcut)
-        named = {f"branch.{key}": value for key, value in gradients.items()}
-        return dx + ds, named | {f"shortcut.{key}": value for key, value in of_short.items()}
+        ds, of_s = self.shortcut.backward(dy, of_shortcut)
+        return dx + ds, gradients | of_s
 
 
-class Flatten:
+class Flatten(WithoutParameters):
     """All axes of an example in one: (*population batch …) → (*population batch features).
 
     The inverse of a reshape is a reshape: dx = dy in the shape of x.
@@ -195,11 +199,6 @@ class Flatten:
     def __init__(self, axes: int = 3) -> None:
         """Join the last `axes` axes (3 for channels, height and width)."""
         self.axes = axes
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """None."""
-        return {}
 
     def forward(self, x: Tensor, *, training: bool = True) -> tuple[Tensor, Saved]:
         """y = x, reshaped."""

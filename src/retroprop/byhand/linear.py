@@ -125,6 +125,24 @@ class Linear:
         return linear_input_gradient(dy, self.W, shared), gradients
 
 
+class LeftLinear(Linear):
+    """Z = Wᵀ X + b 1ᵀ for each example's matrix X (in, dim), with the parameters of `Linear`."""
+
+    def forward(
+        self, x: Float[Tensor, "*population batch inputs dim"], *, training: bool = True
+    ) -> tuple[Float[Tensor, "*population batch outputs dim"], Saved]:
+        """Z = Wᵀ X + b 1ᵀ."""
+        z = self.W.mT.unsqueeze(-3) @ x
+        return z.add_(self.b[..., None, :, None]), x
+
+    def backward(
+        self, dy: Float[Tensor, "*population batch outputs dim"], saved: Saved
+    ) -> tuple[Float[Tensor, "*population batch inputs dim"], Gradients]:
+        """dW = Σ_b X dZᵀ, db = Σ_b dZ 1, dX = W dZ."""
+        gradients = {"W": (dy @ saved.mT).sum(-3).mT, "b": dy.sum((-3, -1))}
+        return self.W.unsqueeze(-3) @ dy, gradients
+
+
 def _product(a: Tensor, b: Tensor) -> Tensor:
     """The matrix product a @ b; by the batched product itself where it applies.
 

@@ -20,19 +20,6 @@ from torch import Tensor
 
 from retroprop.calculus.functions import log_softmax, softmax
 
-__all__ = [
-    "clamped_cross_entropy",
-    "clamped_cross_entropy_gradient",
-    "cross_entropy_and_hits",
-    "one_hot",
-    "softmax",
-    "softmax_cross_entropy",
-    "softmax_cross_entropy_gradient",
-    "squared_error",
-    "squared_error_and_hits",
-    "squared_error_gradient",
-]
-
 
 def one_hot(
     labels: Int[Tensor, "*lead"], classes: int, dtype: torch.dtype = torch.float32

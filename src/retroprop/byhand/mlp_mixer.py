@@ -19,42 +19,44 @@ the assignment, the hidden token dimension is half the embedding (the paper ties
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from retroprop.byhand.activations import ACTIVATIONS
+from retroprop.byhand.activations import make_activation
 from retroprop.byhand.convolution import Conv2d
 from retroprop.byhand.dropout import Dropout
-from retroprop.byhand.layer import Gradients, Layer, Saved, Sequential, below
-from retroprop.byhand.linear import Linear
+from retroprop.byhand.in_pieces import InPieces
+from retroprop.byhand.layer import Gradients, Layer, Residual, Saved, Sequential, below
+from retroprop.byhand.linear import LeftLinear, Linear
 from retroprop.byhand.normalization import LayerNorm
-from retroprop.errors import UserError, did_you_mean
+from retroprop.byhand.pooling import TokenMean
+from retroprop.errors import UserError
 
 EPSILON = 1e-6
-"""ε of the layer normalizations, as in the authors' code."""
+"""ε of the layer normalizations of the blocks, as in the authors' code."""
+
+LAST_EPSILON = 1e-5
+"""ε of the layer normalization before the head, as in the assignment."""
 
 
-VALUES_IN_CACHE = 2**19
-"""How many numbers the widest layer of an MLP may make at a time (2 MiB in float32)."""
-
-
-class PatchEmbedding:
+class PatchEmbedding(Sequential):
     """A convolution whose stride is its kernel: each patch of the image becomes a token.
 
     (*groups, batch, channels, height, width) → (*population, batch, patches, dim), row by row.
     """
 
     def __init__(self, parameters: Mapping[str, Float[Tensor, "..."]]) -> None:
-        """Take copies of the initial parameters, "proj.W" and "proj.b"."""
-        size = parameters["proj.W"].shape[-2:]
-        self.proj = Conv2d(**below(parameters, "proj"), stride=(size[0], size[1]))
+        """Take copies of the initial parameters.
 
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """proj.W (*population, dim, channels, patch, patch) and proj.b (*population, dim)."""
-        return {f"proj.{name}": value for name, value in self.proj.parameters.items()}
+        Args:
+            parameters: "proj.W" (*population, dim, channels, patch, patch) and "proj.b"
+                (*population, dim).
+        """
+        height, width = self.size = tuple(parameters["proj.W"].shape[-2:])
+        super().__init__({"proj": Conv2d(**below(parameters, "proj"), stride=(height, width))})
 
     def forward(
         self, x: Float[Tensor, "*groups batch channels height width"], *, training: bool = True
@@ -64,9 +66,9 @@ class PatchEmbedding:
         Raises:
             UserError: If the patches do not tile the image.
         """
-        check_tiling(x.shape[-2], self.proj.geometry.kernel[0])
-        check_tiling(x.shape[-1], self.proj.geometry.kernel[1])
-        z, saved = self.proj.forward(x, training=training)
+        for pixels, patch in zip(x.shape[-2:], self.size, strict=True):
+            check_tiling(pixels, patch)
+        z, saved = super().forward(x, training=training)
         return z.flatten(-2).mT, (saved, z.shape)
 
     def backward(
@@ -74,12 +76,14 @@ class PatchEmbedding:
     ) -> tuple[Float[Tensor, "*groups batch channels height width"], Gradients]:
         """The gradient of a reshape is a reshape; the rest is that of the convolution."""
         of_proj, shape = saved
-        dx, gradients = self.proj.backward(dy.mT.reshape(shape), of_proj)
-        return dx, {f"proj.{name}": value for name, value in gradients.items()}
+        return super().backward(dy.mT.reshape(shape), of_proj)
 
 
-class ChannelMixing:
-    """Y = φ(X W₁ + 1 b₁ᵀ) W₂ + 1 b₂ᵀ, with dropout after both layers."""
+class _Mixing(InPieces):
+    """Two linear maps `linear`, with an activation between them and dropout after both."""
+
+    linear: type[Linear] | type[LeftLinear]
+    examples: int  # the axis along which pieces are cut
 
     def __init__(
         self,
@@ -92,216 +96,73 @@ class ChannelMixing:
         """Take copies of the initial parameters.
 
         Args:
-            parameters: "fc1.W" (*population, dim, hidden), "fc1.b", "fc2.W" (*population, hidden,
-                dim) and "fc2.b".
+            parameters: "fc1.W" (*population, in, hidden), "fc1.b", "fc2.W" (*population, hidden,
+                in) and "fc2.b", where `in` is what is mixed: patches or dim.
             activation: A name of `ACTIVATIONS`.
             drop_rate: Probability of dropout.
-            generator: Where the masks are drawn from.
+            generator: Where the masks are drawn from; needed with dropout only.
         """
+        if drop_rate and generator is None:
+            raise UserError(
+                f"drop_rate {drop_rate} needs a generator to draw the masks from; give one."
+            )
+        dropout = Dropout(drop_rate, generator) if generator else Sequential({})
+        layers = {
+            "fc1": self.linear(**below(parameters, "fc1")),
+            "phi": make_activation(activation),
+            "drop1": dropout,
+            "fc2": self.linear(**below(parameters, "fc2")),
+            "drop2": dropout,
+        }
         inputs, hidden = parameters["fc1.W"].shape[-2:]
-        self.mlp = InPieces(
-            {
-                "fc1": Linear(**below(parameters, "fc1")),
-                "phi": _activation(activation),
-                "drop1": _dropout(drop_rate, generator),
-                "fc2": Linear(**below(parameters, "fc2")),
-                "drop2": _dropout(drop_rate, generator),
-            },
-            axis=-2,
-            widening=hidden / inputs,
-        )
+        super().__init__(layers, axis=self.examples, widening=hidden / inputs)
 
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """fc1.W, fc1.b, fc2.W, fc2.b."""
-        return self.mlp.parameters
+
+class TokenMixing(_Mixing):
+    """Y = W₂ᵀ φ(W₁ᵀ X + b₁ 1ᵀ) + b₂ 1ᵀ, with dropout after both layers."""
+
+    linear, examples = LeftLinear, -3
+
+
+class ChannelMixing(_Mixing):
+    """Y = φ(X W₁ + 1 b₁ᵀ) W₂ + 1 b₂ᵀ, with dropout after both layers."""
+
+    linear, examples = Linear, -2
 
     def forward(
         self, x: Float[Tensor, "*population batch patches dim"], *, training: bool = True
     ) -> tuple[Float[Tensor, "*population batch patches dim"], Saved]:
         """All tokens of all examples are the rows of one matrix."""
-        y, saved = self.mlp.forward(x.flatten(-3, -2), training=training)
+        y, saved = super().forward(x.flatten(-3, -2), training=training)
         return y.view(x.shape), saved
 
     def backward(
         self, dy: Float[Tensor, "*population batch patches dim"], saved: Saved
     ) -> tuple[Float[Tensor, "*population batch patches dim"], Gradients]:
         """The chain rule through both layers."""
-        dx, gradients = self.mlp.backward(dy.flatten(-3, -2), saved)
+        dx, gradients = super().backward(dy.flatten(-3, -2), saved)
         return dx.view(dy.shape), gradients
 
 
-class TokenMixing:
-    """Y = W₂ᵀ φ(W₁ᵀ X + b₁ 1ᵀ) + b₂ 1ᵀ, with dropout after both layers."""
-
-    def __init__(
-        self,
-        parameters: Mapping[str, Float[Tensor, "..."]],
-        *,
-        activation: str = "gelu",
-        drop_rate: float = 0.0,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        """Take copies of the initial parameters.
-
-        Args:
-            parameters: "fc1.W" (*population, patches, hidden), "fc1.b", "fc2.W" (*population,
-                hidden, patches) and "fc2.b".
-            activation: A name of `ACTIVATIONS`.
-            drop_rate: Probability of dropout.
-            generator: Where the masks are drawn from.
-        """
-        inputs, hidden = parameters["fc1.W"].shape[-2:]
-        self.mlp = InPieces(
-            {
-                "fc1": LeftLinear(**below(parameters, "fc1")),
-                "phi": _activation(activation),
-                "drop1": _dropout(drop_rate, generator),
-                "fc2": LeftLinear(**below(parameters, "fc2")),
-                "drop2": _dropout(drop_rate, generator),
-            },
-            axis=-3,
-            widening=hidden / inputs,
-        )
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """fc1.W, fc1.b, fc2.W, fc2.b."""
-        return self.mlp.parameters
-
-    def forward(
-        self, x: Float[Tensor, "*population batch patches dim"], *, training: bool = True
-    ) -> tuple[Float[Tensor, "*population batch patches dim"], Saved]:
-        """Both layers."""
-        return self.mlp.forward(x, training=training)
-
-    def backward(
-        self, dy: Float[Tensor, "*population batch patches dim"], saved: Saved
-    ) -> tuple[Float[Tensor, "*population batch patches dim"], Gradients]:
-        """The chain rule through both layers."""
-        return self.mlp.backward(dy, saved)
-
-
-class InPieces(Sequential):
-    """A chain from examples to as many numbers each, applied to a few examples at a time.
-
-    What lies between the layers then stays in the processor's cache, instead of going to memory and
-    back for each of them. The gradients of the parameters add up over the pieces.
-    """
-
-    def __init__(self, layers: Mapping[str, Layer], *, axis: int, widening: float) -> None:
-        """Chain the layers.
-
-        Args:
-            layers: By name; the output has the shape of the input.
-            axis: That of the examples.
-            widening: How many numbers the widest layer makes of one.
-        """
-        super().__init__(layers)
-        self.axis, self.widening = axis, widening
-
-    def forward(
-        self, x: Float[Tensor, "*shape"], *, training: bool = True
-    ) -> tuple[Float[Tensor, "*shape"], Saved]:
-        """Piece by piece, y = f_n(… f_1(x))."""
-        y, saved = torch.empty_like(x), []
-        for piece, of_y in zip(self._pieces(x), self._pieces(y), strict=True):
-            of_piece, kept = super().forward(piece, training=training)
-            of_y.copy_(of_piece)
-            saved.append(kept)
-        return y, saved
-
-    def backward(
-        self, dy: Float[Tensor, "*shape"], saved: Saved
-    ) -> tuple[Float[Tensor, "*shape"], Gradients]:
-        """Piece by piece, the chain rule."""
-        dx, gradients = torch.empty_like(dy), {}
-        for piece, of_dx, kept in zip(self._pieces(dy), self._pieces(dx), saved, strict=True):
-            of_piece, of_parameters = super().backward(piece, kept)
-            of_dx.copy_(of_piece)
-            for name, gradient in of_parameters.items():
-                gradients[name] = gradients[name].add_(gradient) if name in gradients else gradient
-        return dx, gradients
-
-    def _pieces(self, x: Tensor) -> tuple[Tensor, ...]:
-        of_example = self.widening * x.numel() / max(1, x.shape[self.axis])
-        step = (
-            max(1, int(VALUES_IN_CACHE / of_example))
-            if x.device.type == "cpu"
-            else x.shape[self.axis]
-        )
-        return x.split(step, self.axis)
-
-
-class LeftLinear:
-    """Z = Wᵀ X + b 1ᵀ for each example's matrix X (in, dim), W (*population, in, out)."""
-
-    def __init__(
-        self,
-        W: Float[Tensor, "*population inputs outputs"],
-        b: Float[Tensor, "*population outputs"],
-    ) -> None:
-        """Take copies of the initial parameters."""
-        self.W = W.mT.clone(memory_format=torch.contiguous_format).mT
-        self.b = b.clone()
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """W and b."""
-        return {"W": self.W, "b": self.b}
-
-    def forward(
-        self, x: Float[Tensor, "*population batch inputs dim"], *, training: bool = True
-    ) -> tuple[Float[Tensor, "*population batch outputs dim"], Saved]:
-        """Z = Wᵀ X + b 1ᵀ."""
-        z = self.W.mT.unsqueeze(-3) @ x
-        return z.add_(self.b[..., None, :, None]), x
-
-    def backward(
-        self, dy: Float[Tensor, "*population batch outputs dim"], saved: Saved
-    ) -> tuple[Float[Tensor, "*population batch inputs dim"], Gradients]:
-        """dW = Σ_b X dZᵀ, db = Σ_b dZ 1, dX = W dZ."""
-        gradients = {"W": (dy @ saved.mT).sum(-3).mT, "b": dy.sum((-3, -1))}
-        return self.W.unsqueeze(-3) @ dy, gradients
-
-
 class MixerBlock:
-    """X + mlp_tokens(LN₁(X)), then X + mlp_channels(LN₂(X))."""
+    """X + mlp_tokens(LN₁(X)), then X + mlp_channels(LN₂(X)): two residual sums."""
 
-    def __init__(
-        self,
-        parameters: Mapping[str, Float[Tensor, "..."]],
-        *,
-        activation: str = "gelu",
-        drop_rate: float = 0.0,
-        generator: torch.Generator | None = None,
-    ) -> None:
+    def __init__(self, parameters: Mapping[str, Float[Tensor, "..."]], **options: Any) -> None:
         """Take copies of the initial parameters.
 
         Args:
             parameters: "norm1.gamma", "norm1.beta", "mlp_tokens.fc1.W", …, "norm2.gamma",
                 "norm2.beta", "mlp_channels.fc1.W", ….
-            activation: A name of `ACTIVATIONS`.
-            drop_rate: Probability of dropout in the MLPs.
-            generator: Where the masks are drawn from.
+            options: `activation`, `drop_rate` and `generator`, as of `MLPMixer`.
         """
-        tokens, channels = below(parameters, "mlp_tokens"), below(parameters, "mlp_channels")
-        self.tokens = Sequential(
-            {
-                "norm1": LayerNorm(**below(parameters, "norm1"), epsilon=EPSILON),
-                "mlp_tokens": TokenMixing(
-                    tokens, activation=activation, drop_rate=drop_rate, generator=generator
-                ),
-            }
-        )
-        self.channels = Sequential(
-            {
-                "norm2": LayerNorm(**below(parameters, "norm2"), epsilon=EPSILON),
-                "mlp_channels": ChannelMixing(
-                    channels, activation=activation, drop_rate=drop_rate, generator=generator
-                ),
-            }
-        )
+
+        def normalized(norm: str, mixing: str, kind: type[TokenMixing | ChannelMixing]) -> Residual:
+            layer_norm = LayerNorm(**below(parameters, norm), epsilon=EPSILON)
+            mlp = kind(below(parameters, mixing), **options)
+            return Residual(Sequential({norm: layer_norm, mixing: mlp}))
+
+        self.tokens = normalized("norm1", "mlp_tokens", TokenMixing)
+        self.channels = normalized("norm2", "mlp_channels", ChannelMixing)
 
     @property
     def parameters(self) -> dict[str, Tensor]:
@@ -311,42 +172,19 @@ class MixerBlock:
     def forward(
         self, x: Float[Tensor, "*population batch patches dim"], *, training: bool = True
     ) -> tuple[Float[Tensor, "*population batch patches dim"], Saved]:
-        """Two residual connections."""
-        t, of_tokens = self.tokens.forward(x, training=training)
-        x = t.add_(x)
-        c, of_channels = self.channels.forward(x, training=training)
-        return c.add_(x), (of_tokens, of_channels)
+        """Mix the tokens, then the channels."""
+        x, of_tokens = self.tokens.forward(x, training=training)
+        y, of_channels = self.channels.forward(x, training=training)
+        return y, (of_tokens, of_channels)
 
     def backward(
         self, dy: Float[Tensor, "*population batch patches dim"], saved: Saved
     ) -> tuple[Float[Tensor, "*population batch patches dim"], Gradients]:
-        """A sum passes its gradient on to both terms: dX = dY + Jᵀ dY, twice."""
+        """The chain rule through both sums."""
         of_tokens, of_channels = saved
-        dc, of_c = self.channels.backward(dy.clone(), of_channels)
-        dy = dc.add_(dy)
-        dt, of_t = self.tokens.backward(dy.clone(), of_tokens)
-        return dt.add_(dy), of_t | of_c
-
-
-class TokenMean:
-    """The mean over the tokens: (…, patches, dim) → (…, dim)."""
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """None."""
-        return {}
-
-    def forward(
-        self, x: Float[Tensor, "*lead patches dim"], *, training: bool = True
-    ) -> tuple[Float[Tensor, "*lead dim"], Saved]:
-        """y = 1/n Σ_t x_t."""
-        return x.mean(-2), x.shape
-
-    def backward(
-        self, dy: Float[Tensor, "*lead dim"], saved: Saved
-    ) -> tuple[Float[Tensor, "*lead patches dim"], Gradients]:
-        """dx_t = dy / n for every token."""
-        return (dy / saved[-2]).unsqueeze(-2).expand(saved).contiguous(), {}
+        dy, of_c = self.channels.backward(dy, of_channels)
+        dx, of_t = self.tokens.backward(dy, of_tokens)
+        return dx, of_t | of_c
 
 
 class MLPMixer(Sequential):
@@ -376,17 +214,11 @@ class MLPMixer(Sequential):
             UserError: If the activation is unknown, or there is dropout without a generator.
         """
         layers: dict[str, Layer] = {"patchemb": PatchEmbedding(below(parameters, "patchemb"))}
-        blocks = sum(
-            name.startswith("blocks.") and name.endswith("norm1.gamma") for name in parameters
-        )
+        options = {"activation": activation, "drop_rate": drop_rate, "generator": generator}
+        blocks = sum(name.endswith("norm1.gamma") for name in parameters)
         for i in range(blocks):
-            layers[f"blocks.{i}"] = MixerBlock(
-                below(parameters, f"blocks.{i}"),
-                activation=activation,
-                drop_rate=drop_rate,
-                generator=generator,
-            )
-        layers["norm"] = LayerNorm(**below(parameters, "norm"), epsilon=EPSILON)
+            layers[f"blocks.{i}"] = MixerBlock(below(parameters, f"blocks.{i}"), **options)
+        layers["norm"] = LayerNorm(**below(parameters, "norm"), epsilon=LAST_EPSILON)
         layers["mean"] = TokenMean()
         layers["head"] = Linear(**below(parameters, "head"))
         super().__init__(layers)
@@ -405,9 +237,13 @@ def mlp_mixer_parameters(
     population: tuple[int, ...] = (),
     dtype: torch.dtype = torch.float32,
 ) -> dict[str, Float[Tensor, "..."]]:
-    """Weights from N(0, 1 / inputs), biases 0, γ = 1, β = 0, for the constructor of `MLPMixer`.
+    """Initial parameters for the constructor of `MLPMixer`, distributed as those of its twin.
 
-    Source: LeCun et al., Efficient backprop (1998), for the variance.
+        patches        N(0, 2 / inputs)                 all biases 0, γ = 1, β = 0
+        linear         U(−a, a),  a = √(6 / (inputs + outputs))
+
+    Source: He et al. (2015) for the patches, Glorot & Bengio (2010) for the linear layers; the
+    assignment chooses both.
 
     Args:
         num_classes: How many logits come out.
@@ -429,17 +265,21 @@ def mlp_mixer_parameters(
     patches = (img_size // patch_size) ** 2
     named: dict[str, Tensor] = {}
 
-    def weights(name: str, shape: tuple[int, ...], inputs: int, outputs: int) -> None:
-        W = torch.randn(*population, *shape, generator=generator, dtype=torch.float64)
-        named[f"{name}.W"] = (W / math.sqrt(inputs)).to(dtype)
+    def keep(name: str, W: Tensor, outputs: int) -> None:
+        named[f"{name}.W"] = W.to(dtype)
         named[f"{name}.b"] = torch.zeros(*population, outputs, dtype=dtype)
+
+    def linear(name: str, inputs: int, outputs: int) -> None:
+        W = torch.rand(*population, inputs, outputs, generator=generator, dtype=torch.float64)
+        keep(name, (2 * W - 1) * math.sqrt(6 / (inputs + outputs)), outputs)
 
     def norm(name: str) -> None:
         named[f"{name}.gamma"] = torch.ones(*population, embed_dim, dtype=dtype)
         named[f"{name}.beta"] = torch.zeros(*population, embed_dim, dtype=dtype)
 
     kernel = (embed_dim, in_channels, patch_size, patch_size)
-    weights("patchemb.proj", kernel, math.prod(kernel[1:]), embed_dim)
+    W = torch.randn(*population, *kernel, generator=generator, dtype=torch.float64)
+    keep("patchemb.proj", W * math.sqrt(2 / math.prod(kernel[1:])), embed_dim)
     for i in range(num_blocks):
         for which, mixing, width, ratio in (
             (1, "mlp_tokens", patches, mlp_ratio[0]),
@@ -447,10 +287,10 @@ def mlp_mixer_parameters(
         ):
             hidden = int(ratio * embed_dim)
             norm(f"blocks.{i}.norm{which}")
-            weights(f"blocks.{i}.{mixing}.fc1", (width, hidden), width, hidden)
-            weights(f"blocks.{i}.{mixing}.fc2", (hidden, width), hidden, width)
+            linear(f"blocks.{i}.{mixing}.fc1", width, hidden)
+            linear(f"blocks.{i}.{mixing}.fc2", hidden, width)
     norm("norm")
-    weights("head", (embed_dim, num_classes), embed_dim, num_classes)
+    linear("head", embed_dim, num_classes)
     return named
 
 
@@ -471,20 +311,3 @@ def check_tiling(img_size: int, patch_size: int) -> None:
         raise UserError(
             f"patch_size {patch_size} does not divide image size {img_size}; use {choices}."
         )
-
-
-def _activation(name: str) -> Layer:
-    if name not in ACTIVATIONS:
-        raise UserError(f"unknown activation {name!r}. {did_you_mean(name, ACTIVATIONS)}")
-    return ACTIVATIONS[name]()
-
-
-def _dropout(probability: float, generator: torch.Generator | None) -> Layer:
-    """Dropout, or a layer that changes nothing where the probability is 0."""
-    if probability == 0:
-        return Sequential({})
-    if generator is None:
-        raise UserError(
-            f"drop_rate {probability} needs a generator to draw the masks from; give one."
-        )
-    return Dropout(probability, generator)

@@ -42,7 +42,32 @@ def pieces(axis: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     return zip(*(tensor.split(step, axis) for tensor in tensors), strict=True)
 
 
-class BatchNorm2d:
+class _ScaleAndShift:
+    """γ and β, and the ε of the division."""
+
+    def __init__(
+        self,
+        gamma: Float[Tensor, "*population length"],
+        beta: Float[Tensor, "*population length"],
+        *,
+        epsilon: float = 1e-5,
+    ) -> None:
+        """Take copies of the initial parameters.
+
+        Args:
+            gamma: Scale.
+            beta: Shift.
+            epsilon: Keeps the division finite.
+        """
+        self.gamma, self.beta, self.epsilon = gamma.clone(), beta.clone(), epsilon
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """Gamma and beta."""
+        return {"gamma": self.gamma, "beta": self.beta}
+
+
+class BatchNorm2d(_ScaleAndShift):
     """y = γ x̂ + β for each channel, with γ and β (*population, channels).
 
     Attributes:
@@ -71,14 +96,9 @@ class BatchNorm2d:
             rectified: Compute y = max(0, γ x̂ + β), the ReLU that often follows, in the same pass
                 over the memory; then backward first sets dy to 0 where y is.
         """
-        self.gamma, self.beta = gamma.clone(), beta.clone()
-        self.epsilon, self.momentum, self.rectified = epsilon, momentum, rectified
+        super().__init__(gamma, beta, epsilon=epsilon)
+        self.momentum, self.rectified = momentum, rectified
         self.running_mean, self.running_variance = torch.zeros_like(gamma), torch.ones_like(gamma)
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """Gamma and beta."""
-        return {"gamma": self.gamma, "beta": self.beta}
 
     @property
     def buffers(self) -> dict[str, Tensor]:
@@ -187,32 +207,11 @@ def _mean_and_variance(
     return mean, squares / n
 
 
-class LayerNorm:
+class LayerNorm(_ScaleAndShift):
     """y = γ x̂ + β over the last axis, with γ and β (*population, features).
 
     Source: Ba et al. (2016), equations 3 and 4.
     """
-
-    def __init__(
-        self,
-        gamma: Float[Tensor, "*population features"],
-        beta: Float[Tensor, "*population features"],
-        *,
-        epsilon: float = 1e-5,
-    ) -> None:
-        """Take copies of the initial parameters.
-
-        Args:
-            gamma: Scale.
-            beta: Shift.
-            epsilon: Keeps the division finite.
-        """
-        self.gamma, self.beta, self.epsilon = gamma.clone(), beta.clone(), epsilon
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """Gamma and beta."""
-        return {"gamma": self.gamma, "beta": self.beta}
 
     def forward(
         self, x: Float[Tensor, "*lead features"], *, training: bool = True

@@ -1,7 +1,7 @@
 """Training one example at a time, with many exact steps per pass over the weights.
 
 With a minibatch of one the gradient is an outer product, dW_t = x_t δ_tᵀ, and the step costs more
-than finding it. Both functions make the very sequence of steps of the plain loop, block by block,
+than finding it. These functions make the very sequence of steps of the plain loop, block by block,
 in another order of summation: equal up to rounding, which `tests/byhand` proves.
 
 `sgd_one_by_one` does without the updated weights: a step on example t changes them by a rank-one
@@ -21,6 +21,14 @@ within the block,
 
 which leaves six passes of nine. Over 50 steps the numbers grow by 0.9⁻⁵⁰ = 194 at most.
 
+`perceptron_one_by_one` has linear outputs. With X (n, features + 1) the block, T its targets and
+e_t = t_t − y_t the error that example t meets when its turn comes,
+
+    y_t = x_t (W + η Σ_{s<t} x_sᵀ e_s)    ⟺    (I + η tril(X Xᵀ, −1)) E = T − X W
+
+so one triangular system gives the errors of all n steps, and then W ← W + η Xᵀ E, some hundred
+times faster. `docs/derivations/perceptron.md` derives it.
+
 Source: the algebra is elementary; the first is the delayed update of the perceptron's dual form
 (Schölkopf & Smola, Learning with Kernels, 2002, 10.1), applied block by block.
 """
@@ -31,6 +39,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from retroprop.byhand.linear import linear, linear_weight_gradient
 from retroprop.byhand.optimizers import SGD, Adam
 
 BLOCK = 50
@@ -121,6 +130,32 @@ def adam_one_by_one(W: Tensor, x: Tensor, targets: Tensor, optimizer: Adam) -> N
     optimizer.m *= beta_1**i
     optimizer.V *= beta_2**i
     W *= learning_rate
+
+
+def perceptron_one_by_one(
+    W: Float[Tensor, "*population features classes"],
+    x: Float[Tensor, "*groups examples features"],
+    targets: Float[Tensor, "*groups examples classes"],
+    learning_rate: float | Tensor,
+) -> None:
+    """Make one step of the perceptron's rule per example, in order; W is updated in place.
+
+    Args:
+        W: Weights, with one population axis more than `groups`, the members that share these
+            examples, or none more.
+        x: Augmented inputs, in the order of the steps.
+        targets: One-hot labels.
+        learning_rate: η; a number, or (members, 1, 1).
+    """
+    # a member of its own gets the axis of those who share their examples
+    W = W.unsqueeze(-3) if W.ndim == x.ndim else W
+    for X, T in zip(x.split(BLOCK, -2), targets.split(BLOCK, -2), strict=True):
+        before = (X @ X.mT).tril_(-1).unsqueeze(-3)  # (*groups, 1, n, n): x_t · x_s for s < t
+        residual = T.unsqueeze(-3) - linear(X, W)  # T − X W, (*groups, members, n, classes)
+        E = torch.linalg.solve_triangular(
+            learning_rate * before, residual, upper=False, unitriangular=True
+        )
+        W += linear_weight_gradient(X, learning_rate * E)
 
 
 def _side_by_side(W: Tensor, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,7 +9,7 @@ With the same numbers, all five make the steps of `torch.optim` (`retroprop veri
 import math
 from collections.abc import Iterable, Mapping
 from itertools import repeat
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,26 +20,7 @@ PART = 2**19
 """Values of a block of parameters that one step visits at a time (2 MiB in each of its tensors)."""
 
 
-@runtime_checkable
-class Optimizer(Protocol):
-    """What a training loop needs of an optimizer."""
-
-    learning_rate: LearningRate
-
-    def step(self, W: Tensor, dW: Tensor) -> None:
-        """Update the parameters `W` in place from their gradient `dW`, of the same shape."""
-        ...
-
-    def state(self) -> dict[str, Tensor]:
-        """Everything that a resumed run needs, by name."""
-        ...
-
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what `state` gave."""
-        ...
-
-
-class _Remembering:
+class Optimizer:
     """What the optimizers share: a learning rate, and the tensors that they remember."""
 
     def __init__(self, W: Tensor, learning_rate: LearningRate) -> None:
@@ -49,8 +30,12 @@ class _Remembering:
         self.learning_rate: LearningRate = learning_rate
         self._memory: dict[str, Tensor] = {}
 
+    def step(self, W: Tensor, dW: Tensor) -> None:
+        """Update the parameters `W` in place from their gradient `dW`, of the same shape."""
+        raise NotImplementedError
+
     def state(self) -> dict[str, Tensor]:
-        """Copies of what this optimizer remembers, by name."""
+        """Copies of what a resumed run needs, by name."""
         return {name: tensor.clone() for name, tensor in self._memory.items()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
@@ -65,7 +50,7 @@ class _Remembering:
         return memory
 
 
-class SGD(_Remembering):
+class SGD(Optimizer):
     """Stochastic gradient descent: W ← W − η dW.
 
     Source: Robbins & Monro, A stochastic approximation method (1951).
@@ -76,7 +61,7 @@ class SGD(_Remembering):
         _descend(W, dW, self.learning_rate)
 
 
-class Momentum(_Remembering):
+class Momentum(Optimizer):
     """Gradient descent with a velocity.
 
         u ← μ u + dW             W ← W − η u
@@ -98,7 +83,7 @@ class Momentum(_Remembering):
             _descend(part, u, eta)
 
 
-class Adagrad(_Remembering):
+class Adagrad(Optimizer):
     """Steps divided by the root of all squared gradients so far.
 
         s ← s + dW²              W ← W − η dW / (√s + ε)
@@ -120,7 +105,7 @@ class Adagrad(_Remembering):
             _descend_quotient(part, dpart, torch.sqrt(s, out=scratch).add_(self.epsilon), eta)
 
 
-class Adam(_Remembering):
+class Adam(Optimizer):
     """Adam, with first and second moments m and v of the gradient.
 
         m ← β₁ m + (1 − β₁) dW           m̂ = m / (1 − β₁ᵗ)
@@ -279,7 +264,7 @@ def nearly_zero(dtype: torch.dtype) -> float:
     return 100 * torch.finfo(dtype).tiny
 
 
-OPTIMIZERS: dict[str, type[SGD | Momentum | Adagrad | Adam | AdamW]] = {
+OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": SGD,
     "momentum": Momentum,
     "adagrad": Adagrad,

@@ -18,20 +18,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from retroprop.byhand.convolution import Geometry
-from retroprop.byhand.layer import Gradients, Saved
+from retroprop.byhand.layer import Gradients, Saved, WithoutParameters
 from retroprop.errors import UserError
 
 
-class Pooling:
-    """A layer without parameters."""
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """None."""
-        return {}
-
-
-class MaxPool2d(Pooling):
+class MaxPool2d(WithoutParameters):
     """The largest value of each window."""
 
     def __init__(
@@ -94,7 +85,7 @@ class MaxPool2d(Pooling):
         return dx[..., p1 : p1 + shape[-2], p2 : p2 + shape[-1]], {}
 
 
-class AdaptiveMaxPool2d(Pooling):
+class AdaptiveMaxPool2d(WithoutParameters):
     """The largest value of each of height × width windows that cover the image.
 
     Window i of n along an axis of size H goes from ⌊i H / n⌋ to ⌈(i + 1) H / n⌉; they overlap where
@@ -129,7 +120,7 @@ class AdaptiveMaxPool2d(Pooling):
         return dx.scatter_add_(-1, place.flatten(-2), dy.flatten(-2)).view(shape), {}
 
 
-class AveragePool2d(Pooling):
+class AveragePool2d(WithoutParameters):
     """The mean of each window; rows and columns that fill no window are ignored."""
 
     def __init__(
@@ -160,7 +151,7 @@ class AveragePool2d(Pooling):
         return dx, {}
 
 
-class GlobalAveragePool2d(Pooling):
+class GlobalAveragePool2d(WithoutParameters):
     """The mean of each channel: (*lead, channels, height, width) → (*lead, channels)."""
 
     def forward(
@@ -177,6 +168,22 @@ class GlobalAveragePool2d(Pooling):
         share = (dy / (height * width))[..., None, None, :]
         dx = share.expand(*dy.shape[:-1], height, width, dy.shape[-1]).contiguous()
         return dx.movedim(-1, -3), {}  # channels-last in memory, as convolutions like it
+
+
+class TokenMean(WithoutParameters):
+    """The mean over the tokens: (…, patches, dim) → (…, dim)."""
+
+    def forward(
+        self, x: Float[Tensor, "*lead patches dim"], *, training: bool = True
+    ) -> tuple[Float[Tensor, "*lead dim"], Saved]:
+        """y = 1/n Σ_t x_t."""
+        return x.mean(-2), x.shape
+
+    def backward(
+        self, dy: Float[Tensor, "*lead dim"], saved: Saved
+    ) -> tuple[Float[Tensor, "*lead patches dim"], Gradients]:
+        """dx_t = dy / n for every token."""
+        return (dy / saved[-2]).unsqueeze(-2).expand(saved).contiguous(), {}
 
 
 def _windows(

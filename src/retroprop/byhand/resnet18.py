@@ -19,13 +19,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from retroprop.byhand.convolution import Conv2d
-from retroprop.byhand.layer import Gradients, Layer, Saved, Sequential, below
+from retroprop.byhand.layer import Gradients, Layer, Residual, Saved, Sequential, below
 from retroprop.byhand.linear import Linear
 from retroprop.byhand.normalization import BatchNorm2d
 from retroprop.byhand.pooling import GlobalAveragePool2d
 
 
-class BasicBlock:
+class BasicBlock(Residual):
     """Two 3 × 3 convolutions with batch normalization, and a shortcut around them."""
 
     def __init__(self, parameters: Mapping[str, Float[Tensor, "..."]], stride: int = 1) -> None:
@@ -36,51 +36,32 @@ class BasicBlock:
                 where the shape changes, "shortcut.0.W", "shortcut.1.gamma", "shortcut.1.beta".
             stride: Stride of the first convolution and of the shortcut.
         """
-        self.branch = Sequential(
-            {
-                "conv1": Conv2d(**below(parameters, "conv1"), stride=stride, padding=1),
-                "bn1": BatchNorm2d(**below(parameters, "bn1"), rectified=True),
-                "conv2": Conv2d(**below(parameters, "conv2"), padding=1),
-                "bn2": BatchNorm2d(**below(parameters, "bn2")),
-            }
-        )
-        self.shortcut = Sequential({})
+        layers: dict[str, Layer] = {
+            "conv1": Conv2d(**below(parameters, "conv1"), stride=stride, padding=1),
+            "bn1": BatchNorm2d(**below(parameters, "bn1"), rectified=True),
+            "conv2": Conv2d(**below(parameters, "conv2"), padding=1),
+            "bn2": BatchNorm2d(**below(parameters, "bn2")),
+        }
+        around: dict[str, Layer] = {}
         if "shortcut.0.W" in parameters:
-            self.shortcut = Sequential(
-                {
-                    "shortcut.0": Conv2d(**below(parameters, "shortcut.0"), stride=stride),
-                    "shortcut.1": BatchNorm2d(**below(parameters, "shortcut.1")),
-                }
-            )
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """Those of the branch, then those of the shortcut."""
-        return self.branch.parameters | self.shortcut.parameters
-
-    @property
-    def buffers(self) -> dict[str, Tensor]:
-        """The running estimates of the batch normalizations."""
-        return self.branch.buffers | self.shortcut.buffers
+            around["shortcut.0"] = Conv2d(**below(parameters, "shortcut.0"), stride=stride)
+            around["shortcut.1"] = BatchNorm2d(**below(parameters, "shortcut.1"))
+        super().__init__(Sequential(layers), Sequential(around))
 
     def forward(
         self, x: Float[Tensor, "*population batch channels height width"], *, training: bool = True
     ) -> tuple[Float[Tensor, "*population batch out out_height out_width"], Saved]:
         """y = ReLU(branch(x) + s(x))."""
-        y, of_branch = self.branch.forward(x, training=training)
-        s, of_shortcut = self.shortcut.forward(x, training=training)
-        y.add_(s).clamp_(min=0)  # in place: batch normalization keeps its input, not its output
-        return y, (of_branch, of_shortcut, y)
+        a, of_sum = super().forward(x, training=training)
+        y = a.clamp_(min=0)
+        return y, (of_sum, y)
 
     def backward(
         self, dy: Float[Tensor, "*population batch out out_height out_width"], saved: Saved
     ) -> tuple[Float[Tensor, "*population batch channels height width"], Gradients]:
         """dx = J_branchᵀ da + J_sᵀ da, with da = 1[y > 0] dy."""
-        of_branch, of_shortcut, y = saved
-        da = dy.masked_fill_(y <= 0, 0)
-        dx, gradients = self.branch.backward(da, of_branch)  # ends in bn2, which leaves da as it is
-        ds, of_s = self.shortcut.backward(da, of_shortcut)
-        return dx.add_(ds), gradients | of_s
+        of_sum, y = saved
+        return super().backward(dy.masked_fill_(y <= 0, 0), of_sum)
 
 
 class ResNet18(Sequential):

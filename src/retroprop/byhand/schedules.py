@@ -10,7 +10,6 @@ Hutter, SGDR (2017), equation 5 without restarts, for the cosine.
 """
 
 import math
-from collections.abc import Callable
 from typing import Literal
 
 Schedule = Literal["constant", "warmup-cosine"]
@@ -72,9 +71,3 @@ def rate_factor(schedule: str, step: int, *, total_steps: int, warmup: float = W
         return constant(step)
     warmup_steps = min(int(warmup * total_steps), total_steps - 1)
     return warmup_cosine(step, warmup_steps=warmup_steps, total_steps=total_steps)
-
-
-SCHEDULES: dict[str, Callable[..., float]] = {
-    "constant": constant,
-    "warmup-cosine": warmup_cosine,
-}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import gcd, prod
 from typing import NamedTuple
 
-from retroprop.calculus.convolution import (
+from retroprop.calculus.convolution_arithmetic import (
     check,
     extent,
     output_size,

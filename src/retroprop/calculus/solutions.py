@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from math import inf
 
-from retroprop.calculus.convolution import (
+from retroprop.calculus.convolution_arithmetic import (
     Convolution,
     candidates,
     check,

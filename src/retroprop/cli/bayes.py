@@ -19,8 +19,17 @@ if TYPE_CHECKING:
 
 console = Console(highlight=False)
 
-Conditions = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
+NetworkName = Annotated[str, Parameter(help="The name of a shipped network, or a file.")]
+Words = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
+Given = Annotated[
+    Words,
+    Parameter(
+        help="What is observed, as VARIABLE=STATE; a state is its name or its position from 0."
+    ),
+]
+Do = Annotated[Words, Parameter(help="What an intervention sets, as VARIABLE=STATE.")]
 MOST_FORMULAS = 3
+MOST_ROWS = 30  # of a printed table
 
 
 def list_networks() -> None:
@@ -38,14 +47,8 @@ def list_networks() -> None:
     _say("Or your own:    retroprop bayes show FILE.bif    (.xmlbif .uai .json, .gz)")
 
 
-def show(network: str, /) -> None:
-    """Show the variables, states, parents and tables of a network.
-
-    Parameters
-    ----------
-    network
-        The name of a shipped network, or a file.
-    """
+def show(network: NetworkName, /) -> None:
+    """Show the variables, states, parents and tables of a network."""
     from retroprop.bayes.networks import NETWORKS, describe
 
     net = _load(network)
@@ -58,31 +61,24 @@ def show(network: str, /) -> None:
     _say(f"{len(net.variables):,} variables, {arrows:,} arrows, {numbers:,} probabilities")
     for name in net.variables:
         _say()
-        given = f" | {', '.join(net.parents[name])}" if net.parents[name] else ""
-        console.print(Text(f"P({name}{given})", style="bold"), soft_wrap=True)
+        console.print(Text(net.factor(name), style="bold"), soft_wrap=True)
         _print_table(net, name)
 
 
 def query(
-    network: str,
+    network: NetworkName,
     /,
     *targets: str,
-    given: Conditions = None,
-    do: Conditions = None,
+    given: Given = None,
+    do: Do = None,
     ask: Annotated[str | None, Parameter(negative=())] = None,
 ) -> None:
     """Answer a question about some variables of a network.
 
     Parameters
     ----------
-    network
-        The name of a shipped network, or a file.
     targets
         The variables to ask about; their joint probability if there are several.
-    given
-        What is observed, as VARIABLE=STATE; a state is its name or its position from 0.
-    do
-        What an intervention sets, as VARIABLE=STATE.
     ask
         Instead of all this, a question in notation: "P(G | R=1, do(S=0))".
     """
@@ -90,8 +86,7 @@ def query(
     if ask is not None:
         if targets or given or do:
             raise UserError("--ask is a whole question; leave the variables, --given and --do out.")
-        answer = net.ask(ask)
-        _say(f"{answer!r}")
+        _say(repr(net.ask(ask)))
         return
     if not targets:
         raise UserError(
@@ -101,20 +96,11 @@ def query(
     _say(repr(net.query(list(targets), given=_states(net, given), do=_states(net, do))))
 
 
-def do(
-    network: str,
-    intervention: str,
-    target: str,
-    /,
-    *,
-    given: Conditions = None,
-) -> None:
+def do(network: NetworkName, intervention: str, target: str, /, *, given: Words = None) -> None:
     """Compare observing a state with setting it, side by side.
 
     Parameters
     ----------
-    network
-        The name of a shipped network, or a file.
     intervention
         What is observed, then set, as VARIABLE=STATE; several with commas.
     target
@@ -136,24 +122,8 @@ def do(
         _print_formulas(net, next(iter(fixed)), target)
 
 
-def posteriors(
-    network: str,
-    /,
-    *,
-    given: Conditions = None,
-    do: Conditions = None,
-) -> None:
-    """Print the probability of every state of every variable.
-
-    Parameters
-    ----------
-    network
-        The name of a shipped network, or a file.
-    given
-        What is observed, as VARIABLE=STATE.
-    do
-        What an intervention sets, as VARIABLE=STATE.
-    """
+def posteriors(network: NetworkName, /, *, given: Given = None, do: Do = None) -> None:
+    """Print the probability of every state of every variable."""
     net = _load(network)
     seen, fixed = _states(net, given), _states(net, do)
     width = max(len(name) for name in net.variables)
@@ -171,35 +141,19 @@ def posteriors(
         )
 
 
-def mpe(
-    network: str,
-    /,
-    *,
-    given: Conditions = None,
-    do: Conditions = None,
-) -> None:
-    """Find the most probable joint state of all variables.
-
-    Parameters
-    ----------
-    network
-        The name of a shipped network, or a file.
-    given
-        What is observed, as VARIABLE=STATE.
-    do
-        What an intervention sets, as VARIABLE=STATE.
-    """
+def mpe(network: NetworkName, /, *, given: Given = None, do: Do = None) -> None:
+    """Find the most probable joint state of all variables."""
     net = _load(network)
     _say(repr(net.mpe(given=_states(net, given), do=_states(net, do))))
 
 
 def draw(
-    network: str,
+    network: NetworkName,
     /,
     *,
-    given: Conditions = None,
-    do: Conditions = None,
-    around: Conditions = None,
+    given: Given = None,
+    do: Do = None,
+    around: Words = None,
     steps: WholeNumber = 1,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     lang: ReadersLanguage = None,
@@ -209,12 +163,6 @@ def draw(
 
     Parameters
     ----------
-    network
-        The name of a shipped network, or a file.
-    given
-        What is observed, as VARIABLE=STATE.
-    do
-        What an intervention sets, as VARIABLE=STATE; the arrows to it are drawn cut.
     around
         Of a large network, only these variables and those near them.
     steps
@@ -226,8 +174,11 @@ def draw(
     theme
         auto follows the reader's setting; light and dark are fixed.
     """
+    from retroprop.figures.bayes_network import draw_network
+
     net = _load(network)
-    drawing = net.draw(
+    drawing = draw_network(
+        net,
         given=_states(net, given),
         do=_states(net, do),
         around=around or (),
@@ -246,23 +197,20 @@ def draw(
     _say(f"Wrote {path}")
 
 
-def convert(network: str, output: Path, /) -> None:
+def convert(network: NetworkName, output: Path, /) -> None:
     """Write a network in another format, which the suffix names.
 
     Parameters
     ----------
-    network
-        The name of a shipped network, or a file.
     output
         The file to write: .bif, .xmlbif, .uai or .json, and .gz after it to compress.
     """
-    from retroprop.bayes.files import write_network
     from retroprop.bayes.networks import NETWORKS, describe
 
     net = _load(network)
     known = describe(network) if network in NETWORKS else None
     name = known.name if known else Path(network).name.split(".")[0]
-    write_network(net, output, name=name, properties=known.properties if known else ())
+    net.write(output, name=name, properties=known.properties if known else ())
     _say(f"Wrote {output}")
 
 
@@ -294,36 +242,31 @@ def _say(text: str = "") -> None:
 
 
 def _print_table(net: "BayesNet", name: str) -> None:
-    """A row for each configuration of the parents, at most thirty."""
-    import numpy as np
+    """A row for each configuration of the parents, at most MOST_ROWS."""
+    from itertools import islice, product
+
+    from retroprop.bayes.table import in_columns
 
     parents, table = net.parents[name], net.tables[name]
     rows = table.reshape(-1, table.shape[-1])
+    configurations = product(*(net.states[parent] for parent in parents))
     lines = [[*parents, *net.states[name]]]
-    for i, row in enumerate(rows[:30]):
-        index = np.unravel_index(i, table.shape[:-1]) if parents else ()
-        states = [net.states[p][k] for p, k in zip(parents, index, strict=True)]
+    for states, row in islice(zip(configurations, rows, strict=True), MOST_ROWS):
         lines.append([*states, *(f"{value:.6g}" for value in row)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = [
-            cell.ljust(width) if i < len(parents) else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        _say("  " + "  ".join(cells).rstrip())
-    if len(rows) > 30:
-        _say(f"  … {len(rows) - 30:,} rows more")
+    for line in in_columns(lines, len(parents)):
+        _say(f"  {line}")
+    if len(rows) > MOST_ROWS:
+        _say(f"  … {len(rows) - MOST_ROWS:,} rows more")
 
 
 def _print_side_by_side(target: str, answers: "Sequence[NamedTable]") -> None:
-    header = [target, *(answer.title for answer in answers)]
-    lines = [header]
+    from retroprop.bayes.table import in_columns
+
+    lines = [[target, *(answer.title for answer in answers)]]
     for i, state in enumerate(answers[0].states[target]):
         lines.append([state, *(f"{answer.values[i]:.6g}" for answer in answers)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = [line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]
-        _say("  ".join(cells).rstrip())
+    for line in in_columns(lines, 1):
+        _say(line)
 
 
 def _interpretation(
@@ -352,6 +295,7 @@ def _print_formulas(net: "BayesNet", x: str, y: str) -> None:
     from itertools import islice
 
     from retroprop.bayes.identification import minimal_backdoor_sets
+    from retroprop.report.identification import in_words
 
     if y not in net.descendants(x):
         return
@@ -361,6 +305,6 @@ def _print_formulas(net: "BayesNet", x: str, y: str) -> None:
         _say("From observations alone:")
     for one in found[:MOST_FORMULAS]:
         _say(f"  {one.formula}")
-        _say(f"    {one.words()}")
+        _say(f"    {in_words(one)}")
     if len(found) > MOST_FORMULAS:
         _say("  … and by other back-door sets")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from retroprop.calculus.convolution import Convolution, solve_convolution
+from retroprop.calculus.convolution_arithmetic import Convolution, solve_convolution
 from retroprop.calculus.layers import describe
 from retroprop.calculus.receptive_field import Field
 from retroprop.calculus.solutions import skipped, used_first, why_none
@@ -247,7 +247,7 @@ def _draw(stack: str, rows: Sequence[Row], file: Path, step: int | None, still: 
     Raises:
         UserError: If there is no such layer, it cannot be drawn, or the file cannot be written.
     """
-    from retroprop.figures.convolution import draw, drawable, scene
+    from retroprop.figures.convolution_diagram import draw, drawable, scene
     from retroprop.figures.moving_convolution import to_moving_svg
 
     steps = parse(stack).steps

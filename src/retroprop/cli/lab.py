@@ -40,7 +40,7 @@ def list_labs(*, db: str = DEFAULT_DATABASE) -> None:
         story = LabStory(lab, records, reader_language())
         shown = f"{len(story.stories)} of {len(lab.studies)}" if lab.studies else "needs none"
         questions, studies = str(len(lab.questions)), str(len(lab.studies) or "–")
-        table.add_row(lab.name, story.text(lab.title), questions, studies, shown)
+        table.add_row(lab.name, story.say(lab.title), questions, studies, shown)
     console.print(table)
     console.print(
         "\nTrain what one needs:  retroprop lab run NAME\nWrite its document:    retroprop lab "

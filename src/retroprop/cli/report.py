@@ -7,8 +7,9 @@ from cyclopts import Parameter
 
 from retroprop.cli.parameters import ReadersLanguage
 from retroprop.errors import UserError
+from retroprop.labs.inf8225_tp1 import NETWORK_REPORT
 from retroprop.languages import reader_language
-from retroprop.report import BAYES, write_bayes_report, write_report
+from retroprop.report import write_report
 from retroprop.studies.records import DEFAULT_DATABASE, Records
 
 
@@ -43,8 +44,10 @@ def report(
         raise UserError("--format is empty; use html, pdf or both: html,pdf.")
     console = Console(soft_wrap=True)
     language = lang or reader_language()
-    if study == BAYES:
-        paths = write_bayes_report(language=language, formats=formats, folder=output)
+    if study == NETWORK_REPORT:
+        from retroprop.labs.inf8225_tp1.network_report import write_network_report
+
+        paths = write_network_report(language=language, formats=formats, folder=output)
     else:
         records = Records.open(db, create=False)
         paths = write_report(records, study, language=language, formats=formats, folder=output)

@@ -12,14 +12,13 @@ from rich.text import Text
 
 from retroprop.cli.parameters import Flag, ReadersLanguage
 from retroprop.errors import UserError
-from retroprop.languages import Language, reader_language
+from retroprop.languages import Language, Say, reader_language, translator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from retroprop.calculus.theory.checking import Result
-    from retroprop.calculus.theory.question import Question
-    from retroprop.mathematics.prose import Words
+    from retroprop.labs.ift3395_theorie.numerical_check import Result
+    from retroprop.labs.ift3395_theorie.proved_question import ProvedQuestion
 
 console = Console(highlight=False)
 
@@ -47,7 +46,7 @@ def theory(
     """
     import torch
 
-    from retroprop.calculus.theory.sheet import SHEET, find_question
+    from retroprop.labs.ift3395_theorie.sheet import SHEET, find_question
 
     torch.set_num_threads(1)  # the tensors are small
     language = lang or reader_language()
@@ -62,9 +61,9 @@ def theory(
         _show(find_question(question), language)
 
 
-def _examine(questions: "Sequence[Question]") -> "list[Result]":
+def _examine(questions: "Sequence[ProvedQuestion]") -> "list[Result]":
     """Prove and check, with a bar on a terminal."""
-    from retroprop.calculus.theory.checking import examine
+    from retroprop.labs.ift3395_theorie.numerical_check import examine
 
     with Progress(
         TextColumn("{task.description}"),
@@ -83,98 +82,94 @@ def _examine(questions: "Sequence[Question]") -> "list[Result]":
     return results
 
 
+def _error(error: float, language: Language) -> str:
+    """0, 2.2e-16 or 2,2e-16."""
+    text = "0" if error == 0 else f"{error:.1e}"
+    return text.replace(".", ",") if language == "fr" else text
+
+
 # -- the list ---------------------------------------------------------------------------------
 
 
-def _list(questions: "Sequence[Question]", language: Language) -> None:
+def _list(questions: "Sequence[ProvedQuestion]", language: Language) -> None:
     """A line for each question as soon as it is known; exit code 1 if one fails."""
-    from retroprop.calculus.theory.checking import examine
-    from retroprop.calculus.theory.prose import error_text, label
-    from retroprop.calculus.theory.sheet import PARTS
-    from retroprop.mathematics.prose import choose
+    from retroprop.labs.ift3395_theorie.numerical_check import examine
+    from retroprop.labs.ift3395_theorie.sheet import PARTS
 
+    say = translator(language)
     started = time.monotonic()
     results: list[Result] = []
     title_width = console.width - 21
-    console.print(Text(f"{label('error', language):>{console.width - 1}}", style="bold"))
+    console.print(Text(f"{say('Worst error'):>{console.width - 1}}", style="bold"))
     for one in questions:
         if not results or results[-1].question.part != one.part:
-            heading = f"{one.part}. {choose(PARTS[one.part], language)}"
-            console.print(Text(heading, style="bold cyan"), soft_wrap=True)
+            console.print(Text(say(PARTS[one.part]), style="bold cyan"), soft_wrap=True)
         result = examine(one)
         results.append(result)
-        title = choose(one.title, language)
+        title = say(one.title)
         shown = title if len(title) <= title_width else title[: title_width - 1] + "…"
         mark, style = ("✓", "green") if result.passed else ("✗", "bold red")
         console.print(
             Text.assemble(
                 (f"  {mark} ", style),
                 f"{one.name}  {shown:<{title_width}}",
-                f"{error_text(result.error, language):>12}",
+                f"{_error(result.error, language):>12}",
             )
         )
     _summary(results, f"{time.monotonic() - started:.0f} s", language)
 
 
 def _summary(results: "Sequence[Result]", took: str, language: Language) -> None:
-    from retroprop.calculus.theory.prose import error_text
-
+    say = translator(language)
     failed = [one.question.name for one in results if not one.passed]
     if failed:
-        words = ("fail", "échouent")[language == "fr"]
-        console.print(Text(f"✗ {', '.join(failed)} {words} ({took}).", style="bold red"))
+        text = say("✗ {questions} fail ({took}).").format(questions=", ".join(failed), took=took)
+        console.print(Text(text, style="bold red"))
         sys.exit(1)
     proofs = sum(len(one.proofs) for one in results)
     checks = sum(len(one.checks) for one in results)
-    worst = error_text(max(one.error for one in results), language)
-    if language == "fr":
-        text = (
-            f"✓ {len(results)} questions : {proofs} énoncés prouvés par SymPy, {checks} "
-            f"comparaisons (plus grande erreur {worst}), {proofs + checks} variantes fausses "
-            f"réfutées ({took})."
-        )
-        more = "Une dérivation : retroprop theory 2i --lang fr"
-    else:
-        text = (
-            f"✓ {len(results)} questions: {proofs} statements proved by SymPy, {checks} "
-            f"comparisons (worst error {worst}), {proofs + checks} false variants refuted ({took})."
-        )
-        more = "One derivation: retroprop theory 2i"
+    text = say(
+        "✓ {n} questions: {proofs} statements proved by SymPy, {checks} comparisons (worst error "
+        "{error}), {variants} false variants refuted ({took})."
+    ).format(
+        n=len(results),
+        proofs=proofs,
+        checks=checks,
+        error=_error(max(one.error for one in results), language),
+        variants=proofs + checks,
+        took=took,
+    )
     console.print(Text(text, style="green"))
-    console.print(Text(f"{more}      PDF: retroprop theory --pdf", style="dim"))
+    more = say("One derivation: retroprop theory 2i      PDF: retroprop theory --pdf")
+    console.print(Text(more, style="dim"))
 
 
 # -- one question -----------------------------------------------------------------------------
 
 
-def _show(question: "Question", language: Language) -> None:
+def _show(question: "ProvedQuestion", language: Language) -> None:
     """The derivation in steps, then what was proved and checked; exit code 1 if that fails."""
-    from retroprop.calculus.theory.checking import examine
-    from retroprop.calculus.theory.pdf import points
-    from retroprop.calculus.theory.prose import label
-    from retroprop.mathematics.prose import choose
+    from retroprop.labs.ift3395_theorie.numerical_check import examine
 
-    name = f"{question.name[0]} ({question.name[1:]})"
-    heading = f"{name}  {choose(question.title, language)}"
+    say = translator(language)
+    heading = f"{question.label}  {say(question.title)}"
     console.print(
-        Text.assemble((heading, "bold"), (f"  [{points(question, language)}]", "dim")),
-        soft_wrap=True,
+        Text.assemble((heading, "bold"), (f"  [{_points(question, say)}]", "dim")), soft_wrap=True
     )
-    console.print(_prose(question.task, language))
+    console.print(_prose(say(question.task)))
     console.print()
     for number, step in enumerate(question.steps, start=1):
-        console.print(Text.assemble((f"{number}. ", "bold cyan"), _prose(step.why, language)))
+        console.print(Text.assemble((f"{number}. ", "bold cyan"), _prose(say(step.why))))
         _formula(step.formula, language)
         if not step.formula:
             console.print()
-    console.print(Text(label("answer", language), style="bold green"))
+    console.print(Text(say("Answer"), style="bold green"))
     _formula(question.answer, language)
     if question.hypotheses:
-        start = Text(f"{label('hypotheses', language)} ")
-        console.print(start + _prose(question.hypotheses, language))
+        console.print(_prose(f"{say('Provided that')} {say(question.hypotheses)}"))
         console.print()
     if question.remark:
-        console.print(_prose(question.remark, language))
+        console.print(_prose(say(question.remark)))
         console.print()
     result = examine(question)
     _evidence(result, language)
@@ -182,12 +177,21 @@ def _show(question: "Question", language: Language) -> None:
         sys.exit(1)
 
 
+def _points(question: "ProvedQuestion", say: Say) -> str:
+    """2 points; bonus, 2 points; beyond the sheet."""
+    if question.beyond:
+        return say("beyond the sheet")
+    text = say("{n}\u00a0point" if question.points == 1 else "{n}\u00a0points")
+    text = text.format(n=question.points)
+    return say("bonus, {points}").format(points=text) if question.bonus else text
+
+
 def _formula(source: str, language: Language) -> None:
     """A formula in two dimensions, indented, with an empty line above and below."""
     if not source:
         return
-    from retroprop.calculus.theory.prose import formula_in
     from retroprop.mathematics.drawing import draw
+    from retroprop.report.formula_words import formula_in
 
     lines = draw(formula_in(source, language), width=console.width - 6)
     console.print()
@@ -204,60 +208,59 @@ def _bold(line: str) -> Text:
     return Text.assemble(*((text, "bold" if bold else "") for text, bold in bold_spans(line)))
 
 
-def _prose(words: "Words", language: Language) -> Text:
+def _prose(text: str) -> Text:
     from retroprop.mathematics.drawing import one_line
-    from retroprop.mathematics.prose import choose, spans
+    from retroprop.mathematics.prose import spans
 
-    text = Text()
-    for span in spans(choose(words, language)):
+    shown = Text()
+    for span in spans(text):
         match span.kind:
             case "math":
-                text += _bold(one_line(span.text))
+                shown += _bold(one_line(span.text))
             case "strong":
-                text.append(span.text, style="bold")
+                shown.append(span.text, style="bold")
             case _:
-                text.append(span.text)
-    return text
+                shown.append(span.text)
+    return shown
 
 
 def _evidence(result: "Result", language: Language) -> None:
     """What was proved, what was refuted, what was compared, and where the code is."""
-    from retroprop.calculus.theory.prose import error_text, label
-    from retroprop.mathematics.drawing import one_line
-    from retroprop.mathematics.prose import choose
+    from retroprop.labs.ift3395_theorie.questions import CHECKED, PROVED, REFUTED
+    from retroprop.report.formula_words import formula_in
 
-    def line(ok: bool | None, start: str, *parts: Text | str) -> None:
-        mark, style = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("·", "dim")}[ok]
-        colon = label("colon", language)
-        text = Text.assemble((start, "bold" if ok is False else ""), *parts[:1], colon, " ")
-        for part in parts[1:]:
-            text += part if isinstance(part, Text) else Text(part)
-        console.print(Text(f"{mark} ", style=style) + text)
+    say = translator(language)
 
-    for proof in result.proofs:
-        proved, refuted = proof.verdict == "proved", proof.false_variant == "refuted"
-        word = label("proved" if proved else "not_proved", language)
-        scope = Text(" (SymPy), ") + _prose(proof.proof.scope, language)
-        line(proved, word, scope, _bold(one_line(proof.proof.claim)))
-        word = label("false_variant" if refuted else "not_refused", language)
-        line(refuted, word, "", _bold(one_line(proof.proof.false)))
-    for check in result.checks:
-        word = label("checked" if check.passed else "not_checked", language)
-        claim, against = choose(check.check.claim, language), choose(check.check.against, language)
-        error = f"{label('worst_error', language)} {error_text(check.error, language)}"
-        line(check.passed, word, "", f"{claim}, {label('against', language)} {against}, {error}")
+    def line(passed: bool, verdict: str, text: str, scope: str = "") -> None:
+        mark, style = ("✓", "green") if passed else ("✗", "bold red")
+        label = (say(verdict) if passed else f"*{say(verdict)}*") + scope
+        told = say("{label}: {text}").format(label=label, text=text)
+        console.print(Text(f"{mark} ", style=style) + _prose(told))
+
+    for one in result.proofs:
+        claim, false = (formula_in(each, language) for each in (one.proof.claim, one.proof.false))
+        line(one.proved, PROVED[one.proved], f"${claim}$", f" (SymPy), {say(one.proof.scope)}")
+        line(one.refuted, REFUTED[one.refuted], f"${false}$")
+    for one in result.checks:
+        text = say("{claim}, against {oracle}, worst error {error}").format(
+            claim=say(one.check.claim),
+            oracle=say(one.check.against),
+            error=_error(one.error, language),
+        )
+        line(one.passed, CHECKED[one.passed], text)
     for code in result.question.code:
-        where = f"{code.path}:{code.number()}, {code.function}"
-        line(None, label("code", language), "", where)
+        where = say("In the code: {place}, {function}")
+        where = where.format(place=code.place, function=code.function)
+        console.print(Text("· ", style="dim") + Text(where))
         console.print(Text(f"    {code.text}"), soft_wrap=True)
 
 
 # -- the PDF ----------------------------------------------------------------------------------
 
 
-def _target(word: str | None, language: Language) -> "tuple[Path, Sequence[Question]]":
+def _target(word: str | None, language: Language) -> "tuple[Path, Sequence[ProvedQuestion]]":
     """The file to write, and the questions that go into it."""
-    from retroprop.calculus.theory.sheet import SHEET, find_question
+    from retroprop.labs.ift3395_theorie.sheet import SHEET, find_question
 
     if word is None:
         return Path(f"theory-{language}.pdf"), SHEET
@@ -273,9 +276,11 @@ def _target(word: str | None, language: Language) -> "tuple[Path, Sequence[Quest
 
 
 def _write(path: Path, results: "Sequence[Result]", language: Language, author: str) -> None:
-    from retroprop.calculus.theory.pdf import render_pdf
+    from retroprop.labs.ift3395_theorie.questions import sheet_document
+    from retroprop.report.pdf import render_pdf
 
-    pages = render_pdf(results, language=language, author=author, figure_svg=_figure(language))
+    document = sheet_document(results, language=language, author=author)
+    pages = render_pdf(document, when="")  # no date: the same sheet is the same file
     try:
         path.write_bytes(pages)
     except OSError as error:
@@ -283,19 +288,3 @@ def _write(path: Path, results: "Sequence[Result]", language: Language, author: 
     console.print(Text(f"wrote {path}"), soft_wrap=True)
     if not all(one.passed for one in results):
         _summary(results, "PDF", language)
-
-
-def _figure(language: Language) -> str:
-    """The picture of 2 (f): both gradients against the pre-activation."""
-    from retroprop.calculus.theory.prose import FIGURE
-    from retroprop.figures.style import to_svg
-    from retroprop.labs.ift3395_theorie.figure import loss_gradients
-    from retroprop.mathematics.prose import choose
-
-    words = {name: choose(text, language) for name, text in FIGURE.items()}
-    return to_svg(
-        loss_gradients(language),
-        name="gradients",
-        title=words["caption"],
-        description=words["description"],
-    )

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from retroprop.errors import UserError
 from retroprop.figures.architectures import accuracy_curves, curve_of, gradient_norm_curves
 from retroprop.figures.confusion import confusion_matrix
-from retroprop.figures.curves import Curve, Part
+from retroprop.figures.curves import Part
 from retroprop.figures.lr_finder import range_test_curve
+from retroprop.studies.summary import Curve
 
 
 def draw_run(

@@ -15,7 +15,7 @@ from retroprop.cli.parameters import WholeNumber
 from retroprop.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from retroprop.parity.checks import CaseResult, RowResult
+    from retroprop.parity.comparisons import CaseResult, RowResult
     from retroprop.parity.rows import Case, Row
 
 console = Console(highlight=False)
@@ -94,7 +94,7 @@ def verify(
 
 def _verify_table(rows: "Sequence[Row]") -> None:
     """One line per row as soon as it is checked; exit code 1 if one of them fails."""
-    from retroprop.parity.checks import check_row
+    from retroprop.parity.comparisons import check_row
 
     started = time.monotonic()
     results: list[RowResult] = []
@@ -153,7 +153,7 @@ def _print_failure(result: "RowResult") -> None:
 
 def _verify_row(row: "Row", cases: "Sequence[Case] | None") -> None:
     """Each case with each of its tensors; exit code 1 if one of them fails."""
-    from retroprop.parity.checks import check_row
+    from retroprop.parity.comparisons import check_row
 
     # a case that somebody asked for may be impossible: nothing is printed before it is known
     result = None if cases is None else check_row(row, cases)
@@ -168,7 +168,7 @@ def _verify_row(row: "Row", cases: "Sequence[Case] | None") -> None:
     failed = sum(not one.passed for one in result.cases)
     tolerance = f"tolerance {row.tolerance:.0e}"
     if result.against_differences is not None:
-        from retroprop.parity.checks import DIFFERENCES_TOLERANCE
+        from retroprop.parity.comparisons import DIFFERENCES_TOLERANCE
 
         tolerance += f", central differences {DIFFERENCES_TOLERANCE:.0e}"
     shapes = f"{len(result.cases)} shape" + ("s" if len(result.cases) > 1 else "")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from retroprop.errors import UserError
-from retroprop.figures.curves import Curve, Part, draw_line
+from retroprop.figures.curves import Part, draw_line
 from retroprop.figures.style import (
     PAPER_WIDTH_IN,
     EndLabel,
@@ -21,6 +21,7 @@ from retroprop.figures.style import (
     new_figure,
     series_style,
 )
+from retroprop.studies.summary import Curve
 
 Translate = Callable[[str], str]
 

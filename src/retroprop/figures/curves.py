@@ -31,6 +31,7 @@ from retroprop.figures.style import (
 )
 from retroprop.languages import say_later
 from retroprop.studies.records import RunRecord
+from retroprop.studies.summary import Curve, curve
 
 Metric = Literal["loss", "accuracy"]
 Translate = Callable[[str], str]
@@ -41,50 +42,6 @@ PARTS = {  # the line style of each part
 }
 MARKERS = 12
 """Markers along a long line, about: more would cover it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Curve:
-    """One metric of several seeds over the epochs that all of them have."""
-
-    epochs: tuple[int, ...]
-    mean: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-
-    def without_epoch_0(self) -> "Curve":
-        """The trained epochs only."""
-        start = 1 if self.epochs[:1] == (0,) else 0
-        return Curve(
-            epochs=self.epochs[start:],
-            mean=self.mean[start:],
-            low=self.low[start:],
-            high=self.high[start:],
-        )
-
-
-def curve(runs: Sequence[RunRecord], metric: str) -> Curve:
-    """Mean, lowest and highest value of a metric over the models, per epoch.
-
-    An epoch that one of the models lacks, or where a value was not finite, is left out.
-
-    Args:
-        runs: The seeds of one cell.
-        metric: A name such as "validation_loss".
-    """
-    by_epoch: dict[int, list[float]] = {}
-    for run in runs:
-        for epoch in run.epochs:
-            value = getattr(epoch, metric)
-            if value is not None:
-                by_epoch.setdefault(epoch.epoch, []).append(value)
-    kept = {n: values for n, values in sorted(by_epoch.items()) if len(values) == len(runs)}
-    return Curve(
-        epochs=tuple(kept),
-        mean=tuple(sum(values) / len(values) for values in kept.values()),
-        low=tuple(min(values) for values in kept.values()),
-        high=tuple(max(values) for values in kept.values()),
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

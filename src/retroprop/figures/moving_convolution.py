@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from retroprop.figures.convolution import KERNEL, MADE, PIXEL, Along, Scene, Translate, captions
+from retroprop.figures.convolution_diagram import (
+    KERNEL,
+    MADE,
+    PIXEL,
+    Along,
+    Scene,
+    Translate,
+    captions,
+)
 
 MOST_FRAMES = 144
 """Windows that are shown; more make the file large and the visit long."""

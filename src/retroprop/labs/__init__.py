@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from retroprop.labs.opened import OpenLab
+    from retroprop.labs.notebook import OpenLab
 
 __all__ = ["open_lab"]
 
@@ -34,6 +34,6 @@ def open_lab(
     Raises:
         UserError: If the name or the language is unknown, or the database cannot be opened.
     """
-    from retroprop.labs.opened import OpenLab  # the templates do without its libraries
+    from retroprop.labs.notebook import OpenLab  # the templates do without its libraries
 
     return OpenLab.open(name, db=db, language=language, size=size)

@@ -6,15 +6,18 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+from retroprop.report.document import Code
 
-def source_of(*objects: Callable[..., Any] | type, refusals: bool = True) -> str:
-    """The source of functions or classes without their docstrings.
+
+def source(*objects: Callable[..., Any] | type, title: str = "", refusals: bool = False) -> Code:
+    """The source of functions or classes without their docstrings: the words around explain them.
 
     Args:
         objects: What to show.
+        title: Of the block.
         refusals: Whether to show what refuses wrong inputs (`if …: raise …`).
     """
-    return "\n\n".join(_essence(one, refusals) for one in objects)
+    return Code(title=title, text="\n\n".join(_essence(one, refusals) for one in objects))
 
 
 def _essence(one: Callable[..., Any] | type, refusals: bool) -> str:

@@ -14,9 +14,9 @@ alphabet: `plain` turns them back, where a terminal has a bold face of its own.
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import Literal, TypeGuard
 
-from retroprop.mathematics.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
+from retroprop.mathematics.notation import Call, Group, Lines, Node, Row, Script, Sign, parse
 from retroprop.mathematics.spacing import LARGE, is_binary
 
 _RAISED = dict(
@@ -64,8 +64,8 @@ def _line(node: Node, *, small: bool = False) -> str:
             return f"{_bracketed(top, small)}/{_bracketed(bottom, small, below=True)}"
         case Call("underbrace", (body, _)):
             return _line(body, small=small)
-        case Call("cases", arguments):
-            return "{ " + " ; ".join(_line(one) for one in arguments)
+        case Call("cases", (Lines(rows),)):
+            return "{ " + " ; ".join(" ".join(_line(cell) for cell in row) for row in rows)
         case Call("mat", (Lines(rows),)):
             cells = ("  ".join(_line(cell, small=small) for cell in row) for row in rows)
             return f"[{' ; '.join(cells)}]"
@@ -314,8 +314,9 @@ def _box(node: Node) -> Box:
             half = (width - 1) // 2
             brace = "╰" + "─" * (half - 1) + "┬" + "─" * (width - half - 2) + "╯"
             return _stack([inner, Box((brace if width > 2 else "│",)), under], 0)
-        case Call("cases", arguments):
-            return _fenced("{", _left([_box(one) for one in arguments]), "")
+        case Call("cases", (Lines(rows),)):
+            body = _table([[_box(cell) for cell in row] for row in rows], first="left")
+            return _fenced("{", Box(body.lines, (len(body.lines) - 1) // 2), "")
         case Call("mat", (Lines(rows),)):
             return _fenced("(", _matrix([[_box(cell) for cell in row] for row in rows]), ")")
         case Call(name, (body,)) if name in _FENCES:
@@ -379,11 +380,6 @@ def _stack(boxes: Sequence[Box], standing: int) -> Box:
     return Box(tuple(lines), baseline)
 
 
-def _left(boxes: Sequence[Box]) -> Box:
-    lines = [line for box in boxes for line in box.lines]
-    return Box(tuple(lines), (len(lines) - 1) // 2)
-
-
 def _fenced(opening: str, body: Box, closing: str) -> Box:
     n = len(body.lines)
 
@@ -402,9 +398,10 @@ def _fenced(opening: str, body: Box, closing: str) -> Box:
     return _beside([fence(opening), gap, body, fence(closing)])
 
 
-def _table(rows: Sequence[Sequence[Box]]) -> Box:
-    """Cells in columns: the first to the right, the others to the left; lines kept apart."""
+def _table(rows: Sequence[Sequence[Box]], first: Literal["left", "right"] = "right") -> Box:
+    """Cells in columns: the first of several to its side, the others to the left."""
     columns = max(map(len, rows))
+    right = first == "right" and columns > 1
     widths = [
         max((row[c].width for row in rows if c < len(row)), default=0) for c in range(columns)
     ]
@@ -413,7 +410,7 @@ def _table(rows: Sequence[Sequence[Box]]) -> Box:
         cells = []
         for column, cell in enumerate(row):
             pad = Box((" " * (widths[column] - cell.width),))
-            cells.append(_beside([pad, cell] if column == 0 and columns > 1 else [cell, pad]))
+            cells.append(_beside([pad, cell] if right and column == 0 else [cell, pad]))
         lines.append(_beside(cells))
     return _above_each_other(lines)
 

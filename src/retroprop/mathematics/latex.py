@@ -8,7 +8,7 @@ The text goes through Markdown first, so `<` is written `\lt`, and `*` is `\ast`
 import re
 from collections.abc import Sequence
 
-from retroprop.mathematics.formulas import (
+from retroprop.mathematics.notation import (
     SYMBOLS,
     Call,
     Group,
@@ -86,8 +86,8 @@ def _call(call: Call) -> str:
             return rf"\frac{{{_set(top)}}}{{{_set(bottom)}}}"
         case Call("underbrace", (body, label)):
             return rf"\underbrace{{{_set(body)}}}_{{{_set(label)}}}"
-        case Call("cases", arguments):
-            return _environment("cases", [(one,) for one in arguments])
+        case Call("cases", (Lines(rows),)):
+            return _environment("cases", rows)
         case Call("mat", (Lines(rows),)):
             return _environment("pmatrix", rows)
         case Call(name, (body,)) if name in _FENCES:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from html import escape
 
 from retroprop.mathematics.drawing import round_letter, sign_text
-from retroprop.mathematics.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
+from retroprop.mathematics.notation import Call, Group, Lines, Node, Row, Script, Sign, parse
 from retroprop.mathematics.spacing import LARGE, is_binary, is_tall, product_gap, with_prime
 
 _SIGNS = {"Σ": "∑", "ᵀ": "⊤", "*": "∗", "argmax": "arg max", "argmin": "arg min"}
@@ -52,7 +52,7 @@ def _element(node: Node) -> str:
             return _script(node)
         case Lines(rows):
             sides = ("right", "left") if max(map(len, rows)) > 1 else ("left",)
-            return _table(rows, sides, "0", ' displaystyle="true"')
+            return _table(rows, sides, more=' displaystyle="true"')
         case Call():
             return _call(node)
     raise AssertionError(node)
@@ -67,12 +67,10 @@ def _call(call: Call) -> str:
         case Call("underbrace", (body, label)):
             braced = f'{_element(body)}<mo stretchy="true">⏟</mo>'
             return f'<munder><munder accentunder="true">{braced}</munder>{_element(label)}</munder>'
-        case Call("cases", arguments):
-            return _fenced(
-                "{", _table([(one,) for one in arguments], ("left",), "0.3em"), "", tall=True
-            )
+        case Call("cases", (Lines(rows),)):
+            return _fenced("{", _table(rows, ("left",), start="0.3em"), "", tall=True)
         case Call("mat", (Lines(rows),)):
-            return _fenced("(", _table(rows, ("center",), "0.9em"), ")", tall=True)
+            return _fenced("(", _table(rows, ("center",), gap="0.9em"), ")", tall=True)
         case Call("cal", (Sign(text),)):
             return f"<mi>{round_letter(text)}</mi>"
         case Call("cal", (body,)):
@@ -138,14 +136,23 @@ def _fenced(opening: str, body: str, closing: str, *, tall: bool) -> str:
     return f"<mrow>{fences[0]}{body}{fences[1]}</mrow>"
 
 
-def _table(rows: Sequence[Sequence[Node]], sides: Sequence[str], gap: str, more: str = "") -> str:
-    """Cells in rows; the columns stand on the sides in turn, and have the gap before them."""
+def _table(
+    rows: Sequence[Sequence[Node]],
+    sides: Sequence[str],
+    *,
+    start: str = "0",
+    gap: str = "0",
+    more: str = "",
+) -> str:
+    """Cells in rows; the columns stand on the sides in turn, `gap` apart, `start` from the left."""
     lines = []
     for row in rows:
         cells = []
         for column, cell in enumerate(row):
-            before = gap if column or len(rows[0]) == 1 else "0"
-            style = f"text-align: {sides[column % len(sides)]}; padding: 0.2em 0 0.2em {before}"
+            before = gap if column else start
+            side = sides[column % len(sides)]
+            # Chromium places what is in a cell by justify-items, others by text-align.
+            style = f"text-align: {side}; justify-items: {side}; padding: 0.2em 0 0.2em {before}"
             cells.append(f'<mtd style="{style}">{_element(cell)}</mtd>')
         lines.append(f"<mtr>{''.join(cells)}</mtr>")
     return f"<mtable{more}>{''.join(lines)}</mtable>"

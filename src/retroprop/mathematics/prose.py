@@ -8,13 +8,6 @@ from retroprop.mathematics.drawing import one_line
 Kind = Literal["text", "math", "strong"]
 
 
-class Words(NamedTuple):
-    """A text in English and in French; formulas between dollars."""
-
-    en: str
-    fr: str
-
-
 class Span(NamedTuple):
     """A piece of prose; of kind "math" it is the source of a formula."""
 
@@ -49,10 +42,3 @@ def on_one_line(text: str) -> str:
     return "".join(
         one_line(span.text) if span.kind == "math" else span.text for span in spans(text)
     )
-
-
-def choose(words: Words, language: str) -> str:
-    """The text in the language, "en" or "fr", with French spaces before high punctuation."""
-    if language == "en":
-        return words.en
-    return re.sub(r" ([:;?!»])", "\u00a0\\1", words.fr).replace("« ", "«\u00a0")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from retroprop.mathematics.formulas import Call, Group, Lines, Node, Row, Script, Sign
+from retroprop.mathematics.notation import Call, Group, Lines, Node, Row, Script, Sign
 
 LARGE = {"Σ", "∏", "lim", "max", "min", "arg", "argmax", "argmin"}
 """Signs whose scripts stand below and above them."""

@@ -1,9 +1,28 @@
 """Formulas in words, for a voice: what a screen reader says of a formula in the PDF."""
 
 import re
+from typing import NamedTuple
 
-from retroprop.mathematics.formulas import Call, Group, Lines, Node, Row, Script, Sign, parse
-from retroprop.mathematics.prose import Words
+from retroprop.mathematics.notation import (
+    PRODUCT,
+    Call,
+    Group,
+    Lines,
+    Node,
+    Row,
+    Script,
+    Sign,
+    is_factor,
+    parse,
+)
+
+
+class Words(NamedTuple):
+    """What is said in English and in French."""
+
+    en: str
+    fr: str
+
 
 _LETTERS = {
     **{"α": Words("alpha", "alpha"), "β": Words("beta", "bêta"), "γ": Words("gamma", "gamma")},
@@ -51,6 +70,9 @@ _LARGE = {
     "argmax": Words("the argument of the maximum", "l’argument du maximum"),
     "argmin": Words("the argument of the minimum", "l’argument du minimum"),
 }
+_FUNCTIONS = ("exp", "ln", "log", "tanh", "cos", "sin")
+"""Words that take what follows: "log of x", also where the formula has no brackets."""
+
 _CALLS = {
     "sqrt": Words("the square root of {}", "la racine carrée de {}"),
     "norm": Words("the norm of {}", "la norme de {}"),
@@ -90,12 +112,14 @@ def _say(node: Node, i: int) -> str:
             return _fraction(top, bottom, i)
         case Call("underbrace", (body, label)):
             return f"{_say(body, i)}, {_say(label, i)},"
-        case Call("cases", arguments):
+        case Call("cases", (Lines(rows),)):
             return ("either ", "soit ")[i] + (", or ", ", soit ")[i].join(
-                _say(one, i) for one in arguments
+                (" where ", " si ")[i].join(_say(cell, i) for cell in row) for row in rows
             )
         case Call("mat", (Lines(rows),)):
             return _matrix(rows, i)
+        case Call("abs", (body,)) if _is_set(body):
+            return ("the size of {}", "le cardinal de {}")[i].format(_say(body, i))
         case Call(name, (body,)):
             return _CALLS[name][i].format(_say(body, i))
         case Lines(rows):
@@ -134,14 +158,55 @@ def _row(items: tuple[Node, ...], i: int) -> str:
     words = []
     for place, item in enumerate(items):
         before = items[place - 1] if place else None
+        if before == PRODUCT and _is_function(items[place - 2]):
+            before = items[place - 2]  # log x, exp (x W)_k
         if isinstance(item, Group) and _takes_arguments(before):
-            words.append(("of ", "de ")[i] + _say(item.body, i))
+            inside = _say(item.body, i)
+            if isinstance(before, Sign) and before.text in ("max", "min"):
+                inside = inside.replace(" ,", (" and", " et")[i])
+            words.append(("of ", "de ")[i] + inside)
         elif isinstance(item, Script) and isinstance(item.base, Group) and _takes_arguments(before):
             of = Script(item.base.body, item.low, item.high)  # S(x)_i: "S of x sub i"
             words.append(("of ", "de ")[i] + _script(of.base, of.low, of.high, i))
+        elif item == PRODUCT and _is_product(items[place - 1], items[place + 1]):
+            words.append(_RELATIONS["×"][i])
+        elif before is not None and _is_function(before) and is_factor(item):
+            words.append(("of ", "de ")[i] + _say(item, i))
         else:
             words.append(_say(item, i))
     return " ".join(words)
+
+
+def _is_function(node: Node) -> bool:
+    return isinstance(node, Sign) and node.text in _FUNCTIONS
+
+
+def _is_product(before: Node, after: Node) -> bool:
+    """Whether "times" is said between two factors, for one is long: η (s + 1), η Σ x, (a + b) c."""
+    before, after = (one.base if isinstance(one, Script) else one for one in (before, after))
+    if isinstance(before, Sign) and (before.kind in ("word", "text") or before.text in "ΣΠ𝔼"):
+        return False
+    if isinstance(before, Call) and before.arguments[0] == Sign("∂"):
+        return False  # ∂/∂x (f + g)
+    if isinstance(after, Group):  # L_i (x, y) is a call: the space ends the index
+        return isinstance(after.body, Row) and any(map(_is_sum, after.body.items))
+    if isinstance(after, Sign) and after.text in _LARGE:
+        return True
+    return any(isinstance(one, Group) or _is_fraction(one) for one in (before, after))
+
+
+def _is_sum(node: Node) -> bool:
+    return isinstance(node, Sign) and node.kind == "operator"
+
+
+def _is_fraction(node: Node) -> bool:
+    return isinstance(node, Call) and node.name == "frac"
+
+
+def _is_set(node: Node) -> bool:
+    """Whether the bars around it count: |B|, |𝒟|."""
+    letter = node.arguments[0] if isinstance(node, Call) and node.name == "cal" else node
+    return isinstance(letter, Sign) and letter.kind == "letter" and letter.text.isupper()
 
 
 def _takes_arguments(node: Node | None) -> bool:

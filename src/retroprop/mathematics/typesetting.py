@@ -16,6 +16,6 @@ def typst_formula(source: str, language: str) -> dict[str, str]:
     Its words are made of its tree, so what is not the notation never reaches typst.
 
     Raises:
-        ValueError: If it is not the notation of `formulas`.
+        ValueError: If it is not of the notation.
     """
     return {"source": source, "alt": spoken(source, language)}

@@ -98,7 +98,8 @@ class MLP(nn.Module):
         return nn.ModuleList(hidden), Linear(sizes[-1], num_classes)
 
     def _initialize_linear_layer(self, module: nn.Module) -> None:
-        """Zero bias, and weights from N(0, 2 / (in + out))."""
-        assert isinstance(module, Linear)
-        nn.init.zeros_(module.bias)
+        """Zero bias, and weights from N(0, 2 / (in + out)); of torch's linear layers too."""
+        assert isinstance(module, Linear | nn.Linear)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
         nn.init.xavier_normal_(module.weight)

@@ -56,10 +56,10 @@ class ResNet18(nn.Module):
         first, second, third, fourth = widths
         self.conv1 = nn.Conv2d(3, first, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(first)
-        self.layer1 = self._stage(first, first, stride=1)
-        self.layer2 = self._stage(first, second, stride=2)
-        self.layer3 = self._stage(second, third, stride=2)
-        self.layer4 = self._stage(third, fourth, stride=2)
+        self.layer1 = self._make_layer(first, first, stride=1)
+        self.layer2 = self._make_layer(first, second, stride=2)
+        self.layer3 = self._make_layer(second, third, stride=2)
+        self.layer4 = self._make_layer(third, fourth, stride=2)
         self.linear = nn.Linear(fourth, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -77,5 +77,5 @@ class ResNet18(nn.Module):
         h = self.layer4(self.layer3(self.layer2(self.layer1(h))))  # (batch, widths[3], h/8, w/8)
         return self.linear(h.mean((-2, -1)))
 
-    def _stage(self, in_planes: int, planes: int, *, stride: int) -> nn.Sequential:
+    def _make_layer(self, in_planes: int, planes: int, stride: int) -> nn.Sequential:
         return nn.Sequential(BasicBlock(in_planes, planes, stride), BasicBlock(planes, planes))

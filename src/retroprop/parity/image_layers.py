@@ -8,25 +8,24 @@ from retroprop.byhand import winograd
 from retroprop.byhand.activations import GELU
 from retroprop.byhand.convolution import FEWEST_CHANNELS, Conv2d, extract_patches, fold_patches
 from retroprop.byhand.dropout import Dropout
-from retroprop.byhand.layer import Layer
-from retroprop.byhand.linear import Linear
-from retroprop.byhand.mlp_mixer import (
-    ChannelMixing,
-    InPieces,
-    LeftLinear,
-    PatchEmbedding,
-    TokenMean,
-    TokenMixing,
-)
+from retroprop.byhand.in_pieces import InPieces
+from retroprop.byhand.layer import Layer, below
+from retroprop.byhand.linear import LeftLinear, Linear
+from retroprop.byhand.mlp_mixer import ChannelMixing, PatchEmbedding, TokenMixing
 from retroprop.byhand.normalization import BatchNorm2d, LayerNorm
 from retroprop.byhand.pooling import (
     AdaptiveMaxPool2d,
     AveragePool2d,
     GlobalAveragePool2d,
     MaxPool2d,
+    TokenMean,
 )
-from retroprop.parity.layers import ANY, FEATURES, IMAGES
+from retroprop.parity.layers import two_layers, two_layers_twin
 from retroprop.parity.rows import (
+    ANY,
+    FEATURES,
+    IMAGES,
+    TOKENS,
     Options,
     Tensors,
     case,
@@ -35,8 +34,6 @@ from retroprop.parity.rows import (
     over_populations,
 )
 from retroprop.randomness import generator
-
-TOKENS = ("batch", "patches", "dim")
 
 # --- convolution and pooling ----------------------------------------------------------------------
 
@@ -52,7 +49,11 @@ def _geometry(o: Options) -> dict[str, int]:
 
 CONVOLUTION_ROWS = [
     layer_row(
-        "Conv2d",
+        Conv2d,
+        also=(
+            extract_patches,
+            fold_patches,
+        ),
         axes=IMAGES,
         options={"outputs": 4, "kernel": 3, "stride": 1, "padding": 0, "dilation": 1, "bias": 1},
         parameters=_kernels,
@@ -72,10 +73,18 @@ CONVOLUTION_ROWS = [
             case(7, 8, 20, 20, population=(2,), shared=1),
         ),
         elements=8,
-        covers=(Conv2d, extract_patches, fold_patches),
     ),
     layer_row(
-        "Winograd",
+        Conv2d,
+        name="Winograd",
+        also=(
+            winograd.transform_kernels,
+            winograd.kernel_gradient,
+            winograd.transform_images,
+            winograd.image_gradient,
+            winograd.transform_output,
+            winograd.output_gradient,
+        ),
         axes=IMAGES,
         options={"outputs": FEWEST_CHANNELS + 1, "kernel": 3, "padding": 1, "bias": 1},
         parameters=_kernels,
@@ -90,17 +99,9 @@ CONVOLUTION_ROWS = [
             case(3, FEWEST_CHANNELS, 33, 34, population=(2,), shared=1, padding=2),
         ),
         elements=4,
-        covers=(
-            winograd.transform_kernels,
-            winograd.kernel_gradient,
-            winograd.transform_images,
-            winograd.image_gradient,
-            winograd.transform_output,
-            winograd.output_gradient,
-        ),
     ),
     layer_row(
-        "MaxPool2d",
+        MaxPool2d,
         axes=IMAGES,
         options={"kernel": 2, "stride": 2, "padding": 0},
         by_hand=lambda p, o: MaxPool2d(o["kernel"], o["stride"], o["padding"]),
@@ -115,10 +116,9 @@ CONVOLUTION_ROWS = [
             ],
             sharing=False,
         ),
-        covers=(MaxPool2d,),
     ),
     layer_row(
-        "AdaptiveMaxPool2d",
+        AdaptiveMaxPool2d,
         axes=IMAGES,
         options={"height": 4, "width": 4},
         by_hand=lambda p, o: AdaptiveMaxPool2d((o["height"], o["width"])),
@@ -133,10 +133,9 @@ CONVOLUTION_ROWS = [
             ],
             sharing=False,
         ),
-        covers=(AdaptiveMaxPool2d,),
     ),
     layer_row(
-        "AveragePool2d",
+        AveragePool2d,
         axes=IMAGES,
         options={"kernel": 2, "stride": 2},
         by_hand=lambda p, o: AveragePool2d(o["kernel"], o["stride"]),
@@ -145,15 +144,13 @@ CONVOLUTION_ROWS = [
             [case(1, 1, 2, 2), case(2, 3, 7, 9, kernel=3), case(1, 2, 5, 6, kernel=3, stride=1)],
             sharing=False,
         ),
-        covers=(AveragePool2d,),
     ),
     layer_row(
-        "GlobalAveragePool2d",
+        GlobalAveragePool2d,
         axes=IMAGES,
         by_hand=lambda p, o: GlobalAveragePool2d(),
         twin=lambda x, p, o: x.mean((-2, -1)),
         cases=over_populations([case(1, 1, 1, 1), case(2, 3, 5, 4)], sharing=False),
-        covers=(GlobalAveragePool2d,),
     ),
 ]
 
@@ -199,7 +196,7 @@ def _dropout_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
 
 NORMALIZATION_ROWS = [
     layer_row(
-        "BatchNorm2d",
+        BatchNorm2d,
         axes=IMAGES,
         options={"training": 1, "rectified": 0},
         parameters=lambda shape, o: {"gamma": (shape[1],), "beta": (shape[1],)},
@@ -220,10 +217,9 @@ NORMALIZATION_ROWS = [
             case(2, 2, 110, 111, population=(2,), shared=1),
         ),
         elements=8,
-        covers=(BatchNorm2d,),
     ),
     layer_row(
-        "LayerNorm",
+        LayerNorm,
         axes=FEATURES,
         parameters=lambda shape, o: {"gamma": (shape[-1],), "beta": (shape[-1],)},
         by_hand=lambda p, o: LayerNorm(p["gamma"], p["beta"]),
@@ -234,10 +230,9 @@ NORMALIZATION_ROWS = [
             case(301, 220),  # more than VALUES_IN_CACHE: in pieces
         ),
         elements=8,
-        covers=(LayerNorm,),
     ),
     layer_row(
-        "Dropout",
+        Dropout,
         axes=ANY,
         options={"probability": 0.4, "training": 1},
         by_hand=lambda p, o: Dropout(o["probability"], _masks()),
@@ -249,34 +244,19 @@ NORMALIZATION_ROWS = [
             case(2, 3, 4, 5, probability=0.0),
             case(2, 3, 4, 5, probability=0.9),
         ),
-        covers=(Dropout,),
     ),
 ]
 
 # --- tokens ---------------------------------------------------------------------------------------
 
 
-def _mixing_parameters(inputs: int, hidden: int) -> dict[str, tuple[int, ...]]:
-    return {
-        "fc1.W": (inputs, hidden),
-        "fc1.b": (hidden,),
-        "fc2.W": (hidden, inputs),
-        "fc2.b": (inputs,),
-    }
-
-
 def _mixing_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
-    h = F.gelu(F.linear(x, p["fc1.W"].T, p["fc1.b"]))
-    return F.linear(h, p["fc2.W"].T, p["fc2.b"])
+    return two_layers_twin(x, p, F.gelu)
 
 
 def _in_pieces(p: Tensors, o: Options) -> Layer:
     """The chain of `_mixing_twin`, said to be so wide that one example makes a piece."""
-    layers = {
-        "fc1": Linear(p["fc1.W"], p["fc1.b"]),
-        "phi": GELU(),
-        "fc2": Linear(p["fc2.W"], p["fc2.b"]),
-    }
+    layers = {"fc1": Linear(**below(p, "fc1")), "phi": GELU(), "fc2": Linear(**below(p, "fc2"))}
     return InPieces(layers, axis=-2, widening=1e9)
 
 
@@ -284,7 +264,7 @@ TOKEN_CASES = over_populations([case(1, 1, 3), case(2, 5, 3), case(3, 4, 1)], sh
 
 TOKEN_ROWS = [
     layer_row(
-        "PatchEmbedding",
+        PatchEmbedding,
         axes=IMAGES,
         options={"outputs": 4, "kernel": 2},
         parameters=lambda shape, o: {
@@ -299,57 +279,51 @@ TOKEN_ROWS = [
             [case(1, 3, 4, 4), case(2, 1, 6, 3, kernel=3), case(1, 2, 3, 5, kernel=1)]
         ),
         elements=8,
-        covers=(PatchEmbedding,),
     ),
     layer_row(
-        "LeftLinear",
+        LeftLinear,
         axes=("batch", "inputs", "dim"),
         options={"outputs": 4},
         parameters=lambda shape, o: {"W": (shape[1], o["outputs"]), "b": (o["outputs"],)},
         by_hand=lambda p, o: LeftLinear(p["W"], p["b"]),
         twin=lambda x, p, o: F.linear(x.mT, p["W"].T, p["b"]).mT,
         cases=TOKEN_CASES,
-        covers=(LeftLinear,),
     ),
     layer_row(
-        "InPieces",
+        InPieces,
         axes=FEATURES,
         options={"hidden": 4},
-        parameters=lambda shape, o: _mixing_parameters(shape[1], o["hidden"]),
+        parameters=lambda shape, o: two_layers(shape[1], o["hidden"]),
         by_hand=_in_pieces,
         twin=_mixing_twin,
         cases=over_populations([case(1, 3), case(5, 4)], sharing=False),
         elements=8,
-        covers=(InPieces,),
     ),
     layer_row(
-        "TokenMixing",
+        TokenMixing,
         axes=TOKENS,
         options={"hidden": 4},
-        parameters=lambda shape, o: _mixing_parameters(shape[1], o["hidden"]),
+        parameters=lambda shape, o: two_layers(shape[1], o["hidden"]),
         by_hand=lambda p, o: TokenMixing(p),
         twin=lambda x, p, o: _mixing_twin(x.mT, p, o).mT,
         cases=TOKEN_CASES,
         elements=8,
-        covers=(TokenMixing,),
     ),
     layer_row(
-        "ChannelMixing",
+        ChannelMixing,
         axes=TOKENS,
         options={"hidden": 4},
-        parameters=lambda shape, o: _mixing_parameters(shape[2], o["hidden"]),
+        parameters=lambda shape, o: two_layers(shape[2], o["hidden"]),
         by_hand=lambda p, o: ChannelMixing(p),
         twin=_mixing_twin,
         cases=TOKEN_CASES,
         elements=8,
-        covers=(ChannelMixing,),
     ),
     layer_row(
-        "TokenMean",
+        TokenMean,
         axes=TOKENS,
         by_hand=lambda p, o: TokenMean(),
         twin=lambda x, p, o: x.mean(-2),
         cases=TOKEN_CASES,
-        covers=(TokenMean,),
     ),
 ]

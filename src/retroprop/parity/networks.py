@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from retroprop.byhand import linear, losses
 from retroprop.byhand.cnn import CNN
+from retroprop.byhand.fast_mlp import FastMLP
+from retroprop.byhand.layer import Layer
 from retroprop.byhand.mlp import MLP
 from retroprop.byhand.mlp_mixer import MixerBlock, MLPMixer
 from retroprop.byhand.perceptron import Perceptron
@@ -21,12 +23,14 @@ from retroprop.models import cnn as twin_cnn
 from retroprop.models import mlp as twin_mlp
 from retroprop.models import mlpmixer as twin_mixer
 from retroprop.models import resnet18 as twin_resnet
-from retroprop.parity.image_layers import TOKENS
-from retroprop.parity.layers import FEATURES, IMAGES
 from retroprop.parity.names import from_state_dict, to_state_dict
 from retroprop.parity.rows import (
+    FEATURES,
+    IMAGES,
+    TOKENS,
     Case,
     FunctionRow,
+    Kind,
     Options,
     Problem,
     Pullback,
@@ -60,20 +64,23 @@ def run_twin(network: nn.Module, state: Tensors, x: Tensor, *, training: bool = 
     return functional_call(network.train(training), state | fresh, (x,))
 
 
+def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
+    """The by-hand parameters of a network of `models`."""
+    return {name: tuple(t.shape) for name, t in from_state_dict(network.state_dict()).items()}
+
+
 # --- networks with one matrix: their gradient is that of the loss ---------------------------------
 
 
 def _regression_row(
-    name: str,
     model: type[SoftmaxRegression] | type[Perceptron],
     *,
     outputs: Callable[[Any, Tensor], Tensor],
     value: Callable[[Tensor, Tensor], Tensor],
     twin: Callable[[Tensor, Tensor], Tensor],
-    covers: tuple[Any, ...],
 ) -> FunctionRow:
     """The row of a model with augmented inputs and the method `gradient`; options "mean" 0 or 1."""
-    options = {"outputs": 3, "mean": 0}
+    name, options = model.__name__, {"outputs": 3, "mean": 0}
 
     def problem(one: Case) -> Problem:
         chosen = {**options, **one.options}
@@ -110,7 +117,7 @@ def _regression_row(
     return FunctionRow(
         kind="network",
         name=name,
-        covers=covers,
+        covers=(model, linear.augment),
         axes=FEATURES,
         options=options,
         cases=over_populations([case(1, 4), case(5, 7, mean=1), case(3, 1, outputs=1)]),
@@ -122,31 +129,62 @@ def _regression_row(
 # --- fully connected networks ---------------------------------------------------------------------
 
 
-def _mlp_sizes(features: int, o: Options) -> list[tuple[str, int, int]]:
-    widths = [features, *(o["hidden"],) * o["layers"], o["outputs"]]
-    names = [*(f"hidden_layers.{i}" for i in range(o["layers"])), "output_layer"]
-    return list(zip(names, widths, widths[1:], strict=False))
-
-
-def _mlp_parameters(shape: tuple[int, ...], o: Options) -> dict[str, tuple[int, ...]]:
-    named: dict[str, tuple[int, ...]] = {}
-    for name, n_in, n_out in _mlp_sizes(shape[-1], o):
-        named |= {f"{name}.W": (n_in, n_out), f"{name}.b": (n_out,)}
-    return named
-
-
-def _mlp_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
-    hidden = (o["hidden"],) * o["layers"]
-    network = twin_network(
-        twin_mlp.MLP, x.shape[-1], hidden, o["outputs"], activation=o["activation"]
+def _row(
+    network: type,
+    twin: Callable[[tuple[int, ...], Options], nn.Module],
+    by_hand: Callable[[Tensors, Options], Layer],
+    *,
+    kind: Kind = "network",
+    axes: tuple[str, ...] = IMAGES,
+    elements: int = 3,
+    joint: bool = True,
+    **others: Any,
+) -> FunctionRow:
+    """The row of a network or a block with the names of its twin, from the input's shape."""
+    return layer_row(
+        network,
+        kind=kind,
+        axes=axes,
+        # an activation that the twin does not know is refused later, with the case
+        parameters=lambda shape, o: _shapes(twin(shape, {**o, "activation": "relu"})),
+        by_hand=by_hand,
+        twin=lambda x, p, o: run_twin(
+            twin(tuple(x.shape), o), to_state_dict(p), x, training=bool(o.get("training", 1))
+        ),
+        tolerance=TOLERANCE,
+        elements=elements,
+        joint=joint,
+        **others,
     )
-    return run_twin(network, to_state_dict(p), x)
+
+
+def _twin_mlp(shape: tuple[int, ...], o: Options) -> nn.Module:
+    hidden = (o["hidden"],) * o["layers"]
+    return twin_network(twin_mlp.MLP, shape[-1], hidden, o["outputs"], activation=o["activation"])
+
+
+def _mlp_row(network: type[MLP] | type[FastMLP]) -> FunctionRow:
+    return _row(
+        network,
+        _twin_mlp,
+        lambda p, o: network(p, activation=o["activation"]),
+        axes=FEATURES,
+        options={"hidden": 5, "layers": 2, "outputs": 3, "activation": "relu"},
+        cases=over_populations(
+            [
+                case(1, 4),
+                case(5, 7, layers=3, activation="tanh"),
+                case(3, 1, hidden=1, outputs=1, layers=1, activation="sigmoid"),
+                case(4, 6, layers=0, activation="gelu"),
+            ]
+        ),
+        elements=8,
+        joint=False,
+    )
 
 
 def _shallow_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
-    network = twin_network(
-        twin_mlp.MLP, x.shape[-1], (o["hidden"],), o["outputs"], activation="sigmoid"
-    )
+    network = _twin_mlp(tuple(x.shape), {**o, "layers": 1, "activation": "sigmoid"})
     state = {
         "hidden_layers.0.weight": p["W1"][:-1].T,
         "hidden_layers.0.bias": p["W1"][-1],
@@ -158,23 +196,19 @@ def _shallow_twin(x: Tensor, p: Tensors, o: Options) -> Tensor:
 
 FULLY_CONNECTED_ROWS = [
     _regression_row(
-        "SoftmaxRegression",
         SoftmaxRegression,
         outputs=SoftmaxRegression.logits,
         value=losses.softmax_cross_entropy,
         twin=lambda z, t: F.cross_entropy(z, t, reduction="sum"),
-        covers=(SoftmaxRegression, linear.augment),
     ),
     _regression_row(
-        "Perceptron",
         Perceptron,
         outputs=Perceptron.outputs,
         value=losses.squared_error,
         twin=lambda y, t: F.mse_loss(y, t, reduction="sum") / 2,
-        covers=(Perceptron,),
     ),
     layer_row(
-        "ShallowNetwork",
+        ShallowNetwork,
         kind="network",
         axes=FEATURES,
         options={"hidden": 5, "outputs": 3},
@@ -187,87 +221,19 @@ FULLY_CONNECTED_ROWS = [
         cases=over_populations([case(1, 4), case(5, 7), case(3, 1, hidden=1, outputs=1)]),
         tolerance=TOLERANCE,
         elements=8,
-        covers=(ShallowNetwork,),
     ),
-    layer_row(
-        "MLP",
-        kind="network",
-        axes=FEATURES,
-        options={"hidden": 5, "layers": 2, "outputs": 3, "activation": "relu"},
-        parameters=_mlp_parameters,
-        by_hand=lambda p, o: MLP(p, activation=o["activation"]),
-        twin=_mlp_twin,
-        cases=over_populations(
-            [
-                case(1, 4),
-                case(5, 7, layers=3, activation="tanh"),
-                case(3, 1, hidden=1, outputs=1, layers=1, activation="sigmoid"),
-                case(4, 6, layers=0, activation="gelu"),
-            ]
-        ),
-        tolerance=TOLERANCE,
-        elements=8,
-        covers=(MLP,),
-    ),
+    _mlp_row(MLP),
+    _mlp_row(FastMLP),
 ]
 
 # --- networks of blocks ---------------------------------------------------------------------------
 
 
-def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
-    """The by-hand parameters of a network of `models`."""
-    return {name: tuple(t.shape) for name, t in from_state_dict(network.state_dict()).items()}
-
-
-def _twin_block(channels: int, o: Options) -> nn.Module:
-    return twin_network(twin_resnet.BasicBlock, channels, o["outputs"], o["stride"])
-
-
-def _twin_mixer_block(shape: tuple[int, ...], o: Options) -> nn.Module:
-    return twin_network(twin_mixer.MixerBlock, shape[2], shape[1])
-
-
-BLOCK_ROWS = [
-    layer_row(
-        "BasicBlock",
-        axes=IMAGES,
-        options={"outputs": 3, "stride": 1},
-        parameters=lambda shape, o: _shapes(_twin_block(shape[1], o)),
-        by_hand=lambda p, o: BasicBlock(p, o["stride"]),
-        twin=lambda x, p, o: run_twin(_twin_block(x.shape[1], o), to_state_dict(p), x),
-        cases=over_populations(
-            [
-                case(1, 3, 3, 4),
-                case(2, 3, 5, 7, stride=2),
-                case(2, 2, 4, 3, outputs=3),
-            ],
-            sharing=False,
-        ),
-        tolerance=TOLERANCE,
-        elements=3,
-        joint=True,
-        covers=(BasicBlock,),
-    ),
-    layer_row(
-        "MixerBlock",
-        axes=TOKENS,
-        parameters=lambda shape, o: _shapes(_twin_mixer_block(shape, o)),
-        by_hand=lambda p, o: MixerBlock(p),
-        twin=lambda x, p, o: run_twin(_twin_mixer_block((1, *x.shape[1:]), o), to_state_dict(p), x),
-        cases=over_populations([case(1, 1, 4), case(2, 5, 6)], sharing=False),
-        tolerance=TOLERANCE,
-        elements=3,
-        joint=True,
-        covers=(MixerBlock,),
-    ),
-]
-
-
-def _twin_cnn(channels: int, o: Options) -> nn.Module:
+def _twin_cnn(shape: tuple[int, ...], o: Options) -> nn.Module:
     several = o["convolutions"]
     return twin_network(
         twin_cnn.CNN,
-        channels,
+        shape[1],
         o["outputs"],
         n_channels=(o["channels"],) * several,
         kernel_sizes=(o["kernel"],) * several,
@@ -283,22 +249,44 @@ def _cnn(p: Tensors, o: Options) -> CNN:
     return CNN(p, strides=strides, paddings=paddings, activation=o["activation"])
 
 
-def _twin_resnet(o: Options) -> nn.Module:
+def _twin_resnet(shape: tuple[int, ...], o: Options) -> nn.Module:
     widths = tuple(o["width"] * 2**stage for stage in range(4))
     return twin_network(twin_resnet.ResNet18, o["outputs"], widths=widths)
 
 
-def _twin_mixer(height: int, o: Options) -> nn.Module:
+def _twin_mixer(shape: tuple[int, ...], o: Options) -> nn.Module:
     return twin_network(
-        twin_mixer.MLPMixer, o["outputs"], height, o["kernel"], o["dim"], o["blocks"]
+        twin_mixer.MLPMixer, o["outputs"], shape[2], o["kernel"], o["dim"], o["blocks"]
     )
 
 
+BLOCK_ROWS = [
+    _row(
+        BasicBlock,
+        lambda shape, o: twin_network(twin_resnet.BasicBlock, shape[1], o["outputs"], o["stride"]),
+        lambda p, o: BasicBlock(p, o["stride"]),
+        kind="layer",
+        options={"outputs": 3, "stride": 1},
+        cases=over_populations(
+            [case(1, 3, 3, 4), case(2, 3, 5, 7, stride=2), case(2, 2, 4, 3, outputs=3)],
+            sharing=False,
+        ),
+    ),
+    _row(
+        MixerBlock,
+        lambda shape, o: twin_network(twin_mixer.MixerBlock, shape[2], shape[1]),
+        lambda p, o: MixerBlock(p),
+        kind="layer",
+        axes=TOKENS,
+        cases=over_populations([case(1, 1, 4), case(2, 5, 6)], sharing=False),
+    ),
+]
+
 CONVOLUTIONAL_ROWS = [
-    layer_row(
-        "CNN",
-        kind="network",
-        axes=IMAGES,
+    _row(
+        CNN,
+        _twin_cnn,
+        _cnn,
         options={
             "convolutions": 2,
             "channels": 3,
@@ -309,9 +297,6 @@ CONVOLUTIONAL_ROWS = [
             "outputs": 3,
             "activation": "relu",
         },
-        parameters=lambda shape, o: _shapes(_twin_cnn(shape[1], o)),
-        by_hand=_cnn,
-        twin=lambda x, p, o: run_twin(_twin_cnn(x.shape[1], o), to_state_dict(p), x),
         cases=over_populations(
             [
                 case(1, 1, 12, 12),
@@ -319,21 +304,12 @@ CONVOLUTIONAL_ROWS = [
                 case(3, 2, 6, 5, convolutions=1, kernel=1, activation="gelu"),
             ]
         ),
-        tolerance=TOLERANCE,
-        elements=3,
-        joint=True,
-        covers=(CNN,),
     ),
-    layer_row(
-        "ResNet18",
-        kind="network",
-        axes=IMAGES,
+    _row(
+        ResNet18,
+        _twin_resnet,
+        lambda p, o: ResNet18(p),
         options={"width": 2, "outputs": 3, "training": 1},
-        parameters=lambda shape, o: _shapes(_twin_resnet(o)),
-        by_hand=lambda p, o: ResNet18(p),
-        twin=lambda x, p, o: run_twin(
-            _twin_resnet(o), to_state_dict(p), x, training=bool(o["training"])
-        ),
         cases=(
             case(2, 3, 16, 16),
             case(1, 3, 17, 20, width=1),
@@ -343,27 +319,17 @@ CONVOLUTIONAL_ROWS = [
             case(1, 3, 8, 8, training=0),
             case(2, 3, 16, 16, width=64, outputs=10),  # the whole network
         ),
-        tolerance=TOLERANCE,
         elements=2,
-        joint=True,
-        covers=(ResNet18,),
     ),
-    layer_row(
-        "MLPMixer",
-        kind="network",
-        axes=IMAGES,
+    _row(
+        MLPMixer,
+        _twin_mixer,
+        lambda p, o: MLPMixer(p),
         options={"kernel": 2, "dim": 6, "blocks": 2, "outputs": 3},
-        parameters=lambda shape, o: _shapes(_twin_mixer(shape[2], o)),
-        by_hand=lambda p, o: MLPMixer(p),
-        twin=lambda x, p, o: run_twin(_twin_mixer(x.shape[2], o), to_state_dict(p), x),
         cases=(
             *over_populations([case(2, 3, 4, 4), case(1, 3, 6, 6, kernel=3, blocks=1)]),
             case(2, 3, 32, 32, kernel=4, dim=256, blocks=4, outputs=10),  # the document's
         ),
-        tolerance=TOLERANCE,
-        elements=3,
-        joint=True,
-        covers=(MLPMixer,),
     ),
 ]
 

@@ -1,10 +1,12 @@
 """The rows of the optimizers, each with its twin from `torch.optim`."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from retroprop.byhand.optimizers import PART, SGD, Adagrad, Adam, AdamW, Momentum
+from retroprop.byhand.optimizers import OPTIMIZERS, PART, SGD, Adagrad, Adam, AdamW, Momentum
 from retroprop.parity.rows import OptimizerRow, Options, case
 
 STEPS = 50
@@ -84,3 +86,9 @@ OPTIMIZER_ROWS = [
         covers=(AdamW,),
     ),
 ]
+
+
+def twin_optimizer(kind: str, parameters: Iterable[Tensor], rate: float) -> torch.optim.Optimizer:
+    """The twin of a kind of `byhand.optimizers.OPTIMIZERS`, with the defaults of its row."""
+    (row,) = (row for row in OPTIMIZER_ROWS if row.covers == (OPTIMIZERS[kind],))
+    return row.twin(list(parameters), rate, row.options)

@@ -9,7 +9,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -24,6 +24,11 @@ KINDS: tuple[Kind, ...] = ("layer", "loss", "optimizer", "schedule", "network", 
 Tensors = dict[str, Tensor]
 Options = Mapping[str, Any]
 Pullback = Callable[[Tensor], Tensors]
+
+ANY = ("batch", "...")
+FEATURES = ("batch", "features")
+TOKENS = ("batch", "patches", "dim")
+IMAGES = ("batch", "channels", "height", "width")
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,8 @@ class Problem:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionRow:
-    """A layer, a loss or a network.
+class _Row:
+    """What all rows have.
 
     Attributes:
         kind, name: Where it stands in the table.
@@ -101,8 +106,21 @@ class FunctionRow:
         axes: The meaning of the numbers of a case's shape.
         options: Names and default values of what else a case may set.
         cases: The situations to compare in.
+        tolerance: Largest relative error against the twin that passes.
+    """
+
+    name: str
+    covers: tuple[Any, ...]
+    options: Options
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionRow(_Row):
+    """A layer, a loss or a network.
+
+    Attributes:
         problem: From a case, completed with the default options, to the two derivations.
-        tolerance: Largest relative error against autograd that passes.
         elements: Elements of each tensor that central differences visit (all, if it has fewer);
             with 0 there are no central differences.
         joint: Whether central differences go through all tensors at once, in that many directions:
@@ -110,23 +128,15 @@ class FunctionRow:
     """
 
     kind: Kind
-    name: str
-    covers: tuple[Any, ...]
     axes: tuple[str, ...]
-    options: Options
-    cases: tuple[Case, ...]
     problem: Callable[[Case], Problem]
     tolerance: float = 1e-9
     elements: int = 24
     joint: bool = False
 
 
-class Draw(Protocol):
-    """Independent normal numbers in float64, of any shape."""
-
-    def __call__(self, *shape: int) -> Tensor:
-        """A new tensor of this shape."""
-        ...
+Draw = Callable[..., Tensor]
+"""From any sizes to a new tensor of this shape: independent normal numbers in float64."""
 
 
 def drawing(*path: int | str) -> Draw:
@@ -142,11 +152,6 @@ def drawing(*path: int | str) -> Draw:
 DrawInput = Callable[[Draw, tuple[int, ...]], Tensor]
 
 
-def anywhere(draw: Draw, shape: tuple[int, ...]) -> Tensor:
-    """Normal numbers."""
-    return draw(*shape)
-
-
 def off_zero(draw: Draw, shape: tuple[int, ...]) -> Tensor:
     """At least 0.1 away from 0, where max(0, x) has no derivative."""
     x = draw(*shape)
@@ -160,23 +165,26 @@ def distinct(draw: Draw, shape: tuple[int, ...]) -> Tensor:
 
 
 def layer_row(
-    name: str,
+    layer: type,
     *,
+    also: tuple[Any, ...] = (),
+    name: str | None = None,
     axes: Sequence[str],
     by_hand: Callable[[Tensors, Options], Layer],
     twin: Callable[[Tensor, Tensors, Options], Tensor],
     cases: Sequence[Case],
     parameters: Callable[[tuple[int, ...], Options], Mapping[str, tuple[int, ...]]] | None = None,
     options: Options | None = None,
-    draw_input: DrawInput = anywhere,
+    draw_input: DrawInput = lambda draw, shape: draw(*shape),
     kind: Kind = "layer",
-    covers: tuple[Any, ...],
     **others: Any,
 ) -> FunctionRow:
     """The row of something that keeps the contract of `byhand.layer.Layer`.
 
     Args:
-        name: Its public name.
+        layer: Its class, which the row proves.
+        also: Other public names that it proves.
+        name: Of the row, where it is not that of the class.
         axes: The meaning of the input's axes.
         by_hand: From the parameters (population axes in front) and the options to the layer.
         twin: From input, parameters and options to the output, for one member of a population.
@@ -186,10 +194,9 @@ def layer_row(
         options: Names and defaults of the options; "training" 0 asks for evaluation.
         draw_input: How the input is drawn.
         kind: "layer" or "network".
-        covers: The public names that the row proves.
         others: Further attributes of the row.
     """
-    options = options or {}
+    name, options = name or layer.__name__, options or {}
 
     def problem(one: Case) -> Problem:
         chosen = {**options, **one.options}
@@ -202,11 +209,11 @@ def layer_row(
             tensors[parameter] = draw(*one.population, *shape) / math.sqrt(_inputs(shape))
 
         def forward(tensors: Tensors) -> tuple[Tensor, Pullback]:
-            layer = by_hand({n: t for n, t in tensors.items() if n != "x"}, chosen)
-            y, saved = layer.forward(tensors["x"], training=training)
+            made = by_hand({n: t for n, t in tensors.items() if n != "x"}, chosen)
+            y, saved = made.forward(tensors["x"], training=training)
 
             def pullback(dy: Tensor) -> Tensors:
-                dx, gradients = layer.backward(dy, saved)
+                dx, gradients = made.backward(dy, saved)
                 return {"x": dx, **gradients}
 
             return y, pullback
@@ -223,7 +230,7 @@ def layer_row(
     return FunctionRow(
         kind=kind,
         name=name,
-        covers=covers,
+        covers=(layer, *also),
         axes=tuple(axes),
         options=options,
         cases=tuple(cases),
@@ -233,31 +240,29 @@ def layer_row(
 
 
 def loss_row(
-    name: str,
-    *,
-    value: Callable[..., Tensor],
+    value: Callable[..., Any],
     gradient: Callable[..., Tensor],
+    *,
+    with_hits: bool = False,
     twin: Callable[[Tensor, Tensor, Options], Tensor],
     cases: Sequence[Case],
-    draw_scores: DrawInput = anywhere,
-    draw_targets: Callable[[Draw, tuple[int, ...]], Tensor],
+    draw_scores: DrawInput = lambda draw, shape: draw(*shape),
+    draw_targets: DrawInput,
     options: Options | None = None,
-    covers: tuple[Any, ...],
 ) -> FunctionRow:
     """The row of a loss, the sum over a batch of which is `value` and whose gradient is given.
 
     Args:
-        name: Its public name.
         value: From scores, targets and options to L, one number per member.
         gradient: The gradient of that with respect to the scores.
+        with_hits: Whether `value` takes labels, and returns L and the number of right answers.
         twin: L of one member.
         cases: The situations to compare in; `shared` counts the axes on which targets are shared.
         draw_scores: How the scores are drawn.
         draw_targets: How the targets are drawn.
         options: Names and defaults of the options.
-        covers: The public names that the row proves.
     """
-    options = options or {}
+    name, options = value.__name__, options or {}
 
     def problem(one: Case) -> Problem:
         chosen = {**options, **one.options}
@@ -271,6 +276,8 @@ def loss_row(
             def pullback(dL: Tensor) -> Tensors:
                 return {"z": dL[..., None, None] * gradient(tensors["z"], targets, **chosen)}
 
+            if with_hits:  # all members share the labels
+                return value(tensors["z"], targets.argmax(-1).view(one.shape[:1]))[0], pullback
             return value(tensors["z"], targets, **chosen), pullback
 
         return Problem(
@@ -286,7 +293,7 @@ def loss_row(
     return FunctionRow(
         kind="loss",
         name=name,
-        covers=covers,
+        covers=(value, gradient),
         axes=("batch", "classes"),
         options=options,
         cases=tuple(cases),
@@ -320,7 +327,7 @@ def each_member(
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimizerRow:
+class OptimizerRow(_Row):
     """An optimizer; a case's shape is that of the weights.
 
     With a population every member has its own learning rate, and is compared with a run of its own.
@@ -328,13 +335,8 @@ class OptimizerRow:
     Attributes:
         by_hand: From weights, learning rate and options to the optimizer by hand.
         twin: From a list with the weights, learning rate and options to that of `torch.optim`.
-        options: Names and defaults of the hyperparameters.
     """
 
-    name: str
-    covers: tuple[Any, ...]
-    options: Options
-    cases: tuple[Case, ...]
     by_hand: Callable[[Tensor, Any, Options], Optimizer]
     twin: Callable[[list[Tensor], float, Options], torch.optim.Optimizer]
     kind: Kind = "optimizer"
@@ -343,19 +345,14 @@ class OptimizerRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScheduleRow:
+class ScheduleRow(_Row):
     """A schedule; a case's shape is the number of steps.
 
     Attributes:
         by_hand: From step, number of steps and options to the multiplier.
         twin: From an optimizer, number of steps and options to that of `torch.optim.lr_scheduler`.
-        options: Names and defaults of the options.
     """
 
-    name: str
-    covers: tuple[Any, ...]
-    options: Options
-    cases: tuple[Case, ...]
     by_hand: Callable[[int, int, Options], float]
     twin: Callable[[torch.optim.Optimizer, int, Options], torch.optim.lr_scheduler.LRScheduler]
     kind: Kind = "schedule"
@@ -364,18 +361,13 @@ class ScheduleRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingRow:
+class TrainingRow(_Row):
     """Two trainings on the same real images; a case's shape is the size of the minibatches.
 
     Attributes:
         losses: From a case to the losses of every step, by hand and by autograd.
-        options: Names and defaults of the options.
     """
 
-    name: str
-    covers: tuple[Any, ...]
-    options: Options
-    cases: tuple[Case, ...]
     losses: Callable[[Case], tuple[Tensor, Tensor]]
     kind: Kind = "training"
     axes: tuple[str, ...] = ("batch",)

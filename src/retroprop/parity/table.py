@@ -30,24 +30,25 @@ TABLE: tuple[Row, ...] = (
 )
 
 HELPERS: dict[str, str] = {
+    "layer.WithoutParameters": "a base class without a computation",
     "layer.Layer": "a protocol: what every row of kind layer keeps",
     "activations.Activation": "a base class without a computation",
+    "activations.make_activation": "chooses a layer by its name; tests/byhand",
     "losses.one_hot": "a constant: nothing to differentiate; tests/byhand",
     "schedules.rate_factor": "chooses a schedule by its name: doctests, tests/training",
-    "block.views": "memory layout; every row of MLP passes through it",
-    "block.one_block": "memory layout; every row of MLP passes through it",
+    "block.views": "memory layout; every row of FastMLP passes through it",
+    "block.one_block": "memory layout; every row of FastMLP passes through it",
     "block.spread_over": "memory layout; tests/byhand",
-    "block.sizes_between": "arithmetic of sizes; a doctest",
     "mlp.initial_parameters": "random numbers: there is no gradient; tests/byhand",
     "softmax_regression.initial_weights": "random numbers: there is no gradient; tests/byhand",
     "online.train_one_by_one": "the steps of SGD and Adam in another order; tests/byhand",
     "online.sgd_one_by_one": "the steps of SGD in another order; tests/byhand",
     "online.adam_one_by_one": "the steps of Adam in another order; tests/byhand",
+    "online.perceptron_one_by_one": "the steps of a perceptron at once; tests/byhand",
     "block_steps.block_size": "arithmetic of sizes; tests/byhand",
     "block_steps.train_network_in_blocks": "the steps of SGD in another order; tests/byhand",
     "convolution.Geometry": "arithmetic of sizes: a doctest, and every row of Conv2d uses it",
     "normalization.pieces": "cuts tensors; BatchNorm2d and LayerNorm have cases of several pieces",
-    "pooling.Pooling": "a base class without a computation",
     "optimizers.nearly_zero": "a constant, with a doctest: Adam and Adagrad begin there",
     "layer.WithoutInputGradient": "a protocol: fewer gradients of the same backward; tests/byhand",
     "layer.Buffered": "a protocol: state that no gradient reaches",
@@ -56,7 +57,7 @@ HELPERS: dict[str, str] = {
     "cnn.cnn_parameters": "random numbers: there is no gradient; tests/byhand",
     "resnet18.resnet18_parameters": "random numbers: there is no gradient; tests/byhand",
     "mlp_mixer.mlp_mixer_parameters": "random numbers: there is no gradient; tests/byhand",
-    "optimizers.Optimizer": "a protocol: what every row of kind optimizer keeps",
+    "optimizers.Optimizer": "a base class without a computation",
 }
 """Public names of `byhand` without a row of their own, each with the reason."""
 

@@ -8,7 +8,7 @@ from step to step.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from retroprop.byhand.cnn import CNN
 from retroprop.byhand.layer import Flatten, Gradients, Layer, Sequential
+from retroprop.byhand.linear import augment
 from retroprop.byhand.losses import (
     one_hot,
     softmax_cross_entropy,
@@ -38,22 +39,10 @@ from retroprop.models import mlp as twin_mlp
 from retroprop.models import mlpmixer as twin_mixer
 from retroprop.models import resnet18 as twin_resnet
 from retroprop.parity.names import from_state_dict
+from retroprop.parity.optimizers import twin_optimizer
 from retroprop.parity.rows import Case, Tensors, TrainingRow, case
 
 CLASSES = 10
-
-
-class Trainable(Protocol):
-    """What the loop by hand needs of a network."""
-
-    @property
-    def parameters(self) -> Tensors:
-        """The parameters by name, updated in place."""
-        ...
-
-    def loss_and_gradients(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Gradients]:
-        """The mean loss of a minibatch and dL/dθ."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +62,7 @@ class Recipe:
 
     dataset: str
     twin: Callable[[], nn.Module]
-    by_hand: Callable[[Mapping[str, Tensor]], Trainable]
+    by_hand: Callable[[Mapping[str, Tensor]], "_Layered | _OneMatrix"]
     loss: Literal["cross-entropy", "squared-error"] = "cross-entropy"
     optimizer: str = "sgd"
     learning_rate: float = 0.1
@@ -92,7 +81,7 @@ def train_both(recipe: Recipe, one: Case) -> tuple[Tensor, Tensor]:
         twin = recipe.twin().double()
     by_hand = recipe.by_hand({name: t.detach().clone() for name, t in twin.state_dict().items()})
     ours = OnePerParameter(recipe.optimizer, by_hand.parameters, recipe.learning_rate)
-    theirs = _TORCH[recipe.optimizer](twin.parameters(), recipe.learning_rate)
+    theirs = twin_optimizer(recipe.optimizer, twin.parameters(), recipe.learning_rate)
     losses, twin_losses = [], []
     for step in range(steps):
         if recipe.scheduled:
@@ -105,7 +94,7 @@ def train_both(recipe: Recipe, one: Case) -> tuple[Tensor, Tensor]:
         ours.step(by_hand.parameters, gradients)
         losses.append(float(loss))
 
-        twin_loss = _TWIN_LOSSES[recipe.loss](twin(images[rows]), labels[rows], targets[rows])
+        twin_loss = _LOSSES[recipe.loss][2](twin(images[rows]), labels[rows], targets[rows])
         theirs.zero_grad()
         twin_loss.backward()
         theirs.step()
@@ -115,26 +104,19 @@ def train_both(recipe: Recipe, one: Case) -> tuple[Tensor, Tensor]:
 
 OPTIONS = {"steps": 100}
 
-_TORCH: dict[str, Callable[[Any, float], torch.optim.Optimizer]] = {
-    "sgd": lambda p, rate: torch.optim.SGD(p, lr=rate),
-    "momentum": lambda p, rate: torch.optim.SGD(p, lr=rate, momentum=0.9),
-    "adagrad": lambda p, rate: torch.optim.Adagrad(p, lr=rate, eps=1e-10),
-    "adam": lambda p, rate: torch.optim.Adam(p, lr=rate),
-    "adamw": lambda p, rate: torch.optim.AdamW(p, lr=rate, weight_decay=0.01),
-}
-
-_TWIN_LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "cross-entropy": lambda z, labels, targets: F.cross_entropy(z, labels),
-    "squared-error": lambda y, labels, targets: (
-        F.mse_loss(y, targets, reduction="sum") / (2 * len(y))
+_LOSSES: dict[str, tuple[Any, Any, Callable[[Tensor, Tensor, Tensor], Tensor]]] = {
+    "cross-entropy": (
+        softmax_cross_entropy,
+        softmax_cross_entropy_gradient,
+        lambda z, labels, targets: F.cross_entropy(z, labels),
+    ),
+    "squared-error": (
+        squared_error,
+        squared_error_gradient,
+        lambda y, labels, targets: F.mse_loss(y, targets, reduction="sum") / (2 * len(y)),
     ),
 }
-
-_VALUES = {"cross-entropy": softmax_cross_entropy, "squared-error": squared_error}
-_GRADIENTS = {
-    "cross-entropy": softmax_cross_entropy_gradient,
-    "squared-error": squared_error_gradient,
-}
+"""The sum over a minibatch and its gradient by hand, and the mean from the twin's outputs."""
 
 
 class _Layered:
@@ -149,8 +131,9 @@ class _Layered:
 
     def loss_and_gradients(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Gradients]:
         z, saved = self.network.forward(x)
-        dz = _GRADIENTS[self.loss](z, targets) / len(x)
-        return _VALUES[self.loss](z, targets) / len(x), self.network.backward(dz, saved)[1]
+        value, gradient, _ = _LOSSES[self.loss]
+        dz = gradient(z, targets) / len(x)
+        return value(z, targets) / len(x), self.network.backward(dz, saved)[1]
 
 
 class _OneMatrix:
@@ -164,7 +147,7 @@ class _OneMatrix:
         return {"W": self.model.W}
 
     def loss_and_gradients(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Gradients]:
-        x = torch.cat((x.flatten(1), x.new_ones(len(x), 1)), 1)
+        x = augment(x.flatten(1))
         if isinstance(self.model, Perceptron):
             loss = squared_error(self.model.outputs(x), targets)
         else:

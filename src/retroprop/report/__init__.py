@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from retroprop.report.assignment import Lab
     from retroprop.report.document import Document
+    from retroprop.report.lab_story import Lab
     from retroprop.studies.records import Records
 
 __all__ = [
-    "BAYES",
     "FORMATS",
     "STUDY_FORMATS",
-    "write_bayes_report",
     "write_document",
     "write_lab_report",
     "write_report",
@@ -21,7 +19,6 @@ __all__ = [
 
 FORMATS = ("html", "pdf", "ipynb")
 STUDY_FORMATS = ("html", "pdf")  # a study's report holds no code that a notebook could run
-BAYES = "inf8225-bayes"  # a report that needs no records
 
 
 def write_report(
@@ -62,24 +59,6 @@ def write_report(
     )
     when = record.finished_at or record.created_at
     return write_document(document, f"{record.study}-{language}", formats, folder, when=when)
-
-
-def write_bayes_report(
-    *, language: str = "en", formats: Sequence[str] = STUDY_FORMATS, folder: Path | str = "reports"
-) -> list[Path]:
-    """Write the report of the Bayesian network of INF8225, TP1, which needs no record.
-
-    Raises:
-        UserError: If a format or the language is unknown, or if the folder cannot be written.
-    """
-    from datetime import UTC, datetime
-
-    from retroprop.report.bayes import compose
-
-    _check_language(language)
-    _check_formats(formats, STUDY_FORMATS)
-    when = datetime.now(UTC).isoformat(timespec="seconds")
-    return write_document(compose(language), f"{BAYES}-{language}", formats, folder, when=when)
 
 
 def write_lab_report(

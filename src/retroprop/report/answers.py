@@ -1,29 +1,22 @@
 """What the study shows, in sentences computed from its records.
 
-One paragraph for each varied setting: which value is best, by how much, whether the paired t-test
-over the seeds tells it from the others, and which values diverged. Then what the epochs show, the
-gap between train and validation, and which derivation is faster. A sentence appears only when the
-records decide it.
+One paragraph for each varied setting: which value is best, by how much, whether that is more than
+chance, and which values diverged. Then what the epochs show, the gap between train and validation,
+and which derivation is faster. A sentence appears only when the records decide it.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from retroprop.figures.curves import Curve, curve
 from retroprop.figures.effects import places
 from retroprop.report.derivations import pairs, speed_sentences
 from retroprop.report.document import Block, Paragraph, Section
 from retroprop.report.story import Story
 from retroprop.report.variations import Variation, bases, fixed, variations
+from retroprop.report.verdict_sentence import verdict_sentence
 from retroprop.report.words import SETTING_VALUES
-from retroprop.studies.summary import (
-    CellSummary,
-    PairedDifference,
-    chance_margin,
-    mean_and_deviation,
-    paired_difference,
-)
+from retroprop.studies.summary import CellSummary, Curve, curve, gaps, verdict_of_seeds
 
 SMALL_GAP = 0.01  # less than a point between train and validation is not called overfitting
 
@@ -125,63 +118,24 @@ def _ranking(story: Story, variation: Variation, ranked: Sequence[tuple[Any, Cel
 
 
 def _tests(story: Story, key: str, ranked: Sequence[tuple[Any, CellSummary]]) -> list[str]:
-    """Whether the seeds tell the best value from the next one and from the worst."""
-    say = story.say
+    """Whether the best value is above the next one by more than chance, or else above the worst."""
     (best, top), (next_best, second), *_ = ranked
     worst, last = ranked[-1]
-    near, far = paired_difference(top, second), paired_difference(top, last)
-    if near is None or far is None or second.mean == top.mean:
+    found = story.verdict(top, second)
+    if not found.seeds or second.mean == top.mean:
         return []
-    if near.n == 1:
-        return [_one_seed(story, _shown(story, key, next_best), top, second)]
-    names = {
-        "best": _shown(story, key, best),
-        "next": _shown(story, key, next_best),
-        "worst": _shown(story, key, worst),
-        "seeds": story.seeds(near.n),
-        "interval": _interval(story, near),
-    }
-    if near.distinguishable:
-        text = (
-            "The paired t-test over {seeds} tells {best} from {next} (95 % confidence interval: "
-            "{interval})."
+    names = story.phrase(key, best), story.phrase(key, next_best)
+    sentences = [verdict_sentence(story, found, *names)]
+    if not found.distinguishable and found.margin is not None and last is not second:
+        text = story.say(
+            "The lead of {best} over the worst, {worst}, is more than chance."
+            if story.verdict(top, last).distinguishable
+            else "The lead of {best} over the worst, {worst}, may be chance too."
         )
-    elif second is last:
-        text = (
-            "The paired t-test over {seeds} does not tell {best} from {next} (95 % confidence "
-            "interval: {interval})."
+        sentences.append(
+            text.format(best=_shown(story, key, best), worst=_shown(story, key, worst))
         )
-    elif far.distinguishable:
-        text = (
-            "The paired t-test over {seeds} does not tell {best} from {next} (95 % confidence "
-            "interval: {interval}), but tells it from {worst}."
-        )
-    else:
-        text = (
-            "The paired t-test over {seeds} tells {best} neither from {next} (95 % confidence "
-            "interval: {interval}) nor from {worst}."
-        )
-    return [say(text).format(**names)]
-
-
-def _one_seed(story: Story, next_best: str, top: CellSummary, second: CellSummary) -> str:
-    """What one seed allows to say: whether the validation images alone may explain the lead."""
-    n, high, low = story.validation_images, top.mean or 0.0, second.mean or 0.0
-    if not n:
-        return story.say("One seed: no spread, so the differences may be chance.")
-    margin = chance_margin(high, low, n)
-    text = story.say(
-        "One seed, so no spread over seeds. The lead over {next} is larger than the {margin} that "
-        "{n} validation images leave to chance (95 %, binomial)."
-        if high - low > margin
-        else "One seed, so no spread over seeds. The lead over {next} may be chance: {n} "
-        "validation images alone leave {margin} to it (95 %, binomial)."
-    )
-    return text.format(next=next_best, margin=story.points(margin), n=story.numbers.integer(n))
-
-
-def _interval(story: Story, difference: PairedDifference) -> str:
-    return story.points(difference.mean, difference.margin)
+    return sentences
 
 
 def _trend(story: Story, key: str, complete: Sequence[tuple[Any, CellSummary]]) -> list[str]:
@@ -287,14 +241,10 @@ def _progress(story: Story, base: CellSummary) -> list[str]:
 def _generalisation(story: Story, base: CellSummary) -> list[str]:
     """The gap between train and validation at the last epoch, and whether the loss has turned."""
     say = story.say
-    gaps = []
-    for run in base.runs:
-        epoch = run.epochs[-1]
-        if epoch.train_accuracy is None or epoch.validation_accuracy is None:
-            return []
-        gaps.append(epoch.train_accuracy - epoch.validation_accuracy)
-    mean, deviation = mean_and_deviation(gaps)
-    gap = PairedDifference(mean=mean, deviation=deviation, n=len(gaps))
+    found = verdict_of_seeds(gaps(base.runs))
+    if not found.seeds:
+        return []
+    mean = found.difference
     if story.running:
         text = (
             "At the last epoch its train accuracy, a mean over the epoch while the model was "
@@ -303,19 +253,19 @@ def _generalisation(story: Story, base: CellSummary) -> list[str]:
             else "At the last epoch its train accuracy, a mean over the epoch while the model was "
             "learning, is not above that on validation; that does not exclude overfitting."
         )
-    elif gap.n == 1:
+    elif found.seeds == 1:
         text = (
             "At the last epoch its train accuracy is {points} above that on validation, with one "
             "seed and so without a spread."
             if mean > 0
             else "At the last epoch its train accuracy is not above that on validation."
         )
-    elif mean > 0 and gap.distinguishable and mean >= SMALL_GAP:
+    elif mean > 0 and found.distinguishable and mean >= SMALL_GAP:
         text = (
             "At the last epoch its train accuracy is {points} above that on validation (95 % "
             "confidence interval over {seeds}): a sign of overfitting."
         )
-    elif mean > 0 and gap.distinguishable:
+    elif mean > 0 and found.distinguishable:
         text = (
             "At the last epoch its train accuracy is only {points} above that on validation (95 % "
             "confidence interval over {seeds})."
@@ -326,7 +276,9 @@ def _generalisation(story: Story, base: CellSummary) -> list[str]:
             "validation, so there is no sign of overfitting."
         )
     sentences = [
-        say(text).format(points=story.points(abs(mean), gap.margin), seeds=story.seeds(gap.n))
+        say(text).format(
+            points=story.points(abs(mean), found.margin), seeds=story.seeds(found.seeds)
+        )
     ]
     return sentences + _turned(story, curve(base.runs, "validation_loss"))
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from retroprop.languages import say_later
-from retroprop.report.document import Block, Cell, Paragraph, Row, Section, Table
+from retroprop.report.document import Block, Cell, Paragraph, Row, Section, Table, row
 from retroprop.report.story import Story
 from retroprop.studies.kinds import settings_of_kind
 from retroprop.studies.records import EpochRecord, RunRecord
@@ -36,22 +36,22 @@ def time_section(story: Story) -> Section:
     wall_s = story.record.wall_s
     images = story.train_images
     rows = [
-        _fact(
+        row(
             say("wall-clock time"),
             numbers.duration(wall_s),
             say("all sessions together, evaluation and waiting included"),
         ),
-        _fact(
+        row(
             say("workers"),
             _environment(story, "workers"),
             say("processes that trained at the same time"),
         ),
-        _fact(
+        row(
             say("model-epochs"),
             numbers.integer(len(epochs)),
             say("one model trained for one epoch, summed over the recorded models"),
         ),
-        _fact(
+        row(
             say("training time per model-epoch"),
             f"{numbers.significant(train_s / len(epochs))} s",
             say("mean; evaluation not included")
@@ -61,7 +61,7 @@ def time_section(story: Story) -> Section:
                 "included"
             ),
         ),
-        _fact(
+        row(
             say("evaluation time per model-epoch"),
             f"{numbers.significant(sum(e.evaluate_s for e in epochs) / len(epochs))} s",
             say("mean; loss and accuracy on the whole validation set")
@@ -72,7 +72,7 @@ def time_section(story: Story) -> Section:
     if images is not None and train_s > 0:
         passed = images * len(epochs)
         rows.append(
-            _fact(
+            row(
                 say("images per second and worker"),
                 numbers.integer(passed / train_s),
                 say(
@@ -82,7 +82,7 @@ def time_section(story: Story) -> Section:
         )
         if wall_s > 0:
             rows.append(
-                _fact(
+                row(
                     say("images per second, whole study"),
                     numbers.integer(passed / wall_s),
                     say("the same images, divided by the wall-clock time"),
@@ -150,39 +150,39 @@ def setting_section(story: Story) -> Section:
 
     seeds = config.get("seeds") or sorted({run.seed for run in story.runs})
     rows = [
-        _fact(say("study run"), record.id),
-        _fact(say("database"), story.location),
-        _fact(say("command"), _environment(story, "command")),
-        _fact(say("data set"), story.dataset),
-        _fact(say("data checksum"), record.data_checksum or missing),
-        _fact(say("split"), _split(story, split)),
+        row(say("study run"), record.id),
+        row(say("database"), story.location),
+        row(say("command"), _environment(story, "command")),
+        row(say("data set"), story.dataset),
+        row(say("data checksum"), record.data_checksum or missing),
+        row(say("split"), _split(story, split)),
         *_counts(story),
-        _fact(say("model"), _model(story)),
-        _fact(say("gradient"), story.gradient_sentence()),
-        _fact(say("epochs"), setting(config.get("epochs"))),
-        _fact(say("seeds"), ", ".join(str(seed) for seed in seeds)),
+        row(say("model"), _model(story)),
+        row(say("gradient"), story.gradient_sentence()),
+        row(say("epochs"), setting(config.get("epochs"))),
+        row(say("seeds"), ", ".join(str(seed) for seed in seeds)),
         *(
-            _fact(
+            row(
                 story.setting_name(key),
                 say(", ").join(story.setting(key, value) for value in _list(values)),
             )
             for key, values in (story.grid | _fixed(story)).items()
         ),
-        _fact(say("study fingerprint"), record.fingerprint),
-        _fact(say("git revision"), _environment(story, "git_revision")),
-        _fact(
+        row(say("study fingerprint"), record.fingerprint),
+        row(say("git revision"), _environment(story, "git_revision")),
+        row(
             say("versions"),
             ", ".join(
                 f"{name} {_environment(story, name)}"
                 for name in ("retroprop", "python", "torch", "numpy")
             ),
         ),
-        _fact(say("system"), _environment(story, "platform")),
-        _fact(say("processor"), _environment(story, "cpu")),
-        _fact(say("cores"), _environment(story, "cores")),
-        _fact(say("memory (GB)"), _environment(story, "memory_gb")),
-        _fact(say("threads per worker"), _environment(story, "threads_per_worker")),
-        _fact(say("sessions"), _sessions_in_words(story)),
+        row(say("system"), _environment(story, "platform")),
+        row(say("processor"), _environment(story, "cpu")),
+        row(say("cores"), _environment(story, "cores")),
+        row(say("memory (GB)"), _environment(story, "memory_gb")),
+        row(say("threads per worker"), _environment(story, "threads_per_worker")),
+        row(say("sessions"), _sessions_in_words(story)),
     ]
     facts = Table(
         name="setting-table",
@@ -226,14 +226,14 @@ def _counts(story: Story) -> list[Row]:
     """How many images validate, and how many numbers a model learns, where that is known."""
     say, numbers, rows = story.say, story.numbers, []
     if story.by_trainer and story.validation_images is not None:
-        rows.append(_fact(say("validation images"), numbers.integer(story.validation_images)))
+        rows.append(row(say("validation images"), numbers.integer(story.validation_images)))
     known = [run.parameters for run in story.runs if run.parameters is not None]
     if known:
         low, high = min(known), max(known)
         text = numbers.integer(low)
         if low < high:
             text = say("{low} to {high}").format(low=text, high=numbers.integer(high))
-        rows.append(_fact(say("parameters of a model"), text))
+        rows.append(row(say("parameters of a model"), text))
     return rows
 
 
@@ -291,14 +291,12 @@ def _sessions_table(story: Story) -> Table:
     for number, session in enumerate(story.record.sessions, start=1):
         environment = session.environment
         rows.append(
-            Row(
-                header=str(number),
-                cells=[
-                    Cell(text=_moment(session.started_at)),
-                    Cell(text=story.numbers.duration(session.wall_s)),
-                    Cell(text=_written(story, environment.get("workers")) or missing),
-                    Cell(text=_written(story, environment.get("git_revision")) or missing),
-                ],
+            row(
+                str(number),
+                _moment(session.started_at),
+                story.numbers.duration(session.wall_s),
+                _written(story, environment.get("workers")) or missing,
+                _written(story, environment.get("git_revision")) or missing,
             )
         )
     return Table(
@@ -388,10 +386,6 @@ def _status(story: Story, run: RunRecord) -> str:
         "finished": say("finished"),
         "diverged": say("diverged"),
     }.get(run.status, run.status)
-
-
-def _fact(label: str, *texts: str) -> Row:
-    return Row(header=label, cells=[Cell(text=text) for text in texts])
 
 
 def _environment(story: Story, key: str) -> str:

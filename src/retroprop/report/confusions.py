@@ -10,7 +10,7 @@ from retroprop.figures.confusion import (
     describe_confusion,
     row_shares,
 )
-from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Section, Table
+from retroprop.report.document import Block, Paragraph, Picture, Section, Table, row
 from retroprop.report.pictures import picture
 from retroprop.report.results import cell_label
 from retroprop.report.story import Story
@@ -76,13 +76,7 @@ def _by_class(
     caption = say("Accuracy on the test set by class (%)")
     if len(shares) > MOST_WITH_BARS:
         rows = [
-            Row(
-                header=name,
-                cells=[
-                    Cell(text=story.numbers.share(float(of[at]), digits=1))
-                    for of in shares.values()
-                ],
-            )
+            row(name, *(story.numbers.share(float(of[at]), digits=1) for of in shares.values()))
             for at, name in enumerate(classes)
         ]
         return Table(

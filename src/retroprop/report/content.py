@@ -1,8 +1,7 @@
 """What a report says: its order, its summary and its warnings, from the records of one study run.
 
-Sentences follow the numbers. A cell is called best only when all its seeds finished; two cells are
-called different only when a paired t-test over the seeds says so; what was not
-recorded is said to be so.
+Sentences follow the numbers. A cell is called best only when all its seeds finished; whether two
+cells differ is a `Verdict`; what was not recorded is said to be so.
 """
 
 from collections.abc import Sequence
@@ -25,8 +24,9 @@ from retroprop.report.network_pictures import (
 )
 from retroprop.report.results import curves_section, tables_section, test_section
 from retroprop.report.story import Story
+from retroprop.report.verdict_sentence import verdict_sentence
 from retroprop.studies.records import RunRecord, StudyRunRecord
-from retroprop.studies.summary import ACCURACY, CellSummary, mean_and_deviation, paired_difference
+from retroprop.studies.summary import ACCURACY, CellSummary, mean_and_deviation
 
 
 def compose(
@@ -105,22 +105,9 @@ def summary(story: Story) -> list[str]:
                 "finite."
             )
             return [say(text).format(data=_data(story))]
-        return [
-            say(
-                "No cell of the grid has all its seeds finished without diverging, so there is no "
-                "best cell yet."
-                if story.unfinished
-                else "In every cell of the grid at least one seed diverged, so there is no best "
-                "cell."
-            )
-        ]
+        return [no_best_cell(story)]
     items = [_best_in_words(story, cell) for cell in story.best]
-    counts = {cell.n for cell in story.best}
-    if counts == {1}:
-        spread = say("one seed, so no spread")
-    else:
-        n = story.seeds(max(counts)) if len(counts) == 1 else say("the seeds")
-        spread = say("mean ± sample standard deviation over {seeds}").format(seeds=n)
+    spread = story.spread(max(cell.n for cell in story.best))
     opening = say(
         "So far, of {n} models planned on {data}, the best cell reaches a validation accuracy "
         "({spread}) of {items}."
@@ -156,6 +143,16 @@ def summary(story: Story) -> list[str]:
     return lines
 
 
+def no_best_cell(story: Story) -> str:
+    """Why a study has no best cell."""
+    return story.say(
+        "No cell of the grid has all its seeds finished without diverging, so there is no best "
+        "cell yet."
+        if story.unfinished
+        else "In every cell of the grid at least one seed diverged, so there is no best cell."
+    )
+
+
 def _data(story: Story) -> str:
     """The data set, and how many of its training images were used when not all were."""
     images, every = story.train_images, story.all_train_images
@@ -170,8 +167,8 @@ def _data(story: Story) -> str:
 
 def _best_in_words(story: Story, cell: CellSummary) -> str:
     assert cell.mean is not None
-    tested = [run.test_accuracy for run in cell.runs if run.test_accuracy is not None]
-    if len(tested) == cell.n:
+    tested = cell.test_accuracies
+    if tested:
         test = story.say("{accuracy} on the test set").format(
             accuracy=story.numbers.percent(*mean_and_deviation(tested))
         )
@@ -196,47 +193,15 @@ def _best_in_words(story: Story, cell: CellSummary) -> str:
 
 
 def comparison(story: Story) -> list[str]:
-    """Whether the two best groups differ by more than the seeds do, on validation and on test."""
-    say = story.say
+    """Which of the two best groups is better, on validation and on test, and whether by chance."""
     first, second = sorted(story.best, key=lambda cell: cell.mean or 0.0, reverse=True)[:2]
-    lines = []
-    for value, where in (
-        (ACCURACY, say("On validation")),
-        ("test_accuracy", say("On the test set")),
-    ):
-        difference = paired_difference(first, second, value)
-        if difference is None:
-            continue
-        better, worse = (first, second) if difference.mean >= 0 else (second, first)
-        if difference.mean == 0 and difference.n == 1:
-            text = say("{where}, {better} and {worse} reach the same accuracy.")
-        elif difference.n == 1:
-            text = say(
-                "{where}, {better} is {points} above {worse}, but one seed has no spread: "
-                "which is better cannot be said."
-            )
-        elif difference.distinguishable:
-            text = say(
-                "{where}, {better} is above {worse}: over {seeds}, the paired difference is "
-                "{points} "
-                "(95 % confidence interval of the paired t-test), which excludes 0."
-            )
-        else:
-            text = say(
-                "{where}, {better} and {worse} are not distinguishable with {seeds}: the paired "
-                "difference is {points} (95 % confidence interval of the paired t-test), which "
-                "includes 0."
-            )
-        lines.append(
-            text.format(
-                where=where,
-                better=story.name(better),
-                worse=story.name(worse),
-                seeds=story.seeds(difference.n),
-                points=story.points(abs(difference.mean), difference.margin),
-            )
-        )
-    return lines
+    names = story.name(first), story.name(second)
+    verdicts = {value: story.verdict(first, second, value) for value in (ACCURACY, "test_accuracy")}
+    return [
+        verdict_sentence(story, found, *names, value)
+        for value, found in verdicts.items()
+        if found.seeds
+    ]
 
 
 def notices(story: Story) -> list[Notice]:

@@ -119,7 +119,7 @@ def speed_section(story: Story) -> Section | None:
     if "speed" not in story.figures or axis is None or not found:
         return None
     # Of the other settings, those of the best cell; without one, those of the first pair.
-    top = max(story.best, key=lambda cell: cell.mean or 0.0).cell if story.best else {}
+    top = story.best_cell.cell if story.best_cell is not None else {}
     reference = {**found[0].hand.cell, **top}
     others = [key for key in story.varied if key not in ("derivation", "width", "depth")]
     found = [pair for pair in found if all(pair.hand.cell[key] == reference[key] for key in others)]

@@ -2,7 +2,7 @@
 
 Every text in here is already in the reader's language and is text, never markup: the templates
 escape it. Only a `Prose` and an `Equation` hold formulas, in the notation of
-`mathematics.formulas`. `kind` names the block for the templates.
+`mathematics.notation`. `kind` names the block for the templates.
 """
 
 from collections.abc import Sequence
@@ -21,18 +21,28 @@ class Paragraph:
 
 @dataclass(frozen=True, kw_only=True)
 class Prose:
-    """A paragraph with formulas between dollars and *stressed* words; optionally a title."""
+    """A paragraph with formulas between dollars and *stressed* words; optionally a title.
+
+    A `quiet` one is set smaller on paper and paler on a page: evidence beside the argument.
+    """
 
     text: str
     title: str = ""
+    quiet: bool = False
     kind: str = "prose"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Equation:
-    """A formula on lines of its own; `&` aligns its lines and a backslash ends one."""
+    """A formula on lines of its own; `&` aligns its lines and a backslash ends one.
+
+    `name` is that of a formula which several reports show. A `boxed` one stands in a frame on paper
+    and on a page: a result.
+    """
 
     source: str
+    name: str = ""
+    boxed: bool = False
     kind: str = "equation"
 
 
@@ -54,16 +64,6 @@ class Notice:
     text: str
     command: str = ""
     kind: str = "notice"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Formula:
-    """A formula that the templates know by name, with its words for those who cannot see it."""
-
-    name: str
-    text: str
-    spoken: str
-    kind: str = "formula"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +92,13 @@ class Row:
     header: str
     cells: Sequence[Cell]
     anchor: str = ""
+
+
+def row(header: str, *cells: Cell | str) -> Row:
+    """A row of a table; a text is a cell that has nothing else."""
+    return Row(
+        header=header, cells=[Cell(text=one) if isinstance(one, str) else one for one in cells]
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +146,7 @@ class Picture:
     kind: str = "picture"
 
 
-Block = Paragraph | Prose | Equation | Code | Notice | Formula | Table | Picture
+Block = Paragraph | Prose | Equation | Code | Notice | Table | Picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +178,9 @@ class Document:
 
     Attributes:
         long: Whether it has a contents page on paper, and its contents list parts and questions.
+        cover: Whether, on paper, its beginning has a page of its own before the contents.
         setup: Python that the code of its sections needs, the first code cell of a notebook.
+        author: Whose document it is, under the subtitle; "" where it is the program's own.
     """
 
     language: str
@@ -183,4 +192,6 @@ class Document:
     footer: str
     labels: dict[str, str] = field(default_factory=dict)
     long: bool = False
+    cover: bool = True
     setup: str = ""
+    author: str = ""

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from retroprop.languages import translator
 from retroprop.mathematics.prose import Span, spans
 from retroprop.report.document import Block, Document, Picture, Section
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def words_of(document: Document) -> dict[str, str]:

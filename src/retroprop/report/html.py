@@ -6,7 +6,7 @@ from dataclasses import replace
 from html import escape
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from retroprop.figures.style import page_colours
@@ -14,7 +14,7 @@ from retroprop.mathematics.drawing import one_line
 from retroprop.mathematics.mathml import mathml
 from retroprop.mathematics.speaking import spoken
 from retroprop.report.document import Document, Picture, Section, Table
-from retroprop.report.frame import flat_spans, in_order, paragraphs, parts_of, words_of
+from retroprop.report.frame import TEMPLATES, flat_spans, in_order, paragraphs, parts_of, words_of
 from retroprop.report.table_csv import csv_of
 
 WIDE_FORMULA = 28
@@ -49,7 +49,7 @@ def _environment(document: Document) -> Environment:
     """The templates, with what they call and the document that they draw."""
     language = document.language
     environment = Environment(
-        loader=PackageLoader("retroprop.report"),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from retroprop import __version__
 from retroprop.report.appendix import models_section, setting_section
-from retroprop.report.assignment import Part, Question
 from retroprop.report.content import notices as study_notices
 from retroprop.report.document import (
     Block,
@@ -19,7 +18,7 @@ from retroprop.report.document import (
     Section,
     Table,
 )
-from retroprop.report.lab_story import SIZES, LabStory, NotRecordedError
+from retroprop.report.lab_story import SIZES, LabStory, NotRecordedError, Part, Question
 from retroprop.report.story import Story
 from retroprop.studies.records import DEFAULT_DATABASE
 from retroprop.studies.schema import load_study
@@ -34,8 +33,8 @@ def compose_lab(lab: LabStory) -> Document:
     sections += records_sections(lab)
     return Document(
         language=lab.language,
-        title=lab.text(lab.lab.title),
-        subtitle=lab.text(lab.lab.source),
+        title=lab.say(lab.lab.title),
+        subtitle=lab.say(lab.lab.source),
         summary=summary(lab),
         notices=notices(lab),
         sections=traced(sections),
@@ -55,23 +54,27 @@ def compose_lab(lab: LabStory) -> Document:
 
 def part_sections(lab: LabStory, part: Part) -> list[Section]:
     """A part of the assignment: its heading, then its questions."""
-    blocks = [Prose(text=lab.text(part.introduction))] if part.introduction else []
-    head = Section(name=part.name, heading=lab.text(part.title), blocks=blocks)
+    blocks = [Prose(text=lab.say(part.introduction))] if part.introduction else []
+    head = Section(name=part.name, heading=lab.say(part.title), blocks=blocks)
     return [head, *(question_section(lab, question) for question in part.questions)]
 
 
 def question_section(lab: LabStory, question: Question) -> Section:
     """One question with its answer."""
     name = f"q-{question.name}"
+    code = question.code
+    if lab.lab.answers_in_code or not code:
+        code = f'{code}\nlab.answer("{question.name}")'.lstrip()
+    title = question.function or lab.say(question.title)
     blocks = [*_marks(lab, question), *_answers(lab, question), *_trace(lab, question)]
     return Section(
         name=name,
-        heading=f"{question.label} · {lab.text(question.title)}",
+        heading=f"{question.label or question.name} · {title}",
         level=2,
         blocks=[_renamed(block, name) for block in blocks],
-        asked=lab.text(question.asked),
+        asked=lab.say(question.asked),
         points=points(lab, question),
-        code=question.code or f'lab.answer("{question.name}")',
+        code=code,
     )
 
 

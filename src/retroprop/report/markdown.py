@@ -13,7 +13,6 @@ from retroprop.report.document import (
     Cell,
     Code,
     Equation,
-    Formula,
     Notice,
     Paragraph,
     Picture,
@@ -21,7 +20,6 @@ from retroprop.report.document import (
     Table,
 )
 from retroprop.report.frame import flat_spans, paragraphs
-from retroprop.report.named_formulas import NAMED_FORMULAS
 
 _MARKUP = {
     **{character: f"\\{character}" for character in "`*_[]#~"},
@@ -93,8 +91,6 @@ def block_markdown(block: Block) -> str:
             return f"{escape(title)}\n\n{code}" if title else code
         case Notice(title=title, text=text, command=command):
             return quoted(_with_command(_titled(title, escape(text)), command))
-        case Formula(name=name, text=text):
-            return f"{escape(text)}\n\n$$\n{latex(NAMED_FORMULAS[name])}\n$$"
         case Table():
             return _table(block)
         case Picture(name=name, caption=caption, description=description):

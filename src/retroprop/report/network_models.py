@@ -1,95 +1,45 @@
-"""What was trained, for the networks of the visible loop: layers, loss, images and schedule.
-
-The letters are those of the assignments and of the papers: a, h, θ and φ for the multilayer
-perceptron (INF8225, part 3), W ∗ H for a convolution, S patches and C channels for the Mixer
-(Tolstikhin et al., 2021, equation 1), z for the scores of the classes. The templates know each
-formula by name.
-"""
+"""What was trained, for the networks of the trainer: layers, loss, images and schedule."""
 
 from collections.abc import Sequence
 
 from retroprop.calculus.architectures import parse_architecture
-from retroprop.report.document import Block, Formula, Paragraph
-from retroprop.report.formulas import activation_formulas, derivation_sentence, mlp_formula
+from retroprop.report.document import Block, Paragraph
+from retroprop.report.model_formulas import OF_SETTING, introduced
 from retroprop.report.story import Story, setting_of
+from retroprop.report.words import kernel_text
+from retroprop.studies.kinds import usual_value
 
 
-def network_blocks(story: Story) -> list[Block]:
+def architecture_blocks(story: Story) -> list[Block]:
     """Multilayer perceptrons and convolutional networks, each with its layers."""
-    say = story.say
     chosen = {text: parse_architecture(text) for text in story.values("architecture")}
+    families = {"convolutional" if one.channels else "dense" for one in chosen.values()}
     blocks: list[Block] = []
-    if any(not one.channels for one in chosen.values()):
-        blocks.append(mlp_formula(story))
-    if any(one.channels for one in chosen.values()):
-        blocks.append(
-            Formula(
-                name="cnn-layer",
-                text=say(
-                    "A convolutional network (CNN). Each convolution ∗, of stride 1 and without "
-                    "padding, is followed by the activation function φ and a max-pooling: 2 × 2, "
-                    "and after the last convolution onto 4 × 4. Dense layers follow, as in a "
-                    "multilayer perceptron. From the image H of layer 0,"
-                ),
-                spoken=say(
-                    "H of layer l equals the pooling of phi of W of layer l convolved with H of "
-                    "layer l minus 1, plus b of layer l"
-                ),
-            )
-        )
+    for family, name in OF_SETTING["architecture"].items():
+        if family in families:
+            blocks += introduced(story, name)
     for text in chosen:
         blocks.append(
             Paragraph(title=story.setting("architecture", text), text=_layers(story, text))
         )
-    return [*blocks, *activation_formulas(story), *_losses(story), _derived(story)]
+    return blocks
 
 
-def resnet_blocks(story: Story) -> list[Block]:
-    """ResNet-18: its block, batch normalization, its stages."""
-    say = story.say
-    return [
-        Formula(
-            name="resnet-block",
-            text=say(
-                "A residual network (He et al., 2016), made of blocks of two convolutions of 3 × 3 "
-                "with batch normalisation BN and a shortcut s around them. s is the identity, or "
-                "a 1 × 1 convolution with BN where the shape changes:"
-            ),
-            spoken=say(
-                "H prime equals ReLU of BN of W 2 convolved with ReLU of BN of W 1 convolved with "
-                "H, plus s of H"
-            ),
-        ),
-        Formula(
-            name="batch-norm",
-            text=say(
-                "Batch normalisation of one channel: m and v are its mean and variance over the "
-                "minibatch and all places, and running means of them once the training is over:"
-            ),
-            spoken=say(
-                "BN of h equals gamma times h minus m, divided by the square root of v plus "
-                "epsilon, plus beta"
-            ),
-        ),
-        Paragraph(
-            title=say("Layers, from the image to the scores"),
-            text=_with_parameters(
-                story,
-                say(
-                    "a convolution of 64 kernels of 3 × 3 with BN and ReLU; four stages of two "
-                    "blocks each, with 64, 128, 256 and 512 channels, the last three halving "
-                    "height and width; the mean over all places; one linear layer"
-                ),
-                None,
-            ),
-        ),
-        *_losses(story),
-        _derived(story),
-    ]
+def resnet18_layers(story: Story) -> list[Block]:
+    """The stages of ResNet-18."""
+    layers = story.say(
+        "a convolution of {first} kernels of 3 × 3 with BN and ReLU; four stages of two "
+        "blocks each, with {widths} channels, the last three halving "
+        "height and width; the mean over all places; one linear layer"
+    )
+    (widths,) = story.values("widths")
+    widths = widths or usual_value("widths")
+    written = layers.format(first=widths[0], widths=_counts(story, widths))
+    return [_from_image_to_scores(story, written)]
 
 
-def mixer_blocks(story: Story) -> list[Block]:
-    """The MLP-Mixer: its block, its sizes."""
+def mixer_layers(story: Story) -> list[Block]:
+    """The layers and the sizes of the MLP-Mixer."""
     say = story.say
     sizes = [
         say("{name}: {cell}").format(
@@ -106,63 +56,30 @@ def mixer_blocks(story: Story) -> list[Block]:
         "four times as many"
     )
     return [
-        Formula(
-            name="mixer-block",
-            text=say(
-                "An MLP-Mixer (Tolstikhin et al., 2021). The image is a matrix X of S tokens, one "
-                "for each patch, by C channels. A block mixes the tokens by the same MLP for every "
-                "channel c, then the channels by the same MLP for every token s; LN is the layer "
-                "normalisation of a token:"
-            ),
-            spoken=say(
-                "U in column c equals X in column c plus W 2 times phi of W 1 times LN of X in "
-                "column c; Y in row s equals U in row s plus W 4 times phi of W 3 times LN of U in "
-                "row s"
-            ),
-        ),
-        Paragraph(
-            title=say("Layers, from the image to the scores"),
-            text=_with_parameters(story, layers, None),
-        ),
+        _from_image_to_scores(story, layers),
         Paragraph(title=say("Sizes"), text=say("; ").join(sizes) + "."),
-        *activation_formulas(story),
-        *_losses(story),
-        _derived(story),
     ]
 
 
-def weight_decay(story: Story, optimizers: Sequence[str]) -> list[Block]:
+def _from_image_to_scores(story: Story, layers: str) -> Paragraph:
+    title = story.say("Layers, from the image to the scores")
+    return Paragraph(title=title, text=_with_parameters(story, layers, None))
+
+
+def label_smoothing(story: Story) -> list[Block]:
+    """What label smoothing does, if there is any."""
+    if not any(story.values("label_smoothing")):
+        return []
+    return introduced(story, "label-smoothing")
+
+
+def weight_decay(story: Story) -> list[Block]:
     """Where the decay of the weights goes, if there is any."""
-    decays = [value for value in story.values("weight_decay") if value]
+    optimizers = story.values("optimizer")
     coupled = [story.setting("optimizer", name) for name in optimizers if name != "adamw"]
-    if not decays or not coupled:
+    if not any(story.values("weight_decay")) or not coupled:
         return []
-    text = story.say(
-        "Weight decay λ is added to the gradient before the step of {optimizers}:"
-    ).format(optimizers=story.listed(coupled))
-    spoken = story.say("G becomes G plus lambda W")
-    return [Formula(name="weight-decay", text=text, spoken=spoken)]
-
-
-def schedule_blocks(story: Story) -> list[Block]:
-    """How the learning rate moves; nothing where it stays."""
-    say = story.say
-    if "warmup-cosine" not in story.values("schedule"):
-        return []
-    return [
-        Formula(
-            name="warmup-cosine",
-            text=say(
-                "The learning rate rises in a line over the first w steps, a twentieth of all "
-                "S steps, then falls along half a cosine wave to 0 (Loshchilov and Hutter, "
-                "2017). At step s, counted from 0,"
-            ),
-            spoken=say(
-                "eta of s equals eta times s plus 1 over w for s below w, and eta times one "
-                "half of one plus the cosine of pi times s minus w over S minus w after that"
-            ),
-        )
-    ]
+    return introduced(story, "weight-decay", optimizers=story.listed(coupled))
 
 
 def training_blocks(story: Story) -> list[Block]:
@@ -256,55 +173,6 @@ def _numerics(story: Story) -> list[str]:
     return texts
 
 
-def _losses(story: Story) -> list[Block]:
-    say = story.say
-    known = {
-        "cross-entropy": (
-            say(
-                "A softmax turns the score z of each class into a probability, and the loss is the "
-                "cross-entropy in nats, with the one-hot label y:"
-            ),
-            say(
-                "p k equals the exponential of z k divided by the sum over c of the exponentials "
-                "of z c; the loss equals minus the sum over k of y k times the logarithm of p k"
-            ),
-        ),
-        "clamped-cross-entropy": (
-            say(
-                "A softmax turns the score z of each class into a probability, which is cut into "
-                "the interval from ε to 1 − ε, ε = 10⁻⁹, before the logarithm, as the "
-                "assignment’s template has it. With the one-hot label y, the loss in nats is"
-            ),
-            say(
-                "p k equals the exponential of z k divided by the sum over c of the exponentials "
-                "of z c; the loss equals minus the sum over k of y k times the logarithm of the "
-                "minimum of 1 minus epsilon and the maximum of epsilon and p k"
-            ),
-        ),
-    }
-    blocks: list[Block] = []
-    for name in story.values("loss"):
-        if name in known:
-            text, spoken = known[name]
-            blocks.append(Formula(name=name, text=text, spoken=spoken))
-    if any(story.values("label_smoothing")):
-        blocks.append(
-            Formula(
-                name="label-smoothing",
-                text=say(
-                    "Label smoothing s gives a part of the label to all K classes, in training "
-                    "alone:"
-                ),
-                spoken=say("y k becomes 1 minus s, times y k, plus s over K"),
-            )
-        )
-    return blocks
-
-
-def _derived(story: Story) -> Paragraph:
-    return Paragraph(text=derivation_sentence(story))
-
-
 def _layers(story: Story, text: str) -> str:
     """The layers of an architecture, in words."""
     say, chosen = story.say, parse_architecture(text)
@@ -312,10 +180,16 @@ def _layers(story: Story, text: str) -> str:
     if chosen.channels:
         layers = say("{convolutions}, then {dense}").format(
             convolutions=say(
-                "a convolution of {kernels} kernels of {k} × {k}"
+                "a convolution of {kernels} kernels of {size}, stride {stride}, padding {padding}"
                 if len(chosen.channels) == 1
-                else "convolutions of {kernels} kernels of {k} × {k}"
-            ).format(kernels=_counts(story, chosen.channels), k=chosen.kernel_sizes[0]),
+                else "convolutions of {kernels} kernels of {size}, stride {stride}, padding "
+                "{padding}"
+            ).format(
+                kernels=_counts(story, chosen.channels),
+                size=kernel_text(chosen),
+                stride=_same_or_each(chosen.strides),
+                padding=_same_or_each(chosen.paddings),
+            ),
             dense=layers,
         )
     return _with_parameters(story, layers, text)
@@ -328,6 +202,11 @@ def _dense(story: Story, sizes: Sequence[int]) -> str:
     if len(set(sizes)) == 1:
         return say("{layers} hidden layers of {n} units").format(layers=len(sizes), n=sizes[0])
     return say("hidden layers of {n} units").format(n=_counts(story, sizes))
+
+
+def _same_or_each(sizes: Sequence[int]) -> str:
+    """One number where all are the same: "1", and "2-1" where not."""
+    return "-".join(map(str, sizes[:1] if len(set(sizes)) == 1 else sizes))
 
 
 def _counts(story: Story, sizes: Sequence[float]) -> str:

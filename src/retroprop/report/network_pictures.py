@@ -13,7 +13,7 @@ from retroprop.figures.architectures import (
     describe_gradient_norms,
     gradient_norm_curves,
 )
-from retroprop.figures.curves import Curve, Part, curve, describe_curves
+from retroprop.figures.curves import Part, describe_curves
 from retroprop.figures.kernels import describe_kernels, first_layer_kernels
 from retroprop.figures.style import SERIES
 from retroprop.figures.token_mixing import describe_filters, filtered_pictures, token_mixing_filters
@@ -23,7 +23,7 @@ from retroprop.report.results import every_cell
 from retroprop.report.story import Story
 from retroprop.report.weights import NoWeightsError, trained_weights
 from retroprop.studies.records import RunRecord
-from retroprop.studies.summary import CellSummary
+from retroprop.studies.summary import CellSummary, Curve, curve
 
 KERNELS = "conv1.weight"
 FILTERS = "blocks.0.mlp_tokens.fc1.weight"
@@ -175,10 +175,9 @@ def weights_section(story: Story) -> Section | None:
 
 def best_run(story: Story) -> RunRecord | None:
     """The seed with the best validation accuracy of the best cell."""
-    if not story.best:
+    if story.best_cell is None:
         return None
-    top = max(story.best, key=lambda cell: cell.mean or 0.0)
-    return max(top.runs, key=lambda run: run.best_validation_accuracy or 0.0)
+    return max(story.best_cell.runs, key=lambda run: run.best_validation_accuracy or 0.0)
 
 
 def _kernels(story: Story, run: RunRecord) -> list[Block]:

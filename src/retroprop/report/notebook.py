@@ -59,7 +59,7 @@ def render_notebook(document: Document) -> str:
 
 def _title(document: Document) -> str:
     parts = [f"# {escape(document.title)}", escape(document.subtitle)]
-    parts += [escape(sentence) for sentence in document.summary]
+    parts += [escape(sentence) for sentence in (document.author, *document.summary) if sentence]
     parts += [block_markdown(notice) for notice in document.notices]
     return "\n\n".join(parts)
 

@@ -10,14 +10,13 @@ import dataclasses
 import json
 import re
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import Any
 
 import typst
 
 from retroprop.mathematics.typesetting import typst_formula, typst_names
 from retroprop.report.document import Block, Document, Equation, Picture, Prose, Section
-from retroprop.report.frame import flat_spans, in_order, paragraphs, words_of
+from retroprop.report.frame import TEMPLATES, flat_spans, in_order, paragraphs, words_of
 
 MOST_HEIGHT_CM = 20.0
 """Of a picture: its caption stands on the same page."""
@@ -30,7 +29,7 @@ def render_pdf(document: Document, *, when: str) -> bytes:
         document: What to draw.
         when: The date of its records (ISO 8601), written into the file's metadata.
     """
-    template = files("retroprop.report").joinpath("templates", "report.typ").read_bytes()
+    template = (TEMPLATES / "report.typ").read_bytes()
     return typst.compile(
         typst_names() + template,
         format="pdf",

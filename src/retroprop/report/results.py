@@ -18,7 +18,13 @@ from retroprop.report.story import FIELDS, Story, setting_of
 from retroprop.report.variations import no_mean
 from retroprop.report.words import LOSS_AXES, VALUE_NAMES
 from retroprop.studies.records import RunRecord
-from retroprop.studies.summary import ACCURACY, CellSummary, mean_and_deviation, summarise_cells
+from retroprop.studies.summary import (
+    ACCURACY,
+    CellSummary,
+    best_cells,
+    mean_and_deviation,
+    summarise_cells,
+)
 
 
 def tables_section(story: Story) -> Section | None:
@@ -91,9 +97,8 @@ def _table(
         present = {column for _, column in by_place}
         columns = [column for column in story.values(columns_key) if column in present]
     # No star among costs: the fastest cell is merely the smallest network.
-    starred = story.best
-    if story.alone:  # every cell is the best of its group: the star is for the best of all
-        starred = [max(story.best, key=lambda cell: cell.mean or 0.0)]
+    # Where every cell is the best of its group, the star is for the best of all.
+    starred = best_cells(story.best) if story.alone else story.best
     if value in ("train_s", "parameters"):
         starred = []
     best = {cell.key for cell in starred}

@@ -19,6 +19,7 @@ from retroprop.languages import Say, translator
 from retroprop.report.numbers import Numbers
 from retroprop.report.words import (
     Loss,
+    listed,
     setting_name,
     setting_phrase,
     setting_value,
@@ -27,7 +28,15 @@ from retroprop.report.words import (
 from retroprop.studies.kinds import KINDS, Kind
 from retroprop.studies.records import DEFAULT_DATABASE, RunRecord, StudyRunRecord
 from retroprop.studies.schema import Split
-from retroprop.studies.summary import CellSummary, best_cells, summarise_cells
+from retroprop.studies.summary import (
+    ACCURACY,
+    CellSummary,
+    Verdict,
+    best_cell,
+    best_cells,
+    summarise_cells,
+    verdict,
+)
 
 # A table may ask for a value that a record keeps under a longer name.
 FIELDS = {"train_s": "train_s_per_epoch"}
@@ -80,6 +89,16 @@ class Story:
     def best(self) -> list[CellSummary]:
         """The best cell for each combination of `best_per`."""
         return best_cells(self.cells, self.best_per)
+
+    @cached_property
+    def best_cell(self) -> CellSummary | None:
+        """The best of all cells; None before one has a mean."""
+        return best_cell(self.best)
+
+    def verdict(self, first: CellSummary, second: CellSummary, value: str = ACCURACY) -> Verdict:
+        """Whether the first cell is above or below the second by more than chance."""
+        tested = value == "test_accuracy"
+        return verdict(first, second, value, self.test_images if tested else self.validation_images)
 
     @property
     def grid(self) -> dict[str, list[Any]]:
@@ -184,6 +203,14 @@ class Story:
         return self.split.evaluated_images(self.info.n_train, self.info.n_test)
 
     @cached_property
+    def test_images(self) -> int | None:
+        """How many images test: those of the test set that do not validate; None if unknown."""
+        if self.info is None or self.split is None:
+            return None
+        validating = (self.validation_images or 0) if self.split.source == "test" else 0
+        return self.info.n_test - validating
+
+    @cached_property
     def all_train_images(self) -> int | None:
         """How many images could have trained, had the study not taken fewer."""
         if self.info is None or self.split is None:
@@ -194,9 +221,9 @@ class Story:
         """Which test images validated, where some did; "" otherwise."""
         if self.info is None or self.split is None or self.split.source != "test":
             return ""
-        n = self.validation_images or 0
         return self.say("The first {n} test images validate, the other {rest} test.").format(
-            n=self.numbers.integer(n), rest=self.numbers.integer(self.info.n_test - n)
+            n=self.numbers.integer(self.validation_images or 0),
+            rest=self.numbers.integer(self.test_images or 0),
         )
 
     @property
@@ -268,6 +295,13 @@ class Story:
         """Where the appendix lists the models of a cell."""
         return f"run-{cell.runs[0].id}"
 
+    def spread(self, n: int) -> str:
+        """What stands behind the sign ± of a mean over n seeds, or why there is none."""
+        if n == 1:
+            return self.say("one seed, so no spread")
+        text = self.say("mean ± sample standard deviation over {seeds}")
+        return text.format(seeds=self.seeds(n))
+
     def seeds(self, n: int) -> str:
         """A count of seeds in words."""
         return self.say("{n} seed" if n == 1 else "{n} seeds").format(n=n)
@@ -280,11 +314,7 @@ class Story:
 
     def listed(self, items: Sequence[str]) -> str:
         """Some items as a sentence lists them: "0.1, 0.01 and 0.001"."""
-        if len(items) < 2:
-            return "".join(items)
-        return self.say("{first} and {last}").format(
-            first=self.say(", ").join(items[:-1]), last=items[-1]
-        )
+        return listed(items, self.say)
 
     def title(self) -> str:
         """The study's title in the reader's language, in any language it has, or its name."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from retroprop.report.story import Story, hashable
 from retroprop.studies.records import RunRecord
-from retroprop.studies.summary import CellSummary
+from retroprop.studies.summary import CellSummary, best_cell, best_cells
 
 MOST_GROUPS = 3  # with more best cells than this, only the best of them is varied
 
@@ -40,17 +40,15 @@ class Variation:
 
 def bases(story: Story) -> list[CellSummary]:
     """The best cells around which settings are varied: one for each group, if they are few."""
-    if len(story.best) <= MOST_GROUPS:
-        return story.best
-    return [max(story.best, key=lambda cell: cell.mean or 0.0)]
+    return story.best if len(story.best) <= MOST_GROUPS else best_cells(story.best)
 
 
 def variations(story: Story, key: str) -> list[Variation]:
     """The comparisons that show the influence of one varied setting, one for each base."""
-    if not story.best:
+    top = story.best_cell
+    if top is None:
         return []
     if key in story.best_per:
-        top = max(story.best, key=lambda cell: cell.mean or 0.0)
         found = [(value, _best_with(story, key, value)) for value in story.values(key)]
         cells = [(value, cell) for value, cell in found if cell is not None]
         return [Variation(key=key, base=top, cells=cells, each_at_its_best=True)]
@@ -104,7 +102,4 @@ def _alike(story: Story, key: str, base: CellSummary) -> list[tuple[Any, CellSum
 def _best_with(story: Story, key: str, value: Any) -> CellSummary | None:
     """The best complete cell with a value of a setting, or else any cell with it."""
     having = [cell for cell in story.cells if hashable(cell.cell.get(key)) == value]
-    complete = [cell for cell in having if cell.mean is not None]
-    if complete:
-        return max(complete, key=lambda cell: cell.mean or 0.0)
-    return having[0] if having else None
+    return best_cell(having) or next(iter(having), None)

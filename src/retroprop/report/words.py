@@ -5,15 +5,13 @@ line ("3"), a *phrase* says both in a sentence ("3 hidden layers"). A setting th
 shown as the study file has it.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
-from retroprop.calculus.architectures import parse_architecture
+from retroprop.calculus.architectures import USUAL_DENSE, Architecture, parse_architecture
 from retroprop.errors import UserError
 from retroprop.languages import Say, say_later
 from retroprop.report.numbers import Numbers
-
-USUAL_DENSE = (256, 256)
-"""The dense layers of a CNN that are not named."""
 
 Loss = Literal["nats", "squared", "mixed"]
 
@@ -207,8 +205,7 @@ def _architecture(text: str, say: Say, *, short: bool) -> str:
     if not chosen.channels:
         return _unbroken("MLP " + text.split()[1].replace("x", " × "))
     first = "CNN " + "-".join(map(str, chosen.channels))
-    sizes = dict.fromkeys(chosen.kernel_sizes)
-    kernel = ", ".join(f"{size} × {size}" for size in sizes)
+    kernel = kernel_text(chosen)
     if short:
         name = f"{_unbroken(first)}, {kernel.replace(' ', '')}"
     else:
@@ -216,6 +213,11 @@ def _architecture(text: str, say: Say, *, short: bool) -> str:
     if chosen.dense == USUAL_DENSE:
         return name
     return f"{name}, {_unbroken('-'.join(map(str, chosen.dense)))}"
+
+
+def kernel_text(chosen: Architecture) -> str:
+    """The sizes of the kernels of a CNN: "3 × 3", or "5 × 5, 3 × 3" where they differ."""
+    return ", ".join(f"{size} × {size}" for size in dict.fromkeys(chosen.kernel_sizes))
 
 
 def _unbroken(text: str) -> str:
@@ -227,3 +229,10 @@ def value_name(value: str, loss: Loss, say: Say) -> str:
     """The name of what a table shows, with its unit."""
     name = say(VALUE_NAMES[value])
     return say(LOSS_NAMES[loss]).format(name=name) if value.endswith("loss") else name
+
+
+def listed(items: Sequence[str], say: Say) -> str:
+    """Some items as a sentence lists them: "0.1, 0.01 and 0.001"."""
+    if len(items) < 2:
+        return "".join(items)
+    return say("{first} and {last}").format(first=say(", ").join(items[:-1]), last=items[-1])

@@ -41,6 +41,8 @@ class Kind:
         loss: The unit of its loss; "by-output" where a setting decides.
         colour: Whether it reads colour images only.
         half: Whether its products may be in bfloat16 when derived by hand.
+        report: What its report shows of it, in order: names of `report.model_formulas`, settings
+            (the formula of each of their values), and paragraphs of `report.models`.
         size: Of a model with these settings, for images of this data set.
         check: Refuses settings that no model can have, by a ValueError.
     """
@@ -53,6 +55,7 @@ class Kind:
     loss: Literal["nats", "squared", "by-output"] = "nats"
     colour: bool = False
     half: bool = False
+    report: tuple[str, ...]
     size: Callable[[RunSettings, DatasetInfo], Size]
     check: Callable[[RunSettings, DatasetInfo], None] = lambda settings, info: None
 
@@ -154,11 +157,19 @@ def _check_mixer(settings: RunSettings, info: DatasetInfo) -> None:
 
 _INITIAL = ("initial_scale", "initial_sign")
 
+_UPDATES = ("convention", "all-parameters", "optimizer", "steps", "schedule")
+_OF_DELTA = ("convention", "other-optimizers", "steps", "schedule")
+_OF_TRAINER = (
+    *("loss", "label_smoothing", "derivation", "convention", "all-parameters", "weight_decay"),
+    *("optimizer", "steps", "schedule", "training"),
+)
+
 KINDS: dict[str, Kind] = {
     "softmax-regression": Kind(
         engine="population",
         settings=_INITIAL,
         initial_scale=0.01,
+        report=("model", "convention", "gradient", "optimizer", "steps", "schedule"),
         size=_linear_size,
     ),
     "perceptron": Kind(
@@ -167,6 +178,7 @@ KINDS: dict[str, Kind] = {
         fixed={"output": "linear"},
         initial_scale=0.01,
         loss="squared",
+        report=("perceptron-model", "perceptron-update", *_OF_DELTA),
         size=_linear_size,
     ),
     "shallow": Kind(
@@ -175,6 +187,7 @@ KINDS: dict[str, Kind] = {
         fixed={"depth": 1, "activation": "sigmoid", "output": "linear"},
         loss="squared",
         half=True,
+        report=("shallow-model", "shallow-errors", "shallow-update", *_OF_DELTA),
         size=_mlp_size,
     ),
     "mlp": Kind(
@@ -182,26 +195,36 @@ KINDS: dict[str, Kind] = {
         settings=(*_INITIAL, "depth", "width", "activation", "output"),
         loss="by-output",
         half=True,
+        report=("mlp-model", "activation", "output", "derivation", "mlp-backward", *_UPDATES),
         size=_mlp_size,
     ),
     "cnn": Kind(
         engine="population",
         settings=("kernel_size", "activation"),
+        report=("cnn-layers", "derivation", "recorded-layers", *_UPDATES),
         size=lambda settings, info: Size(300_000, 2_500_000, 20),
         check=_check_cnn,
     ),
     "network": Kind(
         engine="trainer",
         settings=("architecture", "activation", "initialization"),
+        report=("architecture", "activation", *_OF_TRAINER),
         size=_network_size,
         check=_check_network,
     ),
-    "resnet18": Kind(engine="trainer", settings=("widths",), colour=True, size=_resnet_size),
+    "resnet18": Kind(
+        engine="trainer",
+        settings=("widths",),
+        colour=True,
+        report=("resnet-block", "batch-norm", "resnet18-layers", *_OF_TRAINER),
+        size=_resnet_size,
+    ),
     "mlp-mixer": Kind(
         engine="trainer",
         settings=("patch_size", "embedding", "blocks", "drop_rate", "activation"),
         defaults={"activation": "gelu"},
         colour=True,
+        report=("mixer-block", "mixer-layers", "activation", *_OF_TRAINER),
         size=_mixer_size,
         check=_check_mixer,
     ),
@@ -266,6 +289,11 @@ def optimizers_of(engine: Engine) -> list[str]:
     return [name for name, row in OPTIMIZERS.items() if engine in row.engines]
 
 
+def usual_value(name: str) -> Any:
+    """What a setting is where neither a study nor an older record says it."""
+    return RunSettings.model_fields[name].default
+
+
 def recorded(settings: RunSettings) -> dict[str, Any]:
     """What a record holds of a run's settings: those that its kind has, by name.
 
@@ -273,9 +301,6 @@ def recorded(settings: RunSettings) -> dict[str, Any]:
     """
     row, given = KINDS[settings.kind], settings.model_dump()
     names = dict.fromkeys(("kind", *settings_of_kind(settings.kind), *row.fixed, "derivation"))
-    usual = RunSettings.model_fields
     return {
-        name: given[name]
-        for name in names
-        if name not in NEWER or given[name] != usual[name].default
+        name: given[name] for name in names if name not in NEWER or given[name] != usual_value(name)
     }

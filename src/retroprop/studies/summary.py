@@ -1,4 +1,4 @@
-"""Which numbers a report states: cells, their spread over seeds, the best cells, and differences.
+"""Which numbers a report states: cells, their spread over seeds, the best cells, and verdicts.
 
 A *cell* is one combination of the varied settings; its models differ by their seed only. For the n
 values of a cell we state the mean and the sample standard deviation
@@ -7,7 +7,8 @@ values of a cell we state the mean and the sample standard deviation
 
 which is undefined for n = 1. Two cells are compared seed by seed: d_i = a_i - b_i for the seeds
 they share, because models with the same seed share their initial weights and their minibatches.
-Nothing here reads a database or knows a language.
+Whether that difference is more than chance is a `Verdict`. Nothing here reads a database or knows a
+language.
 """
 
 import json
@@ -15,7 +16,7 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from retroprop.studies.records import RunRecord
 
@@ -49,31 +50,132 @@ class CellSummary:
         """A text that is equal for equal cells."""
         return cell_key(self.cell)
 
+    @property
+    def test_accuracies(self) -> list[float]:
+        """The test accuracies of its models; [] unless all of them were tested."""
+        found = [run.test_accuracy for run in self.runs if run.test_accuracy is not None]
+        return found if len(found) == self.n else []
+
 
 @dataclass(frozen=True, kw_only=True)
-class PairedDifference:
-    """The difference between two cells over the seeds that they share.
+class Curve:
+    """One metric of several seeds over the epochs that all of them have."""
 
-    `deviation` is the sample standard deviation s of the differences, None for one seed. Two cells
-    are told apart by the paired t-test: the 95 % confidence interval of the mean difference,
-    mean ± t s / √n with t the quantile of Student's distribution, does not contain 0.
+    epochs: tuple[int, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def without_epoch_0(self) -> "Curve":
+        """The trained epochs only."""
+        start = 1 if self.epochs[:1] == (0,) else 0
+        return Curve(
+            epochs=self.epochs[start:],
+            mean=self.mean[start:],
+            low=self.low[start:],
+            high=self.high[start:],
+        )
+
+
+def curve(runs: Sequence[RunRecord], metric: str) -> Curve:
+    """Mean, lowest and highest value of a metric over the models, per epoch.
+
+    An epoch that one of the models lacks, or where a value was not finite, is left out.
+
+    Args:
+        runs: The seeds of one cell.
+        metric: A name such as "validation_loss".
+    """
+    by_epoch: dict[int, list[float]] = {}
+    for run in runs:
+        for epoch in run.epochs:
+            value = getattr(epoch, metric)
+            if value is not None:
+                by_epoch.setdefault(epoch.epoch, []).append(value)
+    kept = {n: values for n, values in sorted(by_epoch.items()) if len(values) == len(runs)}
+    return Curve(
+        epochs=tuple(kept),
+        mean=tuple(sum(values) / len(values) for values in kept.values()),
+        low=tuple(min(values) for values in kept.values()),
+        high=tuple(max(values) for values in kept.values()),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether one accuracy, A, is above another, B, by more than chance (95 %).
+
+    Attributes:
+        difference: A less B, a fraction of the images; over several seeds its mean.
+        margin: What chance may explain of it; None when that is not known.
+        seeds: How many seeds A and B share; 0 when there is nothing to compare.
+        images: How many images the margin comes from; None when it comes from the seeds.
     """
 
-    mean: float
-    deviation: float | None
-    n: int
+    difference: float
+    margin: float | None
+    seeds: int
+    images: int | None = None
 
     @property
-    def margin(self) -> float | None:
-        """Half the width of the 95 % confidence interval of the mean; None for one seed."""
-        if self.deviation is None:
-            return None
-        return student_quantile(self.n - 1) * self.deviation / math.sqrt(self.n)
+    def basis(self) -> Literal["seeds", "images", "nothing"]:
+        """What it rests on: the spread over the seeds, the number of images, or nothing."""
+        if self.margin is None:
+            return "nothing"
+        return "seeds" if self.images is None else "images"
 
     @property
     def distinguishable(self) -> bool:
-        """Whether the 95 % confidence interval excludes 0 (never with one seed)."""
-        return self.margin is not None and abs(self.mean) > self.margin
+        """Whether the difference is larger than the margin."""
+        return self.margin is not None and abs(self.difference) > self.margin
+
+    @property
+    def sign(self) -> int:
+        """1 when A is above B, −1 when it is below, 0 when they are not distinguishable."""
+        return 0 if not self.distinguishable else 1 if self.difference > 0 else -1
+
+
+def verdict(
+    first: CellSummary, second: CellSummary, value: str = ACCURACY, images: int | None = None
+) -> Verdict:
+    """Compare two cells: over several shared seeds by these, with one by what the images leave.
+
+    Args:
+        first: A.
+        second: B.
+        value: The name of an accuracy of RunRecord.
+        images: How many images it was measured on; None when that is not known.
+    """
+    of_first = {run.seed: getattr(run, value) for run in first.runs}
+    of_second = {run.seed: getattr(run, value) for run in second.runs}
+    pairs = [(of_first[seed], of_second[seed]) for seed in of_first if seed in of_second]
+    known = [(a, b) for a, b in pairs if a is not None and b is not None]
+    if len(known) == 1:
+        return verdict_of_images(*known[0], images)
+    return verdict_of_seeds([a - b for a, b in known])
+
+
+def verdict_of_seeds(differences: Sequence[float]) -> Verdict:
+    """The paired t-test: 0 is outside the 95 % confidence interval, mean ± t s / √n.
+
+    t is the quantile of Student's distribution; with one seed there is no interval.
+    """
+    n = len(differences)
+    if n == 0:
+        return Verdict(difference=0.0, margin=None, seeds=0)
+    mean, deviation = mean_and_deviation(differences)
+    margin = None if deviation is None else student_quantile(n - 1) * deviation / math.sqrt(n)
+    return Verdict(difference=mean, margin=margin, seeds=n)
+
+
+def verdict_of_images(first: float, second: float, images: int | None) -> Verdict:
+    """Compare two accuracies by what the choice of the images leaves to chance (`chance_margin`).
+
+    For one seed, and for models of different studies, which have no seed in common. It says nothing
+    of what another seed would change.
+    """
+    margin = chance_margin(first, second, images) if images else None
+    return Verdict(difference=first - second, margin=margin, seeds=1, images=images)
 
 
 # The 97.5 % quantiles of Student's t distribution for 1 to 30 degrees of freedom.
@@ -174,21 +276,23 @@ def best_cells(cells: Iterable[CellSummary], best_per: Sequence[str] = ()) -> li
     groups: dict[str, list[CellSummary]] = {}
     for cell in cells:
         group = groups.setdefault(json.dumps([cell.cell.get(name) for name in best_per]), [])
-        if cell.mean is not None:
-            group.append(cell)
-    return [max(group, key=lambda cell: cell.mean or 0.0) for group in groups.values() if group]
+        group.append(cell)
+    found = (best_cell(group) for group in groups.values())
+    return [cell for cell in found if cell is not None]
 
 
-def paired_difference(
-    first: CellSummary, second: CellSummary, value: str = ACCURACY
-) -> PairedDifference | None:
-    """First minus second over the seeds that both have; None when they share none."""
-    of_first = {run.seed: getattr(run, value) for run in first.runs}
-    of_second = {run.seed: getattr(run, value) for run in second.runs}
-    shared = [seed for seed in of_first if seed in of_second]
-    pairs = [(of_first[seed], of_second[seed]) for seed in shared]
-    differences = [a - b for a, b in pairs if a is not None and b is not None]
-    if not differences:
-        return None
-    mean, deviation = mean_and_deviation(differences)
-    return PairedDifference(mean=mean, deviation=deviation, n=len(differences))
+def best_cell(cells: Iterable[CellSummary]) -> CellSummary | None:
+    """The complete cell with the highest mean, the first in a tie; None without one."""
+    complete = (cell for cell in cells if cell.mean is not None)
+    return max(complete, key=lambda cell: cell.mean or 0.0, default=None)
+
+
+def gaps(runs: Sequence[RunRecord]) -> list[float]:
+    """How far train is above validation at each model's last epoch; [] unless known of all."""
+    lasts = [run.epochs[-1] for run in runs if run.epochs]
+    found = [
+        last.train_accuracy - last.validation_accuracy
+        for last in lasts
+        if last.train_accuracy is not None and last.validation_accuracy is not None
+    ]
+    return found if len(found) == len(runs) else []

@@ -15,8 +15,8 @@ from torch import Tensor
 from retroprop.byhand.block import spread_over
 from retroprop.byhand.block_steps import block_size, train_network_in_blocks
 from retroprop.byhand.cnn import CNN
+from retroprop.byhand.fast_mlp import FastMLP
 from retroprop.byhand.losses import softmax_cross_entropy_gradient
-from retroprop.byhand.mlp import MLP
 from retroprop.byhand.online import BLOCK, train_one_by_one
 from retroprop.byhand.optimizers import OPTIMIZERS, SGD, Adam, LearningRate, Optimizer
 from retroprop.byhand.perceptron import Perceptron
@@ -153,7 +153,7 @@ class NetworkLearner(_ByHand):
         """Take the initial parameters of all members."""
         self.settings = settings
         self.loss: Loss = "cross-entropy" if settings.output == "softmax" else "squared-error"
-        self.model = MLP(
+        self.model = FastMLP(
             parameters,
             activation=settings.activation,
             output=settings.output,

@@ -17,10 +17,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from retroprop.bayes.checks import TOLERANCE
+from retroprop.bayes.files.bif import parse_bif, write_bif
 from retroprop.bayes.files.description import Description
+from retroprop.bayes.files.json_format import parse_json, write_json
 from retroprop.bayes.files.source import LIMITS, Limits, decoded, read_bytes, unpacked
-from retroprop.bayes.network import BayesNet
+from retroprop.bayes.files.uai import parse_evidence, parse_uai, write_uai
+from retroprop.bayes.files.uai import write_evidence as render_evidence
+from retroprop.bayes.files.xmlbif import parse_xmlbif, write_xmlbif
+from retroprop.bayes.network import Network
+from retroprop.bayes.validation import TOLERANCE
 from retroprop.errors import UserError, did_you_mean
 from retroprop.files import replace_file
 
@@ -31,7 +36,6 @@ __all__ = [
     "parse",
     "read_description",
     "read_evidence",
-    "read_network",
     "render",
     "write_evidence",
     "write_network",
@@ -47,27 +51,6 @@ FORMATS: dict[str, tuple[str, ...]] = {
 }
 
 
-def read_network(
-    path: str | Path,
-    *,
-    format: Format | None = None,
-    tolerance: float = TOLERANCE,
-    limits: Limits = LIMITS,
-) -> BayesNet:
-    """Read a network from a file.
-
-    Args:
-        path: The file; gzipped or not.
-        format: "bif", "xmlbif", "uai" or "json"; by the suffix when left out.
-        tolerance: How far from 1 the sum of a row may be; it is then divided by its sum.
-        limits: What the file may cost.
-
-    Raises:
-        UserError: If the file cannot be read, is malformed (with line and column) or too large.
-    """
-    return _network(read_description(path, format=format, tolerance=tolerance, limits=limits))
-
-
 def read_description(
     path: str | Path,
     *,
@@ -75,7 +58,11 @@ def read_description(
     tolerance: float = TOLERANCE,
     limits: Limits = LIMITS,
 ) -> Description:
-    """Read what a file says, with the network's own name and properties; see `read_network`."""
+    """Read what a file says, with the network's own name and properties; see `BayesNet.read`.
+
+    Raises:
+        UserError: If the file cannot be read, is malformed (with line and column) or too large.
+    """
     path = Path(path)
     name = format_of(path, format)
     return parse(read_bytes(path, limits), name, str(path), tolerance=tolerance, limits=limits)
@@ -95,24 +82,16 @@ def parse(
         UserError: If they are malformed (with line and column) or too large.
     """
     data = unpacked(data, name, limits)
-    match format:
-        case "xmlbif":
-            from retroprop.bayes.files.xmlbif import parse_xmlbif
-
-            return parse_xmlbif(data, name, limits=limits, tolerance=tolerance)
-        case "bif":
-            from retroprop.bayes.files.bif import parse_bif as parse_text
-        case "uai":
-            from retroprop.bayes.files.uai import parse_uai as parse_text
-        case "json":
-            from retroprop.bayes.files.json_format import parse_json as parse_text
-        case _:
-            raise UserError(f"unknown format {format!r}. {did_you_mean(format, FORMATS)}")
-    return parse_text(decoded(data, name), limits=limits, tolerance=tolerance)
+    if format == "xmlbif":  # which says itself how it is encoded
+        return parse_xmlbif(data, name, limits=limits, tolerance=tolerance)
+    parsers = {"bif": parse_bif, "uai": parse_uai, "json": parse_json}
+    if format not in parsers:
+        raise _unknown(format)
+    return parsers[format](decoded(data, name), limits=limits, tolerance=tolerance)
 
 
 def write_network(
-    net: BayesNet,
+    net: Network,
     path: str | Path,
     *,
     format: Format | None = None,
@@ -143,52 +122,37 @@ def render(description: Description, format: str) -> str:
     Raises:
         UserError: If the format cannot hold a name.
     """
-    match format:
-        case "bif":
-            from retroprop.bayes.files.bif import write_bif as write
-        case "xmlbif":
-            from retroprop.bayes.files.xmlbif import write_xmlbif as write
-        case "uai":
-            from retroprop.bayes.files.uai import write_uai as write
-        case "json":
-            from retroprop.bayes.files.json_format import write_json as write
-        case _:
-            raise UserError(f"unknown format {format!r}. {did_you_mean(format, FORMATS)}")
-    return write(description)
+    writers = {"bif": write_bif, "xmlbif": write_xmlbif, "uai": write_uai, "json": write_json}
+    if format not in writers:
+        raise _unknown(format)
+    return writers[format](description)
 
 
-def describe(net: BayesNet, name: str = "", properties: Sequence[str] = ()) -> Description:
+def describe(net: Network, name: str = "", properties: Sequence[str] = ()) -> Description:
     """A network as a file would say it."""
     return Description(net.states, net.parents, net.tables, name, tuple(properties))
 
 
-def read_evidence(path: str | Path, net: BayesNet) -> list[dict[str, int]]:
+def read_evidence(path: str | Path, net: Network) -> list[dict[str, int]]:
     """Read a UAI evidence file for a network: the observed states of each sample.
 
     Raises:
         UserError: If it is malformed, or does not fit the network.
     """
-    from retroprop.bayes.files.uai import parse_evidence
-
     data = unpacked(read_bytes(Path(path), LIMITS), str(path), LIMITS)
     return parse_evidence(decoded(data, str(path)), net.states)
 
 
 def write_evidence(
-    samples: Mapping[str, Any] | Sequence[Mapping[str, Any]], path: str | Path, net: BayesNet
+    samples: Mapping[str, Any] | Sequence[Mapping[str, Any]], path: str | Path, net: Network
 ) -> Path:
     """Write observed states (names or positions) as a UAI evidence file.
 
     Raises:
         UserError: If the network has no such variable or state, or the file cannot be written.
     """
-    from retroprop.bayes.files.uai import write_evidence as render_evidence
-
     several = [samples] if isinstance(samples, Mapping) else samples
-    indexed = [
-        {name: net.state_index(name, state) for name, state in one.items()} for one in several
-    ]
-    _write(Path(path), render_evidence(indexed, net.states))
+    _write(Path(path), render_evidence([net.state_indices(one) for one in several], net.states))
     return Path(path)
 
 
@@ -203,7 +167,7 @@ def format_of(path: Path, format: str | None = None) -> str:
     """
     if format is not None:
         if format not in FORMATS:
-            raise UserError(f"unknown format {format!r}. {did_you_mean(format, FORMATS)}")
+            raise _unknown(format)
         return format
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".gz"]:
@@ -219,8 +183,8 @@ def format_of(path: Path, format: str | None = None) -> str:
     )
 
 
-def _network(description: Description) -> BayesNet:
-    return BayesNet(description.spec, description.states)
+def _unknown(format: str) -> UserError:
+    return UserError(f"unknown format {format!r}. {did_you_mean(format, FORMATS)}")
 
 
 def _write(path: Path, text: str) -> None:

@@ -239,33 +239,37 @@ class _Parser:
         """Over blanks and comments."""
         self.at = _BLANK.match(self.text, self.at).end()  # type: ignore[union-attr]
 
+    def step(self) -> None:
+        """Over a mark, and the blanks behind it."""
+        self.at += 1
+        self.skip()
+
+    def skip_commas(self) -> None:
+        """Over commas and bars, which carry no meaning here."""
+        while self.at < len(self.text) and self.text[self.at] in ",|":
+            self.step()
+
     def sees(self, mark: str) -> bool:
         """Whether the next token is this mark; commas and bars are passed over."""
-        while self.at < len(self.text) and self.text[self.at] in ",|" and mark not in ",|":
-            self.at += 1
-            self.skip()
+        self.skip_commas()
         return self.text.startswith(mark, self.at)
 
     def take(self, mark: str) -> None:
         """Over the mark that must stand here."""
         if not self.sees(mark):
             self.source.expected(self.at, repr(mark))
-        self.at += 1
-        self.skip()
+        self.step()
 
     def word(self, what: str, *, any_mark: bool = False) -> str:
         """The next word or quoted text."""
-        while self.at < len(self.text) and self.text[self.at] in ",|":
-            self.at += 1
-            self.skip()
+        self.skip_commas()
         if found := _WORD.match(self.text, self.at):
             word = found[0]
         elif found := _QUOTED.match(self.text, self.at):
             word = found[1]
         elif any_mark and self.at < len(self.text) and self.text[self.at] not in '};"/':
             word = self.text[self.at]
-            self.at += 1
-            self.skip()
+            self.step()
             return word
         else:
             self.source.expected(self.at, what)
@@ -283,8 +287,7 @@ class _Parser:
                     if barred or found:
                         self.source.fail(self.at, "expected one variable before one '|'")
                     barred = True
-                self.at += 1
-                self.skip()
+                self.step()
             if self.text.startswith(end, self.at):
                 return found
             found.append(self.word(f"a name or {end!r}"))
@@ -302,8 +305,7 @@ class _Parser:
                     start, "expected '}' after this block, and got the end of the file"
                 )
             if self.text[self.at] in "(){;[]":
-                self.at += 1
-                self.skip()
+                self.step()
                 continue
             end = _VALUES.match(self.text, self.at).end()  # type: ignore[union-attr]
             if end > self.at:

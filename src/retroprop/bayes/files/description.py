@@ -17,9 +17,9 @@ from typing import NoReturn, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from retroprop.bayes.checks import EXACT, TOLERANCE
 from retroprop.bayes.files.source import LIMITS, Limits, shortened
 from retroprop.bayes.graph import find_cycle
+from retroprop.bayes.validation import TOLERANCE, divided_by_sums, repeated
 from retroprop.errors import did_you_mean
 
 MAX_AXES = 64
@@ -94,9 +94,8 @@ class Builder:
             )
         if not all(states):
             self.fail(at, f"{shortened(name)!r} has a state without a name")
-        if len(set(states)) < len(states):
-            twice = shortened(repeated(states))
-            self.fail(at, f"{shortened(name)!r} has the state {twice!r} twice")
+        if twice := repeated(states):
+            self.fail(at, f"{shortened(name)!r} has the state {shortened(twice)!r} twice")
         self.states[name] = tuple(states)
         self._places[name] = at
 
@@ -114,8 +113,8 @@ class Builder:
         label = shortened(child)
         if child in self.parents:
             self.fail(at, f"the variable {label!r} has two tables")
-        if len(set(family)) < len(family):
-            self.fail(at, f"the table of {label!r} names {shortened(repeated(family))!r} twice")
+        if twice := repeated(family):
+            self.fail(at, f"the table of {label!r} names {shortened(twice)!r} twice")
         if len(family) > MAX_AXES:
             self.fail(at, f"{label!r} has {len(parents)} parents; at most {MAX_AXES - 1} are read")
         shape = tuple(len(self.states[name]) for name in family)
@@ -127,7 +126,7 @@ class Builder:
             self.fail(
                 at,
                 f"with the table of {label!r} the network has {self._entries:,} entries; at most "
-                f"{self.limits.entries:,} are read, unless read_network gets other limits",
+                f"{self.limits.entries:,} are read, unless BayesNet.read gets other limits",
             )
         self.parents[child] = tuple(parents)
         return shape
@@ -152,10 +151,7 @@ class Builder:
                 f"{float(sums[index])!r} instead of 1; correct them, or raise the tolerance "
                 f"({self.tolerance:g})",
             )
-        wrong = off > EXACT
-        if wrong.any():
-            table = np.where(wrong[..., None], table / sums[..., None], table)
-        self.tables[child] = table
+        self.tables[child] = divided_by_sums(table)
 
     def finish(self, name: str = "", properties: Sequence[str] = ()) -> Description:
         """The whole network.
@@ -195,13 +191,3 @@ class Builder:
             shown = [shortened(name) for name in cycle]
             shown = shown if len(shown) < 12 else [*shown[:6], "…", *shown[-5:]]
             self.fail(self._places[cycle[0]], f"there is a cycle: {' → '.join(shown)}")
-
-
-def repeated(names: Sequence[str]) -> str:
-    """The first name that stood there before."""
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    raise AssertionError

@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from retroprop.bayes.files.description import TOLERANCE, Builder, Description, repeated
+from retroprop.bayes.files.description import TOLERANCE, Builder, Description
 from retroprop.bayes.files.source import LIMITS, Limits, Source, shortened
+from retroprop.bayes.validation import repeated
 from retroprop.errors import did_you_mean
 
 FORMAT, VERSION = "retroprop-bayes", 1

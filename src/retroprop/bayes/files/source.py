@@ -132,7 +132,7 @@ def unpacked(data: bytes, name: str, limits: Limits) -> bytes:
     if len(data) > limits.bytes:
         raise UserError(
             f"{name} holds more than {limits.bytes:,} bytes; if you trust it, raise the limit: "
-            "read_network(…, limits=Limits(bytes=…))."
+            "BayesNet.read(…, limits=Limits(bytes=…))."
         )
     return data
 

@@ -7,8 +7,8 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from retroprop.bayes.files import Description, parse, read_network
-from retroprop.bayes.network import BayesNet
+from retroprop.bayes.bayes_net import BayesNet
+from retroprop.bayes.files import Description, parse
 from retroprop.errors import UserError, did_you_mean
 
 NETWORKS = ("inf8225", "asia", "cancer", "earthquake", "kidney-stones", "sprinkler")
@@ -63,7 +63,7 @@ def load_or_read(name: str) -> BayesNet:
         return load(name)
     path = Path(name).expanduser()
     if path.suffix or path.exists():
-        return read_network(path)
+        return BayesNet.read(path)
     raise UserError(
         f"{name!r} is neither a network file nor the name of a shipped network. "
         f"{did_you_mean(name, NETWORKS)}"

@@ -6,20 +6,20 @@ from retroprop.calculus.architectures import parse_architecture
 from retroprop.labs.ift3395_devoir3 import answers_sizes
 from retroprop.labs.ift3395_devoir3.checks import scientific
 from retroprop.labs.ift3395_devoir3.comparing import (
+    ACCURACIES,
     Measured,
-    compare,
-    gaps_apart,
-    images,
-    lacking,
+    comparison,
+    gap_verdict,
     measured,
-    several,
+    measured_networks,
+    missing_networks,
 )
 from retroprop.labs.ift3395_devoir3.depth import gradient_by_layer
 from retroprop.report.document import Block, Cell, Paragraph, Row, Table
 from retroprop.report.lab_story import LabStory
 from retroprop.report.network_pictures import gradient_blocks, pair_picture
 from retroprop.report.story import Story
-from retroprop.studies.summary import chance_margin
+from retroprop.studies.summary import verdict_of_images
 
 STUDY = "ift3395-architectures"
 MLP, CNN = "mlp 256-256", "cnn 16-32-45 k3"
@@ -48,15 +48,14 @@ def thin_network(lab: LabStory) -> Iterator[Block]:
     story = lab.study(STUDY)
     found = measured(story, name)
     if found is None:
-        yield Paragraph(text=lacking(story, [name]))
+        yield Paragraph(text=missing_networks(story, [name]))
         return
-    n = images(story, "validation")
-    guessing = not n or abs(found.validation - CHANCE) <= chance_margin(found.validation, CHANCE, n)
+    against = verdict_of_images(found.validation, CHANCE, story.validation_images)
     text = (
         "Trained like the first network, it learns nothing: its best validation accuracy is "
         "{accuracy}, which is what guessing one of ten classes gives, and its loss stays at {loss} "
         "nats."
-        if guessing
+        if not against.distinguishable
         else "Trained like the first network, it reaches {accuracy} on validation, and its loss "
         "ends at {loss} nats."
     )
@@ -76,12 +75,12 @@ def thin_curves(lab: LabStory) -> Iterator[Block]:
 
 def _pair(story: Story, name: str, architectures: Sequence[str]) -> Iterator[Block]:
     """Their accuracies in one plot, and a sentence about each; what has no numbers is named."""
-    found = several(story, architectures)
+    found = measured_networks(story, architectures)
     for text in _order(story, found):
         yield Paragraph(text=text)
     if found:
         yield pair_picture(story, name, [one.cell for one in found], half=False)
-    if missing := lacking(story, architectures):
+    if missing := missing_networks(story, architectures):
         yield Paragraph(text=missing)
 
 
@@ -90,14 +89,13 @@ def _order(story: Story, found: Sequence[Measured]) -> Iterator[str]:
     top = max(found, key=lambda one: one.validation, default=None)
     for one in found:
         if top is not None and one is not top:
-            verdicts = [compare(story, top, one, on) for on in ("validation", "test")]
-            yield " ".join(verdict.text for verdict in verdicts if verdict.text)
+            yield " ".join(filter(None, (comparison(story, top, one, on) for on in ACCURACIES)))
 
 
 def _performance(lab: LabStory, story: Story, architectures: Sequence[str]) -> Table:
     """What each network reaches and costs, and how far train and validation are apart."""
     say, numbers = lab.say, lab.numbers
-    found = several(story, architectures)
+    found = measured_networks(story, architectures)
     rows = []
     for one in found:
         link = story.anchor(one.cell)
@@ -132,13 +130,13 @@ def thin_gradients(lab: LabStory) -> Iterator[Block]:
     """2.3 (d)."""
     story = lab.study(STUDY)
     names = [MLP, thin(story)]
-    found = several(story, names)
+    found = measured_networks(story, names)
     blocks = gradient_blocks(story, {one.name: one.cell.runs for one in found})
     if blocks:
         yield from blocks
     elif found:
         yield lab.prose("No norm of a gradient was recorded for these networks.")
-    if missing := lacking(story, names):
+    if missing := missing_networks(story, names):
         yield Paragraph(text=missing)
 
 
@@ -148,10 +146,10 @@ def gradient_explains(lab: LabStory) -> Iterator[Block]:
     wide, deep = measured(story, MLP), measured(story, thin(story))
     if wide is None or deep is None or not (wide.norm.mean and deep.norm.mean):
         yield lab.prose("The norms of both networks are needed for this answer.")
-        if missing := lacking(story, [MLP, thin(story)]):
+        if missing := missing_networks(story, [MLP, thin(story)]):
             yield Paragraph(text=missing)
         return
-    verdict = compare(story, wide, deep)
+    verdict = story.verdict(wide.cell, deep.cell)
     ours, other = (sum(one.norm.mean) / len(one.norm.mean) for one in (wide, deep))
     smaller = other < ours
     layers = gradient_by_layer(parse_architecture(thin(story)).dense)
@@ -177,7 +175,7 @@ def gradient_explains(lab: LabStory) -> Iterator[Block]:
         "against {other}, means over the epochs."
     )
     yield lab.prose(text, **values)
-    yield Paragraph(text=verdict.text)
+    yield Paragraph(text=comparison(story, wide, deep))
     if not vanishes:
         yield lab.prose(
             "Layer by layer the gradient of the untrained thin network does not vanish: this would "
@@ -222,7 +220,7 @@ def convolutional(lab: LabStory) -> Iterator[Block]:
     story = lab.study(STUDY)
     found = measured(story, CNN)
     if found is None:
-        yield Paragraph(text=lacking(story, [CNN]))
+        yield Paragraph(text=missing_networks(story, [CNN]))
         return
     yield lab.prose(
         "Trained like the first network, it reaches {accuracy} on validation, and its loss ends at "
@@ -244,10 +242,11 @@ def which_is_better(lab: LabStory) -> Iterator[Block]:
     conv, dense = measured(story, CNN), measured(story, MLP)
     if conv is None or dense is None:
         yield lab.prose("Both networks must be finished before they can be compared.")
-        yield Paragraph(text=lacking(story, [CNN, MLP]))
+        yield Paragraph(text=missing_networks(story, [CNN, MLP]))
         return
-    on = [compare(story, conv, dense, part) for part in ("validation", "test")]
-    signs = {verdict.sign for verdict in on if verdict.text}
+    sentences = {value: comparison(story, conv, dense, value) for value in ACCURACIES}
+    known = [value for value, text in sentences.items() if text]
+    signs = {story.verdict(conv.cell, dense.cell, value).sign for value in known}
     yield Paragraph(
         title=lab.say("Which works best?"),
         text=lab.say(
@@ -258,11 +257,11 @@ def which_is_better(lab: LabStory) -> Iterator[Block]:
             else "Neither can be called better. {measured}"
             if signs == {0}
             else "Validation and test disagree. {measured}"
-        ).format(measured=" ".join(verdict.text for verdict in on if verdict.text)),
+        ).format(measured=" ".join(filter(None, sentences.values()))),
     )
     yield Paragraph(title=lab.say("Generalisation"), text=_generalisation(lab, story, conv, dense))
     yield _performance(lab, story, [CNN, MLP])
-    apart = gaps_apart(story, conv, dense)
+    smaller_gap = gap_verdict(story, conv, dense).sign < 0
     yield lab.prose(
         "Why: a kernel is used at every place of the image, so each of its few weights is "
         "determined by many pixels of every example, and it sees only neighbours, whose relation "
@@ -270,7 +269,7 @@ def which_is_better(lab: LabStory) -> Iterator[Block]:
         "dense layer of the perceptron instead has a weight of its own for each pixel and unit, "
         "and can learn the training images by heart. With equal numbers of parameters, it is this "
         "constraint, not the size, that leaves the convolutions less room to overfit."
-        if apart < 0
+        if smaller_gap
         else "The usual explanation, that shared weights and local kernels leave less room to "
         "overfit, is not confirmed by these numbers: the gap of the convolutional network is not "
         "smaller by more than chance."
@@ -297,12 +296,12 @@ def _generalisation(lab: LabStory, story: Story, first: Measured, second: Measur
 
 def _gap_sentence(lab: LabStory, story: Story, first: Measured, second: Measured) -> str:
     """Which of two networks has the smaller gap between train and validation."""
-    apart = gaps_apart(story, first, second)
+    found = gap_verdict(story, first, second)
     small, large = (first, second) if first.gap <= second.gap else (second, first)
     return lab.say(
         "{small} has the smaller gap: at the last epoch its train accuracy is {near} above that on "
         "validation, that of {large} {far}, a difference beyond chance."
-        if apart
+        if found.distinguishable
         else "At the last epoch the train accuracy of {small} is {near} above that on validation, "
         "that of {large} {far}: chance may explain the difference."
     ).format(
@@ -368,7 +367,7 @@ def three_kinds(lab: LabStory) -> Iterator[Block]:
 
 def _deep_hypothesis(lab: LabStory, story: Story, deep: Measured, original: Measured) -> str:
     """Why the network of 1 × 1 kernels does as it does, where the numbers allow to say."""
-    worse = compare(story, deep, original).sign < 0
+    worse = story.verdict(deep.cell, original.cell).sign < 0
     less = _fits_less(story, deep, original)
     text = lab.say(
         "It fits even the training images less well: {train} at the last epoch, against {other}. "
@@ -393,8 +392,7 @@ def _deep_hypothesis(lab: LabStory, story: Story, deep: Measured, original: Meas
 def _fits_less(story: Story, first: Measured, second: Measured) -> bool:
     """Whether the first network's train accuracy is lower by more than chance."""
     a, b = (one.train_accuracy.mean[-1] for one in (first, second))
-    n = story.train_images
-    return bool(n) and b - a > chance_margin(a, b, n or 1)
+    return verdict_of_images(a, b, story.train_images).sign < 0
 
 
 def _wide_hypothesis(lab: LabStory, story: Story, wide: Measured, original: Measured) -> str:
@@ -403,7 +401,7 @@ def _wide_hypothesis(lab: LabStory, story: Story, wide: Measured, original: Meas
     text = lab.say(
         "Without locality and without shared weights it is an MLP, and it overfits as one: {train} "
         "on train at the last epoch and a gap of {gap}, where {original} has {other}."
-        if gaps_apart(story, wide, original) > 0
+        if gap_verdict(story, wide, original).sign > 0
         else "Without locality and without shared weights it is an MLP, and one would expect a "
         "larger gap than that of {original}. These numbers do not show that: {gap} against "
         "{other}, with {train} on train at the last epoch."
@@ -415,20 +413,21 @@ def _wide_hypothesis(lab: LabStory, story: Story, wide: Measured, original: Meas
     )
     if dense is None:
         return text
-    verdict = compare(story, wide, dense)
     end = lab.say(
         "The perceptron of 256-256 has a gap of {gap}. {measured} Its bottleneck of 41 units costs "
         "something."
-        if verdict.sign < 0
+        if story.verdict(wide.cell, dense.cell).sign < 0
         else "The perceptron of 256-256 has a gap of {gap}. {measured}"
     )
-    return f"{text} " + end.format(gap=story.points(dense.gap), measured=verdict.text)
+    return f"{text} " + end.format(
+        gap=story.points(dense.gap), measured=comparison(story, wide, dense)
+    )
 
 
 def summary(lab: LabStory) -> Iterator[str]:
     """How the five networks compare."""
     story = lab.study(STUDY)
-    found = several(story, [MLP, thin(story), CNN, DEEP, WIDE])
+    found = measured_networks(story, [MLP, thin(story), CNN, DEEP, WIDE])
     if len(found) > 1:
         ranked = sorted(found, key=lambda one: -one.validation)
         text = lab.say("Best validation accuracy of the networks: {items}.")
@@ -441,5 +440,5 @@ def summary(lab: LabStory) -> Iterator[str]:
         yield text.format(items=lab.say("; ").join(items))
     conv, dense = measured(story, CNN), measured(story, MLP)
     if conv is not None and dense is not None:
-        yield compare(story, conv, dense).text
+        yield comparison(story, conv, dense)
         yield _gap_sentence(lab, story, conv, dense)

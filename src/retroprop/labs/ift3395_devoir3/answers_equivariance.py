@@ -10,7 +10,7 @@ from torch import Tensor
 from retroprop.data import load
 from retroprop.figures.equivariance import equivariance_panels
 from retroprop.labs.ift3395_devoir3.checks import scientific
-from retroprop.labs.ift3395_devoir3.comparing import compare, measured
+from retroprop.labs.ift3395_devoir3.comparing import comparison, measured
 from retroprop.labs.ift3395_devoir3.equivariance import (
     SHIFT,
     Equivariance,
@@ -18,7 +18,7 @@ from retroprop.labs.ift3395_devoir3.equivariance import (
     compare_symmetric,
 )
 from retroprop.labs.ift3395_devoir3.solution import SEED
-from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
+from retroprop.report.document import Block, Equation, Paragraph, Table, row
 from retroprop.report.lab_story import LabStory
 from retroprop.report.pictures import picture
 
@@ -112,17 +112,11 @@ def _differences(lab: LabStory, found: Equivariance, symmetric: Equivariance) ->
         corner=say("Movement"),
         columns=[say("largest"), say("in % of the largest feature"), say("pixels that differ")],
         rows=[
-            Row(
-                header=name,
-                cells=[
-                    Cell(text=scientific(lab, float(values.max()))),
-                    Cell(text=lab.numbers.share(float(values.max()) / top, digits=1)),
-                    Cell(
-                        text=say("{n} of {all}").format(
-                            n=int((values > ROUNDING).sum()), all=values.numel()
-                        )
-                    ),
-                ],
+            row(
+                name,
+                scientific(lab, float(values.max())),
+                lab.numbers.share(float(values.max()) / top, digits=1),
+                say("{n} of {all}").format(n=int((values > ROUNDING).sum()), all=values.numel()),
             )
             for name, values, top in rows
         ],
@@ -234,7 +228,7 @@ def useful_here(lab: LabStory) -> Iterator[Block]:
     if dense is None or convolutional is None:
         yield lab.prose("The networks that would show whether it pays here are not finished yet.")
         return
-    verdict = compare(story, convolutional, dense)
+    verdict = story.verdict(convolutional.cell, dense.cell)
     text = lab.say(
         "{difference} So the networks of questions 3 and 4 gain from their convolutions all the "
         "same, though other things than equivariance differ between the two."
@@ -245,4 +239,4 @@ def useful_here(lab: LabStory) -> Iterator[Block]:
         else "{difference} The networks of questions 3 and 4 go further: with as many parameters, "
         "the convolutions lose here."
     )
-    yield Paragraph(text=text.format(difference=verdict.text))
+    yield Paragraph(text=text.format(difference=comparison(story, convolutional, dense)))

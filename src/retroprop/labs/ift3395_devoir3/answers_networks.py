@@ -12,7 +12,6 @@ from retroprop.labs.ift3395_devoir3.checks import (
     Check,
     SmallTrainer,
     checks_table,
-    code_of,
     compared,
     counted,
     largest,
@@ -21,9 +20,10 @@ from retroprop.labs.ift3395_devoir3.checks import (
     seeded,
 )
 from retroprop.labs.ift3395_devoir3.solution import NetworkConfiguration, Trainer
+from retroprop.labs.source_code import source
 from retroprop.models.activations import activation_class
 from retroprop.models.budget import cnn_parameters, mlp_parameters
-from retroprop.report.document import Block, Cell, Code, Equation, Row, Table
+from retroprop.report.document import Block, Code, Equation, Table, row
 from retroprop.report.lab_story import LabStory
 
 EXAMPLE = NetworkConfiguration(
@@ -41,7 +41,7 @@ def gradient_norm(lab: LabStory) -> Iterator[Block]:
         "of 0."
     )
     yield Equation(source="norm(nabla f) = sqrt(sum_i norm(frac(partial f, partial bx_i))^2)")
-    yield code_of(norms.gradient_norm)
+    yield source(norms.gradient_norm, refusals=True)
     with seeded():
         A, x = torch.randn(3, 4).double(), torch.randn(4).double()
 
@@ -88,7 +88,7 @@ def jacobian_norm(lab: LabStory) -> Iterator[Block]:
         "row; only the norm of each row is kept, so the whole matrix never lies in memory."
     )
     yield Equation(source="norm(J)_F = sqrt(sum_a sum_b (frac(partial f_a, partial x_b))^2)")
-    yield code_of(norms.jacobian_norm)
+    yield source(norms.jacobian_norm)
     with seeded():
         x, A, X = (torch.randn(*shape).double() for shape in ((5,), (3, 5), (3, 2)))
     S = x.softmax(0)
@@ -131,7 +131,7 @@ def activation_function(lab: LabStory) -> Iterator[Block]:
         "of the assignment, and its derivative by autograd with the formula, at 2,001 points from "
         "−10 to 10 in float64. A name that is not in the dictionary gets an answer that says so."
     )
-    yield code_of(Trainer.create_activation_function, activation_class)
+    yield source(Trainer.create_activation_function, activation_class, refusals=True)
     say = lab.say
     x = torch.linspace(-10, 10, 2001).double().requires_grad_()
     e = x.detach().exp()
@@ -146,7 +146,7 @@ def activation_function(lab: LabStory) -> Iterator[Block]:
         y = Trainer.create_activation_function(name)(x)
         (slope,) = torch.autograd.grad(y.sum(), x)
         errors = (largest(y - value), largest(slope - derivative))
-        rows.append(Row(header=name, cells=[Cell(text=scientific(lab, one)) for one in errors]))
+        rows.append(row(name, *(scientific(lab, one) for one in errors)))
     yield Table(
         name="activations",
         caption=say("Largest difference from the definition"),
@@ -168,7 +168,7 @@ def multilayer_perceptron(lab: LabStory) -> Iterator[Block]:
         "bp &= softmax(W_(L+1) bh_L + bb_(L+1))"
     )
     yield lab.prose("$cal(A)$ is the activation function, $L$ the number of hidden layers.")
-    yield code_of(Trainer.create_mlp, solution._dense)
+    yield source(Trainer.create_mlp, solution._dense, refusals=True)
     say, hidden = lab.say, (256, 256)
     with seeded(), torch.no_grad():
         three = Trainer.create_mlp(
@@ -217,7 +217,7 @@ def convolutional_network(lab: LabStory) -> Iterator[Block]:
         "Sequential that pools faster on a processor; its numbers are those of torch’s own, which "
         "the last check compares."
     )
-    yield code_of(Trainer.create_cnn)
+    yield source(Trainer.create_cnn)
     say = lab.say
     with seeded():
         network = Trainer.create_cnn(1, EXAMPLE, 10, nn.ReLU())
@@ -271,7 +271,7 @@ def normalized_pixels(lab: LabStory) -> Iterator[Block]:
         "training images has $s_j = 0$; it is only centred, where a division would give NaN."
     )
     yield Equation(source="hat(x)_(n j) = frac(x_(n j) - m_j, s_j)")
-    yield code_of(Trainer.normalize)
+    yield source(Trainer.normalize, refusals=True)
     raw = SmallTrainer.load_dataset("")
     train, valid, test = (X for X, _ in Trainer.normalize(*raw))
     X = raw[0][0]

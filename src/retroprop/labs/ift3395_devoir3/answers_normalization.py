@@ -6,7 +6,7 @@ from functools import cache
 
 from retroprop.data import load
 from retroprop.labs.ift3395_devoir3.checks import examples
-from retroprop.labs.ift3395_devoir3.comparing import Measured, compare, measured_cell
+from retroprop.labs.ift3395_devoir3.comparing import Measured, measured_cell
 from retroprop.labs.ift3395_devoir3.solution import Trainer
 from retroprop.report.answers import influence
 from retroprop.report.document import Block, Cell, Paragraph, Picture, Prose, Row, Table
@@ -15,7 +15,7 @@ from retroprop.report.lab_story import LabStory
 from retroprop.report.results import tables_section
 from retroprop.report.story import Story
 from retroprop.report.variations import no_mean, variations
-from retroprop.studies.summary import CellSummary, chance_margin
+from retroprop.studies.summary import CellSummary, verdict_of_images
 
 STUDY = "ift3395-normalization"
 RAW, NORMALISED = "raw", "per-pixel"
@@ -42,11 +42,10 @@ def curves(lab: LabStory) -> Iterator[Block]:
 
 def _check(lab: LabStory, story: Story) -> Iterator[Block]:
     """Whether the best combination passes 80 %."""
-    if not story.best:
+    top = story.best_cell
+    if top is None or top.mean is None:
         yield lab.prose("No combination is finished yet, so there is no best one to check.")
         return
-    top = max(story.best, key=lambda cell: cell.mean or 0.0)
-    assert top.mean is not None
     yield lab.prose(
         "The best combination so far, {cell}, reaches {accuracy} on validation: more than the "
         "{wanted} that the assignment asks for as a check."
@@ -136,8 +135,8 @@ def _by_rate(story: Story, rate: float) -> str:
             if normalised.validation < raw.validation
             else "both reach {high} on validation."
         )
-        verdict = compare(story, normalised, raw)
-        chance = say("more than chance" if verdict.sign else "not more than chance allows")
+        found = story.verdict(normalised.cell, raw.cell)
+        chance = say("more than chance" if found.distinguishable else "not more than chance allows")
         ends = sorted((normalised.validation, raw.validation))
         text = text.format(
             high=story.numbers.percent(ends[1]),
@@ -366,8 +365,7 @@ def _largest(lab: LabStory, story: Story, one: Measured) -> str:
     """Whether a model with the largest rate is stuck, jumps about, or learns."""
     line, loss = one.validation_accuracy, one.validation_loss
     best, last = max(line.mean), line.mean[-1]
-    n = story.validation_images or 0
-    falls = bool(n) and best - last > chance_margin(best, last, n)
+    falls = verdict_of_images(best, last, story.validation_images).sign > 0
     stuck = bool(one.norm.mean) and one.norm.mean[-1] <= STILL
     values = {
         "name": one.name,

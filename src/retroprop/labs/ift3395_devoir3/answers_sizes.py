@@ -14,16 +14,17 @@ from retroprop.labs.ift3395_devoir3.answers_networks import parameters
 from retroprop.labs.ift3395_devoir3.checks import (
     Check,
     checks_table,
-    code_of,
     counted,
     largest,
     seeded,
 )
 from retroprop.labs.ift3395_devoir3.solution import NetworkConfiguration, Trainer
+from retroprop.labs.source_code import source
 from retroprop.models import budget
 from retroprop.models.budget import Answer, CNNBudget, MLPBudget, Unknown, solve
 from retroprop.report.document import Block, Cell, Equation, Row, Table
 from retroprop.report.lab_story import LabStory
+from retroprop.report.words import listed
 
 TARGET = budget.mlp_parameters(784, (256, 256), 10)
 TOLERANCE = 10_000
@@ -60,7 +61,7 @@ def parameter_count(lab: LabStory) -> Iterator[Block]:
             )
         ],
     )
-    yield code_of(budget.mlp_parameters)
+    yield source(budget.mlp_parameters)
 
 
 def solved(lab: LabStory, answer: Answer, corner: str, chosen: int) -> Table:
@@ -95,12 +96,7 @@ def solved(lab: LabStory, answer: Answer, corner: str, chosen: int) -> Table:
 
 def inside(lab: LabStory, answer: Answer) -> str:
     """The values within the tolerance: "52, 53, 54 and 55"."""
-    values = [lab.numbers.integer(one.x) for one in answer.within]
-    if len(values) < 2:
-        return "".join(values)
-    return lab.say("{first} and {last}").format(
-        first=lab.say(", ").join(values[:-1]), last=values[-1]
-    )
+    return listed([lab.numbers.integer(one.x) for one in answer.within], lab.say)
 
 
 def thin_depth(lab: LabStory, chosen: int) -> Iterator[Block]:

@@ -12,7 +12,6 @@ from retroprop.labs.ift3395_devoir3.checks import (
     Check,
     SmallTrainer,
     checks_table,
-    code_of,
     compared,
     counted,
     largest,
@@ -20,6 +19,7 @@ from retroprop.labs.ift3395_devoir3.checks import (
     seeded,
 )
 from retroprop.labs.ift3395_devoir3.solution import Trainer
+from retroprop.labs.source_code import source
 from retroprop.report.document import Block, Code, Equation
 from retroprop.report.lab_story import LabStory
 
@@ -47,7 +47,7 @@ def one_hot(lab: LabStory) -> Iterator[Block]:
         "Row $n$ holds a single 1, in the column of the label $y_n$. Labels outside of the classes "
         "are refused with a sentence."
     )
-    yield code_of(Trainer.one_hot)
+    yield source(Trainer.one_hot, refusals=True)
     trainer = small_trainer(n_classes=5)
     rows = trainer.one_hot(torch.tensor(LABELS))
     expected = torch.zeros(4, 5)
@@ -85,9 +85,7 @@ def loss_and_accuracy(lab: LabStory) -> Iterator[Block]:
         source="L = -frac(1, B) sum_(n=1)^B sum_c y_(n c) ln hat(p)_(n c), quad "
         "hat(p) = min(max(p, epsilon), 1 - epsilon)"
     )
-    yield code_of(
-        Trainer.compute_loss_and_accuracy, Trainer._probabilities, solution._cross_entropy
-    )
+    yield source(Trainer.compute_loss_and_accuracy, Trainer._probabilities, solution._cross_entropy)
     trainer = small_trainer()
     X, y = minibatch(trainer)
     loss, accuracy = trainer.compute_loss_and_accuracy(X, y)
@@ -160,7 +158,7 @@ def network_gradient_norm(lab: LabStory) -> Iterator[Block]:
     yield Equation(
         source="norm(nabla_theta L) = sqrt(sum_i norm(frac(partial L, partial theta_i))^2)"
     )
-    yield code_of(Trainer.compute_gradient_norm)
+    yield source(Trainer.compute_gradient_norm)
     trainer = small_trainer()
     before = trainer.compute_gradient_norm(trainer.network)
     X, y = minibatch(trainer)
@@ -192,7 +190,7 @@ def training_step(lab: LabStory) -> Iterator[Block]:
         source="theta_1 = theta_0 - eta frac(hat(m), sqrt(hat(v)) + 10^(-8)) "
         "= theta_0 - eta frac(g, abs(g) + 10^(-8))"
     )
-    yield code_of(Trainer.training_step, Trainer._step)
+    yield source(Trainer.training_step, Trainer._step)
     trainer = small_trainer()
     X, y = minibatch(trainer)
     weights = list(trainer.network.parameters())
@@ -240,7 +238,7 @@ def evaluation(lab: LabStory) -> Iterator[Block]:
         "counts by its number of images, for the last one may be smaller: a plain mean of the "
         "parts’ means would give its images too much weight."
     )
-    yield code_of(Trainer.evaluate)
+    yield source(Trainer.evaluate)
     trainer = small_trainer()
     with seeded():
         X = torch.randn(4500, 1, 28, 28).double()

@@ -14,8 +14,7 @@ from torch import Tensor
 from retroprop.data import load
 from retroprop.errors import UserError
 from retroprop.labs.ift3395_devoir3.solution import SEED, Examples, Trainer
-from retroprop.labs.source_code import source_of
-from retroprop.report.document import Cell, Code, Row, Table
+from retroprop.report.document import Code, Table, row
 from retroprop.report.lab_story import LabStory
 
 
@@ -28,11 +27,6 @@ class Check(NamedTuple):
     difference: float
 
 
-def code_of(*functions: Callable[..., Any]) -> Code:
-    """The source of functions as the library has it, without their docstrings."""
-    return Code(text=source_of(*functions))
-
-
 def checks_table(lab: LabStory, checks: Sequence[Check]) -> Table:
     """The checks of one question."""
     say = lab.say
@@ -42,14 +36,7 @@ def checks_table(lab: LabStory, checks: Sequence[Check]) -> Table:
         corner=say("Check"),
         columns=[say("ours"), say("expected"), say("difference")],
         rows=[
-            Row(
-                header=check.what,
-                cells=[
-                    Cell(text=check.ours),
-                    Cell(text=check.expected),
-                    Cell(text=scientific(lab, check.difference)),
-                ],
-            )
+            row(check.what, check.ours, check.expected, scientific(lab, check.difference))
             for check in checks
         ],
     )

@@ -1,15 +1,24 @@
 """Two recorded models side by side: which is better, and whether that is more than chance."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from retroprop.figures.curves import Curve, curve
 from retroprop.report.story import Story
 from retroprop.report.variations import no_mean
-from retroprop.studies.summary import CellSummary, chance_margin, paired_difference
+from retroprop.report.verdict_sentence import verdict_sentence
+from retroprop.studies.summary import (
+    ACCURACY,
+    CellSummary,
+    Curve,
+    Verdict,
+    curve,
+    gaps,
+    verdict_of_images,
+    verdict_of_seeds,
+)
 
-ACCURACIES = {"validation": "best_validation_accuracy", "test": "test_accuracy"}
+ACCURACIES = (ACCURACY, "test_accuracy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +44,8 @@ class Measured:
     @property
     def test(self) -> float | None:
         """The test accuracy; None unless every seed was tested."""
-        found = [run.test_accuracy for run in self.cell.runs if run.test_accuracy is not None]
-        return sum(found) / len(found) if len(found) == self.cell.n else None
+        found = self.cell.test_accuracies
+        return sum(found) / len(found) if found else None
 
     @property
     def gap(self) -> float:
@@ -85,13 +94,13 @@ def measured(story: Story, architecture: str) -> Measured | None:
     return None
 
 
-def several(story: Story, architectures: Sequence[str]) -> list[Measured]:
+def measured_networks(story: Story, architectures: Sequence[str]) -> list[Measured]:
     """Those of these networks that are finished."""
     found = (measured(story, one) for one in architectures)
     return [one for one in found if one is not None]
 
 
-def lacking(story: Story, architectures: Sequence[str]) -> str:
+def missing_networks(story: Story, architectures: Sequence[str]) -> str:
     """Which of these networks have no numbers, and why, in a sentence; "" where all have."""
     reasons = {
         cell.cell.get("architecture"): no_mean(story, cell) or story.say("not evaluated")
@@ -112,86 +121,25 @@ def lacking(story: Story, architectures: Sequence[str]) -> str:
     return story.say("Without numbers: {notes}.").format(notes=story.say("; ").join(notes))
 
 
-class Verdict(NamedTuple):
-    """How two models compare: 1, 0 (equal, or not told apart) or −1 for the first; in words."""
+def comparison(story: Story, first: Measured, second: Measured, value: str = ACCURACY) -> str:
+    """The verdict on two networks in a sentence, with their accuracies; "" unless both have one."""
+    means = [one.validation if value == ACCURACY else one.test for one in (first, second)]
+    if None in means:
+        return ""
+    a, b = (story.numbers.percent(mean or 0.0) for mean in means)
+    names = f"{first.name} ({a})", f"{second.name} ({b})"
+    return verdict_sentence(story, story.verdict(first.cell, second.cell, value), *names, value)
 
-    sign: int
-    text: str
 
+def gap_verdict(story: Story, first: Measured, second: Measured) -> Verdict:
+    """Whether the gap between train and validation differs by more than chance.
 
-def compare(story: Story, first: Measured, second: Measured, on: str = "validation") -> Verdict:
-    """Compare two models on validation, or on test where both were tested.
-
-    With several seeds by the paired t-test; with one seed by what the number of images leaves to
-    chance.
+    With one seed the train accuracy counts so many images that only the validation images leave
+    something to chance.
     """
-    say, numbers = story.say, story.numbers
-    a, b = (one.validation if on == "validation" else one.test for one in (first, second))
-    n = images(story, on)
-    if a is None or b is None or not n:
-        return Verdict(0, "")
-    high, low = (first, second) if a >= b else (second, first)
-    names = {
-        "high": high.name,
-        "low": low.name,
-        "top": numbers.percent(max(a, b)),
-        "points": story.points(abs(a - b)),
-        "n": numbers.integer(n),
-    }
-    if a == b:
-        text = (
-            "On validation, {high} and {low} reach the same accuracy, {top}."
-            if on == "validation"
-            else "On test, {high} and {low} reach the same accuracy, {top}."
-        )
-        return Verdict(0, say(text).format(**names))
-    paired = paired_difference(first.cell, second.cell, ACCURACIES[on])
-    if paired is not None and paired.margin is not None:
-        apart, margin = paired.distinguishable, paired.margin
-        reason = (
-            "more than the {margin} of the paired t-test over {seeds}"
-            if apart
-            else "not more than the {margin} of the paired t-test over {seeds}"
-        )
-    else:
-        margin = chance_margin(a, b, n)
-        apart = abs(a - b) > margin
-        reason = (
-            "more than the {margin} that {n} images leave to chance"
-            if apart
-            else "not more than the {margin} that {n} images leave to chance, so one seed does "
-            "not tell them apart"
-        )
-    text = (
-        "On validation, {high} reaches {top}, {points} above {low}: {reason}."
-        if on == "validation"
-        else "On test, {high} reaches {top}, {points} above {low}: {reason}."
-    )
-    why = say(reason).format(
-        margin=story.points(margin), seeds=story.seeds(first.cell.n), n=names["n"]
-    )
-    return Verdict((1 if a > b else -1) if apart else 0, say(text).format(reason=why, **names))
-
-
-def images(story: Story, on: str) -> int:
-    """How many images validate, or test; 0 where that is not known."""
-    n = story.validation_images or 0
-    if on == "validation" or story.info is None or story.split is None:
-        return n
-    return story.info.n_test - (n if story.split.source == "test" else 0)
-
-
-def gaps_apart(story: Story, first: Measured, second: Measured) -> int:
-    """Whether the gap of the first is larger (1) or smaller (−1) than chance explains, or not (0).
-
-    The train accuracy counts so many images that only the validation images leave something to
-    chance.
-    """
-    n = images(story, "validation")
-    if not n:
-        return 0
+    pairs = zip(gaps(first.cell.runs), gaps(second.cell.runs), strict=False)  # [] where unknown
+    if len(differences := [a - b for a, b in pairs]) > 1:
+        return verdict_of_seeds(differences)
     end, other_end = (one.validation_accuracy.mean[-1] for one in (first, second))
-    difference = first.gap - second.gap
-    if abs(difference) <= chance_margin(end, other_end, n):
-        return 0
-    return 1 if difference > 0 else -1
+    found = verdict_of_images(end, other_end, story.validation_images)
+    return dataclasses.replace(found, difference=first.gap - second.gap)

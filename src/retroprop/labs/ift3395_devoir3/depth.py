@@ -16,7 +16,7 @@ from torch import nn
 from retroprop.data import load
 from retroprop.labs.ift3395_devoir3.checks import examples, largest, scientific, seeded
 from retroprop.labs.ift3395_devoir3.solution import NetworkConfiguration, Trainer
-from retroprop.report.document import Cell, Row, Table
+from retroprop.report.document import Table, row
 from retroprop.report.lab_story import LabStory
 
 NORMALISED_OVER = 2000
@@ -64,11 +64,9 @@ class LayerNorms:
         say, n = lab.say, len(self.usual)
         shown = [1, *range(EVERY, n - 1, EVERY), n - 1, n]
         rows = [
-            Row(
-                header=say("output") if layer == n else str(layer),
-                cells=[
-                    Cell(text=scientific(lab, norms[layer - 1])) for norms in (self.usual, self.he)
-                ],
+            row(
+                say("output") if layer == n else str(layer),
+                *(scientific(lab, norms[layer - 1]) for norms in (self.usual, self.he)),
             )
             for layer in dict.fromkeys(shown)
         ]

@@ -13,9 +13,7 @@ from retroprop.labs.ift3395_devoir3 import answers_networks as networks
 from retroprop.labs.ift3395_devoir3 import answers_normalization as normalization
 from retroprop.labs.ift3395_devoir3 import answers_sizes as sizes
 from retroprop.labs.ift3395_devoir3 import answers_training as training
-from retroprop.languages import say_later
-from retroprop.report.assignment import Lab, Part, Question
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Lab, LabStory, Part, Question
 
 NORMALIZATION = (normalization.STUDY,)
 ARCHITECTURES = (architectures.STUDY,)
@@ -35,210 +33,154 @@ from retroprop.models.budget import CNNBudget, MLPBudget, Unknown, solve
 PART_1 = (
     Question(
         name="1.1",
-        label="1.1",
-        title=say_later("The norm of a gradient"),
-        asked=say_later(
-            "Complete gradient_norm: the Euclidean norm of the gradient of a function with respect "
-            "to all the tensors of a list together."
-        ),
+        title="The norm of a gradient",
+        asked="Complete gradient_norm: the Euclidean norm of the gradient of a function with "
+        "respect to all the tensors of a list together.",
         points=3,
         answers=(networks.gradient_norm,),
         code="""\
 A, x = torch.ones(3, 4), torch.ones(4)
-print(gradient_norm(lambda A, x: (A @ x).square().sum(), A, x))
-lab.answer("1.1")""",
+print(gradient_norm(lambda A, x: (A @ x).square().sum(), A, x))""",
     ),
     Question(
         name="1.2",
-        label="1.2",
-        title=say_later("The norm of a Jacobian"),
-        asked=say_later(
-            "Complete jacobian_norm: the Frobenius norm of the Jacobian of a function at one "
-            "tensor."
-        ),
+        title="The norm of a Jacobian",
+        asked="Complete jacobian_norm: the Frobenius norm of the Jacobian of a function at one "
+        "tensor.",
         points=2,
         answers=(networks.jacobian_norm,),
-        code="""\
-print(jacobian_norm(lambda x: x.softmax(0), torch.zeros(5)))
-lab.answer("1.2")""",
+        code="print(jacobian_norm(lambda x: x.softmax(0), torch.zeros(5)))",
     ),
     Question(
         name="1.3",
-        label="1.3",
-        title=say_later("Activation functions by name"),
-        asked=say_later(
-            "Complete create_activation_function, which turns relu, tanh or sigmoid into a module."
-        ),
+        title="Activation functions by name",
+        asked="Complete create_activation_function, which turns relu, tanh or sigmoid into a "
+        "module.",
         points=1,
         answers=(networks.activation_function,),
-        code="""\
-print(Trainer.create_activation_function("tanh")(torch.linspace(-2, 2, 5)))
-lab.answer("1.3")""",
+        code='print(Trainer.create_activation_function("tanh")(torch.linspace(-2, 2, 5)))',
     ),
     Question(
         name="1.4",
-        label="1.4",
-        title=say_later("A constructor of MLPs"),
-        asked=say_later(
-            "Complete create_mlp: the image flattened, Linear layers with the activation after "
-            "each but the last, and a softmax after that."
-        ),
+        title="A constructor of MLPs",
+        asked="Complete create_mlp: the image flattened, Linear layers with the activation after "
+        "each but the last, and a softmax after that.",
         points=5,
         answers=(networks.multilayer_perceptron,),
         code="""\
 configuration = NetworkConfiguration(dense_hiddens=(32, 16, 8))
-print(Trainer.create_mlp(784, configuration, n_classes=10, activation=nn.ReLU()))
-lab.answer("1.4")""",
+print(Trainer.create_mlp(784, configuration, n_classes=10, activation=nn.ReLU()))""",
     ),
     Question(
         name="1.5",
-        label="1.5",
-        title=say_later("A constructor of CNNs"),
-        asked=say_later(
-            "Complete create_cnn: convolutions with activation and max-pooling, an adaptive "
-            "pooling onto 4 × 4 after the last one, dense layers and a softmax, for images of any "
-            "size."
-        ),
+        title="A constructor of CNNs",
+        asked="Complete create_cnn: convolutions with activation and max-pooling, an adaptive "
+        "pooling onto 4 × 4 after the last one, dense layers and a softmax, for images of any "
+        "size.",
         points=5,
         answers=(networks.convolutional_network,),
         code="""\
 configuration = NetworkConfiguration((16, 32), (4, 5), strides=(1, 2), paddings=(1, 0))
 network = Trainer.create_cnn(1, configuration, n_classes=10, activation=nn.ReLU())
-print(network(torch.zeros(5, 1, 28, 28)).shape, network(torch.zeros(5, 1, 40, 36)).shape)
-lab.answer("1.5")""",
+print(network(torch.zeros(5, 1, 28, 28)).shape, network(torch.zeros(5, 1, 40, 36)).shape)""",
     ),
     Question(
         name="1.6",
-        label="1.6",
-        title=say_later("Normalised sets"),
-        asked=say_later(
-            "Complete normalize: every feature of the three sets is centred by its mean and "
-            "divided by its standard deviation over the training set."
-        ),
+        title="Normalised sets",
+        asked="Complete normalize: every feature of the three sets is centred by its mean and "
+        "divided by its standard deviation over the training set.",
         points=2,
         answers=(networks.normalized_pixels,),
         code="""\
 trainer = Trainer()  # loads the three sets and normalises them
-print(trainer.train[0].shape, trainer.train[0].mean(), trainer.train[0].std())
-lab.answer("1.6")""",
+print(trainer.train[0].shape, trainer.train[0].mean(), trainer.train[0].std())""",
     ),
     Question(
         name="1.7",
-        label="1.7",
-        title=say_later("Labels as one-hot rows"),
-        asked=say_later(
-            "Complete one_hot, which turns the labels of a batch into a matrix with a single 1 in "
-            "each row."
-        ),
+        title="Labels as one-hot rows",
+        asked="Complete one_hot, which turns the labels of a batch into a matrix with a single 1 "
+        "in each row.",
         points=2,
         answers=(training.one_hot,),
-        code="""\
-print(trainer.one_hot(torch.tensor([1, 0, 3, 4])))
-lab.answer("1.7")""",
+        code="print(trainer.one_hot(torch.tensor([1, 0, 3, 4])))",
     ),
     Question(
         name="1.8",
-        label="1.8",
-        title=say_later("Cross-entropy and accuracy"),
-        asked=say_later(
-            "Complete compute_loss_and_accuracy: the cross-entropy of the probabilities, cut to "
-            "[ε, 1 − ε], as a tensor that can be differentiated, and the accuracy on the batch."
-        ),
+        title="Cross-entropy and accuracy",
+        asked="Complete compute_loss_and_accuracy: the cross-entropy of the probabilities, cut to "
+        "[ε, 1 − ε], as a tensor that can be differentiated, and the accuracy on the batch.",
         points=4,
         answers=(training.loss_and_accuracy,),
         code="""\
 X, y = trainer.train[0][:128], trainer.one_hot(trainer.train[1][:128])
-print(trainer.compute_loss_and_accuracy(X, y))
-lab.answer("1.8")""",
+print(trainer.compute_loss_and_accuracy(X, y))""",
     ),
     Question(
         name="1.9",
-        label="1.9",
-        title=say_later("The norm of a network’s gradient"),
-        asked=say_later(
-            "Complete compute_gradient_norm: the Euclidean norm of the gradients that lie in the "
-            "buffers of the parameters."
-        ),
+        title="The norm of a network’s gradient",
+        asked="Complete compute_gradient_norm: the Euclidean norm of the gradients that lie in the "
+        "buffers of the parameters.",
         points=2,
         answers=(training.network_gradient_norm,),
         code="""\
 trainer.compute_loss_and_accuracy(X, y)[0].backward()
-print(trainer.compute_gradient_norm(trainer.network))
-lab.answer("1.9")""",
+print(trainer.compute_gradient_norm(trainer.network))""",
     ),
     Question(
         name="1.10",
-        label="1.10",
-        title=say_later("One step of training"),
-        asked=say_later(
-            "Complete training_step: compute the gradient on a batch, let the optimizer take a "
-            "step, and return the norm of the gradient."
-        ),
+        title="One step of training",
+        asked="Complete training_step: compute the gradient on a batch, let the optimizer take a "
+        "step, and return the norm of the gradient.",
         points=6,
         answers=(training.training_step,),
-        code="""\
-print([round(trainer.training_step(X, y), 3) for step in range(5)])
-lab.answer("1.10")""",
+        code="print([round(trainer.training_step(X, y), 3) for step in range(5)])",
     ),
     Question(
         name="1.11",
-        label="1.11",
-        title=say_later("Evaluation on a whole set"),
-        asked=say_later("Complete evaluate: the mean loss and the mean accuracy on a set."),
+        title="Evaluation on a whole set",
+        asked="Complete evaluate: the mean loss and the mean accuracy on a set.",
         points=3,
         answers=(training.evaluation,),
-        code="""\
-print(trainer.evaluate(*trainer.valid))
-lab.answer("1.11")""",
+        code="print(trainer.evaluate(*trainer.valid))",
     ),
 )
 
 PART_2 = (
     Question(
         name="2.1",
-        label="2.1",
-        title=say_later("Equivariance: the four figures"),
-        asked=say_later(
-            "Show the first training image, the features that the small convolutional network "
-            "makes of it, and the absolute difference between moving before the network and "
-            "after it: for the shift and for the rotation."
-        ),
+        title="Equivariance: the four figures",
+        asked="Show the first training image, the features that the small convolutional network "
+        "makes of it, and the absolute difference between moving before the network and after it: "
+        "for the shift and for the rotation.",
         points=5,
         bonus=True,
         answers=(equivariance.figures,),
         code="""\
 movements = trainer.test_equivariance()
-print({name: round(float(panel.max()), 4) for name, panel in movements._asdict().items()})
-lab.answer("2.1")""",
+print({name: round(float(panel.max()), 4) for name, panel in movements._asdict().items()})""",
     ),
     Question(
         name="2.1a",
         label="2.1 (a)",
-        title=say_later("What convolutions are equivariant to"),
-        asked=say_later("To which kinds of transformations are convolutional layers equivariant?"),
+        title="What convolutions are equivariant to",
+        asked="To which kinds of transformations are convolutional layers equivariant?",
         answers=(equivariance.to_which,),
     ),
     Question(
         name="2.1b",
         label="2.1 (b)",
-        title=say_later("What equivariance is good for"),
-        asked=say_later(
-            "Why would equivariance to some transformations be more useful for learning than to "
-            "others, and does that depend on the algorithm alone or on the data too?"
-        ),
+        title="What equivariance is good for",
+        asked="Why would equivariance to some transformations be more useful for learning than to "
+        "others, and does that depend on the algorithm alone or on the data too?",
         studies=ARCHITECTURES,
         answers=(equivariance.how_useful, equivariance.useful_here),
     ),
     Question(
         name="2.2",
-        label="2.2",
-        title=say_later("Normalisation and learning rate: the figures"),
-        asked=say_later(
-            "Train an MLP of 256-256 units with ReLU for 50 epochs, batches of 128 and the "
-            "template’s seed: validation accuracy over the epochs for the learning rates 0.01, "
-            "0.0001 and 1e-8, without and with normalisation. The best combination should pass "
-            "80 %."
-        ),
+        title="Normalisation and learning rate: the figures",
+        asked="Train an MLP of 256-256 units with ReLU for 50 epochs, batches of 128 and the "
+        "template’s seed: validation accuracy over the epochs for the learning rates 0.01, 0.0001 "
+        "and 1e-8, without and with normalisation. The best combination should pass 80 %.",
         points=3,
         bonus=True,
         studies=NORMALIZATION,
@@ -246,80 +188,73 @@ lab.answer("2.1")""",
         code="""\
 if SIZE == "smoke":
     trainer.train = tuple(part[:1280] for part in trainer.train)
-print(trainer.train_loop(1)["validation_accuracy"])  # before and after one epoch more
-lab.answer("2.2")""",
+print(trainer.train_loop(1)["validation_accuracy"])  # before and after one epoch more""",
     ),
     Question(
         name="2.2a",
         label="2.2 (a)",
-        title=say_later("The effect of normalisation"),
-        asked=say_later("What is the effect of normalisation?"),
+        title="The effect of normalisation",
+        asked="What is the effect of normalisation?",
         studies=NORMALIZATION,
         answers=(normalization.effect,),
     ),
     Question(
         name="2.2b",
         label="2.2 (b)",
-        title=say_later("Normalisation and convergence"),
-        asked=say_later("Does it help the convergence? Why, or why not?"),
+        title="Normalisation and convergence",
+        asked="Does it help the convergence? Why, or why not?",
         studies=NORMALIZATION,
         answers=(normalization.convergence,),
     ),
     Question(
         name="2.2c",
         label="2.2 (c)",
-        title=say_later("Very small and very large learning rates"),
-        asked=say_later("What do very small and very large learning rates do?"),
+        title="Very small and very large learning rates",
+        asked="What do very small and very large learning rates do?",
         studies=NORMALIZATION,
         answers=(normalization.learning_rates,),
     ),
     Question(
         name="2.3a",
         label="2.3 (a)",
-        title=say_later("The parameters of the MLP"),
-        asked=say_later("How many numbers does this network have to learn?"),
+        title="The parameters of the MLP",
+        asked="How many numbers does this network have to learn?",
         points=5,
         bonus=True,
         answers=(sizes.parameter_count,),
-        code="""\
-print(sum(weights.numel() for weights in trainer.network.parameters()))
-lab.answer("2.3a")""",
+        code="print(sum(weights.numel() for weights in trainer.network.parameters()))",
     ),
     Question(
         name="2.3b",
         label="2.3 (b)",
-        title=say_later("A thin and deep MLP of the same size"),
-        asked=say_later(
-            "Train a network with about as many parameters (10,000 more or less), whose hidden "
-            "layers all have 64 neurons."
-        ),
+        title="A thin and deep MLP of the same size",
+        asked="Train a network with about as many parameters (10,000 more or less), whose hidden "
+        "layers all have 64 neurons.",
         studies=ARCHITECTURES,
         answers=(architectures.thin_network,),
-        code="""\
-print(solve(MLPBudget(width=64, depth=Unknown()), 269_322).within)
-lab.answer("2.3b")""",
+        code="print(solve(MLPBudget(width=64, depth=Unknown()), 269_322).within)",
     ),
     Question(
         name="2.3c",
         label="2.3 (c)",
-        title=say_later("Accuracies of both MLPs"),
-        asked=say_later("Plot the train and validation accuracies of both MLPs in one figure."),
+        title="Accuracies of both MLPs",
+        asked="Plot the train and validation accuracies of both MLPs in one figure.",
         studies=ARCHITECTURES,
         answers=(architectures.thin_curves,),
     ),
     Question(
         name="2.3d",
         label="2.3 (d)",
-        title=say_later("Gradient norms of both MLPs"),
-        asked=say_later("Plot how the norm of the gradient evolves in the training of both."),
+        title="Gradient norms of both MLPs",
+        asked="Plot how the norm of the gradient evolves in the training of both.",
         studies=ARCHITECTURES,
         answers=(architectures.thin_gradients,),
     ),
     Question(
         name="2.3e",
         label="2.3 (e)",
-        title=say_later("Does the gradient norm explain it?"),
-        asked=say_later("Does the behaviour of the gradient’s norm explain the performance?"),
+        title="Does the gradient norm explain it?",
+        asked="Does the behaviour of the gradient’s norm explain the performance?",
         studies=ARCHITECTURES,
         answers=(architectures.gradient_explains,),
         code="""\
@@ -327,52 +262,43 @@ thin = NetworkConfiguration(dense_hiddens=(64,) * 53)
 trainer.network = Trainer.create_mlp(784, thin, n_classes=10, activation=nn.ReLU())
 trainer.compute_loss_and_accuracy(X, y)[0].backward()  # of the first minibatch
 linear = [layer for layer in trainer.network if isinstance(layer, nn.Linear)]
-print([f"{Trainer.compute_gradient_norm(layer):.1e}" for layer in linear[::9]])
-lab.answer("2.3e")""",
+print([f"{Trainer.compute_gradient_norm(layer):.1e}" for layer in linear[::9]])""",
     ),
     Question(
         name="2.4",
-        label="2.4",
-        title=say_later("A CNN of the same size: the kernel"),
-        asked=say_later(
-            "Three convolutions of 16, 32 and 45 filters, stride 1, no padding, two dense "
-            "layers of 256: find the kernel size that keeps about the same number of parameters, "
-            "and train the network."
-        ),
+        title="A CNN of the same size: the kernel",
+        asked="Three convolutions of 16, 32 and 45 filters, stride 1, no padding, two dense layers "
+        "of 256: find the kernel size that keeps about the same number of parameters, and train "
+        "the network.",
         points=2,
         bonus=True,
         studies=ARCHITECTURES,
         answers=(architectures.convolutional,),
         code="""\
-print(solve(CNNBudget(channels=(16, 32, 45), kernel_sizes=(Unknown(),)), 269_322).within)
-lab.answer("2.4")""",
+print(solve(CNNBudget(channels=(16, 32, 45), kernel_sizes=(Unknown(),)), 269_322).within)""",
     ),
     Question(
         name="2.4a",
         label="2.4 (a)",
-        title=say_later("CNN and MLP in one figure"),
-        asked=say_later("Show the performance of this CNN and of the MLP that is not deep."),
+        title="CNN and MLP in one figure",
+        asked="Show the performance of this CNN and of the MLP that is not deep.",
         studies=ARCHITECTURES,
         answers=(architectures.convolutional_curves,),
     ),
     Question(
         name="2.4b",
         label="2.4 (b)",
-        title=say_later("Which one is better, and which generalises"),
-        asked=say_later(
-            "Which works best, and what can be said of how the two architectures generalise?"
-        ),
+        title="Which one is better, and which generalises",
+        asked="Which works best, and what can be said of how the two architectures generalise?",
         studies=ARCHITECTURES,
         answers=(architectures.which_is_better,),
     ),
     Question(
         name="2.5a",
         label="2.5 (a)",
-        title=say_later("The deep CNN of 1 × 1 kernels"),
-        asked=say_later(
-            "Four convolutions of 8, 16, 32 and 64 filters with kernels of size 1: how do such "
-            "layers relate to fully connected ones?"
-        ),
+        title="The deep CNN of 1 × 1 kernels",
+        asked="Four convolutions of 8, 16, 32 and 64 filters with kernels of size 1: how do such "
+        "layers relate to fully connected ones?",
         points=5,
         bonus=True,
         answers=(sizes.pointwise,),
@@ -380,31 +306,25 @@ lab.answer("2.4")""",
 convolution, dense = nn.Conv2d(8, 16, 1), nn.Linear(8, 16)
 dense.load_state_dict({"weight": convolution.weight[:, :, 0, 0], "bias": convolution.bias})
 x = torch.randn(4, 8, 14, 14)
-print((convolution(x) - dense(x.movedim(1, -1)).movedim(-1, 1)).abs().max())
-lab.answer("2.5a")""",
+print((convolution(x) - dense(x.movedim(1, -1)).movedim(-1, 1)).abs().max())""",
     ),
     Question(
         name="2.5b",
         label="2.5 (b)",
-        title=say_later("The CNN of one 28 × 28 convolution"),
-        asked=say_later(
-            "One convolution with a kernel as large as the image, with as many channels as keep "
-            "the number of parameters: how does such a layer relate to a fully connected one?"
-        ),
+        title="The CNN of one 28 × 28 convolution",
+        asked="One convolution with a kernel as large as the image, with as many channels as keep "
+        "the number of parameters: how does such a layer relate to a fully connected one?",
         answers=(architectures.whole_image,),
         code="""\
-print(solve(CNNBudget(channels=(Unknown(),), kernel_sizes=(28,)), 269_322).within)
-lab.answer("2.5b")""",
+print(solve(CNNBudget(channels=(Unknown(),), kernel_sizes=(28,)), 269_322).within)""",
     ),
     Question(
         name="2.5c",
         label="2.5 (c)",
-        title=say_later("The three CNNs compared"),
-        asked=say_later(
-            "Train both for 50 epochs with batches of 128 and show the train and validation "
-            "accuracies of the three kinds of CNN. How do performance and generalisation compare, "
-            "and what is the hypothesis about their behaviour?"
-        ),
+        title="The three CNNs compared",
+        asked="Train both for 50 epochs with batches of 128 and show the train and validation "
+        "accuracies of the three kinds of CNN. How do performance and generalisation compare, and "
+        "what is the hypothesis about their behaviour?",
         studies=ARCHITECTURES,
         answers=(architectures.three_kinds,),
     ),
@@ -419,32 +339,29 @@ def summary(lab: LabStory) -> Iterator[str]:
 
 LAB = Lab(
     name="ift3395-devoir3",
-    title=say_later("Automatic differentiation, MLPs and CNNs on Fashion-MNIST"),
-    source=say_later("IFT3395, assignment 3, practical part (Université de Montréal)"),
+    title="Automatic differentiation, MLPs and CNNs on Fashion-MNIST",
+    source="IFT3395, assignment 3, practical part (Université de Montréal)",
     parts=(
         Part(
             name="part-1",
-            title=say_later("1 · Training networks by automatic differentiation (35 points)"),
-            introduction=say_later(
-                "The assignment leaves eleven functions to complete. Each answer shows ours as it "
-                "stands in the library, and checks it against another way to the same number while "
-                "this document is written."
-            ),
+            title="1 · Training networks by automatic differentiation (35 points)",
+            introduction="The assignment leaves eleven functions to complete. Each answer shows "
+            "ours as it stands in the library, and checks it against another way to the same "
+            "number while this document is written.",
             questions=PART_1,
         ),
         Part(
             name="part-2",
-            title=say_later("2 · Experiments on Fashion-MNIST (20 bonus points)"),
-            introduction=say_later(
-                "60,000 images train, the first 2,000 test images validate and the other 8,000 "
-                "test. Unless said otherwise: 50 epochs of Adam with learning rate 0.0001, batches "
-                "of 128 in the order of the file, the template’s seed 197331. The assignment asks "
-                "for this one seed: nothing below says what another would give. Chance is how far "
-                "two accuracies may differ by the choice of the images alone, at 95 % (binomial)."
-            ),
+            title="2 · Experiments on Fashion-MNIST (20 bonus points)",
+            introduction="60,000 images train, the first 2,000 test images validate and the other "
+            "8,000 test. Unless said otherwise: 50 epochs of Adam with learning rate 0.0001, "
+            "batches of 128 in the order of the file, the template’s seed 197331. The assignment "
+            "asks for this one seed: nothing below says what another would give. Chance is how far "
+            "two accuracies may differ by the choice of the images alone, at 95 % (binomial).",
             questions=PART_2,
         ),
     ),
     summary=summary,
+    answers_in_code=True,
     imports=IMPORTS,
 )

@@ -279,14 +279,12 @@ class Trainer:
 
     # --- training ---------------------------------------------------------------------------------
 
-    def compute_loss_and_accuracy(
-        self, X: Tensor, y_one_hot: Tensor
-    ) -> tuple[Float[Tensor, ""], float]:
+    def compute_loss_and_accuracy(self, X: Tensor, y: Tensor) -> tuple[Float[Tensor, ""], float]:
         """The cross-entropy of the network on a minibatch, and its accuracy.
 
         Args:
             X: Images (batch, channels, height, width).
-            y_one_hot: Their labels (batch, classes), as `one_hot` gives them.
+            y: Their labels (batch, classes), as `one_hot` gives them.
 
         Returns:
             The mean loss (nats), from which autograd can go backwards, and the fraction of images
@@ -295,9 +293,9 @@ class Trainer:
         Raises:
             UserError: If the two do not belong together, or there is no image.
         """
-        probabilities = self._probabilities(X, y_one_hot)
-        right = probabilities.argmax(dim=1) == y_one_hot.argmax(dim=1)
-        return _cross_entropy(probabilities, y_one_hot), int(right.sum()) / len(right)
+        probabilities = self._probabilities(X, y)
+        right = probabilities.argmax(dim=1) == y.argmax(dim=1)
+        return _cross_entropy(probabilities, y), int(right.sum()) / len(right)
 
     @staticmethod
     def compute_gradient_norm(network: nn.Module) -> float:

@@ -11,7 +11,7 @@ From the command line, as `retroprop theory`:
     python -m retroprop.labs.ift3395_theorie 2i --lang fr
 """
 
-from retroprop.calculus.theory.checking import examine
-from retroprop.calculus.theory.sheet import SHEET, find_question
+from retroprop.labs.ift3395_theorie.numerical_check import examine
+from retroprop.labs.ift3395_theorie.sheet import SHEET, find_question
 
 __all__ = ["SHEET", "examine", "find_question"]

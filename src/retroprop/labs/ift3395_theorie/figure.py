@@ -2,10 +2,19 @@
 
 from matplotlib.figure import Figure
 
-from retroprop.calculus.theory.binary_losses import gradient_curves
-from retroprop.calculus.theory.prose import FIGURE
 from retroprop.figures.gradients import gradients_at_the_output
-from retroprop.mathematics.prose import choose
+from retroprop.labs.ift3395_theorie.answers_binary_losses import gradient_curves
+from retroprop.languages import say_later, translator
+
+CAPTION = say_later(
+    "The derivatives of both losses for y = 1. Where the network is sure and wrong, the squared "
+    "error has almost none."
+)
+DESCRIPTION = say_later(
+    "Two curves over the pre-activation from −10 to 10. The cross-entropy’s slope rises from −1 on "
+    "the left to 0 on the right. The squared error’s is near 0 on both sides, with its lowest "
+    "value, −0.30, near −0.7."
+)
 
 
 def loss_gradients(language: str) -> Figure:
@@ -14,13 +23,13 @@ def loss_gradients(language: str) -> Figure:
     Args:
         language: "en" or "fr".
     """
-    words = {name: choose(text, language) for name, text in FIGURE.items()}
+    say = translator(language)
     curves = gradient_curves()
     return gradients_at_the_output(
         curves["o"],
-        {words["squared"]: curves["MSE"], words["cross_entropy"]: curves["CE"]},
-        x_label=words["x"],
-        y_label=words["y"],
-        regions=(words["wrong"], words["right"]),
+        {say("squared error"): curves["MSE"], say("cross-entropy"): curves["CE"]},
+        x_label=say("pre-activation oᵃ"),
+        y_label=say("∂L/∂oᵃ for y = 1"),
+        regions=(say("wrong answer"), say("right answer")),
         decimal_comma=language == "fr",
     )

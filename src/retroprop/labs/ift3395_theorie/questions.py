@@ -1,25 +1,43 @@
 """The theory sheet of IFT3395 as an assignment: derivations, proofs, checks, and the code.
 
 Nothing is written twice: tasks, steps and answers are those of `SHEET`, and what was proved and
-compared is computed while the document is written.
+compared is computed while the document is written. `sheet_document` is the sheet to hand in.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache, partial
-from itertools import groupby
 
-from retroprop.calculus.theory.checking import CheckResult, ProofResult, Result, examine
-from retroprop.calculus.theory.code_lines import CodeLine
-from retroprop.calculus.theory.prose import FIGURE, error_text, formula_in, label
-from retroprop.calculus.theory.question import Question as Sheet
-from retroprop.calculus.theory.sheet import PARTS, SHEET, find_question
-from retroprop.labs.ift3395_theorie.figure import loss_gradients
+from retroprop.labs.ift3395_theorie.figure import CAPTION, DESCRIPTION, loss_gradients
+from retroprop.labs.ift3395_theorie.numerical_check import (
+    CheckResult,
+    ProofResult,
+    Result,
+    examine,
+)
+from retroprop.labs.ift3395_theorie.proved_question import ProvedQuestion
+from retroprop.labs.ift3395_theorie.sheet import PARTS, SHEET, find_question
 from retroprop.languages import say_later
-from retroprop.mathematics.prose import Words
-from retroprop.report.assignment import Lab, Part, Question
-from retroprop.report.document import Block, Code, Equation, Prose
-from retroprop.report.lab_story import LabStory
+from retroprop.mathematics.prose import on_one_line
+from retroprop.report.document import (
+    Block,
+    Cell,
+    Code,
+    Document,
+    Equation,
+    Prose,
+    Row,
+    Section,
+    Table,
+)
+from retroprop.report.formula_words import formula_in
+from retroprop.report.lab_content import compose_lab
+from retroprop.report.lab_story import Lab, LabStory, Part, Question
 from retroprop.report.pictures import picture
+
+PROVED = {True: say_later("Proved"), False: say_later("NOT PROVED")}
+REFUTED = {True: say_later("False, refuted"), False: say_later("FALSE, NOT REFUTED")}
+CHECKED = {True: say_later("Checked"), False: say_later("NOT EQUAL")}
 
 
 @cache
@@ -33,50 +51,51 @@ def examined(name: str) -> Result:
 
 def answer(name: str, lab: LabStory) -> Iterator[Block]:
     """The derivation of a question, its answer, and how it was verified."""
-    sheet = find_question(name)
-    yield from _derivation(lab, sheet)
-    if sheet.figure == "gradients":
-        caption, description = (lab.text(FIGURE[one]) for one in ("caption", "description"))
-        yield picture(sheet.figure, caption, description, loss_gradients(lab.language))
-    yield from _result(lab, sheet)
-    found = examined(name)
-    for proof in found.proofs:
+    yield from answer_blocks(examined(name), lab)
+
+
+def answer_blocks(result: Result, lab: LabStory) -> Iterator[Block]:
+    """The answer to a question that was examined."""
+    question = result.question
+    yield from _derivation(lab, question)
+    if question.figure == "gradients":
+        figure = loss_gradients(lab.language)
+        yield picture(question.figure, lab.say(CAPTION), lab.say(DESCRIPTION), figure)
+    yield Prose(text=lab.say("*Answer*:"))
+    yield Equation(source=formula_in(question.answer, lab.language), boxed=True)
+    if question.remark:
+        yield Prose(title=lab.say("Remark"), text=lab.say(question.remark))
+    for proof in result.proofs:
         yield from _proof(lab, proof)
-    for check in found.checks:
+    for check in result.checks:
         yield _check(lab, check)
-    yield from _code(lab, sheet.code)
+    for line in question.code:
+        title = lab.say("In the code: {place}, {function}")
+        yield Code(title=title.format(place=line.place, function=line.function), text=line.text)
 
 
-def _derivation(lab: LabStory, sheet: Sheet) -> Iterator[Block]:
+def _derivation(lab: LabStory, question: ProvedQuestion) -> Iterator[Block]:
     """Each step: why, then the formula that follows; not the last one when it is the answer."""
-    if sheet.hypotheses:
-        yield Prose(title=lab.say("Hypotheses"), text=_begun(lab.text(sheet.hypotheses)))
-    for step in sheet.steps:
-        yield Prose(text=lab.text(step.why))
-        if step.formula and (step is not sheet.steps[-1] or step.formula != sheet.answer):
+    if question.hypotheses:
+        yield Prose(title=lab.say("Hypotheses"), text=_begun(lab.say(question.hypotheses)))
+    for step in question.steps:
+        yield Prose(text=lab.say(step.why))
+        if step.formula and (step is not question.steps[-1] or step.formula != question.answer):
             yield Equation(source=formula_in(step.formula, lab.language))
-
-
-def _result(lab: LabStory, sheet: Sheet) -> Iterator[Block]:
-    """The answer by itself, and what else a reader may want to know."""
-    yield Prose(text=f"*{_label(lab, 'answer')}*{label('colon', lab.language)}")
-    yield Equation(source=formula_in(sheet.answer, lab.language))
-    if sheet.remark:
-        yield Prose(title=lab.say("Remark"), text=lab.text(sheet.remark))
 
 
 def _proof(lab: LabStory, result: ProofResult) -> Iterator[Prose]:
     """What SymPy said of a statement, and of the same with one thing wrong."""
-    proof, colon = result.proof, label("colon", lab.language)
-    proved, refuted = result.verdict == "proved", result.false_variant == "refuted"
+    proof = result.proof
+    claim, false = (formula_in(one, lab.language) for one in (proof.claim, proof.false))
     yield Prose(
-        title=f"{_label(lab, 'proved' if proved else 'not_proved')} (SymPy)",
-        text=f"{_begun(lab.text(proof.scope))}{colon} ${formula_in(proof.claim, lab.language)}$",
+        title=f"{lab.say(PROVED[result.proved])} (SymPy)",
+        text=lab.say("{label}: {text}").format(
+            label=_begun(lab.say(proof.scope)), text=f"${claim}$"
+        ),
+        quiet=True,
     )
-    yield Prose(
-        title=_label(lab, "false_variant" if refuted else "not_refused"),
-        text=f"${formula_in(proof.false, lab.language)}$",
-    )
+    yield Prose(title=lab.say(REFUTED[result.refuted]), text=f"${false}$", quiet=True)
 
 
 def _check(lab: LabStory, result: CheckResult) -> Prose:
@@ -88,32 +107,16 @@ def _check(lab: LabStory, result: CheckResult) -> Prose:
         "one thing wrong, {wrong}."
     )
     return Prose(
-        title=_label(lab, "checked" if result.passed else "not_checked"),
+        title=lab.say(CHECKED[result.passed]),
         text=text.format(
-            claim=lab.text(result.check.claim),
-            oracle=lab.text(result.check.against),
-            error=error_text(result.error, lab.language),
-            wrong=error_text(result.false_variant, lab.language),
+            claim=lab.say(result.check.claim),
+            oracle=lab.say(result.check.against),
+            error=lab.numbers.power_of_ten(result.error),
+            wrong=lab.numbers.power_of_ten(result.false_variant),
             n=result.check.rounds,
         ),
+        quiet=True,
     )
-
-
-def _code(lab: LabStory, lines: Sequence[CodeLine]) -> Iterator[Code]:
-    """The lines of the library that compute it, with their place."""
-    for (path, function), group in groupby(lines, lambda one: (one.path, one.function)):
-        of_function = list(group)
-        numbers = ", ".join(str(one.number()) for one in of_function)
-        yield Code(
-            title=lab.say("In the code: {file}, {function}, line {numbers}").format(
-                file=path, function=function, numbers=numbers
-            ),
-            text="\n".join(one.text for one in of_function),
-        )
-
-
-def _label(lab: LabStory, name: str) -> str:
-    return label(name, lab.language)
 
 
 def _begun(text: str) -> str:
@@ -135,7 +138,7 @@ def summary(lab: LabStory) -> Iterator[str]:
     ).format(
         proofs=proofs,
         checks=checks,
-        error=error_text(max(one.error for one in results), lab.language),
+        error=lab.numbers.power_of_ten(max(one.error for one in results)),
     )
     failed = [one.question.name for one in results if not one.passed]
     yield lab.say(
@@ -152,7 +155,7 @@ for one in result.proofs:
     print(f"{{one.verdict}}: {{one.proof.claim}}")
     print(f"{{one.false_variant}}: {{one.proof.false}}")
 for one in result.checks:
-    print(f"worst error {{one.error:.1e}}: {{one.check.claim.en}}")
+    print(f"worst error {{one.error:.1e}}: {{one.check.claim}}")
 """
 _MORE = {
     "3a": '[(row.text, row.shape, row.values) for row in measure("3x128x128 > conv 32 k8 s2 > '
@@ -165,48 +168,108 @@ _MORE = {
 """What else the library has to say of a question, beside its proofs."""
 
 
-def _question(sheet: Sheet) -> Question:
-    more = f"print({_MORE[sheet.name]})\n" if sheet.name in _MORE else ""
-    return Question(
-        name=sheet.name,
-        label=f"{sheet.part} ({sheet.name[1:]})",
-        title=sheet.title,
-        asked=sheet.task,
-        answers=(partial(answer, sheet.name),),
-        points=None if sheet.beyond else sheet.points,
-        bonus=sheet.bonus,
-        beyond=sheet.beyond,
-        code=f'{_CODE.format(name=sheet.name)}{more}lab.answer("{sheet.name}")',
+def lab_of(
+    sheet: Sequence[ProvedQuestion], answered: Callable[[str, LabStory], Iterator[Block]] = answer
+) -> Lab:
+    """Questions of the sheet as an assignment, in the sheet's parts."""
+
+    def asked(question: ProvedQuestion) -> Question:
+        more = f"print({_MORE[question.name]})\n" if question.name in _MORE else ""
+        return Question(
+            name=question.name,
+            label=question.label,
+            title=question.title,
+            asked=question.task,
+            answers=(partial(answered, question.name),),
+            points=None if question.beyond else question.points,
+            bonus=question.bonus,
+            beyond=question.beyond,
+            code=f'{_CODE.format(name=question.name)}{more}lab.answer("{question.name}")',
+        )
+
+    parts = [
+        Part(
+            name=f"part-{number}",
+            title=title,
+            questions=tuple(asked(one) for one in sheet if one.part == number and not one.beyond),
+        )
+        for number, title in PARTS.items()
+    ]
+    beyond = Part(
+        name="beyond",
+        title=say_later("Beyond the sheet"),
+        introduction=say_later(
+            "The sheet ends at the activations of the hidden layer. One step more completes the "
+            "gradient of all parameters."
+        ),
+        questions=tuple(asked(one) for one in sheet if one.beyond),
+    )
+    return Lab(
+        name="ift3395-theorie",
+        title=say_later("The theory sheet, proved and checked"),
+        source=say_later("IFT3395, assignment 3, theoretical part (Université de Montréal)"),
+        parts=tuple(part for part in (*parts, beyond) if part.questions),
+        imports="from retroprop.calculus.convolution_arithmetic import solve_convolution\n"
+        "from retroprop.calculus.stack import measure\n"
+        "from retroprop.labs.ift3395_theorie import examine, find_question",
     )
 
 
-LAB = Lab(
-    name="ift3395-theorie",
-    title=say_later("The theory sheet, proved and checked"),
-    source=say_later("IFT3395, assignment 3, theoretical part (Université de Montréal)"),
-    parts=(
-        *(
-            Part(
-                name=f"part-{number}",
-                title=Words(f"{number}. {title.en}", f"{number}. {title.fr}"),
-                questions=tuple(
-                    _question(one) for one in SHEET if one.part == number and not one.beyond
-                ),
+LAB = replace(lab_of(SHEET), summary=summary)
+
+
+# --- the sheet to hand in -------------------------------------------------------------------------
+
+
+def sheet_document(results: Sequence[Result], *, language: str, author: str = "") -> Document:
+    """Questions with what was said of them, as a document of their own.
+
+    Args:
+        results: What `examine` said of each question, in the order of the sheet.
+        language: "en" or "fr".
+        author: Whose sheet it is.
+    """
+    found = {one.question.name: one for one in results}
+    sheet = [one.question for one in results]
+    lab = LabStory(lab_of(sheet, lambda name, lab: answer_blocks(found[name], lab)), None, language)
+    document = compose_lab(lab)
+    course = "IFT3395, Fundamentals of machine learning · assignment 3, theoretical part"
+    return replace(
+        document,
+        subtitle=lab.say(course),
+        author=author,
+        cover=False,
+        summary=[
+            lab.say(
+                "Each answer is derived in steps. Beneath it stand what SymPy proved, for which "
+                "dimensions, and the worst error of a comparison with an independent computation "
+                "on random inputs. For every proof and comparison a false variant was also tried, "
+                "and refuted."
             )
-            for number, title in PARTS.items()
-        ),
-        Part(
-            name="beyond",
-            title=say_later("Beyond the sheet"),
-            introduction=say_later(
-                "The sheet ends at the activations of the hidden layer. One step more completes "
-                "the gradient of all parameters."
-            ),
-            questions=tuple(_question(one) for one in SHEET if one.beyond),
-        ),
-    ),
-    summary=summary,
-    imports="from retroprop.calculus.convolution import solve_convolution\n"
-    "from retroprop.calculus.stack import measure\n"
-    "from retroprop.labs.ift3395_theorie import examine, find_question",
-)
+        ],
+        sections=[*document.sections, *([_verdicts(lab, results)] if len(results) > 1 else [])],
+        footer=lab.say(course),
+    )
+
+
+def _verdicts(lab: LabStory, results: Sequence[Result]) -> Section:
+    """A table of all verdicts, one row a question."""
+    rows = []
+    for result in results:
+        question = result.question
+        scope = lab.say("; ").join(on_one_line(lab.say(one.scope)) for one in question.proofs)
+        cells = [
+            Cell(text=lab.say(question.title), link=f"q-{question.name}"),
+            Cell(text=f"{'✓' if result.passed else '✗'} {scope}"),
+            Cell(text=lab.numbers.power_of_ten(result.error)),
+        ]
+        rows.append(Row(header=question.label, cells=cells))
+    table = Table(
+        name="verdicts",
+        caption=lab.say("For what each answer is proved, and the worst error of its comparisons"),
+        corner=lab.say("Question"),
+        columns=[lab.say("Answer"), lab.say("Proved"), lab.say("Worst error")],
+        rows=rows,
+        words=(0, 1),
+    )
+    return Section(name="verdicts", heading=lab.say("What was proved, and how"), blocks=[table])

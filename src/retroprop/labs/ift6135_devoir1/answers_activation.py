@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from retroprop.figures.curves import curve
 from retroprop.labs.ift6135_devoir1.outcomes import (
-    ahead,
     outcome_table,
     ranking,
     scale,
     tested,
 )
-from retroprop.labs.ift6135_devoir1.shown import facts
+from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.document import Block, Notice, Table
 from retroprop.report.lab_story import LabStory, only
 from retroprop.report.network_pictures import gradients_section
@@ -19,7 +17,7 @@ from retroprop.report.results import curves_section
 from retroprop.report.story import Story, setting_of
 from retroprop.report.weights import NoWeightsError, trained_weights
 from retroprop.studies.records import RunRecord
-from retroprop.studies.summary import CellSummary
+from retroprop.studies.summary import CellSummary, curve
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,7 +100,7 @@ def _against_records(lab: LabStory, story: Story, first: dict[str, float]) -> It
     names = {name: story.setting("activation", name) for name in cells}
     best, second, last = ranked[0], ranked[1], ranked[-1]
     title = "What our training says of it"
-    if best == "relu" and ahead(story, cells[best], cells[second]):
+    if best == "relu" and story.verdict(cells[best], cells[second]).sign > 0:
         yield lab.prose(
             "ReLU, the only one whose slope does not fall where a unit is active, is ahead of both "
             "others by more than noise. That fits the explanation; it does not prove it.",
@@ -122,7 +120,7 @@ def _against_records(lab: LabStory, story: Story, first: dict[str, float]) -> It
             best=names[best],
         )
     yield from _contradictions(lab, story, cells, first)
-    if second != last and not ahead(story, cells[second], cells[last]):
+    if second != last and story.verdict(cells[second], cells[last]).sign <= 0:
         yield lab.prose(
             "Between {second} and {last} these records do not decide.",
             second=names[second],
@@ -139,7 +137,7 @@ def _contradictions(
         (better, worse)
         for better in cells
         for worse in cells
-        if first[better] < first[worse] and ahead(story, cells[better], cells[worse])
+        if first[better] < first[worse] and story.verdict(cells[better], cells[worse]).sign > 0
     ]
     for better, worse in against:
         yield lab.prose(

@@ -7,14 +7,13 @@ are used: a list of the assignments does without torch.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from retroprop.labs.ift6135_devoir1.shown import (
+from retroprop.labs.ift6135_devoir1.tables import (
     ROUNDING,
     agreement_table,
-    error,
     facts,
     shape,
-    source,
 )
+from retroprop.labs.source_code import source
 from retroprop.report.document import Block, Equation, Table
 from retroprop.report.lab_story import LabStory
 
@@ -49,7 +48,7 @@ def linear(lab: LabStory) -> Iterator[Block]:
         if worst < ROUNDING
         else "Checked while this was written, on 11 random rows in float64: the output and the "
         "gradients *differ* from the formulas by up to {worst}.",
-        worst=error(lab, worst),
+        worst=lab.numbers.power_of_ten(worst),
     )
     yield agreement_table(lab, ["Linear"])
 
@@ -135,7 +134,7 @@ def activations(lab: LabStory) -> Iterator[Block]:
         if difference < ROUNDING
         else "Checked while this was written: with the same weights, a stack of torch’s own layers "
         "gives *other* logits; the largest difference is {difference}.",
-        difference=error(lab, difference),
+        difference=lab.numbers.power_of_ten(difference),
     )
     yield agreement_table(lab, ["ReLU", "Tanh", "Sigmoid", "MLP"])
 
@@ -181,7 +180,7 @@ def basic_block(lab: LabStory) -> Iterator[Block]:
         "gives back non-negative inputs with a largest difference of {difference}. So a deep "
         "network can begin near a shallow one, and the gradient has a way back that no weight "
         "multiplies (He et al., 2016).",
-        difference=error(lab, shortcut_error()),
+        difference=lab.numbers.power_of_ten(shortcut_error()),
     )
     yield agreement_table(lab, ["Conv2d", "BatchNorm2d", "BasicBlock"])
 
@@ -206,7 +205,7 @@ def resnet(lab: LabStory) -> Iterator[Block]:
             next(one.parameters for one in stages if one.name == "layer4") / total, digits=0
         ),
     )
-    yield source(ResNet18._stage, ResNet18.forward)
+    yield source(ResNet18._make_layer, ResNet18.forward)
     yield facts(
         "stages",
         lab.say("The parts of ResNet-18, for one image of 3 × 32 × 32"),
@@ -255,7 +254,7 @@ def patch_embedding(lab: LabStory) -> Iterator[Block]:
         else "The example of the assignment, computed: {n} patches. The convolution and the matrix "
         "on patches cut out *differ* by up to {worst}.",
         n=lab.numbers.integer(found[0].patches),
-        worst=error(lab, worst),
+        worst=lab.numbers.power_of_ten(worst),
     )
     yield facts(
         "embeddings",
@@ -272,7 +271,7 @@ def patch_embedding(lab: LabStory) -> Iterator[Block]:
                 [
                     lab.numbers.integer(one.patches),
                     f"({3 * one.patch**2}, {one.dim})",
-                    error(lab, one.error),
+                    lab.numbers.power_of_ten(one.error),
                 ],
             )
             for one in found
@@ -315,7 +314,7 @@ def mixer(lab: LabStory) -> Iterator[Block]:
         tokens=places["tokens"],
         channels=places["channels"],
         convolution=places["convolution"],
-        difference=error(lab, token_mixing_by_channel()),
+        difference=lab.numbers.power_of_ten(token_mixing_by_channel()),
     )
     summary = mixer_summary()
     yield facts(
@@ -359,12 +358,15 @@ def cross_entropy(lab: LabStory) -> Iterator[Block]:
     )
     yield source(cross_entropy_loss)
     rows = [
-        (say("loss, against torch.nn.functional.cross_entropy"), error(lab, found.loss)),
-        (say("gradient, against that of torch’s loss"), error(lab, found.gradient)),
-        (say("gradient, against (p − onehot(y)) / n"), error(lab, found.formula)),
+        (
+            say("loss, against torch.nn.functional.cross_entropy"),
+            lab.numbers.power_of_ten(found.loss),
+        ),
+        (say("gradient, against that of torch’s loss"), lab.numbers.power_of_ten(found.gradient)),
+        (say("gradient, against (p − onehot(y)) / n"), lab.numbers.power_of_ten(found.formula)),
         (
             say("ten equal logits: loss minus ln 10 = 2.302585"),
-            error(lab, abs(found.uniform - 2.302585092994046)),
+            lab.numbers.power_of_ten(abs(found.uniform - 2.302585092994046)),
         ),
         (say("logits of ±100,000 in float32: the loss"), numbers.integer(found.huge)),
     ]

@@ -10,17 +10,15 @@ from retroprop.labs.ift6135_devoir1.answers_activation import ACTIVATIONS
 from retroprop.labs.ift6135_devoir1.answers_patches import PATCHES
 from retroprop.labs.ift6135_devoir1.answers_rates import RATES
 from retroprop.labs.ift6135_devoir1.answers_resnet import RESNET
+from retroprop.labs.ift6135_devoir1.best_model import initial_weights, search
 from retroprop.labs.ift6135_devoir1.filter_measures import (
     change,
     spread,
 )
 from retroprop.labs.ift6135_devoir1.outcomes import (
-    ahead,
-    best_cell,
     complete_cells,
 )
-from retroprop.labs.ift6135_devoir1.searched import initial_weights, search
-from retroprop.labs.ift6135_devoir1.shown import facts
+from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.document import Block, Cell, Notice
 from retroprop.report.lab_story import LabStory, NotRecordedError, only
 from retroprop.report.network_pictures import FILTERS, best_run, weights_section
@@ -223,7 +221,7 @@ def _one_token(lab: LabStory) -> Iterator[Block]:
             "plain MLP with shortcuts. There patches of 4 × 4 are *not* better: {four} against "
             "{whole}."
         )
-    elif ahead(story, four, whole):
+    elif story.verdict(four, whole).sign > 0:
         text = (
             "The fairest comparison is in question 4.4: with one patch of 32 × 32 a Mixer is a "
             "plain MLP with shortcuts, and everything else is the same. Patches of 4 × 4 reach "
@@ -258,7 +256,7 @@ def _three_networks(lab: LabStory) -> Iterator[Block]:
         cells = [
             (story, best)
             for one in studies
-            if (story := lab.find_study(one)) is not None and (best := best_cell(story)) is not None
+            if (story := lab.find_study(one)) is not None and (best := story.best_cell) is not None
         ]
         if cells:
             found[name] = max(cells, key=lambda pair: pair[1].mean or 0.0)

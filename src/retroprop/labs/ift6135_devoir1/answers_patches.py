@@ -3,26 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
 
 from retroprop.labs.ift6135_devoir1.outcomes import (
-    ahead,
-    best_cell,
     complete_cells,
     outcome_table,
     ranking,
     scale,
     tested,
 )
-from retroprop.labs.ift6135_devoir1.shown import facts
+from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.costs import costs_section
 from retroprop.report.document import Block, Equation, Table
 from retroprop.report.lab_story import LabStory, only
 from retroprop.report.results import curves_section
 from retroprop.report.story import Story, setting_of
-
-if TYPE_CHECKING:
-    pass
 
 PATCHES = "ift6135-mixer-patches"
 
@@ -53,7 +47,7 @@ def why_patch_sizes(lab: LabStory) -> Iterator[Block]:
         title="Why the size matters",
     )
     story = lab.study(PATCHES)
-    best, cells = best_cell(story), complete_cells(story, "patch_size")
+    best, cells = story.best_cell, complete_cells(story, "patch_size")
     if best is None or len(cells) < 2:
         return
     whole = cells.get(32)
@@ -69,7 +63,7 @@ def why_patch_sizes(lab: LabStory) -> Iterator[Block]:
         yield lab.prose(
             "Patches of {size} × {size} are {points} above the single patch of 32 × 32, more than "
             "noise: with the same images, optimizer and channels, mixing places helps."
-            if ahead(story, best, whole)
+            if story.verdict(best, whole).sign > 0
             else "Patches of {size} × {size} are {points} above the single patch of 32 × 32, which "
             "is within noise: these records do not show that mixing places helps.",
             size=size,
@@ -80,7 +74,7 @@ def why_patch_sizes(lab: LabStory) -> Iterator[Block]:
         yield lab.prose(
             "The smallest patches, {least} × {least}, cost most and are behind {size} × {size} by "
             "more than noise: more tokens are not better without end."
-            if ahead(story, best, finest)
+            if story.verdict(best, finest).sign > 0
             else "The smallest patches, {least} × {least}, cost most; they are not better than "
             "{size} × {size}.",
             least=min(cells),

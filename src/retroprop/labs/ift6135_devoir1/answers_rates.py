@@ -1,12 +1,8 @@
 """Question 4.3: the learning rate of ResNet-18."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from retroprop.figures.curves import curve
 from retroprop.labs.ift6135_devoir1.outcomes import (
-    ahead,
-    best_cell,
     complete_cells,
     course,
     outcome_table,
@@ -14,15 +10,12 @@ from retroprop.labs.ift6135_devoir1.outcomes import (
     scale,
     tested,
 )
-from retroprop.labs.ift6135_devoir1.shown import facts
+from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.document import Block, Table
 from retroprop.report.lab_story import LabStory, only
 from retroprop.report.results import curves_section
 from retroprop.report.story import Story
-from retroprop.studies.summary import CellSummary
-
-if TYPE_CHECKING:
-    pass
+from retroprop.studies.summary import CellSummary, curve
 
 RATES = "ift6135-resnet18-rates"
 DOCUMENT_RATE = 0.001
@@ -42,7 +35,7 @@ def learning_rates(lab: LabStory) -> Iterator[Block]:
 
 def _beside_document(lab: LabStory, story: Story) -> Iterator[Block]:
     """Our best rate beside that of the document."""
-    best, same = best_cell(story), complete_cells(story, "learning_rate").get(DOCUMENT_RATE)
+    best, same = story.best_cell, complete_cells(story, "learning_rate").get(DOCUMENT_RATE)
     if best is None:
         return
     rate = best.cell.get("learning_rate")
@@ -50,7 +43,7 @@ def _beside_document(lab: LabStory, story: Story) -> Iterator[Block]:
         yield lab.prose("The document finds 0.001 best too.")
     elif same is None:
         yield lab.prose("The document finds 0.001 best, which has no finished model here.")
-    elif ahead(story, best, same):
+    elif story.verdict(best, same).sign > 0:
         yield lab.prose(
             "The document finds 0.001 best; here {rate} is ahead of it by more than noise.",
             rate=lab.numbers.setting(rate),
@@ -79,7 +72,7 @@ def why_learning_rates(lab: LabStory) -> Iterator[Block]:
     )
     story = lab.study(RATES)
     yield _step_table(lab, story, sigma)
-    best, cells = best_cell(story), complete_cells(story, "learning_rate")
+    best, cells = story.best_cell, complete_cells(story, "learning_rate")
     if best is None or len(cells) < 2:
         return
     largest, smallest = cells[max(cells)], cells[min(cells)]
@@ -98,7 +91,7 @@ def _too_large(
             rate=lab.numbers.setting(rate),
         )
         return
-    if not ahead(story, best, largest):
+    if story.verdict(best, largest).sign <= 0:
         yield lab.prose(
             "The largest rate that finished, {rate}, is not behind the best by more than noise.",
             rate=lab.numbers.setting(rate),
@@ -144,7 +137,7 @@ def _too_small(
             rate=lab.numbers.setting(rate),
         )
         return
-    if not ahead(story, best, smallest):
+    if story.verdict(best, smallest).sign <= 0:
         yield lab.prose(
             "The smallest rate that finished, {rate}, is not behind the best by more than noise.",
             rate=lab.numbers.setting(rate),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from retroprop.labs.ift6135_devoir1.best_model import initial_weights, search
 from retroprop.labs.ift6135_devoir1.filter_measures import (
     KINDS,
     chance_range,
@@ -14,8 +15,7 @@ from retroprop.labs.ift6135_devoir1.filter_measures import (
     kinds,
     strongest,
 )
-from retroprop.labs.ift6135_devoir1.searched import initial_weights, search
-from retroprop.labs.ift6135_devoir1.shown import facts
+from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.languages import say_later
 from retroprop.report.document import Block, Cell, Notice, Table
 from retroprop.report.lab_story import LabStory, only

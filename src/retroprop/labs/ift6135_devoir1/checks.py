@@ -21,7 +21,7 @@ from retroprop.models.mlp import MLP, Linear
 from retroprop.models.mlpmixer import MixerBlock, MLPMixer, PatchEmbed
 from retroprop.models.resnet18 import BasicBlock, ResNet18
 from retroprop.models.summary import LayerSummary, ModelSummary, summarize
-from retroprop.parity.checks import check_row
+from retroprop.parity.comparisons import check_row
 from retroprop.parity.table import find_row
 from retroprop.randomness import generator
 

@@ -1,13 +1,19 @@
 """IFT6135, devoir 1, `config.py`: the options of `main`, with the names of the template.
 
-Two defaults are ours: `--model_config` is the file of the model that ships with the lab, and
-`--device auto` is a GPU where there is one. `--dataset` is new: with `cifar10-sample`, the 2,000
-images that ship with this package, everything runs without the full CIFAR-10.
+Two defaults are ours: `--model_config` is the file of the chosen model that ships with the lab, and
+`--device auto` is a GPU where there is one. What the options give an original `main.py` can use:
+`args.model_config` is a file, `args.device` a device of torch's. `--dataset` is new: with
+`cifar10-sample`, the 2,000 images that ship with this package, everything runs without the full
+CIFAR-10.
 """
 
 import argparse
+import warnings
 from importlib import resources
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from retroprop.labs.ift6135_devoir1.mlp import MLP
 from retroprop.labs.ift6135_devoir1.mlpmixer import MLPMixer
@@ -18,11 +24,9 @@ MODELS = {"mlp": MLP, "resnet18": ResNet18, "mlpmixer": MLPMixer}
 
 def get_config_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m retroprop.labs.ift6135_devoir1.main",
+    parser = _Parser(
         description="Train a network on CIFAR-10; the curves go to LOGDIR/results.json.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        allow_abbrev=False,
     )
     data = parser.add_argument_group("data")
     data.add_argument("--batch_size", type=int, default=128, help="images per minibatch")
@@ -30,7 +34,7 @@ def get_config_parser() -> argparse.ArgumentParser:
         "--dataset", choices=("cifar10", "cifar10-sample"), default="cifar10", help="the images"
     )
     model = parser.add_argument_group("model")
-    model.add_argument("--model", choices=tuple(MODELS), default="mlpmixer", help="the network")
+    model.add_argument("--model", choices=tuple(MODELS), default="mlp", help="the network")
     model.add_argument(
         "--model_config", type=Path, help="a JSON file; None is the one that ships with the lab"
     )
@@ -54,7 +58,7 @@ def get_config_parser() -> argparse.ArgumentParser:
     experiment.add_argument("--seed", type=int, default=42, help="of weights, order, crops, split")
     other = parser.add_argument_group("miscellaneous")
     other.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train"
+        "--device", type=_device, default="auto", help="where to train: auto, cpu or cuda"
     )
     other.add_argument(
         "--print_every", type=int, default=80, help="minibatches between two lines of progress"
@@ -70,3 +74,28 @@ def get_config_parser() -> argparse.ArgumentParser:
 def shipped_config(model: str) -> Path:
     """The model_configs/MODEL.json of the lab."""
     return Path(str(resources.files(__package__ or __name__) / "model_configs" / f"{model}.json"))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Fills in the model's file, which depends on the model."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] - its overloads, in one
+        parsed, rest = super().parse_known_args(args, namespace)
+        parsed.model_config = parsed.model_config or shipped_config(parsed.model)
+        return parsed, rest
+
+
+def _device(name: str) -> str:
+    """The name of a device that torch can use; a GPU that is not there becomes the CPU."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(name).type
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(
+            f"there is no device {name!r}; use auto, cpu or cuda."
+        ) from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        warnings.warn("no CUDA GPU was found on this machine, so the CPU is used.", stacklevel=2)
+        return "cpu"
+    return name

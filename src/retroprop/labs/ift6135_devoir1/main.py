@@ -2,10 +2,14 @@
 
     python -m retroprop.labs.ift6135_devoir1.main --model resnet18 --lr 1e-3 --logdir exps/resnet18
 
+`train` and `evaluate` are the template's: a notebook imports them and gives them torch's loaders
+and optimizers. `main` calls the same two, epoch after epoch.
+
 As in the template: 45,000 images train, flipped and cropped at random, 5,000 validate; the losses
-and accuracies of training are means over the minibatches while the network was learning; Adam
-takes no weight decay; the network of the last epoch is tested once. Unlike it, the two sets of the
-split have no image in common, and the last minibatch of an epoch counts though it is smaller.
+and accuracies of training are those of the minibatches while the network was learning; Adam takes
+no weight decay; the network of the last epoch is tested once. Unlike it, the two sets of the split
+have no image in common, and the means are over images: the last minibatch of an epoch, which may be
+smaller, counts for as many as it has.
 """
 
 import inspect
@@ -14,23 +18,29 @@ import math
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from retroprop.data import load
 from retroprop.data.catalog import CIFAR10_MEAN, CIFAR10_STD
 from retroprop.data.splits import train_validation_split
 from retroprop.errors import UserError, did_you_mean
 from retroprop.labs.ift6135_devoir1.config import MODELS, get_config_parser, shipped_config
-from retroprop.labs.ift6135_devoir1.utils import seed_experiment
+from retroprop.labs.ift6135_devoir1.utils import (
+    compute_accuracy,
+    cross_entropy_loss,
+    seed_experiment,
+    to_device,
+)
 from retroprop.training.devices import choose_device, explain_memory, is_out_of_memory
 from retroprop.training.image_sets import ImageSet, fit_normalization, image_set
 from retroprop.training.settings import RunSettings
-from retroprop.training.trainer import Scores, Trainer
+from retroprop.training.trainer import Trainer
 
 VALIDATION = 0.1
 """Part of the training images that validates: 5,000 of 50,000."""
@@ -38,10 +48,18 @@ VALIDATION = 0.1
 Results = dict[str, Any]
 """train_losses, valid_losses, train_accs, valid_accs (one per epoch), test_loss and test_acc."""
 
+Loader = Iterable[Sequence[Tensor]]
+"""Minibatches of images and labels, again at each pass; `dataset`, where it has one, is the set."""
+
+Outcome = tuple[float, float, float]
+"""Mean loss (nats) and accuracy over the images of an epoch, and the seconds that it took."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, test and write results.json; returns the exit code."""
-    args = get_config_parser().parse_args(argv)
+    parser = get_config_parser()
+    parser.prog = "python -m retroprop.labs.ift6135_devoir1.main"
+    args = parser.parse_args(argv)
     try:
         run(args)
     except UserError as error:
@@ -53,13 +71,106 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def train(
+    epoch: int, model: nn.Module, dataloader: Loader, optimizer: Optimizer, args: Namespace
+) -> Outcome:
+    """Learn from every minibatch of a loader once.
+
+    The library's own loop (`Trainer.train_epoch`) owns images and optimizer; in the template
+    they are the caller's, so this one is written out. A test holds the two together.
+
+    Args:
+        epoch: Its number, for the lines of progress.
+        model: A network on `args.device`.
+        dataloader: Gives images (batch, channels, height, width) and labels (batch,), such as
+            torch's DataLoader.
+        optimizer: Over the parameters of the model.
+        args: The options of `get_config_parser`, of which `device` and `print_every` are read.
+
+    Raises:
+        UserError: If the loader gives nothing, or a label that the model has no logit for.
+    """
+    model.train()
+    progress = Progress("train", epoch, dataloader, args)
+    for batch in dataloader:
+        images, labels = to_device(batch, args.device)
+        logits = model(images)  # (batch, classes)
+        loss = cross_entropy_loss(logits, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        progress.add(logits, labels, loss)
+    return progress.outcome()
+
+
+@torch.no_grad()
+def evaluate(
+    epoch: int, model: nn.Module, dataloader: Loader, args: Namespace, mode: str = "val"
+) -> Outcome:
+    """Measure the model on every minibatch of a loader.
+
+    The arguments are those of `train`; `mode`, "val" or "test", is for the lines of progress.
+
+    Raises:
+        UserError: As `train`.
+    """
+    model.eval()
+    progress = Progress(mode, epoch, dataloader, args)
+    for batch in dataloader:
+        images, labels = to_device(batch, args.device)
+        logits = model(images)
+        progress.add(logits, labels, cross_entropy_loss(logits, labels))
+    return progress.outcome()
+
+
+class Progress:
+    """Adds up what the minibatches of an epoch give, and prints a line now and then."""
+
+    def __init__(self, part: str, epoch: int, dataloader: Loader, args: Namespace) -> None:
+        dataset = getattr(dataloader, "dataset", None)
+        self.of_images = "" if dataset is None else f" of {len(dataset):,}"
+        self.name, self.every = f"[{part.upper()}] Epoch: {epoch}", args.print_every
+        self.images = self.minibatches = 0
+        self.sums = torch.zeros(2, dtype=torch.float64, device=args.device)  # of losses and hits
+        self.started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since the epoch began."""
+        return time.perf_counter() - self.started
+
+    def add(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
+        """After each minibatch; nothing here waits for the device."""
+        means = torch.stack((loss.detach(), compute_accuracy(logits, labels)))
+        self.sums += len(labels) * means
+        self.images += len(labels)
+        self.minibatches += 1
+        if self.minibatches % self.every == 0:
+            print(
+                f"{self.name}, Iter: {self.minibatches}, {self.images:,}{self.of_images} images, "
+                f"{self.images / self.seconds:,.0f} images/s",
+                flush=True,
+            )
+
+    def outcome(self) -> Outcome:
+        """The means over all images, and the seconds since the epoch began."""
+        if not self.images:
+            raise UserError(
+                "the loader gave no minibatch; with drop_last, its batch_size must not be larger "
+                "than its set."
+            )
+        loss, accuracy = (self.sums / self.images).tolist()
+        return loss, accuracy, self.seconds
+
+
 def run(args: Namespace) -> Results:
     """Do what the options of `get_config_parser` say.
 
     Raises:
         UserError: If an option, the model's file or the data cannot be used.
     """
-    device = choose_device(args.device)
+    wanted = torch.device(args.device)
+    device = choose_device(wanted.type, local_rank=wanted.index or 0)
     settings = settings_of(args)
     if args.print_every < 1:
         raise UserError(f"--print_every must be at least 1, and got {args.print_every}.")
@@ -71,7 +182,7 @@ def run(args: Namespace) -> Results:
     check_shapes(model, train)
     trainer = Trainer(model, train, validation, settings, device=device)
     try:
-        results = fit(trainer, test, args.print_every)
+        results = fit(trainer, test, args)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -181,66 +292,65 @@ def check_shapes(model: nn.Module, images: ImageSet) -> None:
         )
 
 
-def fit(trainer: Trainer, test: ImageSet, print_every: int) -> Results:
+def fit(trainer: Trainer, test: ImageSet, args: Namespace) -> Results:
     """Train for all epochs, then test once; a run whose numbers are not finite stops there.
 
     Args:
-        trainer: An untrained network with its images and settings.
+        trainer: An untrained network with its images, on the device, and its optimizer.
         test: Looked at once, after the last epoch.
-        print_every: Minibatches between two lines of progress.
+        args: The options.
     """
-    results: Results = {name: [] for name in ("train_losses", "valid_losses")}
-    results |= {name: [] for name in ("train_accs", "valid_accs")}
-    validation, diverged = trainer.validation, False
-    for epoch in range(1, trainer.settings.epochs + 1):
+    results: Results = {
+        f"{part}_{quantity}": [] for quantity in ("losses", "accs") for part in ("train", "valid")
+    }
+    model, diverged = trainer.model, False
+    validation = Minibatches(trainer.validation, args.batch_size)
+    for epoch in range(1, args.epochs + 1):
         print(f"====== Epoch {epoch} ======>", flush=True)
-        progress = Progress(epoch, len(trainer.train), print_every)
-        train, _ = trainer.train_epoch(epoch, on_step=progress)
-        scores = trainer.evaluate(validation)
-        for part, of_part in (("train", train), ("valid", scores)):
-            results[f"{part}_losses"].append(_finite(of_part.loss))
-            results[f"{part}_accs"].append(_finite(of_part.accuracy))
+        minibatches = Drawn(trainer, epoch)
+        loss, accuracy, seconds = train(epoch, model, minibatches, trainer.optimizer, args)
+        valid_loss, valid_accuracy, _ = evaluate(epoch, model, validation, args)
+        results["train_losses"].append(_finite(loss))
+        results["train_accs"].append(_finite(accuracy))
+        results["valid_losses"].append(_finite(valid_loss))
+        results["valid_accs"].append(_finite(valid_accuracy))
         print(
-            f"train loss {train.loss:.4f}, accuracy {train.accuracy:.2%}; validation loss "
-            f"{scores.loss:.4f}, accuracy {scores.accuracy:.2%}; {progress.seconds:.1f} s",
+            f"train loss {loss:.4f}, accuracy {accuracy:.2%}; validation loss {valid_loss:.4f}, "
+            f"accuracy {valid_accuracy:.2%}; {seconds:.1f} s",
             flush=True,
         )
-        diverged = not (math.isfinite(train.loss) and math.isfinite(scores.loss))
+        diverged = not (math.isfinite(loss) and math.isfinite(valid_loss))
         if diverged:
             print(f"the training diverged in epoch {epoch}; try a smaller --lr.")
             break
-    tested = Scores(loss=math.nan, accuracy=math.nan) if diverged else trainer.evaluate(test)
-    print(f"test loss {tested.loss:.4f}, accuracy {tested.accuracy:.2%}")
-    return {
-        **results,
-        "test_loss": _finite(tested.loss),
-        "test_acc": _finite(tested.accuracy),
-    }
+    test_loss, test_accuracy = math.nan, math.nan
+    if not diverged:
+        loader = Minibatches(test, args.batch_size)
+        test_loss, test_accuracy, _ = evaluate(args.epochs, model, loader, args, mode="test")
+    print(f"test loss {test_loss:.4f}, accuracy {test_accuracy:.2%}")
+    return {**results, "test_loss": _finite(test_loss), "test_acc": _finite(test_accuracy)}
 
 
-class Progress:
-    """Counts minibatches, and prints a line now and then."""
+class Minibatches:
+    """A set that is in memory, in its order, as torch's DataLoader gives it."""
 
-    def __init__(self, epoch: int, n_images: int, every: int) -> None:
-        self.epoch, self.n_images, self.every = epoch, n_images, every
-        self.images = self.minibatches = 0
-        self.started = time.perf_counter()
+    def __init__(self, dataset: ImageSet, batch_size: int) -> None:
+        self.dataset, self.batch_size = dataset, batch_size
 
-    @property
-    def seconds(self) -> float:
-        """Since the epoch began."""
-        return time.perf_counter() - self.started
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        images, labels = self.dataset.images, self.dataset.labels
+        yield from zip(images.split(self.batch_size), labels.split(self.batch_size), strict=True)
 
-    def __call__(self, images: int) -> None:
-        """After each minibatch, with its number of images."""
-        self.images += images
-        self.minibatches += 1
-        if self.minibatches % self.every == 0:
-            print(
-                f"[TRAIN] Epoch: {self.epoch}, Iter: {self.minibatches}, {self.images:,} of "
-                f"{self.n_images:,} images, {self.images / self.seconds:,.0f} images/s",
-                flush=True,
-            )
+
+class Drawn:
+    """The training images of an epoch, in its order, flipped and cropped on the device."""
+
+    def __init__(self, trainer: Trainer, epoch: int) -> None:
+        self.trainer, self.dataset, self.epoch = trainer, trainer.train, epoch
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, labels, _ in self.trainer.minibatches(self.epoch):
+            yield images, labels
 
 
 def write_results(results: Results, logdir: Path) -> Path:

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from math import sqrt
 from typing import Any, Literal
 
-from retroprop.figures.curves import curve
-from retroprop.labs.ift6135_devoir1.shown import facts
+from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.answers import influence
 from retroprop.report.document import Block, Cell, Paragraph, Table
 from retroprop.report.lab_story import LabStory
@@ -13,7 +12,7 @@ from retroprop.report.story import Story
 from retroprop.report.variations import variations
 from retroprop.studies.records import RunRecord
 from retroprop.studies.schema import load_study
-from retroprop.studies.summary import CellSummary, chance_margin, paired_difference
+from retroprop.studies.summary import CellSummary, curve
 
 Course = Literal["diverged", "unfinished", "guessing", "unsteady", "overfits", "improving", "level"]
 
@@ -76,35 +75,15 @@ def ranking(lab: LabStory, story: Story, *keys: str) -> Iterator[Block]:
                 title = lab.say("So far, {name}") if story.unfinished else "{name}"
                 title = title.format(name=name)
                 yield Paragraph(title=title[:1].upper() + title[1:], text=text)
-    if not found and best_cell(story) is None:
+    if not found and story.best_cell is None:
         yield lab.prose(
             "No model has finished all its epochs without diverging, so nothing can be ranked yet."
         )
 
 
-def best_cell(story: Story) -> CellSummary | None:
-    """The cell with the highest mean validation accuracy, of those that are complete."""
-    return max(story.best, key=lambda cell: cell.mean or 0.0, default=None)
-
-
 def complete_cells(story: Story, key: str) -> dict[Any, CellSummary]:
     """The complete cells by their value, of a study that varies one setting."""
     return {cell.cell[key]: cell for cell in story.cells if cell.mean is not None}
-
-
-def ahead(story: Story, first: CellSummary, second: CellSummary) -> bool:
-    """Whether the first cell is better by more than noise.
-
-    Over several seeds that is the paired t-test; with one, what the validation images alone leave
-    to chance. Where neither is known, it is not.
-    """
-    found = paired_difference(first, second)
-    if found is None or found.mean <= 0:
-        return False
-    if found.n > 1:
-        return found.distinguishable
-    n = story.validation_images
-    return bool(n) and found.mean > chance_margin(first.mean or 0.0, second.mean or 0.0, n or 1)
 
 
 def course(story: Story, runs: Sequence[RunRecord]) -> Course:
@@ -170,7 +149,7 @@ def course_in_words(lab: LabStory, found: Course) -> str:
 
 def outcome_table(lab: LabStory, story: Story, key: str) -> Table:
     """For each value of the one varied setting what it reached, and what its epochs show."""
-    say, best = lab.say, best_cell(story)
+    say, best = lab.say, story.best_cell
     rows = []
     for cell in story.cells:
         runs = cell.runs
@@ -234,7 +213,7 @@ def _last(lab: LabStory, runs: Sequence[RunRecord], metric: str) -> str:
 
 def tested(lab: LabStory, story: Story) -> Iterator[Block]:
     """The accuracy on the test images of the best cell, where it was measured."""
-    best = best_cell(story)
+    best = story.best_cell
     accuracies = [run.test_accuracy for run in best.runs] if best is not None else []
     known = [one for one in accuracies if one is not None]
     if best is None or not known or len(known) < best.n or story.info is None:
@@ -295,7 +274,7 @@ def _idle(key: str, value: Any, settings: dict[str, Any]) -> bool:
 
 def beside_published(lab: LabStory, story: Story, published: float) -> Iterator[Block]:
     """The best accuracy beside that of the document, and what differs in the conditions."""
-    best = best_cell(story)
+    best = story.best_cell
     if best is None or best.mean is None or story.train_images is None:
         return
     epochs = story.record.config.get("epochs") or 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from retroprop.labs.inf8225_tp1.answers_mlp import DEPTHS, DERIVATIONS, WIDTHS
 from retroprop.report.derivations import Pair, pairs, speed_section, speed_sentences
-from retroprop.report.document import Block, Cell, Paragraph, Row, Table
+from retroprop.report.document import Block, Cell, Paragraph, Row, Table, row
 from retroprop.report.lab_story import LabStory, only
 from retroprop.report.numbers import NO_BREAK
 from retroprop.report.story import Story
@@ -32,10 +32,7 @@ def gradients(lab: LabStory) -> Iterator[Block]:
 
 def _by_depth_and_width(lab: LabStory, found: dict[tuple[int, int], float]) -> Table:
     rows = [
-        Row(
-            header=str(depth),
-            cells=[Cell(text=lab.numbers.power_of_ten(found[depth, width])) for width in WIDTHS],
-        )
+        row(str(depth), *(lab.numbers.power_of_ten(found[depth, width]) for width in WIDTHS))
         for depth in DEPTHS
     ]
     return Table(
@@ -75,11 +72,9 @@ def _steps_table(
     lab: LabStory, double: dict[str, dict[int, float]], single: dict[str, dict[int, float]]
 ) -> Table:
     rows = [
-        Row(
-            header=f"{lab.numbers.setting(optimizer)} · {precision}",
-            cells=[
-                Cell(text=lab.numbers.power_of_ten(steps[optimizer][depth])) for depth in DEPTHS
-            ],
+        row(
+            f"{lab.numbers.setting(optimizer)} · {precision}",
+            *(lab.numbers.power_of_ten(steps[optimizer][depth]) for depth in DEPTHS),
         )
         for optimizer in ("sgd", "adam")
         for precision, steps in (("float64", double), ("float32", single))

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 
 from retroprop.labs.inf8225_tp1 import published
-from retroprop.labs.inf8225_tp1.answers_search import CAPACITY_GAP, test_accuracies
-from retroprop.labs.inf8225_tp1.shown import best_cell, of_optimizer, without_optimizer
-from retroprop.report.assignment import Answer
+from retroprop.labs.inf8225_tp1.answers_search import CAPACITY_GAP
+from retroprop.labs.inf8225_tp1.one_optimizer import of_optimizer, without_optimizer
 from retroprop.report.document import Block, Cell, Paragraph, Row, Table
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Answer, LabStory
 from retroprop.report.story import Story
-from retroprop.studies.summary import CellSummary, chance_margin, mean_and_deviation
+from retroprop.studies.summary import CellSummary, Verdict, mean_and_deviation, verdict_of_images
 
 LOGISTIC, NETWORKS = "inf8225-logistic", "inf8225-mlp"
 WELL_FITTED = 0.95  # of the training images
@@ -47,21 +46,22 @@ def _pairs(story: Story, optimizer: str) -> list[tuple[CellSummary, float]]:
     return found
 
 
-def _margin(story: Story, cell: CellSummary, theirs: float) -> float:
-    return chance_margin(cell.mean or 0.0, theirs, story.validation_images or 1)
+def _verdict(story: Story, cell: CellSummary, theirs: float) -> Verdict:
+    """Our accuracy against the document's, on other images: only their number can be judged."""
+    return verdict_of_images(cell.mean or 0.0, theirs, story.validation_images)
 
 
 def _sentences(
     story: Story, optimizer: str, pairs: list[tuple[CellSummary, float]]
 ) -> Iterator[str]:
     say, numbers = story.say, story.numbers
-    near = [cell for cell, p in pairs if abs((cell.mean or 0.0) - p) <= _margin(story, cell, p)]
+    near = [cell for cell, p in pairs if not _verdict(story, cell, p).distinguishable]
     yield say(
         "The document trained one model per cell, on another random split; how it scaled the "
         "pixels is cut off in its print. In {k} of the {n} cells our mean is as close to its "
         "number as two sets of {images} images leave to chance (95 %, binomial)."
     ).format(k=len(near), n=len(pairs), images=numbers.integer(story.validation_images or 0))
-    best = best_cell(story)
+    best = story.best_cell
     assert best is not None
     rate, size = published.BEST[optimizer]
     ours_too = best.cell.get("learning_rate") == rate and best.cell.get("batch_size") == size
@@ -132,10 +132,10 @@ def _differences(lab: LabStory, story: Story, pairs: list[tuple[CellSummary, flo
                 cells.append(Cell(text="—", mark="absent", spoken=lab.say("not in both")))
                 continue
             cell, theirs = found
-            difference = (cell.mean or 0.0) - theirs
-            sign = "+" if difference > 0 else ""
-            far = abs(difference) > _margin(story, cell, theirs)
-            cells.append(Cell(text=sign + lab.numbers.share(difference) + (" ≠" if far else "")))
+            verdict = _verdict(story, cell, theirs)
+            sign = "+" if verdict.difference > 0 else ""
+            text = sign + lab.numbers.share(verdict.difference)
+            cells.append(Cell(text=text + (" ≠" if verdict.distinguishable else "")))
         rows.append(Row(header=story.setting("learning_rate", rate), cells=cells))
     return Table(
         name="beside",
@@ -158,22 +158,22 @@ def test_beside(optimizer: str) -> Answer:
 
     def answer(lab: LabStory) -> Iterator[Block]:
         story = of_optimizer(lab.study(LOGISTIC), optimizer)
-        best = best_cell(story)
-        tested = test_accuracies(best) if best is not None else []
+        best = story.best_cell
+        tested = best.test_accuracies if best is not None else []
         if not tested or story.info is None:
             return
         mean, deviation = mean_and_deviation(tested)
         theirs = published.TEST[optimizer] / 100
-        margin = chance_margin(mean, theirs, story.info.n_test)
+        found = verdict_of_images(mean, theirs, story.test_images)
         text = lab.say(
             "The document’s {name} model has {theirs} on the same {n} test images; ours {ours}, "
             "{points} more, which is larger than the {margin} that these images leave to chance "
             "(95 %, binomial)."
-            if mean - theirs > margin
+            if found.sign > 0
             else "The document’s {name} model has {theirs} on the same {n} test images; ours "
             "{ours}, {points} less, which is larger than the {margin} that these images leave to "
             "chance (95 %, binomial)."
-            if theirs - mean > margin
+            if found.sign < 0
             else "The document’s {name} model has {theirs} on the same {n} test images; ours "
             "{ours}. The difference, {points}, is within the {margin} that these images leave to "
             "chance (95 %, binomial)."
@@ -191,8 +191,8 @@ def test_beside(optimizer: str) -> Answer:
                         theirs=lab.numbers.percent(theirs),
                         n=lab.numbers.integer(story.info.n_test),
                         ours=lab.numbers.percent(mean, deviation),
-                        points=story.points(abs(mean - theirs)),
-                        margin=story.points(margin),
+                        points=story.points(abs(found.difference)),
+                        margin=story.points(found.margin or 0.0),
                     ),
                     reference,
                 ]
@@ -206,7 +206,7 @@ def analysis(lab: LabStory) -> Iterator[Block]:
     """What the whole of part 2 shows, and what it cost."""
     story = lab.study(LOGISTIC)
     parts = {name: of_optimizer(story, name) for name in ("sgd", "adam")}
-    best = {name: best_cell(part) for name, part in parts.items()}
+    best = {name: part.best_cell for name, part in parts.items()}
     if story.unfinished or None in best.values():
         yield Paragraph(text=lab.say("The analysis is written once the study is finished."))
         return
@@ -248,7 +248,7 @@ def underfitting(lab: LabStory) -> Iterator[Block]:
     linear = _train_accuracy(story)
     if story.unfinished or linear is None:
         return
-    best = best_cell(story)
+    best = story.best_cell
     assert best is not None
     text = lab.say(
         "On its own training images the best model of all, {cell}, has {train} at the last epoch: "
@@ -273,7 +273,7 @@ def underfitting(lab: LabStory) -> Iterator[Block]:
 
 def _train_accuracy(story: Story) -> float | None:
     """The train accuracy of the best cell at its last epoch, a mean over the seeds."""
-    best = best_cell(story)
+    best = story.best_cell
     ends = [run.epochs[-1].train_accuracy for run in best.runs] if best is not None else []
     known = [end for end in ends if end is not None]
     return sum(known) / len(known) if known and len(known) == len(ends) else None

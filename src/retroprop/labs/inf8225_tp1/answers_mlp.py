@@ -3,23 +3,18 @@
 torch is loaded only when an answer is written.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from retroprop.calculus.theory.prose import formula_in
-from retroprop.labs.inf8225_tp1.answers_search import test_accuracies
+from retroprop.labs.inf8225_tp1.check_table import check_table
+from retroprop.labs.inf8225_tp1.one_optimizer import of_optimizer, without_optimizer
 from retroprop.labs.inf8225_tp1.pseudocode import pseudocode as pseudocode_in
-from retroprop.labs.inf8225_tp1.shown import (
-    best_cell,
-    check_table,
-    of_optimizer,
-    source,
-    without_optimizer,
-)
+from retroprop.labs.source_code import source
 from retroprop.report.document import Block, Code, Equation, Paragraph
+from retroprop.report.formula_words import formula_in
 from retroprop.report.influence import influence_sections
 from retroprop.report.lab_story import LabStory, only
 from retroprop.report.story import Story
-from retroprop.studies.summary import CellSummary, chance_margin, mean_and_deviation
+from retroprop.studies.summary import CellSummary, gaps, mean_and_deviation, verdict_of_images
 
 STUDY, DERIVATIONS, LOGISTIC = "inf8225-mlp", "inf8225-mlp-derivations", "inf8225-logistic"
 DEPTHS, WIDTHS = (1, 3, 5), (25, 100, 300, 500, 1000)
@@ -193,7 +188,7 @@ def setting(lab: LabStory) -> Iterator[Block]:
 def discussion(lab: LabStory) -> Iterator[Block]:
     """What width and depth do to the fit, and what the best network costs."""
     story = lab.study(STUDY)
-    best = best_cell(story)
+    best = story.best_cell
     if story.unfinished or best is None:
         yield Paragraph(text=lab.say("The discussion is written once the study is finished."))
         return
@@ -207,20 +202,15 @@ def discussion(lab: LabStory) -> Iterator[Block]:
 
 def _best_only(story: Story) -> Story:
     """The models of the optimizer with the best cell."""
-    best = best_cell(story)
+    best = story.best_cell
     assert best is not None
     return of_optimizer(story, str(best.cell.get("optimizer")))
 
 
 def _gap(cell: CellSummary) -> float | None:
     """How far train is above validation at the last epoch, a mean over the seeds."""
-    gaps = []
-    for run in cell.runs:
-        last = run.epochs[-1] if run.epochs else None
-        if last is None or last.train_accuracy is None or last.validation_accuracy is None:
-            return None
-        gaps.append(last.train_accuracy - last.validation_accuracy)
-    return sum(gaps) / len(gaps)
+    found = gaps(cell.runs)
+    return mean_and_deviation(found)[0] if found else None
 
 
 def _gap_by_width(story: Story) -> Iterator[str]:
@@ -252,14 +242,14 @@ def _gap_by_width(story: Story) -> Iterator[str]:
 
 def _price(story: Story) -> Iterator[str]:
     """The cheapest cell that chance does not tell from the best one."""
-    best, n = best_cell(story), story.validation_images
-    if best is None or best.mean is None or not n:
+    best = story.best_cell
+    if best is None or best.mean is None:
         return
     near = [
         (seconds, cell)
         for cell in story.cells
         if cell.mean is not None
-        and best.mean - cell.mean <= chance_margin(best.mean, cell.mean, n)
+        and not story.verdict(best, cell).distinguishable
         and (seconds := _seconds(cell)) is not None
     ]
     dear = _seconds(best)
@@ -268,10 +258,10 @@ def _price(story: Story) -> Iterator[str]:
     seconds, cheap = min(near, key=lambda item: item[0])
     text = story.say(
         "The best network, {best}, takes {dear} s of training per epoch; {cheap} takes {seconds} s "
-        "and is {points} below, which the choice of the validation images may explain."
+        "and is {points} below, which may be chance."
         if cheap is not best
-        else "The best network, {best}, takes {dear} s of training per epoch, and no cheaper one "
-        "is within what the choice of the validation images leaves to chance."
+        else "The best network, {best}, takes {dear} s of training per epoch, and every cheaper "
+        "one is below it by more than chance."
     )
     yield text.format(
         best=without_optimizer(story, best),
@@ -294,12 +284,12 @@ def beside_the_linear_model(lab: LabStory) -> Iterator[Block]:
     if None in tested or deep.info is None:
         return
     (ours, cell), (theirs, _) = (one for one in tested if one is not None)
-    margin = chance_margin(ours, theirs, deep.info.n_test)
+    found = verdict_of_images(ours, theirs, deep.test_images)
     text = lab.say(
         "On the test set the best network ({cell}) has {ours}, the best logistic regression of "
         "part 2 {theirs}: {points} more, which is larger than the {margin} that the test images "
         "leave to chance (95 %, binomial). The hidden layers are worth their cost."
-        if ours - theirs > margin
+        if found.sign > 0
         else "On the test set the best network ({cell}) has {ours}, the best logistic regression "
         "of part 2 {theirs}: the hidden layers bring nothing that the test images could tell from "
         "chance ({margin}; 95 %, binomial)."
@@ -310,16 +300,16 @@ def beside_the_linear_model(lab: LabStory) -> Iterator[Block]:
             cell=cell,
             ours=lab.numbers.percent(ours),
             theirs=lab.numbers.percent(theirs),
-            points=deep.points(abs(ours - theirs)),
-            margin=deep.points(margin),
+            points=deep.points(abs(found.difference)),
+            margin=deep.points(found.margin or 0.0),
         ),
     )
 
 
 def _best_test(story: Story) -> tuple[float, str] | None:
     """The mean test accuracy of the best cell on validation, and its name."""
-    best = best_cell(story)
-    tested: Sequence[float] = test_accuracies(best) if best is not None else []
+    best = story.best_cell
+    tested = best.test_accuracies if best is not None else []
     if best is None or not tested:
         return None
     return mean_and_deviation(tested)[0], story.describe(best.cell)

@@ -4,37 +4,36 @@ The sentences and drawings are those of the report `inf8225-bayes`. Everything i
 document is written, and once more from the joint table.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
 
-from retroprop.bayes.network import BayesNet
+from retroprop.bayes import BayesNet
 from retroprop.bayes.networks import load
-from retroprop.bayes.networks.inf8225 import QUESTIONS
 from retroprop.bayes.table import NamedTable
+from retroprop.labs.inf8225_tp1.interpretation import DOWNWARDS, Interpretation, Passage
 from retroprop.labs.inf8225_tp1.joint import ask_joint, joint_table, on_five_axes
-from retroprop.labs.inf8225_tp1.shown import source
-from retroprop.report.assignment import Answer
-from retroprop.report.bayes_story import BayesStory
+from retroprop.labs.inf8225_tp1.queries import QUESTIONS
+from retroprop.labs.source_code import source
 from retroprop.report.document import Block, Cell, Code, Equation, Paragraph, Row, Table
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Answer, LabStory
 
 
-def _story(lab: LabStory) -> BayesStory:
-    return BayesStory(load("inf8225"), lab.say, lab.numbers, lab.language)
+def _interpretation(lab: LabStory) -> Interpretation:
+    return Interpretation(load("inf8225"), lab.say, lab.numbers, lab.language)
 
 
 def network(lab: LabStory) -> Iterator[Block]:
     """The graph and its variables."""
-    story = _story(lab)
+    said = _interpretation(lab)
     yield lab.prose(
         "Each variable depends on its parents alone, so the joint probability is the product of "
         "five tables:"
     )
     yield Equation(source="P(S, D, R, G, L) = P(S) P(D) P(R | S) P(G | S, D) P(L | G)")
-    yield story.variables()
-    yield story.drawing("prior")
+    yield said.variables()
+    yield said.drawing("prior")
 
 
 def tables(lab: LabStory) -> Iterator[Block]:
@@ -111,8 +110,8 @@ def how(lab: LabStory) -> Iterator[Block]:
     yield Equation(source="P(S, D, R, L | do(G = g)) = P(S) P(D) P(R | S) P(L | G = g)")
     net = load("inf8225")
     worst = max(_difference(net, letter) for letter in QUESTIONS)
-    story = _story(lab)
-    equal = sum(story.is_printed(letter) for letter in QUESTIONS)
+    said = _interpretation(lab)
+    equal = sum(said.is_printed(letter) for letter in QUESTIONS)
     text = lab.say(
         "Computed now, twice: by elimination of variables, which never forms the joint table, and "
         "from the joint table as the document’s cells do it. The sixteen answers differ by {worst} "
@@ -121,7 +120,7 @@ def how(lab: LabStory) -> Iterator[Block]:
     yield Paragraph(
         text=text.format(worst=lab.numbers.power_of_ten(worst), n=equal, all=len(QUESTIONS))
     )
-    yield Paragraph(text=story.how_numbers_are_written())
+    yield Paragraph(text=said.how_numbers_are_written())
     yield source(ask_joint)
 
 
@@ -136,20 +135,24 @@ def queries(letters: str) -> Answer:
     """Our answers to some queries, beside the document's."""
 
     def answer(lab: LabStory) -> Iterator[Block]:
-        yield _story(lab).answers(tuple(letters))
+        yield _interpretation(lab).answers(tuple(letters))
 
     return answer
 
 
-def _as_prose(paragraphs: Sequence[Paragraph]) -> Iterator[Block]:
-    """The sentences without their titles, which name the letters that the question has already."""
-    for paragraph in paragraphs:
-        yield Paragraph(text=paragraph.text)
+def told(*passages: Passage) -> Answer:
+    """Passages without their titles, which name the letters that the question has already."""
+
+    def answer(lab: LabStory) -> Iterator[Block]:
+        for passage in passages:
+            yield Paragraph(text=_interpretation(lab).paragraph(passage).text)
+
+    return answer
 
 
 def prior(lab: LabStory) -> Iterator[Block]:
     """What the grade is before anything is known."""
-    story = _story(lab)
+    said = _interpretation(lab)
     text = lab.say(
         "Before anything is known, {top} of the students have the top grade, {middle} the middle "
         "one and {low} the lowest: the mean of the four rows of P(G | S, D), weighted by the "
@@ -157,56 +160,25 @@ def prior(lab: LabStory) -> Iterator[Block]:
     )
     yield Paragraph(
         text=text.format(
-            top=story.percent("P(G=g2)"),
-            middle=story.percent("P(G=g1)"),
-            low=story.percent("P(G=g0)"),
+            top=said.percent("P(G=g2)"),
+            middle=said.percent("P(G=g1)"),
+            low=said.percent("P(G=g0)"),
         )
     )
 
 
-def two_effects(lab: LabStory) -> Iterator[Block]:
-    """b and c."""
-    yield from _as_prose([_story(lab).two_effects()])
-
-
-def known_cause(lab: LabStory) -> Iterator[Block]:
-    """d and e."""
-    yield from _as_prose([_story(lab).known_cause()])
-
-
-def two_causes(lab: LabStory) -> Iterator[Block]:
-    """f and g."""
-    yield from _as_prose([_story(lab).two_causes()])
-
-
-def known_effect(lab: LabStory) -> Iterator[Block]:
-    """h and i."""
-    yield from _as_prose([_story(lab).known_effect()])
-
-
-def effect_of_the_effect(lab: LabStory) -> Iterator[Block]:
-    """j and k."""
-    yield from _as_prose([_story(lab).effect_of_the_effect()])
-
-
-def interview_and_grade(lab: LabStory) -> Iterator[Block]:
-    """l, m and n: the physical situations, and both graphs."""
-    story = _story(lab)
-    yield from _as_prose([story.two_situations(), story.interview_and_grade()])
-    yield story.drawing("observed", given={"G": "g2"})
-    yield story.drawing("done", do={"G": "g2"})
-
-
-def grade_and_honours(lab: LabStory) -> Iterator[Block]:
-    """o and p."""
-    yield from _as_prose([_story(lab).grade_and_honours()])
+def two_networks(lab: LabStory) -> Iterator[Block]:
+    """The top grade observed, and set."""
+    said = _interpretation(lab)
+    yield said.drawing("observed", given={"G": "g2"})
+    yield said.drawing("done", do={"G": "g2"})
 
 
 def comparison(lab: LabStory) -> Iterator[Block]:
     """All comparisons of an observation with an intervention in one table."""
-    story = _story(lab)
-    seen, done = story.share("P(R=r1 | G=g2)"), story.share("P(R=r1 | do(G=g2))")
-    before = story.share("P(R=r1)")
+    said = _interpretation(lab)
+    seen, done = said.share("P(R=r1 | G=g2)"), said.share("P(R=r1 | do(G=g2))")
+    before = said.share("P(R=r1)")
     yield lab.prose(
         "*Observing* is a passive measurement: among all students, keep those with the value, and "
         "count. It selects, so it tells of causes too. *Intervening* is an experiment: give the "
@@ -225,8 +197,8 @@ def comparison(lab: LabStory) -> Iterator[Block]:
             seen=_in_points(lab, points(seen - before)), done=_in_points(lab, points(done - before))
         )
     )
-    yield story.comparison()
-    yield from _as_prose([story.downwards()])
+    yield said.comparison()
+    yield from told(DOWNWARDS)(lab)
 
 
 def _in_points(lab: LabStory, number: str) -> str:

@@ -5,7 +5,8 @@ torch is loaded only when an answer is written.
 
 from collections.abc import Iterator
 
-from retroprop.labs.inf8225_tp1.shown import check_table, source
+from retroprop.labs.inf8225_tp1.check_table import check_table
+from retroprop.labs.source_code import source
 from retroprop.report.document import Block, Equation, Paragraph
 from retroprop.report.lab_story import LabStory
 

@@ -6,24 +6,17 @@ Every function makes the answer for a study and an optimizer. Sentences are chos
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from retroprop.figures.curves import curve
-from retroprop.labs.inf8225_tp1.shown import best_cell, of_optimizer, without_optimizer
+from retroprop.labs.inf8225_tp1.one_optimizer import of_optimizer, without_optimizer
 from retroprop.report.answers import influence, progress
-from retroprop.report.assignment import Answer
-from retroprop.report.content import comparison
+from retroprop.report.content import comparison, no_best_cell
 from retroprop.report.document import Block, Paragraph
 from retroprop.report.influence import influence_sections
-from retroprop.report.lab_story import LabStory, only
+from retroprop.report.lab_story import Answer, LabStory, only
 from retroprop.report.results import curves_section, tables_section, test_section
 from retroprop.report.story import Story, setting_of
 from retroprop.report.variations import variations
 from retroprop.studies.records import RunRecord
-from retroprop.studies.summary import (
-    CellSummary,
-    chance_margin,
-    mean_and_deviation,
-    paired_difference,
-)
+from retroprop.studies.summary import CellSummary, best_cell, curve, mean_and_deviation
 
 MOST_NAMED = 3  # more cells than that are counted, not listed
 STILL_FALLING = 0.005  # nats: less in an epoch is not called learning
@@ -62,17 +55,9 @@ def search(study: str, optimizer: str, *, figures: bool = False) -> Answer:
 
 def best_sentences(story: Story) -> list[str]:
     """The best cell, the next, and which others the seeds do not tell from it."""
-    say, best = story.say, best_cell(story)
+    say, best = story.say, story.best_cell
     if best is None or best.mean is None:
-        return [
-            say(
-                "No cell of the grid has all its seeds finished without diverging, so there is no "
-                "best cell yet."
-                if story.unfinished
-                else "In every cell of the grid at least one seed diverged, so there is no best "
-                "cell."
-            )
-        ]
+        return [no_best_cell(story)]
     others = [cell for cell in story.cells if cell.mean is not None and cell is not best]
     opening = say(
         "So far the best of {n} cells has {cell}: {accuracy} on validation ({spread})."
@@ -82,16 +67,9 @@ def best_sentences(story: Story) -> list[str]:
         n=len(story.cells),
         cell=without_optimizer(story, best),
         accuracy=story.numbers.percent(best.mean, best.deviation),
-        spread=_spread(story, best),
+        spread=story.spread(best.n),
     )
     return [opening, *_rivals(story, best, others)] if others else [opening]
-
-
-def _spread(story: Story, cell: CellSummary) -> str:
-    if cell.n == 1:
-        return story.say("one seed, so no spread")
-    text = story.say("mean ± sample standard deviation over {seeds}")
-    return text.format(seeds=story.seeds(cell.n))
 
 
 def _rivals(story: Story, best: CellSummary, others: Sequence[CellSummary]) -> list[str]:
@@ -112,7 +90,7 @@ def _rivals(story: Story, best: CellSummary, others: Sequence[CellSummary]) -> l
             far=story.points(top - (last.mean or 0.0)),
         )
     ]
-    near = [cell for cell in ranked if not _told_apart(story, best, cell)]
+    near = [cell for cell in ranked if story.verdict(best, cell).sign <= 0]
     names = say("; ").join(without_optimizer(story, cell) for cell in near)
     if best.n > 1:
         text = (
@@ -146,19 +124,6 @@ def _rivals(story: Story, best: CellSummary, others: Sequence[CellSummary]) -> l
     return sentences
 
 
-def _told_apart(story: Story, best: CellSummary, other: CellSummary) -> bool:
-    """Whether the seeds, or with one seed the number of images, tell two cells apart."""
-    difference = paired_difference(best, other)
-    if difference is None:
-        return False
-    if difference.n > 1:
-        return difference.distinguishable
-    if not story.validation_images:
-        return False
-    margin = chance_margin(best.mean or 0.0, other.mean or 0.0, story.validation_images)
-    return difference.mean > margin
-
-
 # --- what a learning rate means for a batch size --------------------------------------------------
 
 
@@ -182,10 +147,8 @@ def _best_rates(story: Story) -> dict[int, float]:
     """The best learning rate of each batch size, where all of its cells have a mean."""
     found: dict[int, float] = {}
     for size in sorted(story.values("batch_size")):
-        cells = [cell for cell in story.cells if cell.cell.get("batch_size") == size]
-        complete = [cell for cell in cells if cell.mean is not None]
-        if complete:
-            best = max(complete, key=lambda cell: cell.mean or 0.0)
+        best = best_cell(cell for cell in story.cells if cell.cell.get("batch_size") == size)
+        if best is not None:
             found[size] = best.cell["learning_rate"]
     return found
 
@@ -282,7 +245,7 @@ def best_model(study: str, optimizer: str) -> Answer:
 
     def answer(lab: LabStory) -> Iterator[Block]:
         story = of_optimizer(lab.study(study), optimizer)
-        best = best_cell(story)
+        best = story.best_cell
         if best is None:
             yield Paragraph(text=" ".join(best_sentences(story)))
             return
@@ -298,14 +261,8 @@ def best_model(study: str, optimizer: str) -> Answer:
     return answer
 
 
-def test_accuracies(cell: CellSummary) -> list[float]:
-    """The test accuracies of a cell's models; [] unless all of them were tested."""
-    found = [run.test_accuracy for run in cell.runs if run.test_accuracy is not None]
-    return found if len(found) == cell.n else []
-
-
 def _tested(story: Story, best: CellSummary) -> str:
-    say, numbers, tested = story.say, story.numbers, test_accuracies(best)
+    say, numbers, tested = story.say, story.numbers, best.test_accuracies
     cell = without_optimizer(story, best)
     assert best.mean is not None
     validation = numbers.percent(best.mean, best.deviation)
@@ -327,7 +284,7 @@ def _tested(story: Story, best: CellSummary) -> str:
         cell=cell,
         test=numbers.percent(mean, deviation),
         validation=validation,
-        spread=_spread(story, best),
+        spread=story.spread(best.n),
         points=story.points(abs(best.mean - mean)),
     )
 
@@ -426,43 +383,13 @@ def compared(study: str) -> Answer:
         if len(story.best) < 2 or story.unfinished:
             yield Paragraph(text=lab.say("Both are compared once the study is finished."))
             return
-        yield Paragraph(text=" ".join([*comparison(story), *_chance(story)]))
+        yield Paragraph(text=" ".join(comparison(story)))
         yield from only("picture", lab.blocks(story, curves_section))
         if text := _start(story):
             yield Paragraph(title=lab.say("After one epoch"), text=text)
         yield from only("table", lab.blocks(story, test_section))
 
     return answer
-
-
-def _chance(story: Story) -> list[str]:
-    """With one seed, whether the images alone may explain the difference of the best cells."""
-    if story.best[0].n > 1 or story.info is None:
-        return []
-    sentences = []
-    for tested, n, pair in (
-        (False, story.validation_images, [[cell.mean or 0.0] for cell in story.best]),
-        (True, story.info.n_test, [test_accuracies(cell) for cell in story.best]),
-    ):
-        if not n or not all(pair[:2]):
-            continue
-        one, other = pair[0][0], pair[1][0]
-        margin = chance_margin(one, other, n)
-        text = story.say(
-            "The {n} test images leave {margin} to chance (95 %, binomial): the difference on them "
-            "is larger."
-            if tested and abs(one - other) > margin
-            else "The {n} test images leave {margin} to chance (95 %, binomial): the difference on "
-            "them may be chance."
-            if tested
-            else "The {n} validation images leave {margin} to chance (95 %, binomial): the "
-            "difference on them is larger."
-            if abs(one - other) > margin
-            else "The {n} validation images leave {margin} to chance (95 %, binomial): the "
-            "difference on them may be chance."
-        )
-        sentences.append(text.format(n=story.numbers.integer(n), margin=story.points(margin)))
-    return sentences
 
 
 def _start(story: Story) -> str:

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retroprop.bayes.networks import load
-from retroprop.bayes.networks.inf8225 import QUESTIONS
 from retroprop.labs.inf8225_tp1.joint import on_five_axes
+from retroprop.labs.inf8225_tp1.queries import QUESTIONS
 
 __all__ = [
     "Pr_D",

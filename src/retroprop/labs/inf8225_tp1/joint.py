@@ -9,8 +9,8 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from retroprop.bayes.network import BayesNet
-from retroprop.bayes.networks.inf8225 import AXES
+from retroprop.bayes import BayesNet
+from retroprop.labs.inf8225_tp1.queries import AXES
 
 _QUESTION = re.compile(r"P\((?P<target>\w)(?:=(?P<state>\w+))?(?: \| (?P<given>.*))?\)")
 _CONDITION = re.compile(r"(?P<do>do\()?(?P<variable>\w)=(?P<state>\w+)\)?")

@@ -26,8 +26,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from retroprop.byhand.linear import linear, linear_input_gradient, linear_weight_gradient
-from retroprop.byhand.optimizers import SGD, Adam
+from retroprop.byhand.optimizers import SGD
 from retroprop.errors import UserError
+from retroprop.labs.inf8225_tp1.adam_state import AdamState
 from retroprop.labs.inf8225_tp1.regression import (
     Logger,
     accuracy,
@@ -84,7 +85,7 @@ def softmax_cross_entropy_backward(
     return y_pred - y
 
 
-class MLPModel:
+class MLPModel(AdamState):
     """Hidden layers of one width with ReLU, and a softmax output.
 
     Attributes:
@@ -125,22 +126,6 @@ class MLPModel:
         print(f"Teta params={[p.shape for p in self.params]}")
         self.a: list[Tensor] = []
         self.h: list[Tensor] = []
-        self._adam: list[Adam] = []
-
-    @property
-    def t(self) -> int:
-        """Adam: how many steps were made."""
-        return self._adam[0].t if self._adam else 0
-
-    @property
-    def m_t(self) -> list[Tensor] | int:
-        """Adam: moving averages of the gradients; 0 before the first step."""
-        return [adam.m for adam in self._adam] or 0
-
-    @property
-    def v_t(self) -> list[Tensor] | int:
-        """Adam: moving averages of the squared gradients; 0 before the first step."""
-        return [adam.v for adam in self._adam] or 0
 
     def forward(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch classes"]:
         """The probability of each class; keeps every a and h for `backward`."""
@@ -181,8 +166,7 @@ class MLPModel:
 
     def adam_update(self, lr: float, grads: list[Tensor]) -> None:
         """One step of Adam, with β₁ = 0.9, β₂ = 0.999, ε = 1e-8."""
-        self._adam = self._adam or [Adam(theta, lr) for theta in self.params]
-        for adam, theta, grad in zip(self._adam, self.params, grads, strict=True):
+        for adam, theta, grad in zip(self.adams(), self.params, grads, strict=True):
             adam.learning_rate = lr
             adam.step(theta, grad)
 

@@ -4,18 +4,17 @@ from collections.abc import Iterator
 
 from retroprop.bayes.networks import load
 from retroprop.labs.inf8225_tp1.answers_mlp import LOGISTIC, STUDY
+from retroprop.labs.inf8225_tp1.interpretation import Interpretation
 from retroprop.labs.inf8225_tp1.questions_mlp import MLP
 from retroprop.labs.inf8225_tp1.questions_network import NETWORK
 from retroprop.labs.inf8225_tp1.questions_regression import REGRESSION
-from retroprop.languages import say_later
-from retroprop.report.assignment import Lab
-from retroprop.report.bayes_story import BayesStory
 from retroprop.report.content import summary as study_summary
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Lab, LabStory
 
 IMPORTS = """\
 import torch
 from retroprop.bayes.networks import load
+from retroprop.figures.bayes_network import draw_network
 from retroprop.labs.inf8225_tp1 import mlp, regression
 
 network = load("inf8225")
@@ -25,7 +24,7 @@ torch.manual_seed(0)
 
 def summary(lab: LabStory) -> Iterator[str]:
     """What came out: the sixteen answers, then the best models of parts 2 and 3."""
-    yield from BayesStory(load("inf8225"), lab.say, lab.numbers, lab.language).summary()[:1]
+    yield from Interpretation(load("inf8225"), lab.say, lab.numbers, lab.language).summary()[:1]
     for study in (LOGISTIC, STUDY):
         story = lab.study(study)
         text = lab.say("{title}: {sentences}")
@@ -34,8 +33,8 @@ def summary(lab: LabStory) -> Iterator[str]:
 
 LAB = Lab(
     name="inf8225-tp1",
-    title=say_later("Bayesian network, logistic regression, multilayer perceptron"),
-    source=say_later("INF8225, TP1 (Polytechnique Montréal, winter 2025)"),
+    title="Bayesian network, logistic regression, multilayer perceptron",
+    source="INF8225, TP1 (Polytechnique Montréal, winter 2025)",
     parts=(NETWORK, REGRESSION, MLP),
     summary=summary,
     imports=IMPORTS,

@@ -3,29 +3,23 @@
 from retroprop.labs.inf8225_tp1 import answers_autograd
 from retroprop.labs.inf8225_tp1 import answers_mlp as answers
 from retroprop.labs.inf8225_tp1.answers_search import best_model, compared, search
-from retroprop.labs.inf8225_tp1.shown import named
-from retroprop.languages import say_later
-from retroprop.report.assignment import Part, Question
+from retroprop.report.lab_story import Part, Question
 
 STUDY, DERIVATIONS, LOGISTIC = answers.STUDY, answers.DERIVATIONS, answers.LOGISTIC
 
 MLP = Part(
     name="part-3",
-    title=say_later("Part 3: a multilayer perceptron, by hand and by autograd"),
-    introduction=say_later(
-        "The assignment gives 10 points to a) and 15 to b). The loss, softmax and the data are "
-        "those of part 2; the hidden layers have ReLU."
-    ),
+    title="Part 3: a multilayer perceptron, by hand and by autograd",
+    introduction="The assignment gives 10 points to a) and 15 to b). The loss, softmax and the "
+    "data are those of part 2; the hidden layers have ReLU.",
     questions=(
         Question(
             name="3.a",
             label="a)",
-            title=say_later("Backpropagation in pseudocode"),
-            asked=say_later(
-                "Give the pseudocode, with detailed matrix and vector computations, of the "
-                "backpropagation that computes the gradient for the parameters of each layer from "
-                "one training example."
-            ),
+            title="Backpropagation in pseudocode",
+            asked="Give the pseudocode, with detailed matrix and vector computations, of the "
+            "backpropagation that computes the gradient for the parameters of each layer from one "
+            "training example.",
             answers=(answers.pseudocode, answers.why_each_line),
             points=10,
             code="""\
@@ -36,12 +30,10 @@ model.backward(y, model.forward(x))""",
         Question(
             name="3.functions",
             label="b)",
-            title=say_later("The functions to complete"),
-            asked=say_later(
-                "Implement the gradient-based optimisation of this network from the skeleton. "
-                "First its functions: those of part 2, relu_forward, relu_backward and "
-                "softmax_cross_entropy_backward."
-            ),
+            title="The functions to complete",
+            asked="Implement the gradient-based optimisation of this network from the skeleton. "
+            "First its functions: those of part 2, relu_forward, relu_backward and "
+            "softmax_cross_entropy_backward.",
             answers=(answers.functions,),
             points=15,
             code="mlp.relu_backward(torch.tensor([-2.0, 0.0, 3.0]))",
@@ -49,18 +41,16 @@ model.backward(y, model.forward(x))""",
         Question(
             name="3.model",
             label="b)",
-            title=named("MLPModel.forward, backward"),
-            asked=say_later(
-                "The parameters of the network, its outputs for given inputs, and its gradients."
-            ),
+            function="MLPModel.forward, backward",
+            asked="The parameters of the network, its outputs for given inputs, and its gradients.",
             answers=(answers.model,),
             code="[theta.shape for theta in mlp.MLPModel(784, 300, 3, 10).params]",
         ),
         Question(
             name="3.updates",
             label="b)",
-            title=named("sgd_update, adam_update, train"),
-            asked=say_later("The steps of SGD and of Adam, and the training loop."),
+            function="sgd_update, adam_update, train",
+            asked="The steps of SGD and of Adam, and the training loop.",
             answers=(answers.updates,),
             code="""\
 train_loader, val_loader, _ = mlp.get_fashion_mnist_dataloaders(batch_size=200)
@@ -73,8 +63,8 @@ mlp.train(
         Question(
             name="3.gradients",
             label="b)",
-            title=say_later("Our gradients beside autograd’s"),
-            asked=say_later("Compare your gradients with those of the same model by autograd."),
+            title="Our gradients beside autograd’s",
+            asked="Compare your gradients with those of the same model by autograd.",
             answers=(answers_autograd.gradients,),
             code="""\
 from retroprop.labs.inf8225_tp1 import checks
@@ -83,8 +73,8 @@ checks.mlp_gradients(depths=(1, 3), widths=(25, 100))""",
         Question(
             name="3.optimisation",
             label="b)",
-            title=say_later("Our optimisation beside autograd’s"),
-            asked=say_later("Compare your optimisation with that of the same model by autograd."),
+            title="Our optimisation beside autograd’s",
+            asked="Compare your optimisation with that of the same model by autograd.",
             answers=(answers_autograd.optimisation, answers_autograd.whole_epochs),
             studies=(DERIVATIONS,),
             code="""\
@@ -94,65 +84,59 @@ checks.mlp_steps("adam", depths=(1, 3), dtype=torch.float64)""",
         Question(
             name="3.speed",
             label="b)",
-            title=say_later("Which is faster?"),
-            asked=say_later("Which of both is faster? Propose some experiments."),
+            title="Which is faster?",
+            asked="Which of both is faster? Propose some experiments.",
             answers=(answers_autograd.speed,),
             studies=(DERIVATIONS,),
         ),
         Question(
             name="3.sgd-search",
             label="b), SGD",
-            title=say_later("Depth and width"),
-            asked=say_later(
-                "Train networks of several depths and widths with SGD, and give the accuracy on "
-                "validation in a table."
-            ),
+            title="Depth and width",
+            asked="Train networks of several depths and widths with SGD, and give the accuracy on "
+            "validation in a table.",
             answers=(answers.setting, search(STUDY, "sgd", figures=True)),
             studies=(STUDY,),
         ),
         Question(
             name="3.sgd-best",
             label="b), SGD",
-            title=say_later("The best model"),
-            asked=say_later(
-                "For the best network trained with SGD, show the curves of the loss and of the "
-                "accuracy, and the accuracy on the test set."
-            ),
+            title="The best model",
+            asked="For the best network trained with SGD, show the curves of the loss and of the "
+            "accuracy, and the accuracy on the test set.",
             answers=(best_model(STUDY, "sgd"),),
             studies=(STUDY,),
         ),
         Question(
             name="3.adam-search",
             label="b), Adam",
-            title=say_later("Depth and width"),
-            asked=say_later("The same search with Adam."),
+            title="Depth and width",
+            asked="The same search with Adam.",
             answers=(search(STUDY, "adam", figures=True),),
             studies=(STUDY,),
         ),
         Question(
             name="3.adam-best",
             label="b), Adam",
-            title=say_later("The best model"),
-            asked=say_later("The same analysis of the best Adam model."),
+            title="The best model",
+            asked="The same analysis of the best Adam model.",
             answers=(best_model(STUDY, "adam"),),
             studies=(STUDY,),
         ),
         Question(
             name="3.compare",
             label="b), Adam",
-            title=say_later("Adam beside the best SGD model"),
-            asked=say_later("Compare the final performances with those of the best SGD model."),
+            title="Adam beside the best SGD model",
+            asked="Compare the final performances with those of the best SGD model.",
             answers=(compared(STUDY),),
             studies=(STUDY,),
         ),
         Question(
             name="3.discussion",
             label="b)",
-            title=say_later("Widths and depths compared"),
-            asked=say_later(
-                "Compare models of different widths and depths. Use the test set only for the "
-                "final experiment."
-            ),
+            title="Widths and depths compared",
+            asked="Compare models of different widths and depths. Use the test set only for the "
+            "final experiment.",
             answers=(answers.discussion, answers.beside_the_linear_model),
             studies=(STUDY, LOGISTIC),
         ),

@@ -8,9 +8,7 @@ from retroprop.labs.inf8225_tp1.answers_search import (
     rates_and_batches,
     search,
 )
-from retroprop.labs.inf8225_tp1.shown import named
-from retroprop.languages import say_later
-from retroprop.report.assignment import Part, Question
+from retroprop.report.lab_story import Part, Question
 
 STUDY = document.LOGISTIC
 
@@ -23,15 +21,14 @@ best, accuracy, logger = regression.train(
 best is model  # a copy
 """
 
+
 FUNCTIONS = (
     Question(
         name="2.theory",
         label="1",
-        title=say_later("The gradient of the loss"),
-        asked=say_later(
-            "The assignment gives the gradient of the negative log-likelihood of softmax "
-            "regression. Why is it so?"
-        ),
+        title="The gradient of the loss",
+        asked="The assignment gives the gradient of the negative log-likelihood of softmax "
+        "regression. Why is it so?",
         answers=(functions.theory,),
         code="""\
 x, y = torch.rand(4, 784), torch.eye(10)[:4]
@@ -41,11 +38,9 @@ model.get_grads(y, model.forward(x), x).shape""",
     Question(
         name="2.accuracy",
         label="1",
-        title=named("accuracy"),
-        asked=say_later(
-            "Complete accuracy: how many examples are to be classified, how many are well "
-            "classified, and their ratio."
-        ),
+        function="accuracy",
+        asked="Complete accuracy: how many examples are to be classified, how many are well "
+        "classified, and their ratio.",
         answers=(functions.accuracy,),
         code="""\
 y, y_pred = torch.eye(3), torch.tensor([[0.9, 0.1, 0], [0, 1, 0], [1, 0, 0]])
@@ -54,45 +49,41 @@ regression.accuracy(y, y_pred)""",
     Question(
         name="2.cross-entropy",
         label="1",
-        title=named("cross_entropy"),
-        asked=say_later("Complete cross_entropy."),
+        function="cross_entropy",
+        asked="Complete cross_entropy.",
         answers=(functions.cross_entropy,),
         code="regression.cross_entropy(torch.tensor([[0.0, 1.0]]), torch.tensor([[0.5, 0.5]]))",
     ),
     Question(
         name="2.softmax",
         label="1",
-        title=named("softmax"),
-        asked=say_later(
-            "Complete softmax so that it is numerically stable, for [1000, 10000, 100000] for "
-            "instance."
-        ),
+        function="softmax",
+        asked="Complete softmax so that it is numerically stable, for [1000, 10000, 100000] for "
+        "instance.",
         answers=(functions.softmax,),
         code="regression.softmax(torch.tensor([[1000, 10000, 100000]]))",
     ),
     Question(
         name="2.inputs-tilde",
         label="1",
-        title=named("inputs_tilde"),
-        asked=say_later("Complete inputs_tilde: ones beside the inputs along an axis."),
+        function="inputs_tilde",
+        asked="Complete inputs_tilde: ones beside the inputs along an axis.",
         answers=(functions.inputs_tilde,),
         code="regression.inputs_tilde(torch.zeros(2, 3))",
     ),
     Question(
         name="2.forward",
         label="1",
-        title=named("LinearModel.forward"),
-        asked=say_later("Complete LinearModel: the outputs for given inputs."),
+        function="LinearModel.forward",
+        asked="Complete LinearModel: the outputs for given inputs.",
         answers=(functions.forward,),
         code="regression.LinearModel(784, 10).forward(torch.rand(1, 784))",
     ),
     Question(
         name="2.gradient",
         label="1",
-        title=named("LinearModel.get_grads"),
-        asked=say_later(
-            "Complete LinearModel: the gradients, without torch.autograd and without backward()."
-        ),
+        function="LinearModel.get_grads",
+        asked="Complete LinearModel: the gradients, without torch.autograd and without backward().",
         answers=(functions.gradient,),
         code="""\
 from retroprop.labs.inf8225_tp1 import checks
@@ -101,8 +92,8 @@ checks.regression_gradient()  # largest difference from autograd and from centra
     Question(
         name="2.sgd",
         label="1",
-        title=named("LinearModel.sgd_update"),
-        asked=say_later("Complete LinearModel: the step of stochastic gradient descent."),
+        function="LinearModel.sgd_update",
+        asked="Complete LinearModel: the step of stochastic gradient descent.",
         answers=(functions.sgd,),
         code="""\
 model = regression.LinearModel(784, 10)
@@ -112,11 +103,9 @@ model.params.mean()""",
     Question(
         name="2.train",
         label="1",
-        title=named("train"),
-        asked=say_later(
-            "Complete train: minibatches, an evaluation after each epoch, and the best model on "
-            "validation."
-        ),
+        function="train",
+        asked="Complete train: minibatches, an evaluation after each epoch, and the best model on "
+        "validation.",
         answers=(functions.train,),
         code=SMALL_RUN,
     ),
@@ -126,11 +115,9 @@ EXPERIMENTS = (
     Question(
         name="2.sgd-search",
         label="2, SGD",
-        title=say_later("Search for hyperparameters"),
-        asked=say_later(
-            "Train with SGD for several learning rates and batch sizes, and give the accuracy on "
-            "validation in a table."
-        ),
+        title="Search for hyperparameters",
+        asked="Train with SGD for several learning rates and batch sizes, and give the accuracy on "
+        "validation in a table.",
         answers=(
             search(STUDY, "sgd"),
             rates_and_batches(STUDY, "sgd"),
@@ -141,21 +128,18 @@ EXPERIMENTS = (
     Question(
         name="2.sgd-best",
         label="2, SGD",
-        title=say_later("The best model"),
-        asked=say_later(
-            "For the best model, show the mean negative log-likelihood and the accuracy after each "
-            "epoch on the training and validation sets; then its accuracy on the test set."
-        ),
+        title="The best model",
+        asked="For the best model, show the mean negative log-likelihood and the accuracy after "
+        "each epoch on the training and validation sets; then its accuracy on the test set.",
         answers=(best_model(STUDY, "sgd"), document.test_beside("sgd")),
         studies=(STUDY,),
     ),
     Question(
         name="2.adam",
         label="2, Adam",
-        title=say_later("The paper, and the function adam_update"),
-        asked=say_later(
-            "Read Kingma & Ba, Adam: a method for stochastic optimization (2015), and implement it."
-        ),
+        title="The paper, and the function adam_update",
+        asked="Read Kingma & Ba, Adam: a method for stochastic optimization (2015), and implement "
+        "it.",
         answers=(functions.adam,),
         code="""\
 model = regression.LinearModel(784, 10)
@@ -166,8 +150,8 @@ model.adam_update(0.01, torch.randn_like(model.params))
     Question(
         name="2.adam-search",
         label="2, Adam",
-        title=say_later("Search for hyperparameters"),
-        asked=say_later("The same search with Adam."),
+        title="Search for hyperparameters",
+        asked="The same search with Adam.",
         answers=(
             search(STUDY, "adam"),
             rates_and_batches(STUDY, "adam"),
@@ -178,24 +162,24 @@ model.adam_update(0.01, torch.randn_like(model.params))
     Question(
         name="2.adam-best",
         label="2, Adam",
-        title=say_later("The best model"),
-        asked=say_later("The same analysis of the best Adam model."),
+        title="The best model",
+        asked="The same analysis of the best Adam model.",
         answers=(best_model(STUDY, "adam"), document.test_beside("adam")),
         studies=(STUDY,),
     ),
     Question(
         name="2.compare",
         label="2, Adam",
-        title=say_later("Adam beside the best SGD model"),
-        asked=say_later("Compare the final performances with those of the best SGD model."),
+        title="Adam beside the best SGD model",
+        asked="Compare the final performances with those of the best SGD model.",
         answers=(compared(STUDY),),
         studies=(STUDY,),
     ),
     Question(
         name="2.analysis",
         label="2",
-        title=say_later("Analysis of the results"),
-        asked=say_later("What do the results of this part show, all in all?"),
+        title="Analysis of the results",
+        asked="What do the results of this part show, all in all?",
         answers=(document.analysis, document.underfitting),
         studies=(STUDY, document.NETWORKS),
     ),
@@ -203,12 +187,10 @@ model.adam_update(0.01, torch.randn_like(model.params))
 
 REGRESSION = Part(
     name="part-2",
-    title=say_later("Part 2: logistic regression"),
-    introduction=say_later(
-        "The assignment gives 20 points to this part: “1” is the code to complete, “2” the report. "
-        "The code is by hand, without torch.nn and without autograd; autograd only checks it here. "
-        "The data are Fashion-MNIST, of which 54,000 images train and 6,000 validate; the test set "
-        "is used once."
-    ),
+    title="Part 2: logistic regression",
+    introduction="The assignment gives 20 points to this part: “1” is the code to complete, “2” "
+    "the report. The code is by hand, without torch.nn and without autograd; autograd only checks "
+    "it here. The data are Fashion-MNIST, of which 54,000 images train and 6,000 validate; the "
+    "test set is used once.",
     questions=(*FUNCTIONS, *EXPERIMENTS),
 )

@@ -21,13 +21,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.utils.data import TensorDataset
 
 from retroprop.byhand import losses
 from retroprop.byhand.linear import linear, linear_weight_gradient
-from retroprop.byhand.optimizers import SGD, Adam
+from retroprop.byhand.optimizers import SGD
 from retroprop.data import load
 from retroprop.data.splits import training_size
 from retroprop.errors import UserError
+from retroprop.labs.inf8225_tp1.adam_state import AdamState
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,9 +84,23 @@ class InMemoryLoader:
         images: Float[Tensor, "examples 1 height width"],
         labels: Int[Tensor, "examples"],
         batch_size: int,
+        num_workers: int = 0,
     ) -> None:
-        """Hold the examples; `batch_size` is the length of all minibatches but the last."""
+        """Hold the examples.
+
+        Args:
+            images: Grey levels from 0 to 1.
+            labels: Whole numbers.
+            batch_size: The length of all minibatches but the last.
+            num_workers: Kept from torch's loader; what is in memory needs nobody to fetch it.
+        """
         self.images, self.labels, self.batch_size = images, labels, batch_size
+        self.num_workers = num_workers
+
+    @property
+    def dataset(self) -> TensorDataset:
+        """The examples one by one, as torch's loader has them: `dataset[i]` is image and label."""
+        return TensorDataset(self.images, self.labels)
 
     def __len__(self) -> int:
         return math.ceil(len(self.labels) / self.batch_size)
@@ -101,13 +117,14 @@ class InMemoryLoader:
 
 
 def get_fashion_mnist_dataloaders(
-    val_percentage: float = 0.1, batch_size: int = 1
+    val_percentage: float = 0.1, batch_size: int = 1, num_workers: int = 0
 ) -> tuple[InMemoryLoader, InMemoryLoader, InMemoryLoader]:
     """Loaders of the training, validation and test sets; the split is drawn at random.
 
     Args:
         val_percentage: Fraction in (0, 1) of the 60,000 training images kept for validation.
         batch_size: Examples per minibatch, from 1.
+        num_workers: As of `InMemoryLoader`.
 
     Raises:
         UserError: If a value is out of its range.
@@ -128,9 +145,9 @@ def get_fashion_mnist_dataloaders(
     train, validation = order[:n_train], order[n_train:]
     test_labels = torch.from_numpy(dataset.test_labels.copy()).long()
     return (
-        InMemoryLoader(images[train], labels[train], batch_size),
-        InMemoryLoader(images[validation], labels[validation], batch_size),
-        InMemoryLoader(_as_images(dataset.test_images), test_labels, batch_size),
+        InMemoryLoader(images[train], labels[train], batch_size, num_workers),
+        InMemoryLoader(images[validation], labels[validation], batch_size, num_workers),
+        InMemoryLoader(_as_images(dataset.test_images), test_labels, batch_size, num_workers),
     )
 
 
@@ -188,42 +205,27 @@ def softmax(x: Tensor, axis: int = -1) -> Tensor:
     >>> softmax(torch.tensor([[1000, 10000, 100000]]))
     tensor([[0., 0., 1.]])
     """
-    return losses.softmax(x if x.is_floating_point() else x.float(), axis)
+    return losses.softmax(_as_floats(x), axis)
 
 
 def inputs_tilde(x: Tensor, axis: int = -1) -> Tensor:
-    """Append ones along an axis: x̃ = [x, 1].
+    """Append ones along an axis: x̃ = [x, 1]; whole numbers become float32.
 
     >>> inputs_tilde(torch.zeros(2, 3)).shape
     torch.Size([2, 4])
     """
+    x = _as_floats(x)
     shape = list(x.shape)
     shape[axis] = 1
     return torch.cat((x, x.new_ones(shape)), dim=axis)
 
 
-class LinearModel:
+class LinearModel(AdamState):
     """p(y | x) = softmax(x̃ params); `params` has shape (num_features + 1, num_classes)."""
 
     def __init__(self, num_features: int, num_classes: int) -> None:
         """Draw the parameters from N(0, 0.01²) with torch's global generator."""
         self.params = torch.normal(0.0, 0.01, (num_features + 1, num_classes))
-        self._adam: Adam | None = None
-
-    @property
-    def t(self) -> int:
-        """Adam: how many steps were made."""
-        return self._adam.t if self._adam else 0
-
-    @property
-    def m_t(self) -> Tensor | int:
-        """Adam: moving average of the gradient; 0 before the first step."""
-        return self._adam.m if self._adam else 0
-
-    @property
-    def v_t(self) -> Tensor | int:
-        """Adam: moving average of the squared gradient; 0 before the first step."""
-        return self._adam.v if self._adam else 0
 
     def forward(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch classes"]:
         """The probability of each class."""
@@ -244,10 +246,9 @@ class LinearModel:
 
     def adam_update(self, lr: float, grads: Tensor) -> None:
         """One step of Adam, with β₁ = 0.9, β₂ = 0.999, ε = 1e-8."""
-        if self._adam is None:
-            self._adam = Adam(self.params, lr)
-        self._adam.learning_rate = torch.as_tensor(lr, dtype=self.params.dtype)
-        self._adam.step(self.params, grads)
+        (adam,) = self.adams()
+        adam.learning_rate = torch.as_tensor(lr, dtype=self.params.dtype)
+        adam.step(self.params, grads)
 
 
 class Logger:
@@ -393,6 +394,11 @@ def plot_samples() -> "Figure":
         ax.axis("off")
     figure.tight_layout()
     return figure
+
+
+def _as_floats(x: Tensor) -> Tensor:
+    """Whole numbers as float32; what is floating already stays as it is."""
+    return x if x.is_floating_point() else x.float()
 
 
 def _as_images(pixels: "object") -> Float[Tensor, "examples 1 height width"]:

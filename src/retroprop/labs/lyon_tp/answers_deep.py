@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from retroprop.labs.lyon_tp.deep import DeepNetwork
+from retroprop.labs.lyon_tp.evidence import ROUNDING, code, error
 from retroprop.labs.lyon_tp.measurements import (
     FEW,
     activity_by_layer,
     deep_gradient_error,
     shallow_against_deep,
 )
-from retroprop.labs.lyon_tp.telling import ROUNDING, code, error
-from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
+from retroprop.report.document import Block, Equation, Paragraph, Table, row
 from retroprop.report.lab_story import LabStory
 
 STUDY = "lyon-deep"
@@ -59,9 +59,9 @@ def consistency(lab: LabStory) -> Iterator[Block]:
         across=lab.say("hidden layers"),
         columns=[str(depth) for depth in DEPTHS],
         rows=[
-            Row(
-                header={"sigmoid": lab.say("sigmoid"), "relu": "ReLU"}.get(name, name),
-                cells=[Cell(text=error(lab, deep_gradient_error(depth, name))) for depth in DEPTHS],
+            row(
+                {"sigmoid": lab.say("sigmoid"), "relu": "ReLU"}.get(name, name),
+                *(error(lab, deep_gradient_error(depth, name)) for depth in DEPTHS),
             )
             for name in ACTIVATIONS
         ],
@@ -91,14 +91,14 @@ def why_weights(lab: LabStory) -> Iterator[Block]:
         corner=lab.say("initial weights"),
         columns=[lab.say("layer {n}").format(n=layer + 1) for layer in range(depth)],
         rows=[
-            Row(
-                header=lab.say("{scale}, {width}").format(
+            row(
+                lab.say("{scale}, {width}").format(
                     scale=story.setting("initial_scale", scale), width=story.phrase("width", width)
                 ),
-                cells=[
-                    Cell(text=lab.numbers.decimal(value, 3))
+                *(
+                    lab.numbers.decimal(value, 3)
                     for value in activity_by_layer(depth, width, scale)
-                ],
+                ),
             )
             for scale in scales
             for width in widths

@@ -6,27 +6,21 @@ from typing import Any
 
 from retroprop.labs.lyon_tp.convolutional import ConvolutionalNetwork
 from retroprop.labs.lyon_tp.deep import DeepNetwork
-from retroprop.labs.lyon_tp.experiments import (
-    asking,
-    best_cell,
-    curves,
-    sentences,
-    tables_of,
-    tested,
-)
+from retroprop.labs.lyon_tp.evidence import code, error
+from retroprop.labs.lyon_tp.experiments import curves, with_figures
+from retroprop.labs.lyon_tp.hyperparameters import sentences, tables_of
 from retroprop.labs.lyon_tp.measurements import (
     convolution_error,
     gradient_by_layer,
     optimizer_error,
 )
-from retroprop.labs.lyon_tp.telling import code, error
 from retroprop.models.cnn import CNN
 from retroprop.report.costs import costs_section
-from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
+from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table, row
 from retroprop.report.influence import influence_sections
 from retroprop.report.lab_story import LabStory, only
 from retroprop.report.story import Story
-from retroprop.studies.summary import CellSummary, chance_margin, mean_and_deviation
+from retroprop.studies.summary import CellSummary, mean_and_deviation, verdict_of_images
 
 NEAR = 0.01  # an accuracy within one point of the best is near it
 
@@ -76,9 +70,8 @@ def _gradients(lab: LabStory, story: Story, depth: int, width: int) -> Iterator[
         corner=story.setting_name("activation"),
         columns=[*layers, lab.say("output")],
         rows=[
-            Row(
-                header=story.setting("activation", name),
-                cells=[Cell(text=lab.numbers.decimal(norm, 2)) for norm in norms],
+            row(
+                story.setting("activation", name), *(lab.numbers.decimal(norm, 2) for norm in norms)
             )
             for name, norms in found.items()
         ],
@@ -179,12 +172,12 @@ def minibatches(lab: LabStory) -> Iterator[Block]:
     """At the same rate, at each size's own best rate, and what an epoch costs."""
     story = lab.study("lyon-minibatches")
     yield from sentences(lab, story, "batch_size")
-    own = asking(story, best_per=["batch_size"])
+    own = with_figures(story, best_per=["batch_size"])
     if not story.unfinished and "batch_size" in story.varied:
         yield from list(sentences(lab, own, "batch_size"))[:1]
         yield _own_best(lab, own)
     yield from tables_of(lab, story)
-    drawn = asking(own, "effect-of-setting", "curves-by-setting")
+    drawn = with_figures(own, "effect-of-setting", "curves-by-setting")
     for section in influence_sections(drawn, keys=["batch_size"]):
         yield from only("picture", section.blocks)
     yield lab.prose(
@@ -243,40 +236,39 @@ def convolution(lab: LabStory) -> Iterator[Block]:
         yield from sentences(lab, story, key)
     yield from tables_of(lab, story)
     yield from curves(lab, story)
-    cost = costs_section(asking(story, "time-by-setting"))
+    cost = costs_section(with_figures(story, "time-by-setting"))
     yield from cost.blocks if cost else ()
 
 
 def _against_dense(lab: LabStory, story: Story) -> Iterator[Paragraph]:
     """The test accuracy against that of the best dense network in the records."""
-    best, dense = best_cell(story), best_dense(lab)
-    ours = tested(best) if best is not None else []
+    best, dense = story.best_cell, best_dense(lab)
+    ours = best.test_accuracies if best is not None else []
     if not ours or dense is None or story.info is None:
         return
     other, cell = dense
-    theirs, n = mean_and_deviation(tested(cell))[0], story.info.n_test
-    mean = mean_and_deviation(ours)[0]
-    gap, margin = mean - theirs, chance_margin(mean, theirs, n)
+    theirs = mean_and_deviation(cell.test_accuracies)[0]
+    found = verdict_of_images(mean_and_deviation(ours)[0], theirs, story.test_images)
     yield Paragraph(
         text=lab.say(
             "On the test base the convolutional network is {gap} above the best dense network of "
             "the records ({study}: {settings}; {accuracy}): more than the choice of {n} images "
             "leaves to chance ({margin})."
-            if gap > margin
+            if found.sign > 0
             else "On the test base the convolutional network is {gap} below the best dense network "
             "of the records ({study}: {settings}; {accuracy}): more than the choice of {n} images "
             "leaves to chance ({margin})."
-            if gap < -margin
+            if found.sign < 0
             else "On the test base the convolutional network and the best dense network of the "
             "records ({study}: {settings}; {accuracy}) are not distinguishable: they are {gap} "
             "apart, and the choice of {n} images leaves {margin} to chance."
         ).format(
-            gap=story.points(abs(gap)),
-            margin=story.points(margin),
+            gap=story.points(abs(found.difference)),
+            margin=story.points(found.margin or 0.0),
             study=other.record.study,
             settings=other.describe(cell.cell),
             accuracy=lab.numbers.percent(theirs),
-            n=lab.numbers.integer(n),
+            n=lab.numbers.integer(found.images or 0),
         )
     )
 
@@ -286,8 +278,8 @@ def best_dense(lab: LabStory) -> tuple[Story, CellSummary] | None:
     found: list[tuple[float, Story, CellSummary]] = []
     for name in ("lyon-shallow", "lyon-deep", "lyon-activations", "lyon-optimizers"):
         story = lab.find_study(name)
-        cell = best_cell(story) if story is not None else None
-        if story is not None and cell is not None and tested(cell):
+        cell = story.best_cell if story is not None else None
+        if story is not None and cell is not None and cell.test_accuracies:
             found.append((cell.mean or 0.0, story, cell))
     if not found:
         return None

@@ -8,6 +8,8 @@ import numpy as np
 from retroprop.byhand import perceptron
 from retroprop.data import load
 from retroprop.labs.lyon_tp import data
+from retroprop.labs.lyon_tp.evidence import code, error
+from retroprop.labs.lyon_tp.hyperparameters import around_the_best, divided
 from retroprop.labs.lyon_tp.measurements import (
     FEW,
     MANY,
@@ -17,8 +19,7 @@ from retroprop.labs.lyon_tp.measurements import (
     silent_pixels,
 )
 from retroprop.labs.lyon_tp.pictures import first_of_each
-from retroprop.labs.lyon_tp.telling import around_the_best, code, divided, error
-from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
+from retroprop.report.document import Block, Equation, Paragraph, Table, row
 from retroprop.report.lab_story import LabStory
 from retroprop.report.pictures import picture
 from retroprop.studies.summary import CellSummary
@@ -54,10 +55,7 @@ def images(lab: LabStory) -> Iterator[Block]:
         corner=lab.say("digit"),
         columns=list(counts),
         rows=[
-            Row(
-                header=str(digit),
-                cells=[Cell(text=number(float(of[digit]))) for of in counts.values()],
-            )
+            row(str(digit), *(number(float(of[digit])) for of in counts.values()))
             for digit in range(data.CLASSES)
         ],
     )

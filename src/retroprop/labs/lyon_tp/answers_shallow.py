@@ -5,6 +5,8 @@ from typing import Any
 
 from retroprop.byhand.shallow_network import ShallowNetwork
 from retroprop.labs.lyon_tp.data import CLASSES, PIXELS
+from retroprop.labs.lyon_tp.evidence import code, error
+from retroprop.labs.lyon_tp.hyperparameters import around_the_best
 from retroprop.labs.lyon_tp.measurements import (
     FEW,
     equal_neurons,
@@ -12,8 +14,7 @@ from retroprop.labs.lyon_tp.measurements import (
     shallow_gradient_error,
     sigmoid_slope,
 )
-from retroprop.labs.lyon_tp.telling import around_the_best, code, error
-from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table
+from retroprop.report.document import Block, Cell, Equation, Paragraph, Table, row
 from retroprop.report.lab_story import LabStory
 from retroprop.report.story import Story, hashable
 from retroprop.studies.summary import CellSummary
@@ -85,13 +86,11 @@ def why_rates(lab: LabStory) -> Iterator[Block]:
             lab.say("best rate in the records"),
         ],
         rows=[
-            Row(
-                header=story.setting("width", width),
-                cells=[
-                    Cell(text=lab.numbers.decimal(squares, 1)),
-                    Cell(text=lab.numbers.decimal(limits[width], 3)),
-                    Cell(text=story.setting("learning_rate", best) if best is not None else "—"),
-                ],
+            row(
+                story.setting("width", width),
+                lab.numbers.decimal(squares, 1),
+                lab.numbers.decimal(limits[width], 3),
+                story.setting("learning_rate", best) if best is not None else "—",
             )
             for width, squares, best in rows
         ],
@@ -180,17 +179,15 @@ def why_weights(lab: LabStory) -> Iterator[Block]:
             lab.say("Best validation accuracy (%)"),
         ],
         rows=[
-            Row(
-                header=story.setting("initial_scale", scale),
-                cells=[
-                    Cell(text=lab.numbers.decimal(slopes[scale], 3)),
-                    Cell(
-                        text=lab.numbers.share(cell.mean, cell.deviation)
-                        if cell.mean is not None
-                        else "—",
-                        link=story.anchor(cell),
-                    ),
-                ],
+            row(
+                story.setting("initial_scale", scale),
+                lab.numbers.decimal(slopes[scale], 3),
+                Cell(
+                    text=lab.numbers.share(cell.mean, cell.deviation)
+                    if cell.mean is not None
+                    else "—",
+                    link=story.anchor(cell),
+                ),
             )
             for scale, cell in variation.cells
         ],

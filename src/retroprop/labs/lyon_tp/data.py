@@ -4,8 +4,9 @@
 
 Images are rows of 784 pixels from 0 (black) to 1 (white), labels are one-hot rows of 10, all
 float32. Without a path they come from this package. With a path they are read from a file of that
-structure, such as the course's mnist.pkl.gz: a pickle, gzipped or not. A pickle is a program; ours
-is read by `retroprop.data.safe_pickle`, which runs nothing and accepts only arrays and containers.
+structure, such as the course's mnist.pkl.gz: a pickle, of Python 2 or 3, or a file of `torch.save`,
+gzipped or not. A pickle is a program; here it is read by `retroprop.data.safe_pickle` and
+`safe_torch`, which run nothing and accept only arrays, tensors and containers.
 
 Source: TP « Introduction à l'apprentissage profond » (Lyon, 2019), section 4.
 """
@@ -25,6 +26,7 @@ from torch import Tensor
 from retroprop.data import load
 from retroprop.data.minibatches import epoch_order
 from retroprop.data.safe_pickle import read_pickle
+from retroprop.data.safe_torch import is_torch_file, read_torch_file
 from retroprop.errors import UserError
 
 PIXELS, CLASSES = 784, 10
@@ -33,18 +35,17 @@ Examples = tuple[np.ndarray, np.ndarray]
 """Images (n, 784) and one-hot labels (n, 10), both float32."""
 
 _LARGEST = 2**30  # bytes; MNIST in float64 is 445 million
-_TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # the first object of a file written by older torch.save
 
 
 def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Examples, Examples]:
     """The training examples and the test examples.
 
     Args:
-        path: A pickle of ((images, labels), (images, labels)), gzipped or not; None for the MNIST
-            of this package. Images may be (n, 784) or (n, 28, 28), whole numbers 0–255 or
-            fractions 0–1; labels one-hot or the digits themselves. A file of three parts, as
-            deeplearning.net had it, is taken as training, validation and test set, and the first
-            two are joined.
+        path: A pickle of ((images, labels), (images, labels)), or what torch.save made of it,
+            gzipped or not; None for the MNIST of this package. Images may be (n, 784) or
+            (n, 28, 28), whole numbers 0–255 or fractions 0–1; labels one-hot or the digits
+            themselves. A file of three parts, as deeplearning.net had it, is taken as training,
+            validation and test set, and the first two are joined.
 
     Raises:
         UserError: If the file is missing, is no such pickle, or asks for anything but arrays.
@@ -127,13 +128,8 @@ def _read(path: Path) -> Any:
             f"{path.name} should hold MNIST, less than {_LARGEST:,} bytes unpacked, and holds "
             "more; get the file again."
         )
-    value = None if raw.startswith(b"PK") else read_pickle(raw, name=path.name)
-    if value is None or (isinstance(value, int) and value == _TORCH_MAGIC):
-        raise UserError(
-            f"{path.name} was written by torch.save, and NumPy arrays in a pickle are expected; "
-            "leave the path out to use the MNIST of this package."
-        )
-    return value
+    read = read_torch_file if is_torch_file(raw) else read_pickle
+    return read(raw, name=path.name)
 
 
 def _parts(value: Any, name: str) -> list[tuple[Any, Any]]:

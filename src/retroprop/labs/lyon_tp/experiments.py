@@ -7,40 +7,28 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from retroprop.figures.curves import curve
-from retroprop.report.answers import influence, progress
-from retroprop.report.assignment import Answer
+from retroprop.report.answers import progress
 from retroprop.report.confusions import confusion_section
-from retroprop.report.costs import costs_section
 from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Table
-from retroprop.report.influence import influence_sections
-from retroprop.report.lab_story import LabStory, only
-from retroprop.report.results import curves_section, tables_section, test_section
-from retroprop.report.story import Story, hashable
+from retroprop.report.lab_story import Answer, LabStory, only
+from retroprop.report.results import curves_section, test_section
+from retroprop.report.story import Story
 from retroprop.report.variations import Variation, bases, lost, variations
-from retroprop.report.words import SETTING_VALUES
 from retroprop.studies.summary import (
-    CellSummary,
-    chance_margin,
+    curve,
     mean_and_deviation,
-    paired_difference,
 )
 
 MOST_EPOCHS = 5  # columns of a table, so that it fits a telephone
 
 
-def asking(story: Story, *figures: str, best_per: Sequence[str] | None = None) -> Story:
+def with_figures(story: Story, *figures: str, best_per: Sequence[str] | None = None) -> Story:
     """The same records, of which other figures are asked, or other best cells."""
     config: dict[str, Any] = dict(story.record.config)
     config["report"] = {**(config.get("report") or {}), "figures": list(figures)}
     if best_per is not None:
         config["selection"] = {**(config.get("selection") or {}), "best_per": list(best_per)}
     return dataclasses.replace(story, record=dataclasses.replace(story.record, config=config))
-
-
-def best_cell(story: Story) -> CellSummary | None:
-    """The cell with the highest mean validation accuracy; None while there is none."""
-    return max(story.best, key=lambda cell: cell.mean or 0.0, default=None)
 
 
 # --- the performance on the test base -------------------------------------------------------------
@@ -53,25 +41,19 @@ def performance(study: str) -> Answer:
         story = lab.study(study)
         yield Paragraph(text=_performance(lab, story))
         yield from only("table", lab.blocks(story, test_section))
-        yield from lab.blocks(asking(story, "confusion"), confusion_section)
+        yield from lab.blocks(with_figures(story, "confusion"), confusion_section)
 
     return answer
 
 
-def tested(cell: CellSummary) -> list[float]:
-    """The accuracies of a cell's models on the test set; [] unless all are known."""
-    known = [run.test_accuracy for run in cell.runs if run.test_accuracy is not None]
-    return known if len(known) == cell.n else []
-
-
 def _performance(lab: LabStory, story: Story) -> str:
-    say, numbers, best = lab.say, lab.numbers, best_cell(story)
+    say, numbers, best = lab.say, lab.numbers, story.best_cell
     if best is None or best.mean is None:
         return say(
             "There is no performance to state yet: no combination of the settings has all its "
             "seeds finished without diverging."
         )
-    on_test = tested(best)
+    on_test = best.test_accuracies
     text = say(
         "On the test base the network recognises {test} of the images ({spread}). Its settings, "
         "the best on validation, are {settings}; on validation it reaches {validation}."
@@ -80,7 +62,7 @@ def _performance(lab: LabStory, story: Story) -> str:
         "validation are {settings}, with {validation} ({spread})."
     ).format(
         test=numbers.percent(*mean_and_deviation(on_test)) if on_test else "",
-        spread=spread(lab, story, best.n),
+        spread=story.spread(best.n),
         settings=story.describe(best.cell) or say("its only cell"),
         validation=numbers.percent(best.mean, best.deviation),
     )
@@ -89,13 +71,6 @@ def _performance(lab: LabStory, story: Story) -> str:
         before = say("Before its first step it recognised {accuracy} of the validation images.")
         text += " " + before.format(accuracy=numbers.percent(untrained.mean[0]))
     return text
-
-
-def spread(lab: LabStory, story: Story, n: int) -> str:
-    """What stands behind the sign ±, or why there is none."""
-    if n == 1:
-        return lab.say("one seed, so no spread")
-    return lab.say("mean ± sample standard deviation over {seeds}").format(seeds=story.seeds(n))
 
 
 # --- the number of steps --------------------------------------------------------------------------
@@ -118,7 +93,7 @@ def steps(study: str) -> Answer:
 
 def curves(lab: LabStory, story: Story) -> Iterator[Picture]:
     """Loss and accuracy of the best cells over the epochs, side by side."""
-    drawn = asking(story, "accuracy-curves", "loss-curves")
+    drawn = with_figures(story, "accuracy-curves", "loss-curves")
     for block in lab.blocks(drawn, curves_section):
         if isinstance(block, Picture):
             yield dataclasses.replace(block, half=True)
@@ -166,7 +141,7 @@ def _steps_and_rates(
             "The best learning rate after {few} is also the best after {many}: {early}."
             if early == late
             else "After {few} the best learning rate is {early}, after {many} it is {late}."
-            if told_apart(story, cells[late], cells[early])
+            if story.verdict(cells[late], cells[early]).distinguishable
             else "After {few} the best learning rate is {early}, after {many} it is {late}, which "
             "the seeds do not tell from {early}."
         ),
@@ -241,164 +216,3 @@ def _steps_table(
         ],
         notes=notes,
     )
-
-
-# --- a hyper-parameter ----------------------------------------------------------------------------
-
-
-def setting(
-    study: str,
-    key: str,
-    *,
-    along: Sequence[str] = (),
-    tables: bool = False,
-    costs: bool = False,
-) -> Answer:
-    """What a hyper-parameter does: sentences and pictures.
-
-    Args:
-        study: The study's name.
-        key: The setting.
-        along: Other settings on which its best value may depend.
-        tables: Whether to show the tables of the whole grid.
-        costs: Whether to show what its values cost.
-    """
-
-    def answer(lab: LabStory) -> Iterator[Block]:
-        story = lab.study(study)
-        yield from sentences(lab, story, key, along)
-        drawn = asking(story, "effect-of-setting", "curves-by-setting", "time-by-setting")
-        for section in influence_sections(drawn, keys=[key]):
-            yield from only("picture", section.blocks)
-        if tables:
-            yield from tables_of(lab, story)
-        if costs:
-            cost = costs_section(drawn, keys=[key])
-            yield from cost.blocks if cost else ()
-
-    return answer
-
-
-def tables_of(lab: LabStory, story: Story) -> Iterator[Table]:
-    """The tables of the accuracies in the whole grid; what is noted of all stands below the last.
-
-    Tables of other values, such as the time, are left out.
-    """
-    found = [
-        table
-        for table in lab.blocks(story, tables_section)
-        if isinstance(table, Table) and table.name.startswith("table-1-")
-    ]
-    for table in found[:-1]:
-        common = set(found[-1].notes)
-        yield dataclasses.replace(table, notes=[one for one in table.notes if one not in common])
-    yield from found[-1:]
-
-
-def sentences(
-    lab: LabStory, story: Story, key: str, along: Sequence[str] = ()
-) -> Iterator[Paragraph]:
-    """The influence of a setting around each best cell, and on what its best value depends."""
-    if story.unfinished:
-        yield Paragraph(text=lab.say("The answers are written once the study is finished."))
-        return
-    if key not in story.varied:
-        yield Paragraph(
-            text=lab.say("The study has one value only of this setting, {name}.").format(
-                name=story.setting_name(key)
-            )
-        )
-        return
-    found = variations(story, key)
-    for variation in found:
-        text = influence(story, variation)
-        if text:
-            group = story.group(variation.base.cell) if len(found) > 1 else ""
-            yield Paragraph(title=group, text=text)
-    base = best_cell(story)
-    if base is None:
-        yield Paragraph(text=lab.say("There is no best cell to start from: every one diverged."))
-        return
-    told = [text for one in along if (text := interaction(lab, story, base, key, one))]
-    if told:
-        yield Paragraph(title=lab.say("Together with other settings"), text=" ".join(told))
-
-
-def interaction(lab: LabStory, story: Story, base: CellSummary, key: str, other: str) -> str:
-    """For which values of another setting the best value of this one is a different one.
-
-    A value that the seeds do not tell from the best one counts as best.
-    """
-    usual = hashable(base.cell.get(key))
-    ranges: dict[Any, float] = {}
-    moved: list[str] = []
-    for value in story.values(other):
-        cells = _alike(story, {**base.cell, other: value}, key)
-        means = {one: cell.mean for one, cell in cells.items() if cell.mean is not None}
-        if len(means) < 2:
-            continue
-        top = max(means, key=lambda one: means[one])
-        ranges[value] = max(means.values()) - min(means.values())
-        if top != usual and (usual not in means or told_apart(story, cells[top], cells[usual])):
-            text = lab.say("{best} with {place}")
-            best, place = quoted(lab, story, key, top), story.phrase(other, value)
-            moved.append(text.format(best=best, place=place))
-    if len(ranges) < 2:
-        return ""
-    most, least = max(ranges, key=lambda v: ranges[v]), min(ranges, key=lambda v: ranges[v])
-    texts = [
-        lab.say(
-            "The best value depends on the setting “{other}”: it is {moved}; elsewhere it is "
-            "{usual}, or the seeds do not tell it from {usual}."
-            if moved
-            else "Whatever the setting “{other}”, the best value is {usual}, or the seeds do not "
-            "tell it from {usual}."
-        )
-    ]
-    if ranges[most] > ranges[least]:
-        texts.append(
-            lab.say(
-                "The choice matters most with {most} ({far} between the best and the worst value "
-                "that did not diverge), and least with {least} ({near})."
-            )
-        )
-    return " ".join(texts).format(
-        other=story.setting_name(other),
-        moved=story.listed(moved),
-        usual=quoted(lab, story, key, usual),
-        most=story.phrase(other, most),
-        least=story.phrase(other, least),
-        far=story.points(ranges[most]),
-        near=story.points(ranges[least]),
-    )
-
-
-def quoted(lab: LabStory, story: Story, key: str, value: Any) -> str:
-    """A value inside a sentence: words of the language stand in quotation marks."""
-    text = story.setting(key, value)
-    return lab.say("“{word}”").format(word=text) if (key, value) in SETTING_VALUES else text
-
-
-def told_apart(story: Story, first: CellSummary, second: CellSummary) -> bool:
-    """Whether two cells differ by more than the seeds do, or with one seed than the images do."""
-    difference = paired_difference(first, second)
-    if difference is None:
-        return False
-    if difference.n > 1:
-        return difference.distinguishable
-    assert first.mean is not None
-    assert second.mean is not None
-    images = story.validation_images
-    return images is not None and abs(difference.mean) > chance_margin(
-        first.mean, second.mean, images
-    )
-
-
-def _alike(story: Story, cell: dict[str, Any], key: str) -> dict[Any, CellSummary]:
-    """The cells for each value of a setting, the others being those of a cell."""
-    rest = {name: hashable(value) for name, value in cell.items() if name != key}
-    return {
-        hashable(one.cell[key]): one
-        for one in story.cells
-        if {name: hashable(value) for name, value in one.cell.items() if name != key} == rest
-    }

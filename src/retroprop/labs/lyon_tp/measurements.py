@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from retroprop.byhand import cnn
 from retroprop.byhand.cnn import cnn_parameters
+from retroprop.byhand.fast_mlp import FastMLP
 from retroprop.byhand.linear import augment
 from retroprop.byhand.losses import softmax_cross_entropy_gradient
 from retroprop.byhand.mlp import MLP, initial_parameters
@@ -115,11 +116,11 @@ def _names(hidden: int) -> list[str]:
     return [*(f"hidden_layers.{layer}" for layer in range(hidden)), "output_layer"]
 
 
-def _by_hand(W: Sequence[Tensor], activation: str) -> MLP:
+def _by_hand(W: Sequence[Tensor], activation: str) -> FastMLP:
     named = {}
     for one, name in zip(W, _names(len(W) - 1), strict=True):
         named |= {f"{name}.W": one[:-1], f"{name}.b": one[-1]}
-    return MLP(named, activation=activation, output="linear")
+    return FastMLP(named, activation=activation, output="linear")
 
 
 def optimizer_error(name: str) -> float:
@@ -236,9 +237,7 @@ def activity_by_layer(depth: int, width: int, scale: float | str) -> list[float]
 
 def gradient_by_layer(activation: str, depth: int, width: int) -> list[float]:
     """The norm of dL/dW of each layer of an untrained network, by hand, for 1,000 images."""
-    network = MLP(
-        _initial(depth, width, activation, "auto"), activation=activation, output="linear"
-    )
+    network = MLP(_initial(depth, width, activation, "auto"), activation=activation)
     x, t = examples(1000)
     y, saved = network.forward(x)
     _, gradients = network.backward((y - t) / len(x), saved)

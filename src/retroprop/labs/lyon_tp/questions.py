@@ -6,54 +6,35 @@ on the data.
 
 from collections.abc import Iterator
 
-from retroprop.calculus.theory.prose import error_text
 from retroprop.labs.lyon_tp import answers_deep as deep
 from retroprop.labs.lyon_tp import answers_further as further
 from retroprop.labs.lyon_tp import answers_perceptron as perceptron
 from retroprop.labs.lyon_tp import answers_shallow as shallow
-from retroprop.labs.lyon_tp.experiments import best_cell, performance, setting, steps, tested
+from retroprop.labs.lyon_tp.evidence import ROUNDING
+from retroprop.labs.lyon_tp.experiments import performance, steps
+from retroprop.labs.lyon_tp.hyperparameters import setting, wearing_off
 from retroprop.labs.lyon_tp.measurements import (
     perceptron_gradient_error,
     shallow_against_deep,
     shallow_gradient_error,
 )
-from retroprop.labs.lyon_tp.telling import ROUNDING, wearing_off
-from retroprop.languages import say_later
-from retroprop.report.assignment import Answer, Lab, Part, Question
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_story import Lab, LabStory, Part, Question
 from retroprop.studies.summary import mean_and_deviation
 
 PERCEPTRON, SHALLOW, DEEP = "lyon-perceptron", "lyon-shallow", "lyon-deep"
-
-
-def _question(
-    name: str, title: str, asked: str, *answers: Answer, studies: tuple[str, ...] = (), code: str
-) -> Question:
-    return Question(
-        name=name,
-        label=name,
-        title=title,
-        asked=asked,
-        answers=answers,
-        studies=studies,
-        code=f'{code}\nlab.answer("{name}")',
-    )
-
 
 # --- data and part 1 ------------------------------------------------------------------------------
 
 _DATA = Part(
     name="data",
-    title=say_later("Data"),
+    title="Data",
     questions=(
-        _question(
-            "0.1",
-            say_later("The images and their labels"),
-            say_later(
-                "Take the MNIST base: two pairs of images (784 pixels each) and one-hot labels, to "
-                "learn from and to test."
-            ),
-            perceptron.images,
+        Question(
+            name="0.1",
+            title="The images and their labels",
+            asked="Take the MNIST base: two pairs of images (784 pixels each) and one-hot labels, "
+            "to learn from and to test.",
+            answers=(perceptron.images,),
             code="images, labels = training\nprint(images.shape, labels.shape, labels[0])",
         ),
     ),
@@ -61,64 +42,63 @@ _DATA = Part(
 
 _PERCEPTRON = Part(
     name="perceptron",
-    title=say_later("Part 1: the perceptron"),
+    title="Part 1: the perceptron",
     questions=(
-        _question(
-            "1.1",
-            say_later("The algorithm"),
-            say_later(
-                "Implement the perceptron by its equations, without autograd or torch.nn: choose "
-                "an example, compute $y_i = sum_j w_(i j) x_j$, add $eta x_j (t_i - y_i)$ to each "
-                "weight. The biases are an input of 1."
-            ),
-            perceptron.rule,
+        Question(
+            name="1.1",
+            title="The algorithm",
+            asked="Implement the perceptron by its equations, without autograd or torch.nn: choose "
+            "an example, compute $y_i = sum_j w_(i j) x_j$, add $eta x_j (t_i - y_i)$ to each "
+            "weight. The biases are an input of 1.",
+            answers=(perceptron.rule,),
             code="network = Perceptron.random(scale=0.01, seed=0)\n"
             "network.train(*training, steps=3000, eta=0.001)\n"
             "print(network.w.shape)",
         ),
-        _question(
-            "1.2",
-            say_later("The performance"),
-            say_later("Test the perceptron on MNIST, and note how well it does on the test base."),
-            performance(PERCEPTRON),
+        Question(
+            name="1.2",
+            title="The performance",
+            asked="Test the perceptron on MNIST, and note how well it does on the test base.",
+            answers=(performance(PERCEPTRON),),
             studies=(PERCEPTRON,),
             code='print(f"after 3,000 steps: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "1.3",
-            say_later("The number of steps"),
-            say_later("Try several numbers of steps, and discuss what they do."),
-            steps(PERCEPTRON),
-            perceptron.why_steps,
+        Question(
+            name="1.3",
+            title="The number of steps",
+            asked="Try several numbers of steps, and discuss what they do.",
+            answers=(steps(PERCEPTRON), perceptron.why_steps),
             studies=(PERCEPTRON,),
             code="for steps in (300, 1000, 3000):\n"
             "    network = Perceptron.random(seed=0)\n"
             "    network.train(*training, steps=steps, eta=0.001)\n"
             '    print(f"{steps} steps: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "1.4",
-            say_later("The learning rate η"),
-            say_later("Try several values of $eta$, starting low, near 0.001, and discuss them."),
-            setting(PERCEPTRON, "learning_rate", along=["initial_scale"], tables=True),
-            perceptron.why_rates,
+        Question(
+            name="1.4",
+            title="The learning rate η",
+            asked="Try several values of $eta$, starting low, near 0.001, and discuss them.",
+            answers=(
+                setting(PERCEPTRON, "learning_rate", along=["initial_scale"], tables=True),
+                perceptron.why_rates,
+            ),
             studies=(PERCEPTRON,),
             code="for eta in (0.0001, 0.001, 0.005):\n"
             "    network = Perceptron.random(seed=0)\n"
             "    network.train(*training, steps=3000, eta=eta)\n"
             '    print(f"η = {eta}: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "1.5",
-            say_later("The initial weights: scale and sign"),
-            say_later(
-                "Try several initial weights, near 0 and far from it, of both signs and of one, "
-                "and discuss them."
+        Question(
+            name="1.5",
+            title="The initial weights: scale and sign",
+            asked="Try several initial weights, near 0 and far from it, of both signs and of one, "
+            "and discuss them.",
+            answers=(
+                setting(PERCEPTRON, "initial_scale", along=["learning_rate"]),
+                setting(PERCEPTRON, "initial_sign", along=["initial_scale"]),
+                wearing_off(PERCEPTRON, "initial_scale"),
+                perceptron.why_weights,
             ),
-            setting(PERCEPTRON, "initial_scale", along=["learning_rate"]),
-            setting(PERCEPTRON, "initial_sign", along=["initial_scale"]),
-            wearing_off(PERCEPTRON, "initial_scale"),
-            perceptron.why_weights,
             studies=(PERCEPTRON,),
             code="for scale in (0.01, 0.1, 1.0):\n"
             "    network = Perceptron.random(scale=scale, seed=0)\n"
@@ -132,70 +112,74 @@ _PERCEPTRON = Part(
 
 _SHALLOW = Part(
     name="shallow",
-    title=say_later("Part 2: the shallow network"),
+    title="Part 2: the shallow network",
     questions=(
-        _question(
-            "2.1",
-            say_later("The algorithm"),
-            say_later(
-                "Implement the multilayer perceptron with one hidden layer of sigmoid neurons and "
-                "a linear output by its equations, without autograd or torch.nn."
-            ),
-            shallow.equations,
+        Question(
+            name="2.1",
+            title="The algorithm",
+            asked="Implement the multilayer perceptron with one hidden layer of sigmoid neurons "
+            "and a linear output by its equations, without autograd or torch.nn.",
+            answers=(shallow.equations,),
             code="network = ShallowNetwork.random(hidden=30, seed=0)\n"
             "network.train(*training, steps=3000, eta=0.03)\n"
             "print(network.w1.shape, network.w2.shape)",
         ),
-        _question(
-            "2.2",
-            say_later("The performance"),
-            say_later("Test it on MNIST, and note how well it does on the test base."),
-            performance(SHALLOW),
+        Question(
+            name="2.2",
+            title="The performance",
+            asked="Test it on MNIST, and note how well it does on the test base.",
+            answers=(performance(SHALLOW),),
             studies=(SHALLOW,),
             code='print(f"after 3,000 steps: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "2.3",
-            say_later("The number of steps"),
-            say_later("What does the number of steps do?"),
-            steps(SHALLOW),
+        Question(
+            name="2.3",
+            title="The number of steps",
+            asked="What does the number of steps do?",
+            answers=(steps(SHALLOW),),
             studies=(SHALLOW,),
             code="for steps in (300, 1000, 3000):\n"
             "    network = ShallowNetwork.random(hidden=30, seed=0)\n"
             "    network.train(*training, steps=steps, eta=0.03)\n"
             '    print(f"{steps} steps: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "2.4",
-            say_later("The learning rate η"),
-            say_later("What does $eta$ do?"),
-            setting(SHALLOW, "learning_rate", along=["width", "initial_scale"], tables=True),
-            shallow.why_rates,
+        Question(
+            name="2.4",
+            title="The learning rate η",
+            asked="What does $eta$ do?",
+            answers=(
+                setting(SHALLOW, "learning_rate", along=["width", "initial_scale"], tables=True),
+                shallow.why_rates,
+            ),
             studies=(SHALLOW,),
             code="for eta in (0.003, 0.03, 0.1):\n"
             "    network = ShallowNetwork.random(hidden=30, seed=0)\n"
             "    network.train(*training, steps=3000, eta=eta)\n"
             '    print(f"η = {eta}: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "2.5",
-            say_later("The initial weights"),
-            say_later("What do the initial weights do?"),
-            setting(SHALLOW, "initial_scale", along=["learning_rate", "width"]),
-            wearing_off(SHALLOW, "initial_scale"),
-            shallow.why_weights,
+        Question(
+            name="2.5",
+            title="The initial weights",
+            asked="What do the initial weights do?",
+            answers=(
+                setting(SHALLOW, "initial_scale", along=["learning_rate", "width"]),
+                wearing_off(SHALLOW, "initial_scale"),
+                shallow.why_weights,
+            ),
             studies=(SHALLOW,),
             code="for scale in (None, 0.1, 1.0):  # None: 1 / √inputs\n"
             "    network = ShallowNetwork.random(hidden=30, scale=scale, seed=0)\n"
             "    network.train(*training, steps=3000, eta=0.03)\n"
             '    print(f"{scale}: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "2.6",
-            say_later("The hidden neurons"),
-            say_later("What does the number of hidden neurons do?"),
-            setting(SHALLOW, "width", along=["learning_rate"], costs=True),
-            shallow.parameters,
+        Question(
+            name="2.6",
+            title="The hidden neurons",
+            asked="What does the number of hidden neurons do?",
+            answers=(
+                setting(SHALLOW, "width", along=["learning_rate"], costs=True),
+                shallow.parameters,
+            ),
             studies=(SHALLOW,),
             code="for hidden in (10, 30, 100):\n"
             "    network = ShallowNetwork.random(hidden=hidden, seed=0)\n"
@@ -207,94 +191,91 @@ _SHALLOW = Part(
 
 _DEEP = Part(
     name="deep",
-    title=say_later("Part 3: the deep network"),
+    title="Part 3: the deep network",
     questions=(
-        _question(
-            "3.1",
-            say_later("The algorithm"),
-            say_later(
-                "Implement the multilayer perceptron with any number of hidden layers and a linear "
-                "output; let torch.autograd compute the gradients of the squared error."
-            ),
-            deep.network,
+        Question(
+            name="3.1",
+            title="The algorithm",
+            asked="Implement the multilayer perceptron with any number of hidden layers and a "
+            "linear output; let torch.autograd compute the gradients of the squared error.",
+            answers=(deep.network,),
             code='network = DeepNetwork.random((30, 30), seed=0, activation="relu")\n'
             "network.train(*training, steps=1000, eta=0.01)\n"
             "print([tuple(w.shape) for w in network.w])",
         ),
-        _question(
-            "3.2",
-            say_later("Is it consistent with part 2?"),
-            say_later(
-                "Check the implementations against each other: do part 2 again with automatic "
-                "differentiation."
-            ),
-            deep.consistency,
+        Question(
+            name="3.2",
+            title="Is it consistent with part 2?",
+            asked="Check the implementations against each other: do part 2 again with automatic "
+            "differentiation.",
+            answers=(deep.consistency,),
             code="by_hand = ShallowNetwork.random(hidden=30, seed=0)\n"
             "by_autograd = DeepNetwork([by_hand.w1, by_hand.w2])\n"
             "for one in (by_hand, by_autograd):\n"
             "    one.train(*training, steps=300, eta=0.03)\n"
             "print((by_hand.w1 - by_autograd.w[0]).abs().max().item())",
         ),
-        _question(
-            "3.3",
-            say_later("The performance"),
-            say_later("Test a deep network on MNIST, and note how well it does on the test base."),
-            performance(DEEP),
+        Question(
+            name="3.3",
+            title="The performance",
+            asked="Test a deep network on MNIST, and note how well it does on the test base.",
+            answers=(performance(DEEP),),
             studies=(DEEP,),
             code='print(f"after 1,000 steps: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "3.4",
-            say_later("The number of steps"),
-            say_later("What does the number of steps do?"),
-            steps(DEEP),
+        Question(
+            name="3.4",
+            title="The number of steps",
+            asked="What does the number of steps do?",
+            answers=(steps(DEEP),),
             studies=(DEEP,),
             code="for steps in (300, 1000):\n"
             '    network = DeepNetwork.random((30, 30), activation="relu")\n'
             "    network.train(*training, steps=steps, eta=0.01)\n"
             '    print(f"{steps} steps: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "3.5",
-            say_later("The learning rate η"),
-            say_later("What does $eta$ do?"),
-            setting(DEEP, "learning_rate", along=["depth", "width"], tables=True),
+        Question(
+            name="3.5",
+            title="The learning rate η",
+            asked="What does $eta$ do?",
+            answers=(setting(DEEP, "learning_rate", along=["depth", "width"], tables=True),),
             studies=(DEEP,),
             code="for eta in (0.001, 0.01):\n"
             '    network = DeepNetwork.random((30, 30), activation="relu")\n'
             "    network.train(*training, steps=1000, eta=eta)\n"
             '    print(f"η = {eta}: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "3.6",
-            say_later("The initial weights"),
-            say_later("What do the initial weights do?"),
-            setting(DEEP, "initial_scale", along=["depth", "width"]),
-            wearing_off(DEEP, "initial_scale"),
-            deep.why_weights,
+        Question(
+            name="3.6",
+            title="The initial weights",
+            asked="What do the initial weights do?",
+            answers=(
+                setting(DEEP, "initial_scale", along=["depth", "width"]),
+                wearing_off(DEEP, "initial_scale"),
+                deep.why_weights,
+            ),
             studies=(DEEP,),
             code="for scale in (None, 0.1):  # None: 1 / √inputs\n"
             '    network = DeepNetwork.random((30, 30), scale=scale, activation="relu")\n'
             "    network.train(*training, steps=1000, eta=0.01)\n"
             '    print(f"{scale}: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "3.7",
-            say_later("The hidden layers"),
-            say_later("What does the number of hidden layers do?"),
-            setting(DEEP, "depth", along=["width"], costs=True),
-            deep.why_depth,
+        Question(
+            name="3.7",
+            title="The hidden layers",
+            asked="What does the number of hidden layers do?",
+            answers=(setting(DEEP, "depth", along=["width"], costs=True), deep.why_depth),
             studies=(DEEP,),
             code="for depth in (1, 2, 3):\n"
             '    network = DeepNetwork.random([30] * depth, activation="relu")\n'
             "    network.train(*training, steps=1000, eta=0.01)\n"
             '    print(f"hidden layers: {depth}, {network.test(*testing):.1%}")',
         ),
-        _question(
-            "3.8",
-            say_later("The neurons of each hidden layer"),
-            say_later("What does the number of neurons of each hidden layer do?"),
-            setting(DEEP, "width", along=["depth"], costs=True),
+        Question(
+            name="3.8",
+            title="The neurons of each hidden layer",
+            asked="What does the number of neurons of each hidden layer do?",
+            answers=(setting(DEEP, "width", along=["depth"], costs=True),),
             studies=(DEEP,),
             code="for width in (10, 50):\n"
             '    network = DeepNetwork.random((width, width), activation="relu")\n'
@@ -308,24 +289,24 @@ _DEEP = Part(
 
 _FURTHER = Part(
     name="further",
-    title=say_later("Part 4: going further (optional)"),
+    title="Part 4: going further (optional)",
     questions=(
-        _question(
-            "4.1",
-            say_later("Other activation functions"),
-            say_later("Try other activation functions of the neurons, tanh and ReLU above all."),
-            further.activations,
+        Question(
+            name="4.1",
+            title="Other activation functions",
+            asked="Try other activation functions of the neurons, tanh and ReLU above all.",
+            answers=(further.activations,),
             studies=("lyon-activations",),
             code='for activation in ("sigmoid", "tanh", "relu"):\n'
             "    network = DeepNetwork.random((30,), activation=activation, batch_size=20)\n"
             "    network.train(*training, steps=500, eta=0.03)\n"
             '    print(f"{activation}: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "4.2a",
-            say_later("More efficient methods of gradient"),
-            say_later("Use a better method than the course’s, such as Adam or Adagrad."),
-            further.optimizers,
+        Question(
+            name="4.2a",
+            title="More efficient methods of gradient",
+            asked="Use a better method than the course’s, such as Adam or Adagrad.",
+            answers=(further.optimizers,),
             studies=("lyon-optimizers",),
             code='for optimizer, eta in (("sgd", 0.1), ("adagrad", 0.01), ("adam", 0.001)):\n'
             '    network = DeepNetwork.random((30,), activation="relu", optimizer=optimizer,\n'
@@ -333,27 +314,23 @@ _FURTHER = Part(
             "    network.train(*training, steps=200, eta=eta)\n"
             '    print(f"{optimizer}: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "4.2b",
-            say_later("Minibatches"),
-            say_later("Try minibatches."),
-            further.minibatches,
+        Question(
+            name="4.2b",
+            title="Minibatches",
+            asked="Try minibatches.",
+            answers=(further.minibatches,),
             studies=("lyon-minibatches",),
             code="for batch_size, eta in ((1, 0.03), (10, 0.1), (100, 0.1)):\n"
             "    network = DeepNetwork.random((30,), batch_size=batch_size)\n"
             "    network.train(*training, steps=3000 // batch_size, eta=eta)\n"
             '    print(f"{batch_size} examples a step: {network.test(*testing):.1%}")',
         ),
-        _question(
-            "4.3",
-            say_later("A convolutional network"),
-            say_later(
-                "Implement a convolutional network with torch.nn, and look for hyper-parameters "
-                "with which it does well."
-            ),
-            performance("lyon-convolution"),
-            further.convolution,
-            further.layers,
+        Question(
+            name="4.3",
+            title="A convolutional network",
+            asked="Implement a convolutional network with torch.nn, and look for hyper-parameters "
+            "with which it does well.",
+            answers=(performance("lyon-convolution"), further.convolution, further.layers),
             studies=("lyon-convolution",),
             code="network = ConvolutionalNetwork(channels=(8, 16), batch_size=32)\n"
             "network.train(*training, steps=60, eta=0.001)\n"
@@ -375,8 +352,8 @@ def summary(lab: LabStory) -> Iterator[str]:
     found: dict[str, float] = {}
     for study, name in names.items():
         story = lab.find_study(study)
-        cell = best_cell(story) if story is not None else None
-        if cell is not None and (values := tested(cell)):
+        cell = story.best_cell if story is not None else None
+        if cell is not None and (values := cell.test_accuracies):
             found[name] = mean_and_deviation(values)[0]
     if not found:
         return
@@ -392,15 +369,16 @@ def summary(lab: LabStory) -> Iterator[str]:
         if worst < ROUNDING
         else "The equations written by hand differ from automatic differentiation by {error}: see "
         "1.1, 2.1 and 3.2."
-    ).format(error=error_text(worst, lab.language))
+    ).format(error=lab.numbers.power_of_ten(worst))
 
 
 LAB = Lab(
     name="lyon-tp",
-    title=say_later("From the perceptron to the deep network"),
-    source=say_later("Introduction to deep learning, practical work (Lyon, 2019)"),
+    title="From the perceptron to the deep network",
+    source="Introduction to deep learning, practical work (Lyon, 2019)",
     parts=(_DATA, _PERCEPTRON, _SHALLOW, _DEEP, _FURTHER),
     summary=summary,
+    answers_in_code=True,
     imports="from retroprop.labs.lyon_tp.convolutional import ConvolutionalNetwork\n"
     "from retroprop.labs.lyon_tp.data import load_data\n"
     "from retroprop.labs.lyon_tp.deep import DeepNetwork\n"

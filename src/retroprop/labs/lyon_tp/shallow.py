@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from retroprop.byhand.block_steps import train_network_in_blocks
-from retroprop.byhand.mlp import MLP
+from retroprop.byhand.fast_mlp import FastMLP
 from retroprop.byhand.shallow_network import ShallowNetwork as ByHand
 from retroprop.labs.lyon_tp.data import CLASSES, PIXELS
 from retroprop.labs.lyon_tp.network import (
@@ -81,7 +81,7 @@ class ShallowNetwork(Network):
     ) -> None:
         """`modify` for each example in turn."""
         W1, W2 = self._model.W1, self._model.W2
-        network = MLP(
+        network = FastMLP(
             {
                 "hidden_layers.0.W": W1[:-1],
                 "hidden_layers.0.b": W1[-1],
