@@ -122,7 +122,6 @@ Nothing is trained and no weights are made, so any size answers at once.
 retroprop summary resnet18
 retroprop summary mlp-mixer --set patch_size=8 --set embed_dim=512 --depth 2
 retroprop summary cnn --input-shape 1,28,28 --set n_channels=16,32,45
-retroprop summary 12
 ```
 """,
 }
