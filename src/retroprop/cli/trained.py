@@ -13,9 +13,17 @@ from retroprop.studies.records import DEFAULT_DATABASE
 
 console = Console(highlight=False)
 
+Run = Annotated[
+    str,
+    Parameter(
+        help="A number that `retroprop runs STUDY` prints, or a model.safetensors that `retroprop "
+        "train` wrote, or its folder."
+    ),
+]
+
 
 def evaluate(
-    run: str,
+    run: Run,
     /,
     *,
     dataset: Annotated[str | None, Parameter(negative=())] = None,
@@ -26,16 +34,11 @@ def evaluate(
 
     Parameters
     ----------
-    run
-        A number that `retroprop runs STUDY` prints, or a model.safetensors that `retroprop train`
-        wrote, or its folder.
     dataset
         Another data set with images of the same shape and the same classes. Default: the model's
         own.
     device
         cpu, cuda or auto.
-    db
-        The records: a SQLite file or any SQLAlchemy URL.
     """
     from retroprop.cli.training_display import print_test
     from retroprop.data import find
@@ -69,7 +72,7 @@ def evaluate(
 
 
 def predict(
-    run: str,
+    run: Run,
     images: Annotated[list[Path], Parameter(negative=())],
     /,
     *,
@@ -80,15 +83,10 @@ def predict(
 
     Parameters
     ----------
-    run
-        A number that `retroprop runs STUDY` prints, or a model.safetensors that `retroprop train`
-        wrote, or its folder.
     images
         PNG or JPEG files of any size; they are scaled to the size that the model reads.
     top
         How many classes to print for each.
-    db
-        The records: a SQLite file or any SQLAlchemy URL.
     """
     import torch
 
@@ -128,7 +126,7 @@ def predict(
 
 
 def export(
-    run: str,
+    run: Run,
     /,
     *,
     to: Annotated[str, Parameter(negative=())] = "onnx",
@@ -139,15 +137,10 @@ def export(
 
     Parameters
     ----------
-    run
-        A number that `retroprop runs STUDY` prints, or a model.safetensors that `retroprop train`
-        wrote, or its folder.
     to
         The format; onnx.
     output
         The file to write. Default: beside the model's file, or run-NUMBER.onnx.
-    db
-        The records: a SQLite file or any SQLAlchemy URL.
     """
     from retroprop.studies.run_models import find_model, model_file
     from retroprop.training.onnx_export import export_onnx

@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -56,16 +56,6 @@ class NetworkOptions:
     seed: Whole = 0
     """Of the initial weights, the orders and the augmentation."""
 
-    @property
-    def training(self) -> dict[str, Any]:
-        """What a study file would say of them under [training]."""
-        names = ("batch_size", "optimizer", "momentum", "weight_decay", "normalization")
-        augmentation = "flip-crop" if self.augment else "none"
-        return {name: getattr(self, name) for name in names} | {
-            "augmentation": augmentation,
-            "channels_last": False,
-        }
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
@@ -98,13 +88,6 @@ class TrainingOptions:
     threads: MaybeWhole = None
     """Threads on a CPU. Default: one, or all cores if a step is measured to be faster with them."""
 
-    @property
-    def training(self) -> dict[str, Any]:
-        """What a study file would say of them under [training]."""
-        elsewhere = ("epochs", "lr", "validation", "images", "threads")
-        values = dataclasses.asdict(self)
-        return {name: value for name, value in values.items() if name not in elsewhere}
-
 
 _NETWORK, _TRAINING = NetworkOptions(), TrainingOptions()
 _Flattened = Parameter(name="*")
@@ -130,8 +113,6 @@ def train(
         Where model, record and figures go. Default: runs/MODEL-DATASET.
     fresh
         Train all again even if it is recorded; the old records are kept.
-    db
-        The records: a SQLite file or any SQLAlchemy URL.
     """
     from retroprop.cli.training_display import TrainingDisplay, finish
     from retroprop.models.catalog import model_name
@@ -246,12 +227,15 @@ def _study(model: str, network: NetworkOptions, training: TrainingOptions) -> "S
     from retroprop.data import find
     from retroprop.models.catalog import build, find_model
     from retroprop.studies.one_run import one_run_study
+    from retroprop.training.settings import Hyperparameters
 
     info, built = find(network.dataset), find_model(model)
     options = {**built.options, **model_options(built, network.options or ())}
     height, width, channels = info.size
     with torch.device("meta"):  # what the network refuses, before anything is made
         build(model, (channels, height, width), len(info.classes), options)
+    given = {**dataclasses.asdict(network), **dataclasses.asdict(training)}
+    settings = {name: given[name] for name in Hyperparameters.model_fields if name in given}
     return one_run_study(
         model,
         options,
@@ -260,7 +244,7 @@ def _study(model: str, network: NetworkOptions, training: TrainingOptions) -> "S
         seed=network.seed,
         learning_rate=training.lr,
         split={"validation": training.validation, "images": training.images},
-        training={**network.training, **training.training},
+        training=settings | {"augmentation": "flip-crop" if network.augment else "none"},
     )
 
 

@@ -219,26 +219,18 @@ def _check_same(folder: Path, study: Study) -> None:
     for key in {**now, **before}:
         if before.get(key) != now.get(key):
             raise UserError(
-                f"{folder} holds a training with other settings ({key.rpartition('.')[2]} "
+                f"{folder} holds a training with other settings ({key} "
                 f"{_typed(before.get(key))} and not {_typed(now.get(key))}); name another "
                 "--folder, or --fresh to start it again."
             )
 
 
 def _essential(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a study's numbers depend on, as "table.key"."""
-    found = {}
-    for key, value in config.items():
-        if isinstance(value, dict):
-            found |= {f"{key}.{name}": one for name, one in value.items()}
-        else:
-            found[key] = value
-    about = ("name", "source", "size")
-    return {
-        key: value
-        for key, value in found.items()
-        if key not in about and key.partition(".")[0] not in ("title", "report")
-    }
+    """What the numbers of a training depend on, by the names of the settings."""
+    found = {name: config[name] for name in ("dataset", "epochs", "seeds")}
+    for table in ("split", "model", "training", "grid"):
+        found |= config[table]
+    return found
 
 
 def _typed(value: Any) -> str:
