@@ -1,5 +1,7 @@
 """`retroprop train | evaluate | predict | lr-find | export` as a person meets them."""
 
+import dataclasses
+import html
 import importlib.util
 import inspect
 import json
@@ -22,12 +24,18 @@ from PIL import Image
 import retroprop
 from retroprop import cli
 from retroprop.cli.help_texts import MODELS
+from retroprop.cli.training import NetworkOptions, TrainingOptions
 from retroprop.data import find, load
+from retroprop.studies.records import Records
 from retroprop.training.epochs import EpochRecord
+from retroprop.training.model_files import load_model
+from retroprop.training.settings import RunSettings
 from retroprop.training.trainer import Trainer
 
-COMMANDS = {"train": "train", "evaluate": "evaluate", "predict": "predict"}
-COMMANDS |= {"lr-find": "lr_find", "export": "export"}
+COMMANDS = {
+    "train": "training:train", "lr-find": "training:lr_find", "evaluate": "trained:evaluate",
+    "predict": "trained:predict", "export": "trained:export",
+}  # fmt: skip
 # a second for each training: 16 hidden units and a few hundred of the sample's images
 SMALL = ("--dataset", "cifar10-sample", "--set", "hidden_sizes=16", "--threads", "1")
 FEW = (*SMALL, "--images", "300", "--batch-size", "100", "--folder", "run")
@@ -49,7 +57,7 @@ def trained(tmp_path_factory, shared_cache):
             [
                 "train", "MLP", "--dataset", dataset, "--set", "hidden_sizes=16", "--threads", "1",
                 "--epochs", "2", "--images", str(images), "--batch-size", "100",
-                "--folder", str(folder / name),
+                "--folder", str(folder / name), "--db", str(folder / "retroprop.db"),
             ]
         )  # fmt: skip
     return folder
@@ -76,10 +84,18 @@ def numbers(record):
     """All that two executions of one training must have in common: not the seconds."""
     epochs = [
         {k: v for k, v in e.items() if not k.endswith("_s")} for e in record["epochs"]
-    ]  # train_s, evaluate_s, images_per_s
+    ]  # train_s, evaluate_s
     return epochs, *(
-        record[k] for k in ("best_epoch", "diverged_epoch", "test", "test_confusion", "settings")
-    )
+        record[k]
+        for k in (
+            "best_epoch", "diverged_epoch", "test_accuracy", "test_loss", "test_confusion",
+            "settings", "study", "seed", "status",
+        )
+    )  # fmt: skip
+
+
+def state_files():
+    return [file.name for file in Path("checkpoints").rglob("state-*")]
 
 
 def stop_before(monkeypatch, epoch):
@@ -105,31 +121,101 @@ def stop_before(monkeypatch, epoch):
 def test_a_training_leaves_its_model_its_record_and_its_figures(trained):
     folder = trained / "colour"
     assert sorted(file.name for file in folder.iterdir()) == [
-        "accuracy.svg", "confusion.svg", "gradient-norm.svg", "last.safetensors",
-        "model.safetensors", "record.json",
+        "accuracy.svg", "confusion.svg", "gradient-norm.svg", "model.safetensors", "record.json",
     ]  # fmt: skip
-    record = record_of(folder)
-    assert record["model"]["kind"] == "mlp"
-    assert record["model"]["options"] == {
-        "hidden_sizes": [16], "activation": "relu", "initialization": "xavier",
+    _, card, _ = load_model(folder / "model.safetensors")
+    assert card.kind == "mlp"
+    assert card.options == {
+        "hidden_sizes": (16,), "activation": "relu", "initialization": "xavier",
     }  # fmt: skip
-    assert record["model"]["classes"] == list(find("cifar10-sample").classes)
+    assert (card.classes, card.dataset) == (find("cifar10-sample").classes, "cifar10-sample")
+    record = record_of(folder)
     assert record["data_checksum"] == find("cifar10-sample").checksum
-    assert record["data"] == {"normalization": "per-channel", "validation": 0.1, "images": 1800}
+    assert record["settings"]["architecture"] == "mlp 16"
+    assert record["settings"]["initialization"] == "xavier"
+    assert record["settings"]["normalization"] == "per-channel"
+    split = {"source": "train", "validation": 0.1, "seed": 0, "images": 1800}
+    assert record["study"]["split"] == split
     assert record["settings"]["learning_rate"] == 1e-3
     assert record["environment"]["threads_per_worker"] == 1
     assert [e["epoch"] for e in record["epochs"]] == [0, 1, 2]
-    accuracies = [e["validation"]["accuracy"] for e in record["epochs"]]
+    accuracies = [e["validation_accuracy"] for e in record["epochs"]]
     assert record["best_epoch"] == accuracies.index(max(accuracies)) > 0
-    assert record["epochs"][2]["train"]["loss"] < record["epochs"][0]["train"]["loss"]
+    assert record["epochs"][2]["train_loss"] < record["epochs"][0]["train_loss"]
     assert record["epochs"][0]["gradient_norm"] is None
     assert record["epochs"][1]["gradient_norm"] > 0
     seconds = sum(e["train_s"] + e["evaluate_s"] for e in record["epochs"])
-    assert record["wall_s"] == pytest.approx(seconds, abs=0.01)
+    assert seconds < record["wall_s"] < seconds + 20  # with what saving takes
     counts = np.array(record["test_confusion"])
     assert counts.sum(1).tolist() == [50] * 10
-    assert record["test"]["accuracy"] == counts.trace() / 500
+    assert record["test_accuracy"] == counts.trace() / 500
     assert counts.trace() / 500 > 0.15  # it has learnt something
+
+
+def test_the_record_in_the_folder_is_the_one_in_the_database(trained):
+    records = Records.open(trained / "retroprop.db")
+    for name in ("colour", "grey"):
+        record = record_of(trained / name)
+        run, study_run = records.run(record["id"]), records.study_run(record["study_run_id"])
+        assert json.loads(json.dumps(dataclasses.asdict(run))) == {
+            key: record[key] for key in dataclasses.asdict(run)
+        }
+        assert study_run.config == record["study"]
+        assert study_run.status == "finished"
+        (session,) = study_run.sessions
+        assert session.environment == record["environment"]
+        assert study_run.fingerprint == record["fingerprint"]
+
+
+def test_other_commands_know_a_training(call, trained, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    db = ("--db", str(trained / "retroprop.db"))
+    one, two = (record_of(trained / name)["id"] for name in ("colour", "grey"))
+    code, out, err = call("runs", *db)
+    assert (code, err) == (0, "")
+    assert re.search(r"train-mlp-cifar10-sample-\w{8} +finished +1/1", out)
+    accuracy = record_of(trained / "colour")["test_accuracy"]
+    out = call("show", str(one), *db)[1]
+    assert re.search(r"\narchitecture +mlp 16 *\n", out)
+    assert re.search(rf"\ntest +{accuracy:.2%} *\n", out)
+    out = call("compare", str(one), str(two), *db)[1]
+    assert f"{accuracy:.2%}" in out
+
+
+@pytest.mark.parametrize(
+    ("lang", "words", "of_many"),
+    [
+        ("en", "The only model, trained on", ("cell", "over the seeds", "± deviation", "Each an")),
+        ("fr", "Le seul modèle, entraîné", ("cellule", "sur les graines", "± écart", "Chaque ré")),
+    ],
+)
+def test_the_report_of_a_training_compares_nothing(call, trained, lang, words, of_many):
+    record = record_of(trained / "colour")
+    db = ("--db", str(trained / "retroprop.db"))
+    code, _, err = call("report", "train-mlp-cifar10-sample", *db, "--lang", lang)
+    assert (code, err) == (0, "")
+    assert Path(f"reports/train-mlp-cifar10-sample-{lang}.pdf").stat().st_size > 10_000
+    page = Path(f"reports/train-mlp-cifar10-sample-{lang}.html").read_text(encoding="utf-8")
+    page = re.sub(r"<(style|script|svg|math).*?</\1>", "", page, flags=re.DOTALL)
+    text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    assert words in text
+    assert f"{100 * record['test_accuracy']:.2f}".replace(".", "," if lang == "fr" else ".") in text
+    assert [word for word in of_many if word in text] == []
+
+
+def test_the_report_of_a_training_that_diverged_says_so(call):
+    assert call("train", "mlp", *FEW, "--optimizer", "sgd", "--lr", "1e30")[0] == 0
+    assert call("report", "train-mlp-cifar10-sample", "--lang", "en", "--format", "html")[0] == 0
+    (page,) = Path("reports").glob("*.html")
+    text = page.read_text(encoding="utf-8")
+    assert "diverged: its numbers stopped being finite." in text
+    assert "best cell" not in text
+
+
+def test_a_training_in_memory_is_refused(refused):
+    assert "a database in memory is gone when the training ends" in refused(
+        "train", "mlp", *FEW, "--db", "sqlite://"
+    )
 
 
 def test_what_is_printed_is_what_is_recorded(call):
@@ -146,10 +232,11 @@ def test_what_is_printed_is_what_is_recorded(call):
     for row, epoch in zip(rows, record["epochs"], strict=False):
         words = row.split()
         assert words[0] == str(epoch["epoch"])
-        assert words[1] == f"{epoch['train']['loss']:.4f}"
-        assert words[4] == f"{epoch['validation']['accuracy']:.1%}"
-    assert f"test of cifar10-sample: accuracy {record['test']['accuracy']:.2%}" in out
+        assert words[1] == f"{epoch['train_loss']:.4f}"
+        assert words[4] == f"{epoch['validation_accuracy']:.1%}"
+    assert f"test of cifar10-sample: accuracy {record['test_accuracy']:.2%}" in out
     assert re.search(r"\nairplane +[\d.]+% +\w+ \(", out)
+    assert f"Recorded as run 1 of {record['study_run_id']}.\n" in out
     assert out.endswith("Model, record and figures:  run\n")
 
 
@@ -159,8 +246,27 @@ def test_a_finished_training_is_not_made_again(call):
     before = {file.name: file.read_bytes() for file in Path("run").iterdir()}
     code, out, err = call(*command)
     assert (code, err) == (0, "")
-    assert out == "run is finished already: nothing to train (--fresh trains it again).\n"
+    assert re.fullmatch(
+        r"train-mlp-cifar10-sample-\w{8} is finished already: nothing to train \(--fresh trains it "
+        r"again\)\.\n",
+        out,
+    )
     assert before == {file.name: file.read_bytes() for file in Path("run").iterdir()}
+
+
+def test_a_result_that_is_gone_is_written_again_from_the_records(call):
+    command = ("train", "mlp", *FEW, "--epochs", "1")
+    assert call(*command)[0] == 0
+    before = {file.name: file.read_bytes() for file in Path("run").iterdir()}
+    for file in Path("run").iterdir():
+        file.unlink()
+    code, out, err = call(*command)
+    assert (code, err) == (0, "")
+    assert "is finished already" in out
+    after = {file.name: file.read_bytes() for file in Path("run").iterdir()}
+    assert before.keys() == after.keys()
+    assert before["model.safetensors"] == after["model.safetensors"]
+    assert before["record.json"] == after["record.json"]
 
 
 def test_a_stopped_training_goes_on_to_the_same_numbers(call, monkeypatch):
@@ -168,49 +274,83 @@ def test_a_stopped_training_goes_on_to_the_same_numbers(call, monkeypatch):
     assert call(*command)[0] == 0
     whole = record_of("run")
     command[command.index("run")] = "stopped"
+    command += ["--db", "stopped.db"]
     stop_before(monkeypatch, epoch=2)
     code, out, err = call(*command)
     assert code == 130
-    assert err == "Stopped; every finished epoch is kept in stopped. The same command continues.\n"
-    assert sorted(file.name for file in Path("stopped").iterdir()) == ["last.safetensors"]
+    assert err == "Stopped; every finished epoch is kept. The same command continues.\n"
+    assert list(Path("stopped").iterdir()) == []
+    assert state_files() == ["state-00001.safetensors"]
+    (study_run,) = Records.open("stopped.db").study_runs()
+    assert study_run.status == "interrupted"
     code, out, _ = call(*command)
     assert code == 0
-    assert out.startswith("Continuing stopped after epoch 1.\n")
+    assert out.startswith(f"Continuing {study_run.id} after epoch 1.\n")
     assert len([line for line in out.splitlines() if re.match(r" {4}\d ", line)]) == 4
     assert numbers(record_of("stopped")) == numbers(whole)
+    assert state_files() == []
+    assert len(Records.open("stopped.db").study_run(study_run.id).sessions) == 2
 
 
 def test_a_training_that_was_killed_before_its_test_is_finished(call, monkeypatch):
     command = ("train", "mlp", *FEW, "--epochs", "1")
-    run = import_module("retroprop.cli.training_run").TrainingRun
-    with monkeypatch.context() as patched:
-        patched.setattr(run, "_draw", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        assert call(*command)[0] == 130
-    assert not Path("run/record.json").exists()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    for place in (
+        "studies.worker.Worker._test",
+        "cli.training_display.draw_run",
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"retroprop.{place}", killed)
+            assert call(*command)[0] == 130
+        assert not Path("run/record.json").exists()
     assert call(*command)[0] == 0
     assert record_of("run")["best_epoch"] >= 0
+    assert record_of("run")["test_accuracy"] > 0
+    (study_run,) = Records.open("retroprop.db").study_runs()
+    assert study_run.status == "finished"
+
+
+def test_a_lost_state_starts_the_training_again(call, monkeypatch):
+    command = ("train", "mlp", *FEW, "--epochs", "2")
+    assert call(*command)[0] == 0
+    whole = numbers(record_of("run"))
+    again = ["again" if word == "run" else word for word in (*command, "--db", "again.db")]
+    stop_before(monkeypatch, epoch=2)
+    assert call(*again)[0] == 130
+    (state,) = Path("checkpoints").rglob("state-*")
+    state.write_bytes(b"half a file")
+    code, out, _ = call(*again)
+    assert code == 0
+    assert f"learning_rate=0.001,seed=0 starts again: {Path.cwd()}/checkpoints/" in out
+    assert numbers(record_of("again")) == whole
 
 
 @pytest.mark.parametrize(
     ("changes", "difference"),
     [
         (["--lr", "0.01"], "learning_rate 0.001 and not 0.01"),
-        (["--set", "hidden_sizes=17,5"], "options hidden_sizes=16 and not hidden_sizes=17,5"),
+        (["--set", "hidden_sizes=17,5"], "architecture mlp 16 and not mlp 17-5"),
         (["--momentum", "0.5"], "momentum 0.9 and not 0.5"),
         (["--validation", "0.2"], "validation 0.1 and not 0.2"),
         (["--clip-norm", "1"], "clip_norm none and not 1.0"),
-        (
-            ["--augment"],
-            "augmentation none and not crop_ratio=0.9,1.1 crop_scale=0.8,1.0 flip=True",
-        ),
-        (["--seed", "1"], "seed 0 and not 1"),
+        (["--augment"], "augmentation none and not flip-crop"),
+        (["--seed", "1"], "seeds 0 and not 1"),
+        (["--epochs", "2"], "epochs 1 and not 2"),
+        (["--images", "200"], "images 300 and not 200"),
+        (["--channels-last"], "channels_last False and not True"),
         (["--normalization", "unit"], "normalization per-channel and not unit"),
     ],
 )
 def test_other_settings_are_refused_and_named(call, refused, trained, changes, difference):
     if not Path("run").exists():
         assert call("train", "mlp", *FEW, "--epochs", "1")[0] == 0
-    sentence = refused("train", "mlp", *FEW, "--epochs", "1", *changes)
+    given = [*FEW, "--epochs", "1"]
+    for option in set(changes) & set(given) - {"--set"}:
+        del given[given.index(option) : given.index(option) + 2]
+    sentence = refused("train", "mlp", *given, *changes)
     assert f"run holds a training with other settings ({difference}" in sentence
     assert sentence.endswith("name another --folder, or --fresh to start it again.")
 
@@ -225,19 +365,18 @@ def test_fresh_starts_again_and_forgets_what_was_there(call, monkeypatch):
     assert not Path("run/model.safetensors").exists()
     code, out, _ = call("train", "mlp", *FEW, "--epochs", "2")
     assert code == 0
-    assert out.startswith("Continuing run after epoch 0.\n")
+    assert re.match(r"Continuing train-mlp-cifar10-sample-\w{8} after epoch 0\.\n", out)
     assert call("train", "mlp", *FEW, "--epochs", "1", "--fresh")[0] == 0
     assert numbers(record_of("run")) == first
 
 
-def test_the_checkpoint_of_another_program_is_refused(refused):
-    from safetensors.torch import save_file
-
+@pytest.mark.parametrize("text", ["{}", "[1]", '{"study": 1}', '{"study": {"epo', ""])
+def test_the_record_of_another_program_is_refused(refused, text):
     Path("run").mkdir()
-    save_file({"a": torch.zeros(1)}, "run/last.safetensors")
-    assert "is not of a training by retroprop train" in refused("train", "mlp", *FEW)
-    Path("run/last.safetensors").write_bytes(b"half a file")
-    assert "is damaged or no file of weights" in refused("train", "mlp", *FEW)
+    Path("run/record.json").write_text(text)
+    assert "run/record.json is not of a training by retroprop train; name another" in refused(
+        "train", "mlp", *FEW
+    )
 
 
 def test_a_diverging_training_is_a_sentence_and_a_record(call):
@@ -248,8 +387,10 @@ def test_a_diverging_training_is_a_sentence_and_a_record(call):
     assert "The training diverged in epoch 1: its numbers are no longer finite. Use a" in out
     record = record_of("run")
     assert (record["diverged_epoch"], record["best_epoch"]) == (1, 0)
-    assert record["epochs"][1]["train"]["loss"] is None  # JSON has no NaN
+    assert (record["status"], record["test_accuracy"]) == ("diverged", None)  # it is not final
+    assert record["epochs"][1]["train_loss"] is None  # JSON has no NaN
     assert len(record["epochs"]) == 2
+    assert not Path("run/confusion.svg").exists()
     assert call("evaluate", "run")[::2] == (0, "")
 
 
@@ -271,28 +412,31 @@ def test_patience_stops_a_training(call):
     [
         ("mpl", [], "there is no model 'mpl'. Did you mean 'mlp'?"),
         ("mlp", ["--dataset", "cifar"], "unknown data set 'cifar'. Did you mean 'cifar10'"),
-        ("mlp", ["--optimizer", "adma"], "there is no optimizer 'adma'. Did you mean 'adam'"),
-        ("mlp", ["--lr", "0"], "learning_rate must be above 0 and finite, and got 0.0"),
-        ("mlp", ["--lr", "nan"], "learning_rate must be above 0 and finite, and got nan"),
+        ("mlp", ["--optimizer", "adma"], "unknown optimizer 'adma'. Did you mean 'adam'"),
+        ("mlp", ["--optimizer", "adagrad"], "unknown optimizer of a network 'adagrad'"),
+        ("mlp", ["--lr", "0"], "grid.learning_rate.0 must be greater than 0, and got 0.0"),
+        ("mlp", ["--lr", "nan"], "learning_rate.0 must be a finite number, and got nan"),
+        ("mlp", ["--lr", "inf"], "learning_rate.0 must be a finite number, and got inf"),
         ("mlp", ["--lr", "fast"], "fast"),
-        ("mlp", ["--momentum", "1"], "momentum must be at least 0 and below 1, and got 1.0"),
+        ("mlp", ["--momentum", "1"], "training.momentum must be less than 1, and got 1.0"),
         ("mlp", ["--optimizer", "nesterov", "--momentum", "0"], "nesterov needs a momentum above"),
-        ("mlp", ["--epochs", "0"], "epochs must be at least 1, and got 0"),
+        ("mlp", ["--epochs", "0"], "epochs must be greater than or equal to 1, and got 0"),
         ("mlp", ["--epochs", "2.5"], "expected a whole number, and got '2.5'"),
-        ("mlp", ["--batch-size", "0"], "batch_size must be at least 1"),
-        ("mlp", ["--batch-size", "1801"], "larger than the 1800 training images; use at most 1800"),
-        ("mlp", ["--batch-size", "128", "--images", "20"], "larger than the 20 training images"),
-        ("mlp", ["--images", "0"], "--images must be at least 1, and got 0"),
-        ("mlp", ["--validation", "2"], "--validation must be between 0 and 1, such as 0.1"),
+        ("mlp", ["--batch-size", "0"], "batch_size must be greater than or equal to 1"),
+        ("mlp", ["--batch-size", "1801"], "larger than the 1800 training examples of cifar10-sam"),
+        ("mlp", ["--batch-size", "128", "--images", "20"], "larger than the 20 training examples"),
+        ("mlp", ["--images", "0"], "split.images must be greater than or equal to 1, and got 0"),
+        ("mlp", ["--validation", "2"], "split.validation must be less than 1, and got 2.0"),
         ("mlp", ["--validation", "1e-12"], "leaves 2000 to train on"),
-        ("mlp", ["--schedule", "cosine"], "Did you mean 'warmup-cosine'?"),
-        ("mlp", ["--precision", "half"], "there is no precision 'half'"),
+        ("mlp", ["--schedule", "cosine"], "'constant' or 'warmup-cosine', and got 'cosine'"),
+        ("mlp", ["--precision", "half"], "training.precision must be 'float32', 'float64' or 'bfl"),
+        ("mlp", ["--precision", "float64"], "mean gradient, in float32 or bfloat16; leave"),
         ("mlp", ["--normalization", "pixel"], "Did you mean 'per-pixel'?"),
-        ("mlp", ["--patience", "0"], "patience must be at least 1"),
-        ("mlp", ["--clip-norm", "-1"], "clip_norm must be above 0"),
+        ("mlp", ["--patience", "0"], "patience must be greater than or equal to 1"),
+        ("mlp", ["--clip-norm", "-1"], "clip_norm must be greater than 0"),
         ("mlp", ["--threads", "0"], "--threads must be from 1 to 1024, and got 0"),
-        ("mlp", ["--seed", "-1"], "seed must be a whole number from 0"),
-        ("mlp", ["--seed", "99999999999999999999"], "seed must be a whole number from 0"),
+        ("mlp", ["--seed", "-1"], "seeds.0 must be greater than or equal to 0"),
+        ("mlp", ["--seed", "99999999999999999999"], "seeds.0 must be less than 2147483648"),
         ("mlp", ["--set", "hidden_sizes"], "--set 'hidden_sizes' is not key=value; write for"),
         ("mlp", ["--set", "depth=3"], "MLP has no option 'depth'"),
         ("mlp", ["--set", "activation=rleu"], "no activation 'rleu'. Did you mean 'relu'"),
@@ -355,10 +499,15 @@ def test_ctrl_c_in_a_terminal_stops_with_a_sentence_and_the_same_command_continu
             job.wait()
         assert job.returncode == 130
         assert said.decode().strip() == (
-            "Stopped; every finished epoch is kept in run. The same command continues."
+            "Stopped; every finished epoch is kept. The same command continues."
         )
-        assert [file.name for file in Path("run").iterdir()] == ["last.safetensors"]
-    assert line.startswith(b"Continuing run after epoch ")
+        assert list(Path("run").iterdir()) == []
+        (state,) = state_files()
+        (run,) = Records.open("retroprop.db").runs(
+            Records.open("retroprop.db").study_run("train-mlp-cifar10-sample").id
+        )
+        assert state == f"state-{run.epochs[-1].epoch:05d}.safetensors"
+    assert line.startswith(b"Continuing train-mlp-cifar10-sample-")
 
 
 # --- evaluate -------------------------------------------------------------------------------------
@@ -370,11 +519,11 @@ def test_evaluating_gives_the_numbers_of_the_record(call, trained):
         code, out, err = call("evaluate", str(file))
         assert (code, err) == (0, "")
         assert out.startswith(
-            f"test of cifar10-sample: accuracy {record['test']['accuracy']:.2%}, "
-            f"loss {record['test']['loss']:.4f}\n"
+            f"test of cifar10-sample: accuracy {record['test_accuracy']:.2%}, "
+            f"loss {record['test_loss']:.4f}\n"
         )
-        for name, row in zip(record["model"]["classes"], record["test_confusion"], strict=True):
-            k = record["model"]["classes"].index(name)
+        classes = find("cifar10-sample").classes
+        for k, (name, row) in enumerate(zip(classes, record["test_confusion"], strict=True)):
             assert re.search(rf"\n{name} +{row[k] / 50:.1%} ", out)
 
 
@@ -416,7 +565,8 @@ def test_pictures_get_their_most_probable_classes(call, trained, pictures, model
     assert len(out.splitlines()) == 3
     for path in paths:
         said = said_of(out, path)
-        assert {name for name, _ in said} == set(record_of(trained / model)["model"]["classes"])
+        dataset = record_of(trained / model)["study"]["dataset"]
+        assert {name for name, _ in said} == set(find(dataset).classes)
         percents = [float(percent.rstrip("%")) for _, percent in said]
         assert percents == sorted(percents, reverse=True)
         assert sum(percents) == pytest.approx(100, abs=1)
@@ -435,7 +585,7 @@ def test_a_picture_of_the_test_set_gets_the_class_that_evaluating_gives(call, tr
     counts = np.zeros((10, 10), int)
     for path, label in zip(paths, data.test_labels, strict=True):
         ((name, _),) = said_of(out, path)
-        counts[label, record["model"]["classes"].index(name)] += 1
+        counts[label, data.info.classes.index(name)] += 1
     assert counts.tolist() == record["test_confusion"]
 
 
@@ -488,12 +638,12 @@ def test_a_range_test_suggests_a_rate_and_a_command_that_works(call):
     assert float(again[again.index("--lr") + 1]) == pytest.approx(float(rate))
     assert call(*again[1:], "--epochs", "1", "--threads", "1")[0] == 0
     (record,) = Path("runs").rglob("record.json")
-    settings = json.loads(record.read_text())
-    assert settings["settings"]["learning_rate"] == pytest.approx(float(rate))
-    assert (settings["settings"]["optimizer"], settings["settings"]["batch_size"]) == ("sgd", 100)
-    assert settings["settings"]["augmentation"] is not None
-    assert settings["data"]["normalization"] == "unit"
-    assert settings["model"]["options"]["hidden_sizes"] == [16]
+    settings = json.loads(record.read_text())["settings"]
+    assert settings["learning_rate"] == pytest.approx(float(rate))
+    assert (settings["optimizer"], settings["batch_size"]) == ("sgd", 100)
+    assert settings["augmentation"] == "flip-crop"
+    assert settings["normalization"] == "unit"
+    assert settings["architecture"] == "mlp 16"
 
 
 @pytest.mark.parametrize(
@@ -502,7 +652,7 @@ def test_a_range_test_suggests_a_rate_and_a_command_that_works(call):
         (["--steps", "3"], "a range test takes at least 10 steps, and got 3"),
         (["--low", "1", "--high", "0.1"], "0 < low < high, and got 1 and 0.1"),
         (["--figure", "rates.txt"], "rates.txt should end in .svg, .png or .pdf"),
-        (["--batch-size", "5000"], "larger than the 1800 training images"),
+        (["--batch-size", "5000"], "larger than the 1800 training examples"),
         (["--optimizer", "adma"], "Did you mean 'adam'"),
     ],
 )
@@ -568,29 +718,65 @@ def test_what_the_export_needs_is_named(refused, trained, monkeypatch):
 # --- help -----------------------------------------------------------------------------------------
 
 
+OPTIONS = {"network": NetworkOptions, "training": TrainingOptions}
+
+
+def function_of(command):
+    module, name = COMMANDS[command].split(":")
+    return getattr(import_module(f"retroprop.cli.{module}"), name)
+
+
+def documented_options(function):
+    """Names and texts of the options that a command takes from its dataclasses."""
+    for parameter in set(OPTIONS) & {*inspect.signature(function).parameters}:
+        source = inspect.getsource(OPTIONS[parameter])
+        fields = re.findall(r'\n    (\w+): [^\n]*\n    """(.*?)"""', source, re.DOTALL)
+        assert [name for name, _ in fields] == [
+            field.name for field in dataclasses.fields(OPTIONS[parameter])
+        ], "an option has no text"
+        for name, text in fields:
+            written = " ".join(text.replace("`", "").split())
+            yield "set" if name == "options" else name.replace("_", "-"), written
+
+
+def test_options_that_are_settings_have_their_defaults():
+    """All but those that are chosen for one network rather than for a study."""
+    settings = {field.name: field.default for field in dataclasses.fields(RunSettings)}
+    for options in OPTIONS.values():
+        for field in dataclasses.fields(options):
+            if field.name in settings and field.name not in ("optimizer", "batch_size", "epochs"):
+                usual = False if field.name == "channels_last" else settings[field.name]
+                assert field.default == usual, field.name
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_and_each_of_its_parameters(call, command):
     code, out, err = call(command, "--help")
     assert (code, err) == (0, "")
-    function = getattr(import_module("retroprop.cli.training"), COMMANDS[command])
+    function = function_of(command)
     assert function.__doc__.splitlines()[0] == MODELS[command].splitlines()[0]
+    described = " ".join(re.sub(r"[│╭╰╮╯─]", " ", out).split())
     for name in inspect.signature(function).parameters:
-        assert re.search(rf"\n +{name}\n", function.__doc__), f"{name} is not described"
+        if name in ("run", "db"):  # described where their types are
+            assert re.search(r"(--db|RUN) (STR )?(The records: |A number )", described)
+        elif name not in OPTIONS:
+            assert re.search(rf"\n +{name}\n", function.__doc__), f"{name} is not described"
+    for name, text in documented_options(function):
+        assert f"--{name} {text}" in re.sub(r" (STR|INT|FLOAT)(\.\.\.)?", "", described), name
     for line in MODELS[command].split("```")[1].strip().splitlines():
         assert line.strip() in out
 
 
 def test_every_option_of_the_examples_exists():
-    for command, function in COMMANDS.items():
-        known = inspect.signature(
-            getattr(import_module("retroprop.cli.training"), function)
-        ).parameters
-        names = {"--" + name.replace("_", "-") for name in known} | {"--set", "--nproc-per-node"}
+    for command in COMMANDS:
+        known = [*inspect.signature(function_of(command)).parameters]
+        known += [name for name, _ in documented_options(function_of(command))]
+        names = {"--" + name.replace("_", "-") for name in known} | {"--nproc-per-node"}
         assert set(re.findall(r"--[a-z-]+", MODELS[command])) <= names
 
 
 def test_finite_numbers_only_reach_a_record():
-    finite = import_module("retroprop.cli.training_run").without_nan
+    finite = import_module("retroprop.files").without_nan
     assert finite({"a": [math.nan, 1.5, (math.inf,)]}) == {"a": [None, 1.5, [None]]}
 
 

@@ -433,13 +433,3 @@ def test_the_range_test_marks_the_suggestion():
         RATES, [*LOSSES[:3], float("nan")], [*LOSSES[:3], float("nan")], 1e-3
     )
     texts_of(broken)
-
-
-def test_the_range_test_is_described():
-    text = lr_finder.describe_range_test(
-        RATES, LOSSES, 1e-3, translate=translator("en"), number="{:g}".format
-    )
-    assert text == (
-        "The smoothed loss is 2.3 at the learning rate 0.0001, and lowest, 1, at 0.01. It falls "
-        "fastest at 0.001."
-    )

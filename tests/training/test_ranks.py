@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from safetensors import safe_open
 from two_ranks import main, model_of
 
 import retroprop
@@ -111,12 +112,17 @@ def train_command(folder, epochs, *more):
     return [
         "-m", "retroprop", "train", "mlp", "--dataset", "cifar10-sample", "--set",
         "hidden_sizes=64", "--epochs", str(epochs), "--device", "cpu", "--threads", "1",
-        "--folder", str(folder), *more,
+        "--folder", str(folder), "--db", str(folder.with_suffix(".db")), *more,
     ]  # fmt: skip
 
 
 def record_of(folder):
     return json.loads((folder / "record.json").read_text())
+
+
+def metadata_of(folder):
+    with safe_open(folder / "model.safetensors", framework="pt") as file:
+        return file.metadata()
 
 
 def test_training_with_two_processes_gives_the_record_of_one(tmp_path):
@@ -128,12 +134,15 @@ def test_training_with_two_processes_gives_the_record_of_one(tmp_path):
     first, second = (record_of(tmp_path / name) for name in ("one", "two"))
     assert second["environment"]["workers"] == 2
     for ours, theirs in zip(second["epochs"], first["epochs"], strict=True):
-        for part in ("train", "validation"):
-            assert ours[part] == pytest.approx(theirs[part], rel=1e-4)
+        for name in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-4)
         if ours["epoch"] > 0:
             assert ours["gradient_norm"] == pytest.approx(theirs["gradient_norm"], rel=1e-4)
-    for key in ("settings", "data", "model", "best_epoch", "diverged_epoch", "test_confusion"):
+    for key in ("settings", "study", "best_epoch", "diverged_epoch", "test_confusion", "status"):
         assert second[key] == first[key]
+    assert metadata_of(tmp_path / "one") == metadata_of(tmp_path / "two")
+    again = run([*TORCHRUN, *train_command(tmp_path / "two", 2, *more)])
+    assert again.count("is finished already: nothing to train") == 1  # both leave in peace
 
 
 def test_a_killed_rank_ends_the_job_and_the_next_job_continues(tmp_path):
@@ -154,7 +163,7 @@ def test_a_killed_rank_ends_the_job_and_the_next_job_continues(tmp_path):
         ranks[-1].send_signal(signal.SIGKILL)
         killed = time.monotonic()
         output, _ = job.communicate(timeout=PATIENCE_S)
-        assert time.monotonic() - killed < 30
+        assert time.monotonic() - killed < 30, output[-3000:]
     finally:
         job.kill()
     assert job.returncode != 0
@@ -165,7 +174,37 @@ def test_a_killed_rank_ends_the_job_and_the_next_job_continues(tmp_path):
     assert not (folder / "record.json").exists()
 
     output = run(command)
-    continued = re.search(rf"Continuing {re.escape(str(folder))} after epoch (\d+)\.", output)
+    continued = re.search(r"Continuing train-mlp-cifar10-sample-\w+ after epoch (\d+)\.", output)
     assert 3 <= int(continued[1]) < epochs
     record = record_of(folder)
     assert [epoch["epoch"] for epoch in record["epochs"]] == list(range(epochs + 1))
+
+
+def test_a_state_that_is_lost_starts_all_processes_again(tmp_path):
+    folder = tmp_path / "run"
+    command = [*TORCHRUN, *train_command(folder, 60)]
+    job = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True)
+    try:
+        for line in job.stdout:
+            if re.match(r" +3 ", line):
+                break
+        job.send_signal(signal.SIGINT)
+        job.communicate(timeout=PATIENCE_S)
+    finally:
+        job.kill()
+    (state,) = tmp_path.rglob("state-*")
+    state.write_bytes(b"half a file")
+    output = run([*TORCHRUN, *train_command(folder, 60)])
+    assert output.count("seed=0 starts again: ") == 1
+    assert [epoch["epoch"] for epoch in record_of(folder)["epochs"]] == list(range(61))
+
+
+def test_what_the_first_process_refuses_ends_all_of_them(tmp_path):
+    (tmp_path / "run.db").write_text("no database, but long enough to be read as one" * 100)
+    done = subprocess.run(
+        [*TORCHRUN, *train_command(tmp_path / "run", 2)],
+        env=environment(), capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert done.stderr.count("is not a readable database") == 1
+    assert "lost another process" not in done.stderr

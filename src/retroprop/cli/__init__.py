@@ -67,16 +67,14 @@ for _name, _module in {
     )
 
 for _name, _function in {
-    "train": "train",
-    "evaluate": "evaluate",
-    "predict": "predict",
-    "lr-find": "lr_find",
-    "export": "export",
+    "train": "training:train",
+    "evaluate": "trained:evaluate",
+    "predict": "trained:predict",
+    "lr-find": "training:lr_find",
+    "export": "trained:export",
+    "summary": "summary:summary",
 }.items():
-    app.command(
-        f"retroprop.cli.training:{_function}", name=_name, group=_models, help=MODELS[_name]
-    )
-app.command("retroprop.cli.summary:summary", name="summary", group=_models, help=MODELS["summary"])
+    app.command(f"retroprop.cli.{_function}", name=_name, group=_models, help=MODELS[_name])
 
 data_app = cyclopts.App(
     name="data", help="List, fetch, verify and look at the data sets.", group=_data

@@ -69,9 +69,9 @@ retroprop lab report lyon-tp --lang fr --format pdf
 MODELS = {
     "train": """Train one network on a CPU or a GPU, and keep its best parameters.
 
-The folder gets model.safetensors (the epoch of the best validation accuracy), last.safetensors,
-record.json and figures. The same command continues a training that was stopped. The test set is
-touched once, at the end.
+It is recorded as a study of one run: `retroprop runs`, `show`, `compare` and `report` know it. The
+folder gets model.safetensors (the epoch of the best validation accuracy), record.json and figures.
+The same command continues a training that was stopped. The test set is touched once, at the end.
 
 ```
 retroprop train mlp --set hidden_sizes=256,256 --epochs 10
@@ -85,12 +85,14 @@ torchrun --nproc-per-node 2 -m retroprop train cnn --device cpu
 
 ```
 retroprop evaluate runs/mlp-fashion-mnist
+retroprop evaluate 12
 ```
 """,
     "predict": """Say what pictures show: the most probable classes of each PNG or JPEG.
 
 ```
 retroprop predict runs/resnet18-cifar10 cat.png dog.jpg --top 3
+retroprop predict 12 shoe.png
 ```
 """,
     "lr-find": """Try growing learning rates for one short training, and suggest one.
@@ -109,6 +111,7 @@ it. It needs `pip install 'retroprop[onnx]'`.
 
 ```
 retroprop export runs/mlp-fashion-mnist
+retroprop export 12 --output shoes.onnx
 ```
 """,
     "summary": """Show a network layer by layer: shapes, parameters, multiply-adds and memory.

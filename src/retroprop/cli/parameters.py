@@ -24,6 +24,9 @@ def _whole_number(_: Any, tokens: Any) -> int:
 WholeNumber = Annotated[int, Parameter(converter=_whole_number)]
 ReadersLanguage = Annotated[Language | None, Parameter(negative=())]
 """--lang; where nobody gives it, retroprop.languages.reader_language."""
+Database = Annotated[
+    str, Parameter(name="--db", help="The records: a SQLite file or any SQLAlchemy URL.")
+]
 Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 

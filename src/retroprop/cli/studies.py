@@ -10,17 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from retroprop.cli.display import StudyDisplay, duration, setting
-from retroprop.cli.parameters import Flag, WholeNumber
+from retroprop.cli.parameters import Database, Flag, WholeNumber
 from retroprop.errors import Interrupted, UserError, did_you_mean
 from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import catalog, load_study
 from retroprop.studies.summary import mean_and_deviation
 
 console = Console(highlight=False)
-
-Database = Annotated[
-    str, Parameter(name="--db", help="The records: a SQLite file or any SQLAlchemy URL.")
-]
 
 
 def run(

@@ -2,17 +2,22 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from retroprop.cli.parameters import WholeNumber, model_options
+from retroprop.cli.parameters import Database, WholeNumber, model_options
 from retroprop.errors import UserError
+from retroprop.studies.records import DEFAULT_DATABASE
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from retroprop.models.summary import ModelSummary
 
 LARGEST_SIDE = 4096
@@ -28,13 +33,15 @@ def summary(
     batch_size: WholeNumber = 128,
     depth: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     changes: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
+    db: Database = DEFAULT_DATABASE,
 ) -> None:
     """Show a network layer by layer: shapes, parameters, multiply-adds and memory.
 
     Parameters
     ----------
     model
-        mlp, cnn, resnet18 or mlp-mixer.
+        mlp, cnn, resnet18 or mlp-mixer; or a trained one: a number that `retroprop runs STUDY`
+        prints, or a folder that `retroprop train` wrote. Its images and options are its own.
     input_shape
         Channels, height and width of an image, with commas.
     classes
@@ -46,26 +53,49 @@ def summary(
     changes
         An option of the network, as key=value; may be given several times. Below the table stand
         all of them.
+    db
+        The records: a SQLite file or any SQLAlchemy URL.
     """
-    import torch
-
-    from retroprop.models.catalog import build, find_model, written
+    from retroprop.models.catalog import MODELS, written
     from retroprop.models.summary import summarize
 
-    info = find_model(model)
-    shape = _shape(input_shape)
     for name, value in (("--batch-size", batch_size), ("--depth", depth)):
         if value is not None and not 1 <= value <= 10**9:
             raise UserError(f"{name} is a whole number from 1 on, and got {value}.")
-    options = {**info.options, **model_options(info, changes or ())}
-    with torch.device("meta"):  # shapes without numbers: any size answers at once
-        network = build(model, shape, classes, options)
+    if model.isdigit() or (model not in MODELS and Path(model).exists()):
+        network, shape, options = _trained(model, db)
+    else:
+        shape = _shape(input_shape)
+        network, options = _untrained(model, shape, classes, changes or ())
     found = summarize(network, shape)
     console = Console(highlight=False, soft_wrap=True, width=_width())
     _print_layers(console, found, depth)
     _print_totals(console, found, batch_size)
     chosen = "; ".join(f"{key}={written(value)}" for key, value in options.items())
     console.print(f"{'Options:':<18}{chosen}", markup=False)
+
+
+def _trained(run: str, db: str) -> "tuple[nn.Module, tuple[int, int, int], dict[str, Any]]":
+    """The network of a run or a file, (channels, height, width) of its images, and its options."""
+    from retroprop.studies.run_models import find_model
+
+    model = find_model(run, db)
+    height, width, channels = model.card.image_shape
+    return model.network, (channels, height, width), model.card.options
+
+
+def _untrained(
+    model: str, shape: tuple[int, int, int], classes: int, changes: Sequence[str]
+) -> "tuple[nn.Module, dict[str, Any]]":
+    """A network of the catalog without numbers, and all its options."""
+    import torch
+
+    from retroprop.models.catalog import build, find_model
+
+    info = find_model(model)
+    options = {**info.options, **model_options(info, changes)}
+    with torch.device("meta"):  # shapes without numbers: any size answers at once
+        return build(model, shape, classes, options), options
 
 
 def _print_layers(console: Console, found: "ModelSummary", depth: int | None) -> None:

@@ -23,8 +23,8 @@ def draw_run(
     Args:
         folder: Where they go.
         name: What stands at its curve.
-        history: Its epochs, `training.trainer.EpochRecord`.
-        counts: The confusion matrix on the test set.
+        history: Its epochs, as they are recorded.
+        counts: The confusion matrix on the test set; None if it was not tested.
         classes: The names of the classes.
     """
     trained = [epoch for epoch in history if epoch.epoch > 0]
@@ -37,7 +37,8 @@ def draw_run(
     save(accuracy_curves({name: curves}), folder / "accuracy.svg")
     if any(norm > 0 for norm in norms):
         save(gradient_norm_curves({"": curve_of(norms)}), folder / "gradient-norm.svg")
-    save(confusion_matrix(counts.numpy(), classes), folder / "confusion.svg")
+    if counts is not None:
+        save(confusion_matrix(counts.numpy(), classes), folder / "confusion.svg")
 
 
 def draw_range_test(result: Any, file: Path) -> None:

@@ -68,6 +68,16 @@ class DatasetInfo:
         return (n, *self.image_shape) if array_name.endswith("images") else (n,)
 
     @property
+    def size(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image.
+
+        >>> find("mnist").size
+        (28, 28, 1)
+        """
+        height, width, *channels = self.image_shape
+        return height, width, channels[0] if channels else 1
+
+    @property
     def decoded_bytes(self) -> int:
         """Bytes of the four arrays together."""
         return sum(math.prod(self.shape(name)) for name in ARRAY_NAMES)

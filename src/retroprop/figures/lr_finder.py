@@ -83,36 +83,3 @@ def _limits(losses: Sequence[float], smoothed: Sequence[float]) -> tuple[float, 
     start = smoothed[0]
     height = max(start - low, 0.05 * abs(start), 1e-6)
     return low - 0.08 * height, start + 0.4 * height
-
-
-def describe_range_test(
-    learning_rates: Sequence[float],
-    smoothed: Sequence[float],
-    suggestion: float | None,
-    *,
-    translate: Translate,
-    number: Callable[[float], str],
-) -> str:
-    """The fall of the loss and the suggestion, in a sentence.
-
-    Args:
-        learning_rates: The rate of each step, growing.
-        smoothed: The running mean of the loss.
-        suggestion: The suggested rate, if there is one.
-        translate: Turns an English sentence into the reader's language.
-        number: Writes a rate or a loss.
-    """
-    finite = [at for at, value in enumerate(smoothed) if np.isfinite(value)]
-    lowest = min(finite, key=smoothed.__getitem__)
-    text = translate(
-        "The smoothed loss is {first} at the learning rate {start}, and lowest, {last}, at {end}."
-    ).format(
-        first=number(smoothed[finite[0]]),
-        start=number(learning_rates[finite[0]]),
-        last=number(smoothed[lowest]),
-        end=number(learning_rates[lowest]),
-    )
-    if suggestion is not None:
-        fastest = translate("It falls fastest at {value}.")
-        text += " " + fastest.format(value=number(suggestion))
-    return text

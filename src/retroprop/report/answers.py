@@ -44,8 +44,8 @@ def answers_section(story: Story) -> Section | None:
     compared = pairs(story)
     if compared:
         blocks.append(Paragraph(title=say("Training time"), text=speed_sentences(story, compared)))
-    if not blocks:
-        return None
+    if not blocks or story.single:
+        return Section(name="answers", heading=heading, blocks=blocks) if blocks else None
     text = say(
         "Each answer changes one setting and keeps the others at those of the best cell; "
         "differences are those of the best validation accuracy. The best cell was chosen on the "
@@ -211,6 +211,14 @@ def _progress(story: Story, base: CellSummary) -> list[str]:
         else "The best cell reaches {first} on validation after epoch {start}{steps}, its highest, "
         "{best}, after epoch {top}, and {last} after the last, epoch {end}."
     )
+    if story.single:
+        text = (
+            "The model reaches {first} on validation after epoch {start}{steps}; its highest, "
+            "{last}, comes at the last epoch, {end}."
+            if top == len(line.mean) - 1
+            else "The model reaches {first} on validation after epoch {start}{steps}, its highest, "
+            "{best}, after epoch {top}, and {last} after the last, epoch {end}."
+        )
     per_epoch = story.steps_per_epoch(base.runs)
     steps = (
         say(" ({n} steps)").format(n=numbers.integer(per_epoch * line.epochs[0]))

@@ -33,8 +33,10 @@ def confusion_section(story: Story) -> Section | None:
         return None
     text = say(
         "A row holds the test images of one class, a column those that were given to it; on the "
-        "diagonal they are right. Where a cell has several seeds, their counts are added."
+        "diagonal they are right."
     )
+    if not story.single:
+        text += " " + say("Where a cell has several seeds, their counts are added.")
     blocks: list[Block] = [Paragraph(text=text)]
     blocks += [
         _matrix(story, number, cell, counts, classes)

@@ -97,6 +97,14 @@ def summary(story: Story) -> list[str]:
     """What came out, in one sentence, then what may be said of the two best groups."""
     say = story.say
     if not story.best:
+        if story.single:
+            text = (
+                "The only model, trained on {data}, is not finished yet."
+                if story.unfinished
+                else "The only model, trained on {data}, diverged: its numbers stopped being "
+                "finite."
+            )
+            return [say(text).format(data=_data(story))]
         return [no_best_cell(story)]
     items = [_best_in_words(story, cell) for cell in story.best]
     spread = story.spread(max(cell.n for cell in story.best))
@@ -106,7 +114,7 @@ def summary(story: Story) -> list[str]:
         if story.unfinished
         else "The only model, trained on {data}, reaches a validation accuracy ({spread}) of "
         "{items}."
-        if len(story.runs) == 1
+        if story.single
         else "{n} models trained on {data} reach validation accuracies ({spread}) of {items}."
         if story.alone
         else "Of {n} models trained on {data}, the best cell reaches a validation accuracy "

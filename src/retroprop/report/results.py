@@ -124,11 +124,6 @@ def _table(
     )
 
 
-def _one_column(story: Story, cells: Sequence[CellSummary], value: str) -> str:
-    several = value != "parameters" and max(cell.n for cell in cells) > 1
-    return story.say("mean") if several else story.say("value")
-
-
 def _shown(story: Story, key: str, value: Any) -> str:
     return story.say("all") if value is None else story.setting(key, value)
 
@@ -220,21 +215,23 @@ def curves_section(story: Story) -> Section | None:
         return None
     of_all = every_cell(story)
     heading = say("Curves of all cells") if of_all else say("Curves of the best models")
+    if story.single:
+        heading = say("Curves of the model")
     if not of_all and not story.best:
+        if story.single:
+            return None
         text = say("There are no curves yet, because there is no best cell yet.")
         return Section(name="curves", heading=heading, blocks=[Paragraph(text=text)])
-    texts = [_measured(story)]
-    texts.append(
-        say(
-            "Each line has the name of its cell; where there are several seeds, lines are means, "
-            "and bands reach from the lowest to the highest."
-        )
+    lines = (
+        "Each line has the name of its cell; where there are several seeds, lines are means, "
+        "and bands reach from the lowest to the highest."
         if of_all
-        else say(
-            "Lines are means over the seeds, bands reach from the lowest to the highest seed; "
-            "solid is validation, dashed is train."
-        )
+        else "Solid is validation, dashed is train."
+        if story.single
+        else "Lines are means over the seeds, bands reach from the lowest to the highest seed; "
+        "solid is validation, dashed is train."
     )
+    texts = [_measured(story), say(lines)]
     blocks: list[Block] = [Paragraph(text=" ".join(texts))]
     blocks += [_of_all(story, metric) if of_all else _picture(story, metric) for metric in metrics]
     return Section(name="curves", heading=heading, blocks=blocks)
@@ -303,7 +300,8 @@ def _of_all(story: Story, metric: Metric) -> Picture:
 
 def _picture(story: Story, metric: Metric) -> Picture:
     say, numbers = story.say, story.numbers
-    models = {story.group(cell.cell) or say("best cell"): cell.runs for cell in story.best}
+    only = say("the model") if story.single else say("best cell")
+    models = {story.group(cell.cell) or only: cell.runs for cell in story.best}
     runs = [run for cell in story.best for run in cell.runs]
     # more names than that do not fit beside twice as many lines
     parts: tuple[Part, ...] = ("validation", "train") if len(models) <= 4 else ("validation",)
@@ -324,13 +322,17 @@ def _picture(story: Story, metric: Metric) -> Picture:
         if metric == "accuracy"
         else "Loss of the best cell over the epochs"
     )
+    if story.single:
+        caption = say(
+            "Accuracy over the epochs" if metric == "accuracy" else "Loss over the epochs"
+        )
     details = say("; ").join(
         say("{name}: {cell}").format(
             name=story.name(cell), cell=story.describe(cell.cell, without=story.best_per)
         )
         for cell in story.best
     )
-    if story.best_per:
+    if story.best_per and not story.single:
         caption = f"{caption} ({details})"
     elif story.best[0].cell:
         caption = f"{caption} ({story.describe(story.best[0].cell)})"
@@ -339,10 +341,12 @@ def _picture(story: Story, metric: Metric) -> Picture:
     return picture(f"{metric}-curves", caption, description, figure)
 
 
-def test_section(story: Story) -> Section:
+def test_section(story: Story) -> Section | None:
     """The accuracy on the test set of the selected cells, and of any other that was evaluated."""
     say = story.say
     heading = say("Accuracy on the test set")
+    if story.single and not story.unfinished:
+        return _only_test(story, heading)
     chosen = {cell.key: cell for cell in story.best}
     for cell in story.cells:
         if any(run.test_accuracy is not None for run in cell.runs):
@@ -398,3 +402,17 @@ def test_section(story: Story) -> Section:
     if held_out:
         text = f"{text} {held_out}"
     return Section(name="test", heading=heading, blocks=[Paragraph(text=text), table])
+
+
+def _only_test(story: Story, heading: str) -> Section | None:
+    """The test of the only model, which is in the summary too; a diverged one has none."""
+    (run,) = story.runs
+    if run.test_accuracy is None:
+        return None
+    text = story.say(
+        "The model was evaluated on the test set once, with the weights of its best epoch on "
+        "validation: {accuracy} of the images are classified rightly."
+    ).format(accuracy=story.numbers.percent(run.test_accuracy))
+    held_out = story.test_images_in_words()
+    text = f"{text} {held_out}" if held_out else text
+    return Section(name="test", heading=heading, blocks=[Paragraph(text=text)])

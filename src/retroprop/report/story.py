@@ -112,6 +112,11 @@ class Story:
         return len(self.best) == len(self.cells) > 1
 
     @property
+    def single(self) -> bool:
+        """Whether it is of one run: there are no cells to choose among, and no spread."""
+        return len(self.runs) == 1
+
+    @property
     def n_done(self) -> int:
         """How many models need no more training."""
         return sum(run.status in ("finished", "diverged") for run in self.runs)
@@ -134,7 +139,7 @@ class Story:
         """The command that ran the study, which also continues it."""
         for session in reversed(self.record.sessions):
             recorded = session.environment.get("command")
-            if recorded and "run" in str(recorded).split():
+            if recorded and {"run", "train"} & set(str(recorded).split()):
                 return str(recorded)
         size = "" if self.size == "full" else f" --size {self.size}"
         database = "" if self.location == DEFAULT_DATABASE else f" --db {self.location}"

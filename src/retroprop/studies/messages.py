@@ -24,6 +24,9 @@ class TestJob:
     runs: tuple[RunRecord, ...]
 
 
+Job = TrainJob | TestJob
+
+
 @dataclass(frozen=True, kw_only=True)
 class StepReport:
     """So many examples were visited since the last report."""
@@ -46,6 +49,9 @@ class NoteReport:
     """A sentence for the person who waits."""
 
     text: str
+
+
+Report = StepReport | EpochReport | NoteReport
 
 
 @dataclass(frozen=True, kw_only=True)

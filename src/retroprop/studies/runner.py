@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
 from pathlib import Path
@@ -51,6 +51,25 @@ class Display(Protocol):
 
     def stop(self) -> None:
         """The work ends, for whatever reason."""
+        ...
+
+
+class Pool(Protocol):
+    """Who does the jobs of a study: processes of their own, or this one (`studies.one_run`)."""
+
+    count: int
+    """How many work at once."""
+
+    def prepare(self, before: StudyRunRecord, jobs: Sequence[messages.TrainJob]) -> dict[str, Any]:
+        """Get ready for some jobs of a study run; the environment in which they are done."""
+        ...
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def work(self, jobs: Sequence[messages.Job], display: Display, session: "_Session") -> None:
+        """Do all jobs."""
         ...
 
 
@@ -110,31 +129,50 @@ def run_study(
             "a database in memory cannot be shared with worker processes; name a file with --db."
         )
     load(study.dataset)  # decoded once here, so that the workers find it ready
+    pool = _Workers(study, records, n_workers, device)
+    return carry_out(study, records, pool, display, fresh=fresh)
+
+
+def carry_out(
+    study: Study, records: Records, pool: Pool, display: Display, *, fresh: bool
+) -> StudyRunRecord:
+    """Let a pool do what the records lack of a study, and return the study's record."""
     plan = plan_study(study)
     checkpoints = records.folder / "checkpoints"
     study_run_id = _find_or_add(plan, records, fresh=fresh)
     with _only_one(checkpoints / study_run_id):
         remaining = _remaining_jobs(plan, records.runs(study_run_id), checkpoints, study_run_id)
-        n_workers = max(1, min(n_workers, len(remaining)))
-        if records.study_run(study_run_id).status == "finished" and not remaining:
+        before = records.study_run(study_run_id)
+        if before.status == "finished" and not remaining:
             display.note(
                 f"{study_run_id} is finished already: nothing to train (--fresh trains it again)."
             )
         else:
-            session = _Session(records, study_run_id, n_workers, device)
-            display.start(plan, records.runs(study_run_id), n_workers)
+            session = _Session(records, study_run_id, pool.prepare(before, remaining))
+            display.start(plan, records.runs(study_run_id), pool.count)
             try:
-                with _Workers(study, records, checkpoints, n_workers, device) as pool:
+                with pool:
                     pool.work(remaining, display, session)
                     pool.work(_test_jobs(study, records.runs(study_run_id)), display, session)
                 records.set_status(study_run_id, "finished")
-            except Interrupted:
+            except (Interrupted, KeyboardInterrupt):
                 records.set_status(study_run_id, "interrupted")
                 raise
             finally:
                 session.close()
                 display.stop()
     return records.study_run(study_run_id)
+
+
+def show(message: messages.Report, display: Display) -> None:
+    """Show what a worker reports on its way."""
+    match message:
+        case messages.StepReport():
+            display.step(message.population, message.examples)
+        case messages.EpochReport():
+            display.epoch(message)
+        case messages.NoteReport():
+            display.note(message.text)
 
 
 def study_runs_of(study: Study, records: Records) -> list[StudyRunRecord]:
@@ -228,11 +266,11 @@ def _only_one(folder: Path) -> Iterator[None]:
 class _Session:
     """Keeps the record of this stretch of work up to date."""
 
-    def __init__(self, records: Records, study_run_id: str, workers: int, device: str) -> None:
+    def __init__(self, records: Records, study_run_id: str, environment: Mapping[str, Any]) -> None:
         self.records = records
         self.started = time.perf_counter()
         self.saved = self.started
-        self.id = records.start_session(study_run_id, describe_environment(workers, device))
+        self.id = records.start_session(study_run_id, environment)
 
     def heartbeat(self) -> None:
         """Save the seconds worked so far, every second."""
@@ -252,7 +290,7 @@ class _Process:
 
     process: Any
     pipe: Any  # the parent's end, a multiprocessing Connection
-    job: messages.TrainJob | messages.TestJob | None = None
+    job: messages.Job | None = None
 
 
 @dataclass
@@ -261,10 +299,14 @@ class _Workers:
 
     study: Study
     records: Records
-    checkpoints: Path
     count: int
     device: str
     processes: list[_Process] = field(default_factory=list)
+
+    def prepare(self, before: StudyRunRecord, jobs: Sequence[messages.TrainJob]) -> dict[str, Any]:
+        """No more processes than jobs."""
+        self.count = max(1, min(self.count, len(jobs)))
+        return describe_environment(self.count, self.device)
 
     def __enter__(self) -> "_Workers":
         context = get_context("spawn")
@@ -283,7 +325,7 @@ class _Workers:
                     self.stop,
                     self.study,
                     self.records.url.render_as_string(hide_password=False),
-                    self.checkpoints,
+                    self.records.folder / "checkpoints",
                     os.getpid(),
                     self.device,
                 ),
@@ -307,12 +349,7 @@ class _Workers:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
-    def work(
-        self,
-        jobs: Sequence[messages.TrainJob] | Sequence[messages.TestJob],
-        display: Display,
-        session: _Session,
-    ) -> None:
+    def work(self, jobs: Sequence[messages.Job], display: Display, session: _Session) -> None:
         """Do all jobs, in their order, on whichever worker is free."""
         waiting = list(jobs)
         for worker in self.processes:
@@ -338,18 +375,14 @@ class _Workers:
         except (EOFError, ConnectionResetError):
             raise self._death(worker) from None
         match message:
-            case messages.StepReport():
-                display.step(message.population, message.examples)
-            case messages.EpochReport():
-                display.epoch(message)
-            case messages.NoteReport():
-                display.note(message.text)
             case messages.DoneReport():
                 self._give_next(worker, waiting)
             case messages.FailureReport(text=text, expected=True):
                 raise UserError(text)
             case messages.FailureReport(text=text):
                 raise RuntimeError(f"a worker process failed:\n{text}")
+            case _:
+                show(message, display)
 
     def _death(self, worker: _Process) -> UserError:
         worker.process.join(timeout=5)

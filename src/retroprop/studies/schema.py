@@ -436,6 +436,19 @@ def load_study(
         _apply(document, change)
     if epochs is not None:
         document["epochs"] = epochs
+    return study_from(document, source)
+
+
+def study_from(document: Mapping[str, Any], source: str) -> Study:
+    """The study that a document describes.
+
+    Args:
+        document: What a study file says.
+        source: Where it comes from, for the sentences.
+
+    Raises:
+        UserError: One sentence per problem, each naming the key and the fix.
+    """
     try:
         return Study.model_validate(document)
     except ValidationError as error:

@@ -1,14 +1,14 @@
-"""One worker process: it trains one population after another on one thread.
+"""A worker trains one population after another, in a process of its own or in ours (`one_run`).
 
-A worker is told what to do and reports through a pipe. After each epoch it writes the population's
-state to a file, then the metrics to the records in one transaction; whatever kills it, the records
-and the state of the last recorded epoch agree. It leaves when its parent is gone.
+A worker is told what to do and reports what it did; in a process of its own both go through a pipe,
+and it leaves when its parent is gone. After each epoch it writes the population's state to a file,
+then the metrics to the records in one transaction; whatever kills it, the records and the state of
+the last recorded epoch agree.
 """
 
 import contextlib
 import ctypes
 import ctypes.util
-import functools
 import os
 import signal
 import sys
@@ -21,8 +21,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from retroprop.data import find, load
-from retroprop.data.parts import Part, parts_of
 from retroprop.errors import Interrupted, UserError
 from retroprop.studies.messages import (
     DoneReport,
@@ -36,12 +34,13 @@ from retroprop.studies.messages import (
 from retroprop.studies.plan import PlannedPopulation
 from retroprop.studies.records import Records, RunRecord, RunUpdate
 from retroprop.studies.schema import Study
+from retroprop.studies.study_data import StudyData
 from retroprop.training.checkpoints import load_tensors
 from retroprop.training.confusion import count_pairs
 from retroprop.training.devices import choose_device
-from retroprop.training.image_sets import ImageSet, image_set, normalization_of
 from retroprop.training.network_trajectories import NetworkTrajectory, trained_network
-from retroprop.training.populations import Examples, Population, examples_from, predictions
+from retroprop.training.populations import Population, predictions
+from retroprop.training.ranks import Ranks
 from retroprop.training.settings import PopulationSettings, RunSettings, from_record
 from retroprop.training.trainer import evaluate_model
 from retroprop.training.trajectories import Trajectory, member_parameters
@@ -62,7 +61,12 @@ def main(
     prepare_thread()
     try:
         worker = Worker(
-            study, database_url, checkpoints, pipe.send, lambda: bool(stop.value), device
+            study,
+            Records.open(database_url),
+            checkpoints,
+            pipe.send,
+            lambda: bool(stop.value),
+            choose_device(device),
         )
     except Exception as error:
         pipe.send(_failure(error))
@@ -96,38 +100,26 @@ def prepare_thread() -> None:
 
 
 class Worker:
-    """Trains populations of one study, and evaluates its final models."""
+    """Trains populations of one study, and evaluates its final models.
+
+    Where several ranks train together, each has a worker, and that of the first alone has records.
+    """
 
     def __init__(
         self,
         study: Study,
-        database_url: str,
+        records: Records | None,
         checkpoints: Path,
         report: Callable[[Any], None],
         must_stop: Callable[[], bool],
-        device: str = "cpu",
+        device: torch.device,
+        ranks: Ranks | None = None,
     ) -> None:
-        """Open the records and split the data set."""
-        self.study, self.checkpoints = study, checkpoints
+        """Split the data set."""
+        self.study, self.records, self.checkpoints = study, records, checkpoints
         self.report, self.must_stop = report, must_stop
-        self.records = Records.open(database_url)
-        self.device = choose_device(device)
-        self.info = find(study.dataset)
-        self.parts = parts_of(load(study.dataset), **study.split.model_dump())
-
-    @functools.cached_property
-    def examples(self) -> tuple[Examples, Examples]:
-        """The training and the validation set as a population reads them."""
-        return self._examples(self.parts.train), self._examples(self.parts.validation)
-
-    def images(self, normalization: str) -> tuple[ImageSet, ImageSet]:
-        """The training and the validation set as the trainer reads them."""
-        fitted = normalization_of(normalization, self.info, self.parts.train.images)
-        train, validation = (
-            image_set(part.images, part.labels, fitted, n_classes=len(self.info.classes))
-            for part in (self.parts.train, self.parts.validation)
-        )
-        return train, validation
+        self.device, self.ranks = device, ranks or Ranks()
+        self.data = StudyData(study.dataset, study.split.model_dump())
 
     def do(self, job: TrainJob | TestJob) -> None:
         """Do one job."""
@@ -136,20 +128,23 @@ class Worker:
             # tensors of inference mode save a little time, and cannot be derived automatically
             with torch.inference_mode() if by_hand else torch.no_grad():
                 self._train(job)
-        else:
+        elif self.records is not None:
             with torch.no_grad():
-                self._test(job)
+                self._test(job, self.records)
 
     def _train(self, job: TrainJob) -> None:
         population = job.population
         folder = self.checkpoints / job.study_run_id / population.name
         about = f"{job.study_run_id} {population.name}"
         trajectory, recorded = self._resume(job, folder, about)
-        self.records.set_parameters(job.run_ids, trajectory.parameters)
+        if self.records is not None:
+            self.records.set_parameters(job.run_ids, trajectory.parameters)
         while not trajectory.done:
             epochs = trajectory.advance(on_step=_Steps(self, population.name))
             if self.must_stop():
                 raise Interrupted
+            if self.records is None:
+                continue
             trajectory.save(folder / _state_name(trajectory.epoch), about=about)
             updates = [
                 RunUpdate(run_id=run_id, epoch=epoch, progress=progress)
@@ -165,48 +160,55 @@ class Worker:
                     population=population.name, updates=tuple(updates), done=trajectory.done
                 )
             )
-        best = folder / "best.safetensors"
-        trajectory.save_best(best, about=about)
-        relative = best.relative_to(self.checkpoints.parent)
-        self.records.finish_population(job.run_ids, relative.as_posix())
-        (folder / _state_name(recorded)).unlink(missing_ok=True)
+        if self.records is not None:
+            best = folder / "best.safetensors"
+            trajectory.save_best(best, about=about)
+            relative = best.relative_to(self.checkpoints.parent)
+            self.records.finish_population(job.run_ids, relative.as_posix())
+            (folder / _state_name(recorded)).unlink(missing_ok=True)
 
     def _resume(
         self, job: TrainJob, folder: Path, about: str
     ) -> tuple[Trajectory | NetworkTrajectory, int]:
         """The trajectory as of the last recorded epoch, or from the start where it is lost."""
-        trajectory = self._untrained(job.population)
+        trajectory, lost = self.untrained(job.population), None
         if job.recorded_epoch < 0:
             return trajectory, -1
         try:
             trajectory.load(folder / _state_name(job.recorded_epoch), about=about)
-            return trajectory, trajectory.epoch
         except UserError as error:
-            self.report(NoteReport(text=f"{job.population.name} starts again: {error}"))
+            lost = error
+        missing = self.ranks.total(torch.tensor(float(lost is not None), device=self.device))
+        if not missing:
+            return trajectory, trajectory.epoch
+        reason = lost or "another process cannot read the state of the last epoch."
+        self.report(NoteReport(text=f"{job.population.name} starts again: {reason}"))
+        if self.records is not None:
             self.records.forget_epochs(job.run_ids, after=-1)
-            return self._untrained(job.population), -1
+        return self.untrained(job.population), -1
 
-    def _untrained(self, population: PlannedPopulation) -> Trajectory | NetworkTrajectory:
+    def untrained(self, population: PlannedPopulation) -> Trajectory | NetworkTrajectory:
+        """A population before its first epoch."""
         if self.study.kind.engine == "population":
-            return Trajectory(population.settings, *self.examples)
-        images = self.images(population.settings.normalization)
-        return NetworkTrajectory(population.settings, *images, self.device)
+            return Trajectory(population.settings, *self.data.examples)
+        images = self.data.images(population.settings.normalization)
+        return NetworkTrajectory(population.settings, *images, self.device, self.ranks)
 
-    def _examples(self, part: Part) -> Examples:
-        return examples_from(part.images, part.labels, classes=self.info.classes)
-
-    def _test(self, job: TestJob) -> None:
+    def _test(self, job: TestJob, records: Records) -> None:
         """Evaluate each run's best parameters on the test set and record it."""
         for run in job.runs:
             path = self.checkpoints / job.study_run_id / run.population / "best.safetensors"
             members = load_tensors(path, about=f"{job.study_run_id} {run.population}")
             alone = self.study.kind.engine == "trainer"
             test = self._test_network if alone else self._test_member
-            test(run, members, path)
+            accuracy, loss, confusion = test(run, members, path)
+            records.set_test(run.id, accuracy=accuracy, loss=loss, confusion=confusion.tolist())
 
-    def _test_member(self, run: RunRecord, members: Mapping[str, Tensor], path: Path) -> None:
+    def _test_member(
+        self, run: RunRecord, members: Mapping[str, Tensor], path: Path
+    ) -> tuple[float, float, Tensor]:
         """One member of a population."""
-        test = self._examples(self.parts.test)
+        test = self.data.test_examples
         rate = run.settings["learning_rate"]
         settings = from_record(
             PopulationSettings, run.settings, seeds=(run.seed,), learning_rates=(rate,)
@@ -214,27 +216,18 @@ class Worker:
         parameters = member_parameters(members, run.seed, rate)
         model = Population(settings, test.image_shape, test.n_classes, parameters)
         result = model.evaluate(test)
-        self.records.set_test(
-            run.id,
-            accuracy=float(result.accuracy),
-            loss=float(result.loss),
-            confusion=predictions(model.learner, test)[0, 0].tolist(),
-        )
+        counts = predictions(model.learner, test)[0, 0]
+        return float(result.accuracy), float(result.loss), counts
 
-    def _test_network(self, run: RunRecord, members: Mapping[str, Tensor], path: Path) -> None:
+    def _test_network(
+        self, run: RunRecord, members: Mapping[str, Tensor], path: Path
+    ) -> tuple[float, float, Tensor]:
         """One network of the trainer."""
-        part, settings = self.parts.test, from_record(RunSettings, run.settings, seed=run.seed)
-        fitted = normalization_of(settings.normalization, self.info, self.parts.train.images)
-        n_classes = len(self.info.classes)
-        test = image_set(part.images, part.labels, fitted, n_classes=n_classes)
-        model = trained_network(settings, test.image_shape, n_classes, members, path)
+        settings = from_record(RunSettings, run.settings, seed=run.seed)
+        test = self.data.test_images(settings.normalization)
+        model = trained_network(settings, test.image_shape, test.n_classes, members, path)
         scores, predicted = evaluate_model(model, test, device=self.device)
-        self.records.set_test(
-            run.id,
-            accuracy=scores.accuracy,
-            loss=scores.loss,
-            confusion=count_pairs(test.labels, predicted, n_classes).tolist(),
-        )
+        return scores.accuracy, scores.loss, count_pairs(test.labels, predicted, test.n_classes)
 
 
 class _Steps:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from retroprop.byhand.cnn import cnn_parameters
 from retroprop.byhand.mlp import Sign, initial_parameters
 from retroprop.byhand.softmax_regression import initial_weights
-from retroprop.calculus.architectures import parse_architecture
+from retroprop.calculus.architectures import Architecture, parse_architecture
 from retroprop.models.catalog import build
 from retroprop.models.cnn import CNN
 from retroprop.models.mlp import MLP
@@ -161,25 +161,55 @@ def _cnn_parameters(settings: PopulationSettings, image_shape: Shape, n_classes:
 # -- networks of the trainer -----------------------------------------------------------------------
 
 
-def _built(
-    kind: str, options: Callable[[RunSettings], dict[str, Any]]
-) -> Callable[[RunSettings, Shape, int], nn.Module]:
-    """The network of `models.catalog` with the initial weights of the run's seed."""
-
-    def network(settings: RunSettings, image_shape: Shape, n_classes: int) -> nn.Module:
-        height, width, channels = image_shape
-        shape = (channels, height, width)
-        return build(kind, shape, n_classes, options(settings), seed=settings.seed)
-
-    return network
-
-
-def _network(settings: RunSettings, image_shape: Shape, n_classes: int) -> nn.Module:
+def options_of(settings: RunSettings) -> tuple[str, dict[str, Any]]:
+    """The network of `models.catalog` that a kind of the trainer is, and its options."""
+    if settings.kind != "network":
+        options = _OPTIONS[settings.kind]
+        return settings.kind, {name: getattr(settings, key) for name, key in options.items()}
     architecture = parse_architecture(settings.architecture)
-    options: dict[str, Any] = {**architecture.options, "activation": settings.activation}
-    if architecture.kind == "mlp":
-        options["initialization"] = settings.initialization
-    return _built(architecture.kind, lambda _: options)(settings, image_shape, n_classes)
+    names = ("activation", "initialization") if architecture.kind == "mlp" else ("activation",)
+    return architecture.kind, {
+        **architecture.options,
+        **{name: getattr(settings, name) for name in names},
+    }
+
+
+def settings_of(model: str, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The kind and the settings of a network of `models.catalog` with all its options.
+
+    >>> settings_of("mlp", {"hidden_sizes": (64, 64), "activation": "relu"})
+    ('network', {'activation': 'relu', 'architecture': 'mlp 64x2'})
+    """
+    if model in _OPTIONS:
+        return model, {key: options[name] for name, key in _OPTIONS[model].items()}
+    rest = dict(options)
+    if model == "mlp":
+        architecture = Architecture("mlp", rest.pop("hidden_sizes"))
+    else:
+        channels, dense = rest.pop("n_channels"), rest.pop("dense_hiddens")
+        geometry = [rest.pop(name) for name in ("kernel_sizes", "strides", "paddings")]
+        architecture = Architecture("cnn", dense, channels, *geometry)
+    return "network", rest | {"architecture": architecture.text}
+
+
+_OPTIONS = {
+    "resnet18": {"widths": "widths"},
+    "mlp-mixer": {
+        "patch_size": "patch_size",
+        "embed_dim": "embedding",
+        "num_blocks": "blocks",
+        "drop_rate": "drop_rate",
+        "activation": "activation",
+    },
+}
+"""The settings that are options of a network in `models.catalog`, by the option's name there."""
+
+
+def _built(settings: RunSettings, image_shape: Shape, n_classes: int) -> nn.Module:
+    """The network of `models.catalog` with the initial weights of the run's seed."""
+    height, width, channels = image_shape
+    model, options = options_of(settings)
+    return build(model, (channels, height, width), n_classes, options, seed=settings.seed)
 
 
 _LINEAR = Factory(network=_linear_network, learner=LinearLearner, parameters=_linear_parameters)
@@ -197,23 +227,9 @@ FACTORIES: dict[str, Factory] = {
         convolutional=lambda settings: True,
     ),
     "network": Factory(
-        network=_network,
+        network=_built,
         convolutional=lambda s: bool(parse_architecture(s.architecture).channels),
     ),
-    "resnet18": Factory(
-        network=_built("resnet18", lambda s: {"widths": s.widths}),
-        convolutional=lambda settings: True,
-    ),
-    "mlp-mixer": Factory(
-        network=_built(
-            "mlp-mixer",
-            lambda s: {
-                "patch_size": s.patch_size,
-                "embed_dim": s.embedding,
-                "num_blocks": s.blocks,
-                "drop_rate": s.drop_rate,
-                "activation": s.activation,
-            },
-        )
-    ),
+    "resnet18": Factory(network=_built, convolutional=lambda settings: True),
+    "mlp-mixer": Factory(network=_built),
 }

@@ -21,7 +21,7 @@ from retroprop.byhand.online import BLOCK, train_one_by_one
 from retroprop.byhand.optimizers import OPTIMIZERS, SGD, Adam, LearningRate, Optimizer
 from retroprop.byhand.perceptron import Perceptron
 from retroprop.byhand.softmax_regression import Reduction, SoftmaxRegression
-from retroprop.training.settings import PopulationSettings
+from retroprop.training.settings import PopulationSettings, RunSettings
 
 _SMALL = 25
 """Up to this batch size, blocks of steps of gradient descent are faster than one by one."""
@@ -32,7 +32,7 @@ Layout = Literal["augmented", "rows", "images"]
 Loss = Literal["cross-entropy", "squared-error"]
 
 
-def parameter_type(settings: PopulationSettings) -> torch.dtype:
+def parameter_type(settings: RunSettings) -> torch.dtype:
     """The number type of the parameters; with "bfloat16" the products alone are in it."""
     return torch.float64 if settings.precision == "float64" else torch.float32
 

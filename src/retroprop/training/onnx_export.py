@@ -1,4 +1,7 @@
-"""A trained model as an ONNX file: bytes in, probabilities out, checked against torch."""
+"""A trained model as an ONNX file: bytes in, probabilities out, checked against torch.
+
+A model that learned by the squared error gives its scores instead.
+"""
 
 import copy
 import logging
@@ -19,14 +22,17 @@ _CHECKED = 5
 
 
 class BytesToProbabilities(nn.Module):
-    """A model with its normalization in front and softmax behind."""
+    """A model with its normalization in front and softmax behind, unless its outputs are scores."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: nn.Module, normalization: Normalization) -> None:
+    def __init__(
+        self, model: nn.Module, normalization: Normalization, *, scores: bool = False
+    ) -> None:
         """Take a copy of the model, and the numbers of the normalization."""
         super().__init__()
+        self.scores = scores
         self.model = copy.deepcopy(model)
         for name, module in self.model.named_modules():
             if isinstance(module, nn.AdaptiveMaxPool2d):
@@ -37,9 +43,10 @@ class BytesToProbabilities(nn.Module):
     def forward(
         self, images: UInt8[Tensor, "n height width channels"]
     ) -> Float[Tensor, "n classes"]:
-        """Probabilities of the classes."""
+        """Probabilities of the classes, or their scores."""
         planes = images.permute(0, 3, 1, 2).float()
-        return self.model((planes - self.mean) / self.std).softmax(1)
+        z = self.model((planes - self.mean) / self.std)
+        return z if self.scores else z.softmax(1)
 
 
 class _BinnedMaxPool2d(nn.Module):
@@ -61,7 +68,12 @@ class _BinnedMaxPool2d(nn.Module):
 
 
 def export_onnx(
-    model: nn.Module, card: ModelCard, normalization: Normalization, path: Path
+    model: nn.Module,
+    card: ModelCard,
+    normalization: Normalization,
+    path: Path,
+    *,
+    scores: bool = False,
 ) -> float:
     """Write the file, run it with onnxruntime, and return the largest difference.
 
@@ -70,6 +82,7 @@ def export_onnx(
         card: What its images and classes are.
         normalization: What its inputs must be.
         path: Where the file goes.
+        scores: Whether the model's outputs are scores, of which softmax makes no probabilities.
 
     Raises:
         UserError: If the libraries are not installed, the file cannot be written, or its outputs
@@ -82,7 +95,7 @@ def export_onnx(
         raise UserError(
             f"exporting needs {error.name}; run pip install 'retroprop[onnx]' first."
         ) from None
-    whole = BytesToProbabilities(model, normalization).eval()
+    whole = BytesToProbabilities(model, normalization, scores=scores).eval()
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(
         0, 256, (_CHECKED, *card.image_shape), generator=generator, dtype=torch.uint8
@@ -97,7 +110,7 @@ def export_onnx(
                 (images[:2],),
                 str(path),
                 input_names=["images"],
-                output_names=["probabilities"],
+                output_names=["scores" if scores else "probabilities"],
                 dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
                 dynamo=True,
                 external_data=False,

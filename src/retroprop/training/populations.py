@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
+from torch.nn import functional as F
 
 from retroprop.byhand.losses import cross_entropy_and_hits, one_hot, squared_error_and_hits
 from retroprop.data.minibatches import epoch_order
@@ -176,8 +177,8 @@ def predictions(learner: Learner, examples: Examples) -> Int[Tensor, "seeds rate
     for indices in torch.arange(len(examples)).split(_CHUNK):
         z = learner.outputs(examples.inputs(indices, some.dtype, learner.layout))
         labels = examples.labels[indices]
-        predicted = one_hot(z.argmax(-1), examples.n_classes, torch.int64)  # (…, chunk, classes)
-        actual = one_hot(labels, examples.n_classes, torch.int64)
+        predicted = F.one_hot(z.argmax(-1), examples.n_classes)  # (…, chunk, classes)
+        actual = F.one_hot(labels, examples.n_classes)
         counts.append(torch.einsum("bi,srbj->srij", actual, predicted))
     return torch.stack(counts).sum(0)
 

@@ -14,6 +14,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -51,6 +52,13 @@ class Ranks:
             dist.all_reduce(tensor)
         return tensor
 
+    def told(self, word: Any = None) -> Any:
+        """What the first rank says, on every rank; it may say any object that pickle knows."""
+        words = [word]
+        if self.size > 1:
+            dist.broadcast_object_list(words, src=0)
+        return words[0]
+
     def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
         """The model as the loop calls it: its gradients become means over the ranks."""
         if self.size == 1:
@@ -73,6 +81,8 @@ def joined_ranks(device_type: str) -> Iterator[Ranks]:
         return
     backend = "nccl" if device_type == "cuda" else "gloo"
     try:
+        if device_type == "cuda":  # where NCCL puts what it sends
+            torch.cuda.set_device(ranks.local_rank % torch.cuda.device_count())
         dist.init_process_group(backend, timeout=timedelta(seconds=SILENCE_S))
         yield ranks
     except (dist.DistError, RuntimeError) as error:

@@ -389,14 +389,24 @@ def outputs(
 
 
 def evaluate_model(
-    model: nn.Module, images: ImageSet, *, device: torch.device | str = "cpu"
+    model: nn.Module,
+    images: ImageSet,
+    *,
+    device: torch.device | str = "cpu",
+    squared: bool = False,
 ) -> tuple[Scores, Int[Tensor, "n"]]:
-    """Cross-entropy and accuracy of a model over a whole set, and the classes that it gives."""
+    """Loss and accuracy of a model over a whole set, and the classes that it gives.
+
+    The loss is the cross-entropy, or the squared error ½ Σ (z − t)² with one-hot targets t.
+    """
     on = torch.device(device)
     exactly = torch.autocast(on.type, enabled=False)
     z = outputs(model.to(on), images.images, on, exactly).cpu()
     predicted, labels = z.argmax(1), images.labels.cpu()
-    loss = F.cross_entropy(z.double(), labels, reduction="sum")
+    if squared:
+        loss = (z.double() - F.one_hot(labels, z.shape[1])).square().sum() / 2
+    else:
+        loss = F.cross_entropy(z.double(), labels, reduction="sum")
     hits = (predicted == labels).sum()
     return _scores(torch.stack((loss, hits.double())), len(images)), predicted
 

@@ -9,6 +9,7 @@ loaded again continues with the same numbers, bit for bit.
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -163,7 +164,7 @@ class Trajectory:
         self.best_loss[better] = validation.loss[better]
 
 
-def _listed(members: Tensor) -> list[float]:
+def _listed(members: Tensor) -> list[Any]:
     """(seeds, rates) as the list of its numbers, seed by seed."""
     return members.flatten().tolist()
 

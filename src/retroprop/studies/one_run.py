@@ -1,0 +1,277 @@
+"""A study of one run that is trained in this process: what `retroprop train` makes.
+
+A network of `models.catalog` becomes a `Study` of one cell and one seed, and the `Worker` of all
+studies trains it: its records, its state files and its one test are those of a study. Processes
+that torchrun started train it together: the first has the records, and tells the others what to do.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from retroprop.errors import UserError
+from retroprop.files import without_nan
+from retroprop.models.catalog import MODELS
+from retroprop.studies.environment import describe_environment, usable_cores
+from retroprop.studies.messages import Job, TrainJob
+from retroprop.studies.records import Records, StudyRunRecord
+from retroprop.studies.run_models import TrainedModel, model_of_run
+from retroprop.studies.runner import Display, carry_out, show
+from retroprop.studies.schema import Study, study_from
+from retroprop.studies.worker import Worker
+from retroprop.training.devices import faster_threads
+from retroprop.training.factories import settings_of
+from retroprop.training.model_files import save_model
+from retroprop.training.network_trajectories import NetworkTrajectory
+from retroprop.training.ranks import Ranks
+
+RECORD, MODEL = "record.json", "model.safetensors"
+
+
+def one_run_study(
+    model: str,
+    options: Mapping[str, Any],
+    dataset: str,
+    *,
+    epochs: int = 1,
+    seed: int = 0,
+    learning_rate: float = 1e-3,
+    split: Mapping[str, Any],
+    training: Mapping[str, Any],
+) -> Study:
+    """The study that trains one network of the catalog.
+
+    Args:
+        model: A name of `MODELS`.
+        options: All options of the network.
+        dataset: A name of the catalog of data.
+        epochs: Passes over the training images.
+        seed: Of the initial weights, the orders and the augmentation.
+        learning_rate: The only value of its grid.
+        split: What a study file says under [split].
+        training: What a study file says under [training].
+
+    Raises:
+        UserError: One sentence for each value that cannot be.
+    """
+    kind, of_kind = settings_of(model, options)
+    title = MODELS[model].title
+    document = {
+        "name": f"train-{model}-{dataset}",
+        "title": {"en": f"{title} on {dataset}", "fr": f"{title} sur {dataset}"},
+        "dataset": dataset,
+        "split": split,
+        "epochs": epochs,
+        "seeds": [seed],
+        "model": {"kind": kind},
+        "training": {**of_kind, **training},
+        "grid": {"learning_rate": [learning_rate]},
+        "report": {"figures": ["loss-curves", "accuracy-curves", "gradient-norms", "confusion"]},
+    }
+    return study_from(document, f"train {model}")
+
+
+def train_one(
+    study: Study,
+    database: str,
+    folder: Path,
+    *,
+    device: torch.device,
+    ranks: Ranks,
+    threads: int | None,
+    fresh: bool,
+    display: Display,
+) -> StudyRunRecord | None:
+    """Train a study of one run in this process, up to its test; None on all ranks but the first.
+
+    Args:
+        study: Of one run.
+        database: Where it is recorded: a file or a URL.
+        folder: Where its result will go.
+        device: Where it is trained.
+        ranks: The processes that train it together.
+        threads: On a CPU. None takes those that the run had, or else one, or all cores if they are
+            faster.
+        fresh: Whether to start again even if the records hold the run.
+        display: What to tell the person who waits.
+
+    Raises:
+        UserError: If something is wrong that the person can fix; what is recorded is kept.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    worker = Worker(study, None, Path(), lambda _: None, lambda: False, device, ranks)
+    _prepare_folder(folder, study, fresh=fresh, forget=fresh and ranks.first)
+    if not ranks.first:
+        while (order := ranks.told()) is not None:
+            worker.checkpoints, job = order
+            worker.do(job)
+        return None
+    here = _Here(worker, measure=threads is None and device.type == "cpu" and ranks.size == 1)
+    try:
+        records = Records.open(database)
+        if records.in_memory:
+            raise UserError("a database in memory is gone when the training ends; name a file.")
+        worker.records, worker.checkpoints = records, records.folder / "checkpoints"
+        return carry_out(study, records, here, display, fresh=fresh)
+    finally:
+        here.dismiss()
+
+
+@dataclass
+class _Here:
+    """This process as the pool of a study, with the other ranks at its side."""
+
+    worker: Worker
+    measure: bool
+    count: int = 1
+    busy: bool = field(default=False, init=False)
+    dismissed: bool = field(default=False, init=False)
+
+    def prepare(self, before: StudyRunRecord, jobs: Sequence[TrainJob]) -> dict[str, Any]:
+        """Choose the threads: sums of another order differ in their last digits."""
+        if self.measure and before.sessions:
+            torch.set_num_threads(before.sessions[-1].environment["threads_per_worker"])
+        elif self.measure and jobs:
+            torch.set_num_threads(self._faster_threads(jobs[0]))
+        self.count = self.worker.ranks.size
+        return describe_environment(self.count, self.worker.device.type) | {
+            "threads_per_worker": torch.get_num_threads()
+        }
+
+    def _faster_threads(self, job: TrainJob) -> int:
+        untrained = self.worker.untrained(job.population)
+        assert isinstance(untrained, NetworkTrajectory)
+        trainer = untrained.trainer
+        minibatch = trainer.train.first(trainer.settings.batch_size)
+        return faster_threads(trainer.model, minibatch, trainer.precision(), usable_cores())
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def work(self, jobs: Sequence[Job], display: Display, session: Any) -> None:
+        """Do all jobs; the first rank alone makes the test."""
+
+        def report(message: Any) -> None:
+            session.heartbeat()
+            show(message, display)
+
+        self.worker.report = report
+        for job in jobs:
+            if isinstance(job, TrainJob):
+                self.worker.ranks.told((self.worker.checkpoints, job))
+            else:
+                self.dismiss()
+            self.busy = True  # a job that breaks leaves the ranks at different places
+            self.worker.do(job)
+            self.busy = False
+
+    def dismiss(self) -> None:
+        """Tell the other ranks that nothing is left for them, if they listen."""
+        if not (self.busy or self.dismissed):
+            self.worker.ranks.told(None)
+            self.dismissed = True
+
+
+# -- the folder of a training ----------------------------------------------------------------------
+
+
+def _prepare_folder(folder: Path, study: Study, *, fresh: bool, forget: bool) -> None:
+    """Make the folder of a training, which may hold the result of this very study only.
+
+    Args:
+        folder: Where the result will go.
+        study: Of one run.
+        fresh: Whether it may hold anything.
+        forget: Whether to delete what another training left, lest it be taken for this one's.
+
+    Raises:
+        UserError: If it cannot be made, or holds the result of another training.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"the folder {folder} cannot be made ({error.strerror or error}); name another "
+            "--folder."
+        ) from error
+    for name in (RECORD, MODEL) if forget else ():
+        (folder / name).unlink(missing_ok=True)
+    if not fresh and (folder / RECORD).exists():
+        _check_same(folder, study)
+
+
+def _check_same(folder: Path, study: Study) -> None:
+    try:
+        before = _essential(json.loads((folder / RECORD).read_text(encoding="utf-8"))["study"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        raise UserError(
+            f"{folder / RECORD} is not of a training by retroprop train; name another --folder."
+        ) from None
+    now = _essential(study.model_dump(mode="json", exclude_none=True))
+    for key in {**now, **before}:
+        if before.get(key) != now.get(key):
+            raise UserError(
+                f"{folder} holds a training with other settings ({key} "
+                f"{_typed(before.get(key))} and not {_typed(now.get(key))}); name another "
+                "--folder, or --fresh to start it again."
+            )
+
+
+def _essential(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the numbers of a training depend on, by the names of the settings."""
+    found = {name: config[name] for name in ("dataset", "epochs", "seeds")}
+    for table in ("split", "model", "training", "grid"):
+        found |= config[table]
+    return found
+
+
+def _typed(value: Any) -> str:
+    """The value of a setting, about as somebody types it."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return "none" if value is None else str(value)
+
+
+def holds(folder: Path, study_run: StudyRunRecord) -> bool:
+    """Whether a folder has the result of this study run."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return (record["study_run_id"], record["begun"]) == (study_run.id, study_run.created_at)
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def write_model(folder: Path, records: Records, number: int) -> TrainedModel:
+    """Write model.safetensors, the network of a run with its card."""
+    model = model_of_run(records, number)
+    state = model.network.state_dict()
+    save_model(folder / MODEL, state, model.card, model.normalization)
+    return model
+
+
+def write_record(folder: Path, records: Records, study_run: StudyRunRecord) -> None:
+    """Write record.json, what the database has of the study run and of its only run."""
+    (run,) = records.runs(study_run.id)
+    record = asdict(run) | {
+        "study": study_run.config,
+        "fingerprint": study_run.fingerprint,
+        "data_checksum": study_run.data_checksum,
+        "begun": study_run.created_at,
+        "environment": study_run.sessions[-1].environment,
+        "wall_s": study_run.wall_s,
+    }
+    path = folder / RECORD
+    try:
+        path.write_text(json.dumps(without_nan(record), indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror or error}); name another --folder."
+        ) from error

@@ -1,0 +1,175 @@
+"""The trained model of any recorded run, and of any file that `retroprop train` wrote.
+
+Members of populations are computed by our own formulas or by autograd; here each becomes the torch
+network that is its twin. It divides bytes by 255 in the type of its parameters, as its population
+does, so it gives the classes that the records counted. Only products in bfloat16 are not repeated:
+the twin makes them in float32.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from retroprop.data import find, load
+from retroprop.data.parts import Part, parts_of
+from retroprop.errors import UserError
+from retroprop.studies.kinds import KINDS
+from retroprop.studies.records import Records, RunRecord
+from retroprop.studies.study_data import StudyData
+from retroprop.training.autograd import put_parameters
+from retroprop.training.checkpoints import load_tensors
+from retroprop.training.factories import FACTORIES, network_of, options_of
+from retroprop.training.image_sets import Normalization
+from retroprop.training.learners import parameter_type
+from retroprop.training.model_files import ModelCard, load_model
+from retroprop.training.network_trajectories import trained_network
+from retroprop.training.settings import RunSettings, from_record
+from retroprop.training.trajectories import member_parameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedModel:
+    """A network that classifies images.
+
+    Attributes:
+        source: Where it comes from, for a sentence: "run 12", or a file.
+        network: In evaluation mode, on the CPU.
+        card: What it was built from, and what its images and classes are.
+        normalization: What bytes become before it reads them.
+        scores: Whether it learned by the squared error: softmax makes no probabilities of its
+            outputs.
+        split: How its study split the data; a file does not say.
+    """
+
+    source: str
+    network: nn.Module
+    card: ModelCard
+    normalization: Normalization
+    scores: bool = False
+    split: Mapping[str, Any] = field(default_factory=dict)
+
+    def test_part(self, dataset: str) -> Part:
+        """The test images of a data set: of its own those that its study kept for the test."""
+        split = self.split if dataset == self.card.dataset else {}
+        return parts_of(load(dataset), **split).test
+
+
+def find_model(name: str, database: str) -> TrainedModel:
+    """The model of a run, or of a file.
+
+    Args:
+        name: The number of a run; or a model.safetensors that `retroprop train` wrote, or its
+            folder.
+        database: The records that hold the run.
+
+    Raises:
+        UserError: If there is none, or it cannot be read.
+    """
+    if name.isdigit():
+        return model_of_run(Records.open(database, create=False), int(name))
+    network, card, normalization = load_model(model_file(name))
+    return TrainedModel(source=name, network=network, card=card, normalization=normalization)
+
+
+def model_file(name: str) -> Path:
+    """The file of a model, named itself or by its folder."""
+    path = Path(name)
+    return path / "model.safetensors" if path.is_dir() else path
+
+
+def model_of_run(records: Records, number: int) -> TrainedModel:
+    """The parameters of the best epoch of a run, in its network.
+
+    Raises:
+        UserError: If there is no such run, it has no model, or its checkpoint cannot be read.
+    """
+    run = records.run(number)
+    path = _checkpoint(records, run)
+    config = records.study_run(run.study_run_id).config
+    tensors = load_tensors(path, about=f"{run.study_run_id} {run.population}")
+    settings, info = from_record(RunSettings, run.settings, seed=run.seed), find(config["dataset"])
+    shape, n_classes = info.size, len(info.classes)
+    if KINDS[settings.kind].engine == "trainer":
+        network = trained_network(settings, shape, n_classes, tensors, path)
+        normalization = StudyData(info.name, config["split"]).normalization(settings.normalization)
+        kind, options = options_of(settings)
+    else:
+        network = _twin(settings, shape, n_classes, tensors)
+        planes = (shape[2], 1, 1)
+        normalization = Normalization(mean=torch.zeros(planes), std=torch.ones(planes))
+        kind = settings.kind
+        options = {name: getattr(settings, name) for name in KINDS[kind].settings}
+    return TrainedModel(
+        source=f"run {number}",
+        network=network.eval(),
+        card=ModelCard(
+            kind=kind, options=options, image_shape=shape, classes=info.classes, dataset=info.name
+        ),
+        normalization=normalization,
+        scores=settings.output == "linear",
+        split=config["split"],
+    )
+
+
+def _checkpoint(records: Records, run: RunRecord) -> Path:
+    """The file that holds a run's parameters.
+
+    Raises:
+        UserError: If it has none.
+    """
+    if run.checkpoint is None:
+        raise UserError(
+            f"run {run.id} is {run.status}, and its study is not through: run the study again to "
+            "finish it."
+        )
+    if run.best_epoch is None:
+        raise UserError(
+            f"run {run.id} diverged at epoch {run.diverged_epoch}, before any epoch gave finite "
+            "numbers, so it has no model; name another run."
+        )
+    path = records.folder / run.checkpoint
+    if not path.is_file():
+        raise UserError(
+            f"the parameters of run {run.id} are not at {path}; put them back, or run its study "
+            "again."
+        )
+    return path
+
+
+def _twin(
+    settings: RunSettings,
+    image_shape: tuple[int, int, int],
+    n_classes: int,
+    tensors: Mapping[str, Tensor],
+) -> nn.Module:
+    """The torch network of a member of a population."""
+    network = network_of(settings, image_shape, n_classes).to(parameter_type(settings))
+    put_parameters(
+        network,
+        {
+            name: tensor[0, 0]
+            for name, tensor in member_parameters(
+                tensors, settings.seed, settings.learning_rate
+            ).items()
+        },
+    )
+    return _OfBytes(network, rows=not FACTORIES[settings.kind].convolutional(settings))
+
+
+class _OfBytes(nn.Module):
+    """A network of a population, made to read images of bytes as the trainer's networks do."""
+
+    def __init__(self, network: nn.Module, *, rows: bool) -> None:
+        super().__init__()
+        self.network, self.rows = network, rows
+        self.type_of_parameters = next(network.parameters()).dtype
+
+    def forward(self, x: Tensor) -> Tensor:  # (batch, channels, height, width)
+        x = x.to(self.type_of_parameters) / 255
+        if self.rows:
+            x = x.permute(0, 2, 3, 1).flatten(1)  # a row has the channels of a pixel together
+        return self.network(x).float()
