@@ -76,14 +76,36 @@ class BatchNorm(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Conv(Layer):
-    """A convolution; each pair is (along the height, along the width)."""
+class Windowed(Layer):
+    """A layer with windows; each pair is (along the height, along the width)."""
 
-    out: int
     kernel: Pair
-    stride: Pair = (1, 1)
+    stride: Pair
     padding: Pair = (0, 0)
     dilation: Pair = (1, 1)
+
+    def window(self, axis: int, size: int) -> Window | None:
+        """All alike."""
+        kernel, stride, padding, dilation = self._numbers(axis)
+        return Window(extent(kernel, dilation), stride, padding)
+
+    def seen(self, axis: int, size: int) -> list[Sequence[int]]:
+        """Pixels of the input under the elements of the kernel, those in the padding left out."""
+        return _under_windows(size, self._size(axis, size), *self._numbers(axis))
+
+    def _size(self, axis: int, size: int) -> int:
+        return output_size(size, *self._numbers(axis))
+
+    def _numbers(self, axis: int) -> tuple[int, int, int, int]:
+        return self.kernel[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv(Windowed):
+    """A convolution."""
+
+    out: int
+    stride: Pair = (1, 1)
     groups: int = 1
     bias: bool = True
 
@@ -98,9 +120,6 @@ class Conv(Layer):
             )
         return (self.out, *_on_both_axes(self._size, shape))
 
-    def _size(self, axis: int, size: int) -> int:
-        return output_size(size, *self._numbers(axis))
-
     def parameters(self, shape: Shape) -> Pair:
         """out × channels / groups × kernel height × kernel width, and out."""
         weights = self.out * shape[0] // self.groups * prod(self.kernel)
@@ -109,18 +128,6 @@ class Conv(Layer):
     def multiply_adds(self, shape: Shape) -> int:
         """One for each weight and window."""
         return self.parameters(shape)[0] * prod(self.shape(shape)[1:])
-
-    def window(self, axis: int, size: int) -> Window | None:
-        """All alike."""
-        kernel, stride, padding, dilation = self._numbers(axis)
-        return Window(extent(kernel, dilation), stride, padding)
-
-    def seen(self, axis: int, size: int) -> list[Sequence[int]]:
-        """Pixels of the input under the elements of the kernel, those in the padding left out."""
-        return _under_windows(size, self._size(axis, size), *self._numbers(axis))
-
-    def _numbers(self, axis: int) -> tuple[int, int, int, int]:
-        return self.kernel[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,13 +165,9 @@ class TransposedConv(Conv):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool(Layer):
+class Pool(Windowed):
     """A pooling, maximum or average: channels stay."""
 
-    kernel: Pair
-    stride: Pair
-    padding: Pair = (0, 0)
-    dilation: Pair = (1, 1)
     ceil: bool = False
 
     def shape(self, shape: Shape) -> Shape:
@@ -173,18 +176,6 @@ class Pool(Layer):
 
     def _size(self, axis: int, size: int) -> int:
         return pooled_size(size, *self._numbers(axis), self.ceil)
-
-    def window(self, axis: int, size: int) -> Window | None:
-        """All alike."""
-        kernel, stride, padding, dilation = self._numbers(axis)
-        return Window(extent(kernel, dilation), stride, padding)
-
-    def seen(self, axis: int, size: int) -> list[Sequence[int]]:
-        """Pixels of the input in each window."""
-        return _under_windows(size, self._size(axis, size), *self._numbers(axis))
-
-    def _numbers(self, axis: int) -> tuple[int, int, int, int]:
-        return self.kernel[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
 
 
 @dataclass(frozen=True, kw_only=True)

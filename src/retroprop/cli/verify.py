@@ -1,5 +1,6 @@
 """`retroprop verify`: the table of everything derived by hand, checked while one waits."""
 
+import math
 import re
 import sys
 import time
@@ -142,9 +143,8 @@ def _print_failure(result: "RowResult") -> None:
     """The first case that failed."""
     row = result.row
     failed = next(one for one in result.cases if not one.passed)
-    console.print(
-        Text(f"\n{row.name} fails on {failed.case} (and see --layer {row.name.lower()}):")
-    )
+    see = f"--layer {row.name.lower()}"
+    console.print(Text(f"\n{row.name} fails on {failed.case} (and see {see}):"))
     _print_comparisons(failed)
 
 
@@ -238,9 +238,7 @@ def _case(
         raise UserError(
             f"--shared must be from 0 to the {len(members)} axes of --population, and got {shared}."
         )
-    numbers = 1
-    for size in (*members, *sizes):
-        numbers *= size
+    numbers = math.prod((*members, *sizes))
     if numbers > LARGEST:
         raise UserError(
             f"expected at most {LARGEST:,} numbers in the input, and got {numbers:,}; "

@@ -12,7 +12,7 @@ Features from Tiny Images (CIFAR-10).
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -132,21 +132,37 @@ def check_arrays(info: DatasetInfo, arrays: Mapping[str, np.ndarray]) -> None:
 
 _DIGITS = tuple("0123456789")
 
-_CIFAR10_CLASSES = (
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+_CIFAR10 = DatasetInfo(
+    name="cifar10",
+    title="CIFAR-10",
+    image_shape=(32, 32, 3),
+    n_train=50_000,
+    n_test=10_000,
+    classes=(
+        "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+    ),
+    classes_fr=(
+        "avion", "automobile", "oiseau", "chat", "cerf", "chien", "grenouille", "cheval",
+        "bateau", "camion",
+    ),
+    download_bytes=170_052_171,
+    licence="none stated",
+    licence_note=(
+        "redistributed by its authors without a stated licence; cite Krizhevsky (2009); "
+        "https://www.cs.toronto.edu/~kriz/cifar.html"
+    ),
+    citation=(
+        "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, "
+        "technical report, University of Toronto, 2009"
+    ),
+    sha256={
+        "train_images": "47af8b02cfcfb6cdf3dbbd1969ad7f1b70f4413f6f80f437b020ee4e5bc8304a",
+        "train_labels": "2b7cd2f24487317614016b72ffd53071c3062f592f0eb300c18a770d41ae1253",
+        "test_images": "f9b1e2130bab680db56eb06d886f7f1ad0f1183907ceff4659d1735c890f5b04",
+        "test_labels": "cec8a24a1e92aa2ecaa0bbd3dbfa86bf6cd8759fbd209a832824c8cf0afca9d5",
+    },
+    bundled=False,
 )  # fmt: skip
-_CIFAR10_CLASSES_FR = (
-    "avion", "automobile", "oiseau", "chat", "cerf", "chien", "grenouille", "cheval", "bateau",
-    "camion",
-)  # fmt: skip
-_CIFAR10_CITATION = (
-    "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, "
-    "technical report, University of Toronto, 2009"
-)
-_CIFAR10_LICENCE_NOTE = (
-    "redistributed by its authors without a stated licence; cite Krizhevsky (2009); "
-    "https://www.cs.toronto.edu/~kriz/cifar.html"
-)
 
 CATALOG: dict[str, DatasetInfo] = {
     "fashion-mnist": DatasetInfo(
@@ -203,38 +219,14 @@ CATALOG: dict[str, DatasetInfo] = {
         },
         bundled=True,
     ),
-    "cifar10": DatasetInfo(
-        name="cifar10",
-        title="CIFAR-10",
-        image_shape=(32, 32, 3),
-        n_train=50_000,
-        n_test=10_000,
-        classes=_CIFAR10_CLASSES,
-        classes_fr=_CIFAR10_CLASSES_FR,
-        download_bytes=170_052_171,
-        licence="none stated",
-        licence_note=_CIFAR10_LICENCE_NOTE,
-        citation=_CIFAR10_CITATION,
-        sha256={
-            "train_images": "47af8b02cfcfb6cdf3dbbd1969ad7f1b70f4413f6f80f437b020ee4e5bc8304a",
-            "train_labels": "2b7cd2f24487317614016b72ffd53071c3062f592f0eb300c18a770d41ae1253",
-            "test_images": "f9b1e2130bab680db56eb06d886f7f1ad0f1183907ceff4659d1735c890f5b04",
-            "test_labels": "cec8a24a1e92aa2ecaa0bbd3dbfa86bf6cd8759fbd209a832824c8cf0afca9d5",
-        },
-        bundled=False,
-    ),
-    "cifar10-sample": DatasetInfo(
+    "cifar10": _CIFAR10,
+    "cifar10-sample": replace(
+        _CIFAR10,
         name="cifar10-sample",
         title="CIFAR-10 (a balanced sample)",
-        image_shape=(32, 32, 3),
         n_train=2_000,
         n_test=500,
-        classes=_CIFAR10_CLASSES,
-        classes_fr=_CIFAR10_CLASSES_FR,
         download_bytes=0,
-        licence="none stated",
-        licence_note=_CIFAR10_LICENCE_NOTE,
-        citation=_CIFAR10_CITATION,
         sha256={
             "train_images": "4e5ac895e46a9b569a45d0220f845bd1c317a6bbb96ae905af26bf5b6ca10a16",
             "train_labels": "cc4c5aa56e0ea34249936cd7a5956a98ebba578dba9473e0684b0d70ce1161df",

@@ -113,6 +113,7 @@ _LITERALS = frozenset((
 ))  # fmt: skip
 _PYTHON2_TEXT = frozenset(("BINSTRING", "SHORT_BINSTRING"))
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_EMPTY = {"MARK": _Mark, "EMPTY_TUPLE": tuple, "EMPTY_LIST": list, "EMPTY_DICT": dict}
 _OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
 
 
@@ -157,19 +158,14 @@ class Machine:
         if opcode in _CONSTANTS:
             stack.append(_CONSTANTS[opcode])
             return
+        if opcode in _EMPTY:
+            stack.append(_EMPTY[opcode]())
+            return
         match opcode:
             case "PROTO" | "FRAME":
                 pass
-            case "MARK":
-                stack.append(_Mark())
             case "POP":
                 stack.pop()
-            case "EMPTY_TUPLE":
-                stack.append(())
-            case "EMPTY_LIST":
-                stack.append([])
-            case "EMPTY_DICT":
-                stack.append({})
             case "TUPLE":
                 stack.append(tuple(self._pop_to_mark()))
             case "TUPLE1" | "TUPLE2" | "TUPLE3":

@@ -61,13 +61,11 @@ CONVOLUTION_ROWS = [
         twin=lambda x, p, o: F.conv2d(x, p["W"], p.get("b"), **_geometry(o)),
         cases=(
             *over_populations(
-                [
-                    case(1, 1, 3, 3),
-                    case(2, 3, 7, 9, stride=2, padding=1),
-                    case(2, 3, 8, 5, kernel=2, dilation=3, padding=2, outputs=1),
-                    case(1, 2, 5, 6, kernel=1, stride=2, bias=0),
-                    case(3, 2, 5, 4, kernel=5, stride=3, padding=4, dilation=2),
-                ]
+                case(1, 1, 3, 3),
+                case(2, 3, 7, 9, stride=2, padding=1),
+                case(2, 3, 8, 5, kernel=2, dilation=3, padding=2, outputs=1),
+                case(1, 2, 5, 6, kernel=1, stride=2, bias=0),
+                case(3, 2, 5, 4, kernel=5, stride=3, padding=4, dilation=2),
             ),
             case(7, 8, 20, 20),  # more than PATCHES_IN_CACHE: images in two pieces
             case(7, 8, 20, 20, population=(2,), shared=1),
@@ -92,7 +90,7 @@ CONVOLUTION_ROWS = [
         twin=lambda x, p, o: F.conv2d(x, p["W"], p.get("b"), padding=o["padding"]),
         cases=(  # Conv2d takes Winograd's way from so many channels on
             *over_populations(
-                [case(1, FEWEST_CHANNELS, 3, 3, padding=0), case(2, FEWEST_CHANNELS, 5, 4)]
+                case(1, FEWEST_CHANNELS, 3, 3, padding=0), case(2, FEWEST_CHANNELS, 5, 4)
             ),
             case(1, FEWEST_CHANNELS + 1, 1, 2, bias=0),
             case(3, FEWEST_CHANNELS, 33, 34),  # more than TILES_TOGETHER: image by image
@@ -108,12 +106,10 @@ CONVOLUTION_ROWS = [
         twin=lambda x, p, o: F.max_pool2d(x, o["kernel"], o["stride"], o["padding"]),
         draw_input=distinct,
         cases=over_populations(
-            [
-                case(1, 1, 2, 2),
-                case(2, 3, 7, 9, kernel=3, padding=1),
-                case(1, 2, 5, 6, kernel=3, stride=1),
-                case(2, 1, 7, 8, stride=3),
-            ],
+            case(1, 1, 2, 2),
+            case(2, 3, 7, 9, kernel=3, padding=1),
+            case(1, 2, 5, 6, kernel=3, stride=1),
+            case(2, 1, 7, 8, stride=3),
             sharing=False,
         ),
     ),
@@ -125,12 +121,10 @@ CONVOLUTION_ROWS = [
         twin=lambda x, p, o: F.adaptive_max_pool2d(x, (o["height"], o["width"])),
         draw_input=distinct,
         cases=over_populations(
-            [
-                case(1, 1, 4, 4),
-                case(2, 3, 9, 11),
-                case(1, 2, 3, 2),
-                case(2, 2, 6, 5, height=1, width=3),
-            ],
+            case(1, 1, 4, 4),
+            case(2, 3, 9, 11),
+            case(1, 2, 3, 2),
+            case(2, 2, 6, 5, height=1, width=3),
             sharing=False,
         ),
     ),
@@ -141,7 +135,9 @@ CONVOLUTION_ROWS = [
         by_hand=lambda p, o: AveragePool2d(o["kernel"], o["stride"]),
         twin=lambda x, p, o: F.avg_pool2d(x, o["kernel"], o["stride"]),
         cases=over_populations(
-            [case(1, 1, 2, 2), case(2, 3, 7, 9, kernel=3), case(1, 2, 5, 6, kernel=3, stride=1)],
+            case(1, 1, 2, 2),
+            case(2, 3, 7, 9, kernel=3),
+            case(1, 2, 5, 6, kernel=3, stride=1),
             sharing=False,
         ),
     ),
@@ -150,7 +146,7 @@ CONVOLUTION_ROWS = [
         axes=IMAGES,
         by_hand=lambda p, o: GlobalAveragePool2d(),
         twin=lambda x, p, o: x.mean((-2, -1)),
-        cases=over_populations([case(1, 1, 1, 1), case(2, 3, 5, 4)], sharing=False),
+        cases=over_populations(case(1, 1, 1, 1), case(2, 3, 5, 4), sharing=False),
     ),
 ]
 
@@ -204,14 +200,12 @@ NORMALIZATION_ROWS = [
         twin=_batch_norm_twin,
         cases=(
             *over_populations(
-                [
-                    case(1, 3, 1, 3),  # of two values x̂ is ±1 whatever they are: three at least
-                    case(3, 1, 1, 1),
-                    case(3, 2, 5, 4),
-                    case(2, 3, 4, 3, rectified=1),
-                    case(1, 2, 1, 1, training=0),
-                    case(2, 3, 3, 5, training=0, rectified=1),
-                ]
+                case(1, 3, 1, 3),  # of two values x̂ is ±1 whatever they are: three at least
+                case(3, 1, 1, 1),
+                case(3, 2, 5, 4),
+                case(2, 3, 4, 3, rectified=1),
+                case(1, 2, 1, 1, training=0),
+                case(2, 3, 3, 5, training=0, rectified=1),
             ),
             case(2, 3, 110, 111, rectified=1),  # more than VALUES_IN_CACHE: in pieces
             case(2, 2, 110, 111, population=(2,), shared=1),
@@ -225,8 +219,8 @@ NORMALIZATION_ROWS = [
         by_hand=lambda p, o: LayerNorm(p["gamma"], p["beta"]),
         twin=_layer_norm_twin,
         cases=(
-            *over_populations([case(1, 3), case(5, 4), case(3, 7)]),
-            *over_populations([case(2, 3, 5)], sharing=False),  # tokens
+            *over_populations(case(1, 3), case(5, 4), case(3, 7)),
+            *over_populations(case(2, 3, 5), sharing=False),  # tokens
             case(301, 220),  # more than VALUES_IN_CACHE: in pieces
         ),
         elements=8,
@@ -260,7 +254,7 @@ def _in_pieces(p: Tensors, o: Options) -> Layer:
     return InPieces(layers, axis=-2, widening=1e9)
 
 
-TOKEN_CASES = over_populations([case(1, 1, 3), case(2, 5, 3), case(3, 4, 1)], sharing=False)
+TOKEN_CASES = over_populations(case(1, 1, 3), case(2, 5, 3), case(3, 4, 1), sharing=False)
 
 TOKEN_ROWS = [
     layer_row(
@@ -276,7 +270,7 @@ TOKEN_ROWS = [
             F.conv2d(x, p["proj.W"], p["proj.b"], stride=o["kernel"]).flatten(2).mT
         ),
         cases=over_populations(
-            [case(1, 3, 4, 4), case(2, 1, 6, 3, kernel=3), case(1, 2, 3, 5, kernel=1)]
+            case(1, 3, 4, 4), case(2, 1, 6, 3, kernel=3), case(1, 2, 3, 5, kernel=1)
         ),
         elements=8,
     ),
@@ -296,7 +290,7 @@ TOKEN_ROWS = [
         parameters=lambda shape, o: two_layers(shape[1], o["hidden"]),
         by_hand=_in_pieces,
         twin=_mixing_twin,
-        cases=over_populations([case(1, 3), case(5, 4)], sharing=False),
+        cases=over_populations(case(1, 3), case(5, 4), sharing=False),
         elements=8,
     ),
     layer_row(

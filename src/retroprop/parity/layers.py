@@ -35,7 +35,7 @@ def _activation_row(
         axes=ANY,
         by_hand=lambda p, o: layer(),
         twin=lambda x, p, o: twin(x),
-        cases=over_populations([case(1), case(1, 1), case(5, 3), case(2, 3, 5, 7)], sharing=False),
+        cases=over_populations(case(1), case(1, 1), case(5, 3), case(2, 3, 5, 7), sharing=False),
         **others,
     )
 
@@ -108,14 +108,14 @@ STRUCTURE_ROWS = [
         parameters=lambda shape, o: {"W": (shape[-1], o["outputs"]), "b": (o["outputs"],)},
         by_hand=lambda p, o: Linear(p["W"], p["b"]),
         twin=lambda x, p, o: F.linear(x, p["W"].T, p["b"]),
-        cases=over_populations([case(1, 4), case(3, 1), case(5, 7), case(2, 5, outputs=1)]),
+        cases=over_populations(case(1, 4), case(3, 1), case(5, 7), case(2, 5, outputs=1)),
     ),
     layer_row(
         Flatten,
         axes=IMAGES,
         by_hand=lambda p, o: Flatten(),
         twin=lambda x, p, o: x.flatten(1),
-        cases=over_populations([case(1, 2, 1, 3), case(3, 2, 5, 4)], sharing=False),
+        cases=over_populations(case(1, 2, 1, 3), case(3, 2, 5, 4), sharing=False),
     ),
     layer_row(
         Sequential,
@@ -124,7 +124,7 @@ STRUCTURE_ROWS = [
         parameters=lambda shape, o: two_layers(shape[-1], o["hidden"]),
         by_hand=lambda p, o: _chain(p),
         twin=lambda x, p, o: two_layers_twin(x, p, F.tanh),
-        cases=over_populations([case(1, 3), case(5, 2)]),
+        cases=over_populations(case(1, 3), case(5, 2)),
         elements=8,
     ),
     layer_row(
@@ -136,8 +136,8 @@ STRUCTURE_ROWS = [
         twin=_residual_twin,
         cases=(
             # x itself is added to each member's output, so it needs each member's axes
-            *over_populations([case(1, 3), case(5, 2)], sharing=False),
-            *over_populations([case(5, 2, shortcut=1)]),
+            *over_populations(case(1, 3), case(5, 2), sharing=False),
+            *over_populations(case(5, 2, shortcut=1)),
         ),
         elements=8,
     ),

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from retroprop.byhand import losses
 from retroprop.parity.rows import Draw, case, loss_row, over_populations
 
-SCORES = over_populations([case(1, 4), case(3, 1), case(5, 7)])
+SCORES = over_populations(case(1, 4), case(3, 1), case(5, 7))
 
 
 def _probabilities(draw: Draw, shape: tuple[int, ...]) -> Tensor:

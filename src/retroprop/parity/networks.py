@@ -120,7 +120,7 @@ def _regression_row(
         covers=(model, linear.augment),
         axes=FEATURES,
         options=options,
-        cases=over_populations([case(1, 4), case(5, 7, mean=1), case(3, 1, outputs=1)]),
+        cases=over_populations(case(1, 4), case(5, 7, mean=1), case(3, 1, outputs=1)),
         problem=problem,
         tolerance=TOLERANCE,
     )
@@ -171,12 +171,10 @@ def _mlp_row(network: type[MLP] | type[FastMLP]) -> FunctionRow:
         axes=FEATURES,
         options={"hidden": 5, "layers": 2, "outputs": 3, "activation": "relu"},
         cases=over_populations(
-            [
-                case(1, 4),
-                case(5, 7, layers=3, activation="tanh"),
-                case(3, 1, hidden=1, outputs=1, layers=1, activation="sigmoid"),
-                case(4, 6, layers=0, activation="gelu"),
-            ]
+            case(1, 4),
+            case(5, 7, layers=3, activation="tanh"),
+            case(3, 1, hidden=1, outputs=1, layers=1, activation="sigmoid"),
+            case(4, 6, layers=0, activation="gelu"),
         ),
         elements=8,
         joint=False,
@@ -218,7 +216,7 @@ FULLY_CONNECTED_ROWS = [
         },
         by_hand=lambda p, o: ShallowNetwork(p["W1"], p["W2"]),
         twin=_shallow_twin,
-        cases=over_populations([case(1, 4), case(5, 7), case(3, 1, hidden=1, outputs=1)]),
+        cases=over_populations(case(1, 4), case(5, 7), case(3, 1, hidden=1, outputs=1)),
         tolerance=TOLERANCE,
         elements=8,
     ),
@@ -268,7 +266,9 @@ BLOCK_ROWS = [
         kind="layer",
         options={"outputs": 3, "stride": 1},
         cases=over_populations(
-            [case(1, 3, 3, 4), case(2, 3, 5, 7, stride=2), case(2, 2, 4, 3, outputs=3)],
+            case(1, 3, 3, 4),
+            case(2, 3, 5, 7, stride=2),
+            case(2, 2, 4, 3, outputs=3),
             sharing=False,
         ),
     ),
@@ -278,7 +278,7 @@ BLOCK_ROWS = [
         lambda p, o: MixerBlock(p),
         kind="layer",
         axes=TOKENS,
-        cases=over_populations([case(1, 1, 4), case(2, 5, 6)], sharing=False),
+        cases=over_populations(case(1, 1, 4), case(2, 5, 6), sharing=False),
     ),
 ]
 
@@ -298,11 +298,9 @@ CONVOLUTIONAL_ROWS = [
             "activation": "relu",
         },
         cases=over_populations(
-            [
-                case(1, 1, 12, 12),
-                case(2, 3, 13, 11, stride=2, padding=2, activation="tanh"),
-                case(3, 2, 6, 5, convolutions=1, kernel=1, activation="gelu"),
-            ]
+            case(1, 1, 12, 12),
+            case(2, 3, 13, 11, stride=2, padding=2, activation="tanh"),
+            case(3, 2, 6, 5, convolutions=1, kernel=1, activation="gelu"),
         ),
     ),
     _row(
@@ -327,7 +325,7 @@ CONVOLUTIONAL_ROWS = [
         lambda p, o: MLPMixer(p),
         options={"kernel": 2, "dim": 6, "blocks": 2, "outputs": 3},
         cases=(
-            *over_populations([case(2, 3, 4, 4), case(1, 3, 6, 6, kernel=3, blocks=1)]),
+            *over_populations(case(2, 3, 4, 4), case(1, 3, 6, 6, kernel=3, blocks=1)),
             case(2, 3, 32, 32, kernel=4, dim=256, blocks=4, outputs=10),  # the document's
         ),
     ),

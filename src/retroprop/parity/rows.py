@@ -7,7 +7,7 @@ the two derivations of one function; a `FunctionRow` makes the problem of a case
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -67,7 +67,7 @@ POPULATIONS = ((), (1,), (2,), (7,), (2, 3))
 """The populations that every row meets: none, one, two, an odd number, two axes."""
 
 
-def over_populations(shapes: Iterable[Case], *, sharing: bool = True) -> tuple[Case, ...]:
+def over_populations(*shapes: Case, sharing: bool = True) -> tuple[Case, ...]:
     """Each case with every population, and with inputs shared by each number of its last axes."""
     return tuple(
         Case(one.shape, population, shared, one.options)

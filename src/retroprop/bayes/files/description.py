@@ -9,6 +9,7 @@ tolerance of 1 is divided by it. A row whose sum is 1 up to the rounding of floa
 is left as it is, so what we wrote is read back bit for bit.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -118,10 +119,7 @@ class Builder:
         if len(family) > MAX_AXES:
             self.fail(at, f"{label!r} has {len(parents)} parents; at most {MAX_AXES - 1} are read")
         shape = tuple(len(self.states[name]) for name in family)
-        entries = 1
-        for size in shape:
-            entries *= size
-        self._entries += entries
+        self._entries += math.prod(shape)
         if self._entries > self.limits.entries:
             self.fail(
                 at,
