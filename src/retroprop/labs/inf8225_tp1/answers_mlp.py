@@ -118,16 +118,13 @@ def functions(lab: LabStory) -> Iterator[Block]:
     relu = checks.relu_of_torch()
     yield check_table(
         lab,
-        "checks",
         lab.say("Computed now, in double precision, 0 among the inputs"),
-        [
-            (lab.say("relu_forward: torch’s ReLU"), relu["forward"]),
-            (lab.say("relu_backward: its derivative by autograd"), relu["backward"]),
-            (
-                lab.say("softmax_cross_entropy_backward: autograd"),
-                checks.softmax_cross_entropy_of_torch(),
-            ),
-        ],
+        (lab.say("relu_forward: torch’s ReLU"), relu["forward"]),
+        (lab.say("relu_backward: its derivative by autograd"), relu["backward"]),
+        (
+            lab.say("softmax_cross_entropy_backward: autograd"),
+            checks.softmax_cross_entropy_of_torch(),
+        ),
     )
 
 

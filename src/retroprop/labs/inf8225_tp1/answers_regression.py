@@ -45,9 +45,8 @@ def accuracy(lab: LabStory) -> Iterator[Block]:
     yield source(regression.accuracy, regression.accuracy_and_loss_whole_dataset)
     yield check_table(
         lab,
-        "checks",
         lab.say("Computed now: right predictions among 1,000 random examples"),
-        [(lab.say("a loop over the examples"), checks.accuracy_by_counting())],
+        (lab.say("a loop over the examples"), checks.accuracy_by_counting()),
     )
 
 
@@ -64,9 +63,8 @@ def cross_entropy(lab: LabStory) -> Iterator[Block]:
     yield source(regression.cross_entropy)
     yield check_table(
         lab,
-        "checks",
         lab.say("Computed now, relative to the value"),
-        [(lab.say("torch’s cross-entropy of the logits"), checks.cross_entropy_of_torch())],
+        (lab.say("torch’s cross-entropy of the logits"), checks.cross_entropy_of_torch()),
     )
     text = lab.say(
         "An image whose true class got probability 0 costs {nats} nats instead of infinity. Our "
@@ -95,12 +93,9 @@ def softmax(lab: LabStory) -> Iterator[Block]:
     yield Paragraph(text=text.format(ours=_listed(lab, ours), naive=_listed(lab, naive)))
     yield check_table(
         lab,
-        "checks",
         lab.say("Computed now, on 1,000 rows in double precision"),
-        [
-            (lab.say("torch’s softmax"), checks.softmax_of_torch()),
-            (lab.say("itself, after adding 100 to all logits"), checks.softmax_shifted()),
-        ],
+        (lab.say("torch’s softmax"), checks.softmax_of_torch()),
+        (lab.say("itself, after adding 100 to all logits"), checks.softmax_shifted()),
     )
 
 
@@ -120,9 +115,8 @@ def inputs_tilde(lab: LabStory) -> Iterator[Block]:
     yield source(regression.inputs_tilde)
     yield check_table(
         lab,
-        "checks",
         lab.say("Computed now, on 32 random images in double precision"),
-        [(lab.say("the product and the sum apart"), checks.augmented_product())],
+        (lab.say("the product and the sum apart"), checks.augmented_product()),
     )
 
 
@@ -141,9 +135,8 @@ def forward(lab: LabStory) -> Iterator[Block]:
     yield source(LinearModel.__init__, LinearModel.forward)
     yield check_table(
         lab,
-        "checks",
         lab.say("Computed now, on 32 random images in double precision"),
-        [(lab.say("torch’s linear map and softmax"), checks.regression_forward())],
+        (lab.say("torch’s linear map and softmax"), checks.regression_forward()),
     )
 
 
@@ -163,12 +156,9 @@ def gradient(lab: LabStory) -> Iterator[Block]:
     found = checks.regression_gradient()
     yield check_table(
         lab,
-        "checks",
         lab.say("Computed now: the gradient of 32 random images in double precision"),
-        [
-            (lab.say("autograd, all 7,850 entries"), found["autograd"]),
-            (lab.say("central differences, 100 random entries"), found["differences"]),
-        ],
+        (lab.say("autograd, all 7,850 entries"), found["autograd"]),
+        (lab.say("central differences, 100 random entries"), found["differences"]),
     )
 
 
@@ -183,9 +173,8 @@ def sgd(lab: LabStory) -> Iterator[Block]:
     yield source(LinearModel.sgd_update, SGD.step)
     yield check_table(
         lab,
-        "checks",
         lab.say("Computed now: the parameters after 20 steps in double precision"),
-        [("torch.optim.SGD", checks.regression_steps("sgd"))],
+        ("torch.optim.SGD", checks.regression_steps("sgd")),
     )
 
 
@@ -216,12 +205,9 @@ def adam(lab: LabStory) -> Iterator[Block]:
     yield source(LinearModel.adam_update, Adam.step)
     yield check_table(
         lab,
-        "checks",
         lab.say("Computed now: the parameters after 20 steps in double precision"),
-        [
-            (lab.say("algorithm 1 of the paper, line by line"), checks.adam_of_the_paper()),
-            ("torch.optim.Adam", checks.regression_steps("adam")),
-        ],
+        (lab.say("algorithm 1 of the paper, line by line"), checks.adam_of_the_paper()),
+        ("torch.optim.Adam", checks.regression_steps("adam")),
     )
     text = lab.say(
         "Adam’s step does not depend on the scale of the gradient (section 2.1 of the paper). "

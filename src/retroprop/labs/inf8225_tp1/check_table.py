@@ -1,15 +1,13 @@
 """A table of comparisons: `retroprop.labs.inf8225_tp1.checks` computes what it holds."""
 
-from collections.abc import Sequence
-
 from retroprop.report.document import Table, row
 from retroprop.report.lab_story import LabStory
 
 
-def check_table(lab: LabStory, name: str, caption: str, rows: Sequence[tuple[str, float]]) -> Table:
+def check_table(lab: LabStory, caption: str, *rows: tuple[str, float]) -> Table:
     """Comparisons computed while the document is written, each with its largest difference."""
     return Table(
-        name=name,
+        name="checks",
         caption=caption,
         corner=lab.say("compared with"),
         columns=[lab.say("largest difference")],
