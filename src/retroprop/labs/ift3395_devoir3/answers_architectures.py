@@ -69,17 +69,17 @@ def thin_network(lab: LabStory) -> Iterator[Block]:
 def thin_curves(lab: LabStory) -> Iterator[Block]:
     """2.3 (c)."""
     story = lab.study(STUDY)
-    yield from _pair(story, "accuracies", [MLP, thin(story)])
+    yield from _pair(story, [MLP, thin(story)])
     yield _performance(lab, story, [MLP, thin(story)])
 
 
-def _pair(story: Story, name: str, architectures: Sequence[str]) -> Iterator[Block]:
+def _pair(story: Story, architectures: Sequence[str]) -> Iterator[Block]:
     """Their accuracies in one plot, and a sentence about each; what has no numbers is named."""
     found = measured_networks(story, architectures)
     for text in _order(story, found):
         yield Paragraph(text=text)
     if found:
-        yield pair_picture(story, name, [one.cell for one in found], half=False)
+        yield pair_picture(story, "accuracies", [one.cell for one in found], half=False)
     if missing := missing_networks(story, architectures):
         yield Paragraph(text=missing)
 
@@ -233,7 +233,7 @@ def convolutional(lab: LabStory) -> Iterator[Block]:
 def convolutional_curves(lab: LabStory) -> Iterator[Block]:
     """2.4 (a)."""
     story = lab.study(STUDY)
-    yield from _pair(story, "accuracies", [CNN, MLP])
+    yield from _pair(story, [CNN, MLP])
 
 
 def which_is_better(lab: LabStory) -> Iterator[Block]:
@@ -259,7 +259,8 @@ def which_is_better(lab: LabStory) -> Iterator[Block]:
             else "Validation and test disagree. {measured}"
         ).format(measured=" ".join(filter(None, sentences.values()))),
     )
-    yield Paragraph(title=lab.say("Generalisation"), text=_generalisation(lab, story, conv, dense))
+    generalisation = [_gap_sentence(lab, story, conv, dense), _turn(lab, conv), _turn(lab, dense)]
+    yield Paragraph(title=lab.say("Generalisation"), text=" ".join(generalisation))
     yield _performance(lab, story, [CNN, MLP])
     smaller_gap = gap_verdict(story, conv, dense).sign < 0
     yield lab.prose(
@@ -286,12 +287,6 @@ def which_is_better(lab: LabStory) -> Iterator[Block]:
             dense=dense.name,
             ratio=lab.numbers.decimal(ratio, 1),
         )
-
-
-def _generalisation(lab: LabStory, story: Story, first: Measured, second: Measured) -> str:
-    """The gaps of two networks, and their validation losses."""
-    turns = [_turn(lab, one) for one in (first, second)]
-    return " ".join([_gap_sentence(lab, story, first, second), *turns])
 
 
 def _gap_sentence(lab: LabStory, story: Story, first: Measured, second: Measured) -> str:
@@ -346,7 +341,7 @@ def whole_image(lab: LabStory) -> Iterator[Block]:
 def three_kinds(lab: LabStory) -> Iterator[Block]:
     """2.5 (c)."""
     story = lab.study(STUDY)
-    yield from _pair(story, "accuracies", [CNN, DEEP, WIDE])
+    yield from _pair(story, [CNN, DEEP, WIDE])
     yield _performance(lab, story, [CNN, DEEP, WIDE, MLP])
     original, deep, wide = (measured(story, name) for name in (CNN, DEEP, WIDE))
     if original is None or deep is None or wide is None:

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from functools import cache
 
 from retroprop.data import load
-from retroprop.labs.ift3395_devoir3.checks import examples
 from retroprop.labs.ift3395_devoir3.comparing import Measured, measured_cell
-from retroprop.labs.ift3395_devoir3.solution import Trainer
+from retroprop.labs.ift3395_devoir3.solution import Trainer, examples
 from retroprop.report.answers import influence
 from retroprop.report.document import Block, Cell, Paragraph, Picture, Prose, Row, Table
 from retroprop.report.influence import influence_sections

@@ -5,19 +5,13 @@ convolutions have in common with dense layers.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import nn
 
 from retroprop.labs.ift3395_devoir3.answers_networks import parameters
-from retroprop.labs.ift3395_devoir3.checks import (
-    Check,
-    checks_table,
-    counted,
-    largest,
-    seeded,
-)
+from retroprop.labs.ift3395_devoir3.checks import Check, checks_table, same_tensors, seeded
 from retroprop.labs.ift3395_devoir3.solution import NetworkConfiguration, Trainer
 from retroprop.labs.source_code import source
 from retroprop.models import budget
@@ -52,14 +46,11 @@ def parameter_count(lab: LabStory) -> Iterator[Block]:
     )
     yield checks_table(
         lab,
-        [
-            counted(
-                lab,
-                lab.say("parameters of the Trainer’s network, against the formula"),
-                parameters(network),
-                TARGET,
-            )
-        ],
+        Check(
+            lab.say("parameters of the Trainer’s network, against the formula"),
+            parameters(network),
+            TARGET,
+        ),
     )
     yield source(budget.mlp_parameters)
 
@@ -149,33 +140,30 @@ def pointwise(lab: LabStory) -> Iterator[Block]:
         expected = ours.flatten(2)[..., places].view_as(ours)
     yield checks_table(
         lab,
-        [
-            _equal(lab, lab.say("1 × 1 convolution, against a dense layer at each pixel"), ours,
-                   theirs),
-            _equal(
-                lab,
-                lab.say("all pixels in another order: the outputs come in the same order"),
-                moved,
-                expected,
-            ),
-        ],
-    )  # fmt: skip
+        same_tensors(
+            lab.say("1 × 1 convolution, against a dense layer at each pixel"),
+            ours,
+            theirs,
+            decimals=4,
+        ),
+        same_tensors(
+            lab.say("all pixels in another order: the outputs come in the same order"),
+            moved,
+            expected,
+            decimals=4,
+        ),
+    )
     yield lab.prose(
         "Columns 1 and 2 hold the norms of the outputs, the last one the largest difference."
     )
     yield from _deep_size(lab)
 
 
-def _equal(lab: LabStory, what: str, ours: torch.Tensor, theirs: torch.Tensor) -> Check:
-    write = lab.numbers.decimal
-    return Check(
-        what, write(float(ours.norm()), 4), write(float(theirs.norm()), 4), largest(ours - theirs)
-    )
-
-
 def _deep_size(lab: LabStory) -> Iterator[Block]:
     """Whether the prescribed channels keep the number of parameters; they do not."""
-    count = _cnn(DEEP, (1, 1, 1, 1))
+    count = budget.cnn_parameters(
+        1, 10, n_channels=DEEP, kernel_sizes=(1, 1, 1, 1), dense_hiddens=(256, 256)
+    )
     last = solve(CNNBudget(channels=(*DEEP[:-1], Unknown()), kernel_sizes=(1,)), TARGET, TOLERANCE)
     number = lab.numbers.integer
     yield lab.prose(
@@ -191,12 +179,6 @@ def _deep_size(lab: LabStory) -> Iterator[Block]:
         away=number(abs(count - TARGET)),
         tolerance=number(TOLERANCE),
         fits=inside(lab, last),
-    )
-
-
-def _cnn(channels: Sequence[int], kernels: Sequence[int]) -> int:
-    return budget.cnn_parameters(
-        1, 10, n_channels=channels, kernel_sizes=kernels, dense_hiddens=(256, 256)
     )
 
 
@@ -228,12 +210,14 @@ def whole_image(lab: LabStory, chosen: int) -> Iterator[Block]:
         features = conv(x).relu().flatten(1)
     yield checks_table(
         lab,
-        [
-            _equal(lab, lab.say("28 × 28 convolution, against a dense layer on 784 pixels"),
-                   features, hidden),
-            _equal(lab, lab.say("the whole network, against that MLP"), ours, theirs),
-        ],
-    )  # fmt: skip
+        same_tensors(
+            lab.say("28 × 28 convolution, against a dense layer on 784 pixels"),
+            features,
+            hidden,
+            decimals=4,
+        ),
+        same_tensors(lab.say("the whole network, against that MLP"), ours, theirs, decimals=4),
+    )
     answer = solve(WIDE, TARGET, TOLERANCE)
     yield lab.prose(
         "Within the tolerance lie {values} channels; {nearest} come nearest, and the study trains "

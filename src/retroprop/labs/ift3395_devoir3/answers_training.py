@@ -12,10 +12,10 @@ from retroprop.labs.ift3395_devoir3.checks import (
     Check,
     SmallTrainer,
     checks_table,
-    compared,
-    counted,
+    flat,
     largest,
     refusal,
+    same_tensors,
     seeded,
 )
 from retroprop.labs.ift3395_devoir3.solution import Trainer
@@ -61,15 +61,12 @@ def one_hot(lab: LabStory) -> Iterator[Block]:
     )
     yield checks_table(
         lab,
-        [
-            counted(
-                lab,
-                say("entries that equal those of the assignment’s matrix"),
-                int((rows == expected).sum()),
-                expected.numel(),
-            ),
-            counted(lab, say("sum of all entries"), int(rows.sum()), len(LABELS)),
-        ],
+        Check(
+            say("entries that equal those of the assignment’s matrix"),
+            int((rows == expected).sum()),
+            expected.numel(),
+        ),
+        Check(say("sum of all entries"), int(rows.sum()), len(LABELS)),
     )
     yield refusal(lambda: trainer.one_hot(torch.tensor([5])))
 
@@ -93,31 +90,25 @@ def loss_and_accuracy(lab: LabStory) -> Iterator[Block]:
     logits = trainer.network[:-1](X)  # without the softmax
     expected = F.cross_entropy(logits, y.argmax(1))
     weights = list(trainer.network.parameters())
-    ours, theirs = (_flat(torch.autograd.grad(one, weights)) for one in (loss, expected))
+    ours, theirs = (flat(torch.autograd.grad(one, weights)) for one in (loss, expected))
     right = int((logits.argmax(1) == y.argmax(1)).sum()) / len(X)
     wrong, slope = _certain_and_wrong(trainer)
-    say, write = lab.say, lab.numbers.decimal
+    say = lab.say
     yield checks_table(
         lab,
-        [
-            compared(
-                lab,
-                say("loss of 64 images, against torch’s cross-entropy of the logits"),
-                float(loss.detach()),
-                float(expected.detach()),
-            ),
-            Check(
-                say("norm of its gradient, by automatic differentiation (largest difference)"),
-                write(float(ours.norm()), 6),
-                write(float(theirs.norm()), 6),
-                largest(ours - theirs),
-            ),
-            compared(lab, say("accuracy"), accuracy, right),
-            compared(
-                lab, say("loss where a wrong class has probability 1"), wrong, -math.log(1e-9)
-            ),
-            compared(lab, say("slope of that loss"), slope, 0.0),
-        ],
+        Check(
+            say("loss of 64 images, against torch’s cross-entropy of the logits"),
+            float(loss.detach()),
+            float(expected.detach()),
+        ),
+        same_tensors(
+            say("norm of its gradient, by automatic differentiation (largest difference)"),
+            ours,
+            theirs,
+        ),
+        Check(say("accuracy"), accuracy, right),
+        Check(say("loss where a wrong class has probability 1"), wrong, -math.log(1e-9)),
+        Check(say("slope of that loss"), slope, 0.0),
     )
     upper = torch.tensor(1 - trainer.epsilon, dtype=torch.float32)
     yield lab.prose(
@@ -130,10 +121,6 @@ def loss_and_accuracy(lab: LabStory) -> Iterator[Block]:
         "so an example that the network gets wrong with certainty teaches nothing; question "
         "2.2 (c) meets this."
     )
-
-
-def _flat(gradients: tuple[Tensor, ...]) -> Tensor:
-    return torch.cat([gradient.flatten() for gradient in gradients])
 
 
 def _certain_and_wrong(trainer: Trainer) -> tuple[float, float]:
@@ -163,19 +150,16 @@ def network_gradient_norm(lab: LabStory) -> Iterator[Block]:
     before = trainer.compute_gradient_norm(trainer.network)
     X, y = minibatch(trainer)
     trainer.compute_loss_and_accuracy(X, y)[0].backward()
-    flat = torch.cat([p.grad.flatten() for p in trainer.network.parameters() if p.grad is not None])
+    gradients = [p.grad for p in trainer.network.parameters() if p.grad is not None]
     say = lab.say
     yield checks_table(
         lab,
-        [
-            compared(lab, say("before any pass backwards"), before, 0.0),
-            compared(
-                lab,
-                say("after one on 64 images, against the flattened vector"),
-                trainer.compute_gradient_norm(trainer.network),
-                float(flat.norm()),
-            ),
-        ],
+        Check(say("before any pass backwards"), before, 0.0),
+        Check(
+            say("after one on 64 images, against the flattened vector"),
+            trainer.compute_gradient_norm(trainer.network),
+            float(flat(gradients).norm()),
+        ),
     )
 
 
@@ -201,27 +185,21 @@ def training_step(lab: LabStory) -> Iterator[Block]:
     formula = [
         theta - trainer.lr * g / (g.abs() + 1e-8) for theta, g in zip(start, gradients, strict=True)
     ]
-    moved = _flat(tuple(new.detach() - old for new, old in zip(weights, start, strict=True)))
-    expected = _flat(tuple(new - old for new, old in zip(formula, start, strict=True)))
+    moved = flat([new.detach() - old for new, old in zip(weights, start, strict=True)])
+    expected = flat([new - old for new, old in zip(formula, start, strict=True)])
     after = float(trainer.compute_loss_and_accuracy(X, y)[0].detach())
     before = float(loss.detach())
     say, write = lab.say, lab.numbers.decimal
     yield checks_table(
         lab,
-        [
-            compared(
-                lab,
-                say("norm that it returns, against the gradient before the step"),
-                norm,
-                float(_flat(gradients).norm()),
-            ),
-            Check(
-                say("length of the step, against Adam’s formula (largest difference)"),
-                write(float(moved.norm()), 6),
-                write(float(expected.norm()), 6),
-                largest(moved - expected),
-            ),
-        ],
+        Check(
+            say("norm that it returns, against the gradient before the step"),
+            norm,
+            float(flat(gradients).norm()),
+        ),
+        same_tensors(
+            say("length of the step, against Adam’s formula (largest difference)"), moved, expected
+        ),
     )
     text = (
         "The step lowers the loss of its 64 images from {before} to {after} nats."
@@ -254,15 +232,12 @@ def evaluation(lab: LabStory) -> Iterator[Block]:
     plain = sum(parts) / len(parts)
     yield checks_table(
         lab,
-        [
-            compared(
-                lab,
-                say("loss of 4,500 images, against all in one piece"),
-                float(loss),
-                float(whole),
-            ),
-            compared(lab, say("accuracy, against all in one piece"), accuracy, share),
-        ],
+        Check(
+            say("loss of 4,500 images, against all in one piece"),
+            float(loss),
+            float(whole),
+        ),
+        Check(say("accuracy, against all in one piece"), accuracy, share),
     )
     yield lab.prose(
         "The plain mean of the three parts would be off by {error} nats here.",

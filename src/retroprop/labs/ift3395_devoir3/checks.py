@@ -6,55 +6,58 @@ what another way to the same number gives, and how far they are apart.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from retroprop.data import load
 from retroprop.errors import UserError
-from retroprop.labs.ift3395_devoir3.solution import SEED, Examples, Trainer
+from retroprop.labs.ift3395_devoir3.solution import SEED, Examples, Trainer, examples
 from retroprop.report.document import Code, Table, row
 from retroprop.report.lab_story import LabStory
 
 
 class Check(NamedTuple):
-    """Two numbers that should be equal; `difference` may be measured over more than these two."""
+    """Two numbers that should be equal: counts, or numbers shown with some decimals.
+
+    `difference` is theirs by default; it may be measured over more than these two.
+    """
 
     what: str
-    ours: str
-    expected: str
-    difference: float
+    ours: int | float
+    expected: int | float
+    difference: float | None = None
+    decimals: int = 6
 
 
-def checks_table(lab: LabStory, checks: Sequence[Check]) -> Table:
+def same_tensors(what: str, ours: Tensor, expected: Tensor, decimals: int = 6) -> Check:
+    """A check of two tensors: their norms, and the largest difference of their numbers."""
+    norm, norm_expected = (float(one.detach().norm()) for one in (ours, expected))
+    return Check(what, norm, norm_expected, largest(ours - expected), decimals)
+
+
+def checks_table(lab: LabStory, *checks: Check) -> Table:
     """The checks of one question."""
     say = lab.say
+
+    def write(value: int | float, decimals: int) -> str:
+        if isinstance(value, int):
+            return lab.numbers.integer(value)
+        return lab.numbers.decimal(value, decimals)
+
+    rows = []
+    for what, ours, expected, difference, decimals in checks:
+        apart = float(abs(ours - expected)) if difference is None else difference
+        numbers = (write(one, decimals) for one in (ours, expected))
+        rows.append(row(what, *numbers, scientific(lab, apart)))
     return Table(
         name="checks",
         caption=say("Checks, computed while this document was written"),
         corner=say("Check"),
         columns=[say("ours"), say("expected"), say("difference")],
-        rows=[
-            row(check.what, check.ours, check.expected, scientific(lab, check.difference))
-            for check in checks
-        ],
+        rows=rows,
     )
-
-
-def compared(lab: LabStory, what: str, ours: float, expected: float) -> Check:
-    """A check of one number."""
-
-    def write(value: float) -> str:
-        return lab.numbers.decimal(value, 6)
-
-    return Check(what, write(ours), write(expected), float(abs(ours - expected)))
-
-
-def counted(lab: LabStory, what: str, ours: int, expected: int) -> Check:
-    """A check of a count."""
-    write = lab.numbers.integer
-    return Check(what, write(ours), write(expected), float(abs(ours - expected)))
 
 
 def scientific(lab: LabStory, value: float) -> str:
@@ -81,11 +84,6 @@ class SmallTrainer(Trainer):
         return train, valid, examples(found.test_images[100:200], found.test_labels[100:200])
 
 
-def examples(pixels: Any, labels: Any) -> Examples:
-    """Arrays of bytes as the Trainer has them: images (n, 1, 28, 28) and labels (n,)."""
-    return torch.tensor(pixels).unsqueeze(1).float(), torch.tensor(labels).long()
-
-
 @contextmanager
 def seeded() -> Iterator[None]:
     """Random numbers from the template's seed; those of the process go on as if nothing was."""
@@ -97,6 +95,11 @@ def seeded() -> Iterator[None]:
 def largest(difference: Tensor) -> float:
     """The largest absolute value."""
     return float(difference.detach().abs().max())
+
+
+def flat(tensors: Sequence[Tensor]) -> Tensor:
+    """All numbers of some tensors in one vector."""
+    return torch.cat([one.flatten() for one in tensors])
 
 
 def refusal(call: Callable[[], object]) -> Code:

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from retroprop.data import load
-from retroprop.labs.ift3395_devoir3.checks import examples, largest, scientific, seeded
-from retroprop.labs.ift3395_devoir3.solution import NetworkConfiguration, Trainer
+from retroprop.labs.ift3395_devoir3.checks import largest, scientific, seeded
+from retroprop.labs.ift3395_devoir3.solution import NetworkConfiguration, Trainer, examples
 from retroprop.report.document import Table, row
 from retroprop.report.lab_story import LabStory
 

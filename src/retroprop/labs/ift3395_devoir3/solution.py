@@ -165,8 +165,8 @@ class Trainer:
             Training set; the first 2,000 images of the test file; the other 8,000.
         """
         dataset = load("fashion-mnist")
-        train = _examples(dataset.train_images, dataset.train_labels)
-        images, labels = _examples(dataset.test_images, dataset.test_labels)
+        train = examples(dataset.train_images, dataset.train_labels)
+        images, labels = examples(dataset.test_images, dataset.test_labels)
         return train, (images[:LOGGED], labels[:LOGGED]), (images[LOGGED:], labels[LOGGED:])
 
     @staticmethod
@@ -440,6 +440,6 @@ def _dense(
     return layers
 
 
-def _examples(pixels: np.ndarray, labels: np.ndarray) -> Examples:
+def examples(pixels: np.ndarray, labels: np.ndarray) -> Examples:
     """Bytes to float32 images with a channel axis, and int64 labels."""
     return torch.tensor(pixels).unsqueeze(1).float(), torch.tensor(labels).long()

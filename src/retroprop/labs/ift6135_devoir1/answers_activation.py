@@ -3,12 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from retroprop.labs.ift6135_devoir1.outcomes import (
-    outcome_table,
-    ranking,
-    scale,
-    tested,
-)
+from retroprop.labs.ift6135_devoir1.outcomes import outcome_table, ranking, scale, tested
 from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.document import Block, Notice, Table
 from retroprop.report.lab_story import LabStory, only

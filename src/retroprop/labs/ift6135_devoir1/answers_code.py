@@ -7,12 +7,7 @@ are used: a list of the assignments does without torch.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from retroprop.labs.ift6135_devoir1.tables import (
-    ROUNDING,
-    agreement_table,
-    facts,
-    shape,
-)
+from retroprop.labs.ift6135_devoir1.tables import ROUNDING, agreement_table, facts, shape, work
 from retroprop.labs.source_code import source
 from retroprop.report.document import Block, Equation, Table
 from retroprop.report.lab_story import LabStory
@@ -211,17 +206,7 @@ def resnet(lab: LabStory) -> Iterator[Block]:
         lab.say("The parts of ResNet-18, for one image of 3 × 32 × 32"),
         lab.say("part"),
         [lab.say("output"), lab.say("parameters"), lab.say("multiplications (millions)")],
-        [
-            (
-                one.name,
-                [
-                    shape(one.output_shape),
-                    numbers.integer(one.parameters),
-                    numbers.decimal(one.multiply_adds / 1e6, 1),
-                ],
-            )
-            for one in stages
-        ],
+        work(lab, stages),
         words=(0,),
     )
     yield agreement_table(lab, ["ResNet18"])
@@ -322,17 +307,7 @@ def mixer(lab: LabStory) -> Iterator[Block]:
         say("The parts of the MLP-Mixer: patches of 4 × 4, 256 channels, 4 blocks"),
         say("part"),
         [say("output"), say("parameters"), say("multiplications (millions)")],
-        [
-            (
-                one.name,
-                [
-                    shape(one.output_shape),
-                    numbers.integer(one.parameters),
-                    numbers.decimal(one.multiply_adds / 1e6, 1),
-                ],
-            )
-            for one in summary.grouped(2)
-        ],
+        work(lab, summary.grouped(2)),
         words=(0,),
         notes=[say("{n} parameters in all.").format(n=numbers.integer(summary.parameters))],
     )

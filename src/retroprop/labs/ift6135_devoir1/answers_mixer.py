@@ -11,13 +11,8 @@ from retroprop.labs.ift6135_devoir1.answers_patches import PATCHES
 from retroprop.labs.ift6135_devoir1.answers_rates import RATES
 from retroprop.labs.ift6135_devoir1.answers_resnet import RESNET
 from retroprop.labs.ift6135_devoir1.best_model import initial_weights, search
-from retroprop.labs.ift6135_devoir1.filter_measures import (
-    change,
-    spread,
-)
-from retroprop.labs.ift6135_devoir1.outcomes import (
-    complete_cells,
-)
+from retroprop.labs.ift6135_devoir1.filter_measures import change, spread
+from retroprop.labs.ift6135_devoir1.outcomes import complete_cells
 from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.document import Block, Cell, Notice
 from retroprop.report.lab_story import LabStory, NotRecordedError, only

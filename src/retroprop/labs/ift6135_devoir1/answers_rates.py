@@ -77,26 +77,37 @@ def why_learning_rates(lab: LabStory) -> Iterator[Block]:
         return
     largest, smallest = cells[max(cells)], cells[min(cells)]
     steps = story.steps_per_epoch(story.runs)
-    yield from _too_large(lab, story, best, largest, sigma)
-    yield from _too_small(lab, story, best, smallest, sigma, steps)
+    if _is_behind(story, best, largest):
+        yield _too_large(lab, story, best, largest, sigma)
+    else:
+        yield lab.prose(
+            "The largest rate that finished, {rate}, is the best: too large was not tried."
+            if largest.key == best.key
+            else "The largest rate that finished, {rate}, is not behind the best by more than "
+            "noise.",
+            rate=lab.numbers.setting(largest.cell["learning_rate"]),
+        )
+    if not _is_behind(story, best, smallest):
+        yield lab.prose(
+            "The smallest rate that finished, {rate}, is the best: too small was not tried."
+            if smallest.key == best.key
+            else "The smallest rate that finished, {rate}, is not behind the best by more than "
+            "noise.",
+            rate=lab.numbers.setting(smallest.cell["learning_rate"]),
+        )
+    elif steps is not None:
+        yield _too_small(lab, story, best, smallest, sigma, steps)
+
+
+def _is_behind(story: Story, best: CellSummary, cell: CellSummary) -> bool:
+    """Whether the best cell is another one, and ahead by more than noise."""
+    return cell.key != best.key and story.verdict(best, cell).sign > 0
 
 
 def _too_large(
     lab: LabStory, story: Story, best: CellSummary, largest: CellSummary, sigma: float
-) -> Iterator[Block]:
+) -> Block:
     rate = largest.cell["learning_rate"]
-    if largest.key == best.key:
-        yield lab.prose(
-            "The largest rate that finished, {rate}, is the best: too large was not tried.",
-            rate=lab.numbers.setting(rate),
-        )
-        return
-    if story.verdict(best, largest).sign <= 0:
-        yield lab.prose(
-            "The largest rate that finished, {rate}, is not behind the best by more than noise.",
-            rate=lab.numbers.setting(rate),
-        )
-        return
     found = course(story, largest.runs)
     if found == "guessing":
         text = (
@@ -113,7 +124,7 @@ def _too_large(
             "With {rate} one step is {ratio} times the weights, and the best accuracy is {points} "
             "below that of {best}; its curves show no divergence."
         )
-    yield lab.prose(
+    return lab.prose(
         text,
         rate=lab.numbers.setting(rate),
         ratio=lab.numbers.significant(rate / sigma),
@@ -128,28 +139,14 @@ def _too_small(
     best: CellSummary,
     smallest: CellSummary,
     sigma: float,
-    steps: int | None,
-) -> Iterator[Block]:
+    steps: int,
+) -> Block:
     rate = smallest.cell["learning_rate"]
-    if smallest.key == best.key:
-        yield lab.prose(
-            "The smallest rate that finished, {rate}, is the best: too small was not tried.",
-            rate=lab.numbers.setting(rate),
-        )
-        return
-    if story.verdict(best, smallest).sign <= 0:
-        yield lab.prose(
-            "The smallest rate that finished, {rate}, is not behind the best by more than noise.",
-            rate=lab.numbers.setting(rate),
-        )
-        return
-    gap = story.points((best.mean or 0.0) - (smallest.mean or 0.0))
-    if steps is None:
-        return
+    steps *= story.record.config.get("epochs") or 1
     train = curve(smallest.runs, "train_loss").without_epoch_0().mean
     of_best = curve(best.runs, "train_loss").without_epoch_0().mean
     slower = bool(train) and bool(of_best) and train[-1] > of_best[-1]
-    yield lab.prose(
+    return lab.prose(
         "With {rate} the {steps} steps of a model move a weight by {reach} of its initial size at "
         "most. The network ends {gap} below the best, and its train loss is higher too, {train} "
         "against {of_best}: that is not overfitting, it has not come as far."
@@ -158,11 +155,9 @@ def _too_small(
         "size at most. The network ends {gap} below the best; its train loss, {train} against "
         "{of_best}, is not higher, so slowness alone does not explain that.",
         rate=lab.numbers.setting(rate),
-        steps=lab.numbers.integer(steps * (story.record.config.get("epochs") or 1)),
-        reach=lab.numbers.percent(
-            rate * steps * (story.record.config.get("epochs") or 1) / sigma, digits=0
-        ),
-        gap=gap,
+        steps=lab.numbers.integer(steps),
+        reach=lab.numbers.percent(rate * steps / sigma, digits=0),
+        gap=story.points((best.mean or 0.0) - (smallest.mean or 0.0)),
         train=lab.numbers.decimal(train[-1], 3) if train else "—",
         of_best=lab.numbers.decimal(of_best[-1], 3) if of_best else "—",
     )

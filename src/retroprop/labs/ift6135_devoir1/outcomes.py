@@ -33,30 +33,22 @@ def scale(lab: LabStory, story: Story) -> Iterator[Block]:
     epochs = story.record.config.get("epochs")
     if images is None or every is None or not isinstance(epochs, int):
         return
-    values = {
-        "images": numbers.integer(images),
-        "all": numbers.integer(every),
-        "epochs": _epochs(lab, epochs),
-        "full": numbers.integer(full.epochs),
-        "seeds": story.seeds(len({run.seed for run in story.runs})),
-        "validation": numbers.integer(story.validation_images or 0),
-    }
-    if images < every:
-        yield lab.prose(
-            "{images} of the {all} training images, {epochs} ({full} in the full study), "
-            "{seeds}, {validation} validation images. Such a study shows large effects: values "
-            "that learn nothing, and costs. It does not show the accuracies of a full training, "
-            "and small differences may go the other way there.",
-            title="How much was trained",
-            **values,
-        )
-    else:
-        yield lab.prose(
-            "All {all} training images, {epochs} ({full} in the full study), {seeds}, "
-            "{validation} validation images.",
-            title="How much was trained",
-            **values,
-        )
+    yield lab.prose(
+        "{images} of the {all} training images, {epochs} ({full} in the full study), "
+        "{seeds}, {validation} validation images. Such a study shows large effects: values "
+        "that learn nothing, and costs. It does not show the accuracies of a full training, "
+        "and small differences may go the other way there."
+        if images < every
+        else "All {all} training images, {epochs} ({full} in the full study), {seeds}, "
+        "{validation} validation images.",
+        title="How much was trained",
+        images=numbers.integer(images),
+        all=numbers.integer(every),
+        epochs=_epochs(lab, epochs),
+        full=numbers.integer(full.epochs),
+        seeds=story.seeds(len({run.seed for run in story.runs})),
+        validation=numbers.integer(story.validation_images or 0),
+    )
 
 
 def _epochs(lab: LabStory, n: int) -> str:

@@ -1,9 +1,13 @@
 """Tables that several answers of this assignment use: of facts, and of agreements."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from retroprop.report.document import Cell, Table, row
 from retroprop.report.lab_story import LabStory
+
+if TYPE_CHECKING:
+    from retroprop.models.summary import LayerSummary
 
 ROUNDING = 1e-9
 """Relative errors below this are rounding: double precision has 16 digits, long sums lose some."""
@@ -34,6 +38,22 @@ def facts(
         words=words,
         notes=notes,
     )
+
+
+def work(lab: LabStory, parts: Sequence["LayerSummary"]) -> list[tuple[str, list[str]]]:
+    """A row for each part of a network: output shape, parameters, millions of multiplications."""
+    write = lab.numbers
+    return [
+        (
+            one.name,
+            [
+                shape(one.output_shape),
+                write.integer(one.parameters),
+                write.decimal(one.multiply_adds / 1e6, 1),
+            ],
+        )
+        for one in parts
+    ]
 
 
 def agreement_table(lab: LabStory, names: Sequence[str]) -> Table:
