@@ -29,6 +29,10 @@ SPOKEN_KEYWORDS = {  # also said, by name
     "Question": {"title", "asked"},
     "Part": {"title", "introduction"},
     "Lab": {"title", "source"},
+    "ProvedQuestion": {"title", "task", "hypotheses", "remark"},
+    "Step": {"why"},
+    "Proof": {"scope"},
+    "Check": {"claim", "against"},
 }
 SPEAKERS = {"say", "say_later", "translate", *SPOKEN_KEYWORDS}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

@@ -80,29 +80,24 @@ WEIGHT_PRODUCT = CodeLine(
 OUTPUT_ACTIVATIONS = ProvedQuestion(
     name="2i",
     points=3,
-    title=say_later("The gradient at the output activations"),
-    task=say_later("Prove that $frac(partial L, partial bo^a) = bo^s - onehot_m (y)$."),
+    title="The gradient at the output activations",
+    task="Prove that $frac(partial L, partial bo^a) = bo^s - onehot_m (y)$.",
     answer="underbrace(frac(partial L, partial bo^a), m times 1) = underbrace(bo^s, m times 1) "
     "- underbrace(onehot_m (y), m times 1)",
     steps=(
+        Step("Start from the loss of 2 (g):", "L = -bo_y^a + log sum_(c = 1)^m exp(bo_c^a)"),
         Step(
-            say_later("Start from the loss of 2 (g):"),
-            "L = -bo_y^a + log sum_(c = 1)^m exp(bo_c^a)",
-        ),
-        Step(
-            say_later(
-                "For $k != y$ only the logarithm depends on $bo_k^a$, and the derivative of "
-                "$log v$ is $frac(v', v)$:"
-            ),
+            "For $k != y$ only the logarithm depends on $bo_k^a$, and the derivative of $log v$ is "
+            "$frac(v', v)$:",
             "frac(partial L, partial bo_k^a) = frac(exp(bo_k^a), sum_c exp(bo_c^a)) = bo_k^s",
         ),
         Step(
-            say_later("For $k = y$ the first term adds its own:"),
+            "For $k = y$ the first term adds its own:",
             "frac(partial L, partial bo_y^a) = -1 + frac(exp(bo_y^a), sum_c exp(bo_c^a)) "
             "= bo_y^s - 1",
         ),
         Step(
-            say_later("Both cases in one, then as a vector:"),
+            "Both cases in one, then as a vector:",
             "frac(partial L, partial bo_k^a) = bo_k^s - bone_(k = y) quad => quad "
             "frac(partial L, partial bo^a) = bo^s - onehot_m (y)",
         ),
@@ -135,24 +130,20 @@ OUTPUT_ACTIVATIONS = ProvedQuestion(
 OUTPUT_PARAMETERS = ProvedQuestion(
     name="2j",
     points=3,
-    title=say_later("The parameters of the output layer"),
-    task=say_later(
-        "Compute $frac(partial L, partial bW_(k j)^((2)))$ and "
-        "$frac(partial L, partial bb_k^((2)))$ by the chain rule."
-    ),
+    title="The parameters of the output layer",
+    task="Compute $frac(partial L, partial bW_(k j)^((2)))$ and $frac(partial L, partial "
+    "bb_k^((2)))$ by the chain rule.",
     answer="frac(partial L, partial bW_(k j)^((2))) = frac(partial L, partial bo_k^a) bh_j^s, "
     "quad frac(partial L, partial bb_k^((2))) = frac(partial L, partial bo_k^a)",
     steps=(
+        Step("By 2 (b),", "bo_k^a = sum_(l = 1)^(d_h) bW_(k l)^((2)) bh_l^s + bb_k^((2))"),
         Step(
-            say_later("By 2 (b),"), "bo_k^a = sum_(l = 1)^(d_h) bW_(k l)^((2)) bh_l^s + bb_k^((2))"
-        ),
-        Step(
-            say_later("In this sum $bW_(k j)^((2))$ is met once, with the factor $bh_j^s$:"),
+            "In this sum $bW_(k j)^((2))$ is met once, with the factor $bh_j^s$:",
             "frac(partial bo_k^a, partial bW_(k j)^((2))) = bh_j^s, quad "
             "frac(partial bo_k^a, partial bb_k^((2))) = 1",
         ),
         Step(
-            say_later("The chain rule gives"),
+            "The chain rule gives",
             "frac(partial L, partial bW_(k j)^((2))) = frac(partial L, partial bo_k^a) bh_j^s, "
             "quad frac(partial L, partial bb_k^((2))) = frac(partial L, partial bo_k^a)",
         ),
@@ -190,27 +181,23 @@ OUTPUT_PARAMETERS = ProvedQuestion(
 OUTPUT_MATRICES = ProvedQuestion(
     name="2k",
     points=2,
-    title=say_later("The parameters of the output layer, as matrices"),
-    task=say_later("Write the gradients of 2 (j) as matrix expressions, with all dimensions."),
+    title="The parameters of the output layer, as matrices",
+    task="Write the gradients of 2 (j) as matrix expressions, with all dimensions.",
     answer="underbrace(frac(partial L, partial bW^((2))), m times d_h) "
     "= underbrace(frac(partial L, partial bo^a), m times 1) underbrace((bh^s)^top, 1 times d_h), "
     "quad underbrace(frac(partial L, partial bb^((2))), m times 1) "
     "= underbrace(frac(partial L, partial bo^a), m times 1)",
     steps=(
         Step(
-            say_later(
-                "The derivative by $bW_(k j)^((2))$ is a product of a number of row $k$ and a "
-                "number of column $j$: an outer product."
-            ),
+            "The derivative by $bW_(k j)^((2))$ is a product of a number of row $k$ and a number "
+            "of column $j$: an outer product.",
             "(frac(partial L, partial bo^a) (bh^s)^top)_(k j) = frac(partial L, partial bo_k^a) "
             "bh_j^s",
         ),
         Step(
-            say_later(
-                "A column of $m$ rows times a row of $d_h$ columns has the shape "
-                "$m times d_h$ of $bW^((2))$. For the bias, the $m$ derivatives are the "
-                "components of $frac(partial L, partial bo^a)$."
-            )
+            "A column of $m$ rows times a row of $d_h$ columns has the shape $m times d_h$ of "
+            "$bW^((2))$. For the bias, the $m$ derivatives are the components of $frac(partial L, "
+            "partial bo^a)$."
         ),
     ),
     proofs=(

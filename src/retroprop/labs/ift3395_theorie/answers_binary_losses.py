@@ -97,29 +97,24 @@ def _precise(o: Tensor) -> list[Tensor]:
 SQUARED = ProvedQuestion(
     name="2d",
     points=2,
-    title=say_later("The squared error after a sigmoid"),
-    task=say_later(
-        "Binary classification, one output $sigma(bo^a)$. Write the squared error "
-        "$L_MSE (sigma(bo^a), y)$ and its derivative with respect to $bo^a$."
-    ),
+    title="The squared error after a sigmoid",
+    task="Binary classification, one output $sigma(bo^a)$. Write the squared error $L_MSE "
+    "(sigma(bo^a), y)$ and its derivative with respect to $bo^a$.",
     answer="frac(partial L_MSE, partial bo^a) = 2 (sigma(bo^a) - y) sigma(bo^a) (1 - sigma(bo^a))",
     steps=(
         Step(
-            say_later("For one example the mean has one term:"),
-            "L_MSE (sigma(bo^a), y) = (sigma(bo^a) - y)^2",
+            "For one example the mean has one term:", "L_MSE (sigma(bo^a), y) = (sigma(bo^a) - y)^2"
         ),
         Step(
-            say_later("By the chain rule,"),
+            "By the chain rule,",
             "frac(partial L_MSE, partial bo^a) = 2 (sigma(bo^a) - y) sigma'(bo^a)",
         ),
         Step(
-            say_later("and 1 (c) gives $sigma' = sigma (1 - sigma)$:"),
+            "and 1 (c) gives $sigma' = sigma (1 - sigma)$:",
             "frac(partial L_MSE, partial bo^a) = 2 (sigma(bo^a) - y) sigma(bo^a) (1 - sigma(bo^a))",
         ),
     ),
-    remark=say_later(
-        "With the convention $frac(1, 2) (sigma(bo^a) - y)^2$ the factor 2 goes away."
-    ),
+    remark="With the convention $frac(1, 2) (sigma(bo^a) - y)^2$ the factor 2 goes away.",
     proofs=(
         Proof(
             claim="frac(partial L_MSE, partial o) = 2 (sigma(o) - y) sigma(o) (1 - sigma(o))",
@@ -133,7 +128,7 @@ SQUARED = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("2 (σ − y) σ (1 − σ)"),
+            claim="2 (σ − y) σ (1 − σ)",
             against=AUTOGRAD,
             draw=_draw,
             claimed=squared_gradient,
@@ -147,20 +142,20 @@ CROSS_ENTROPY = ProvedQuestion(
     name="2e",
     points=2,
     bonus=True,
-    title=say_later("The cross-entropy after a sigmoid"),
-    task=say_later("The same with the cross-entropy $L_CE (sigma(bo^a), y)$."),
+    title="The cross-entropy after a sigmoid",
+    task="The same with the cross-entropy $L_CE (sigma(bo^a), y)$.",
     answer="frac(partial L_CE, partial bo^a) = sigma(bo^a) - y",
     steps=(
         Step(
-            say_later("The cross-entropy of the true class $y in {0, 1}$ is"),
+            "The cross-entropy of the true class $y in {0, 1}$ is",
             "L_CE (sigma(bo^a), y) = -y ln sigma(bo^a) - (1 - y) ln(1 - sigma(bo^a))",
         ),
         Step(
-            say_later("By 1 (d) and $1 - sigma(x) = sigma(-x)$ the logarithms are softplus:"),
+            "By 1 (d) and $1 - sigma(x) = sigma(-x)$ the logarithms are softplus:",
             "L_CE = y softplus(-bo^a) + (1 - y) softplus(bo^a)",
         ),
         Step(
-            say_later("The derivative of softplus is $sigma$:"),
+            "The derivative of softplus is $sigma$:",
             "frac(partial L_CE, partial bo^a) = -y sigma(-bo^a) + (1 - y) sigma(bo^a) "
             "= -y (1 - sigma(bo^a)) + (1 - y) sigma(bo^a) = sigma(bo^a) - y",
         ),
@@ -178,7 +173,7 @@ CROSS_ENTROPY = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("σ − y, and the loss by softplus"),
+            claim="σ − y, and the loss by softplus",
             against=AUTOGRAD,
             draw=_draw,
             claimed=lambda o, y: [
@@ -201,47 +196,36 @@ WHY = ProvedQuestion(
     name="2f",
     points=2,
     bonus=True,
-    title=say_later("Why cross-entropy"),
-    task=say_later(
-        "From the last two results, show that the cross-entropy is the more appropriate loss."
-    ),
+    title="Why cross-entropy",
+    task="From the last two results, show that the cross-entropy is the more appropriate loss.",
     answer="frac(partial L_MSE, partial bo^a) = 2 sigma(bo^a) (1 - sigma(bo^a)) "
     "frac(partial L_CE, partial bo^a)",
     steps=(
         Step(
-            say_later("The two gradients differ by a factor, which is at most $frac(1, 2)$:"),
+            "The two gradients differ by a factor, which is at most $frac(1, 2)$:",
             "frac(partial L_MSE, partial bo^a) = underbrace(2 sigma(bo^a) (1 - sigma(bo^a)), "
             "<= 1 slash 2) dot frac(partial L_CE, partial bo^a)",
         ),
         Step(
-            say_later(
-                "*A sure mistake is not corrected by the squared error.* Let $y = 1$, and let "
-                "the network be sure of the contrary, $bo^a -> -infinity$:"
-            ),
+            "*A sure mistake is not corrected by the squared error.* Let $y = 1$, and let the "
+            "network be sure of the contrary, $bo^a -> -infinity$:",
             "frac(partial L_MSE, partial bo^a) = -2 sigma(bo^a) (1 - sigma(bo^a))^2 -> 0, quad "
             "frac(partial L_CE, partial bo^a) = sigma(bo^a) - 1 -> -1",
         ),
         Step(
-            say_later(
-                "The worse the mistake, the smaller the step of the squared error; the "
-                "cross-entropy’s is the error $sigma(bo^a) - y$ itself, and vanishes only where "
-                "the answer is right."
-            )
+            "The worse the mistake, the smaller the step of the squared error; the cross-entropy’s "
+            "is the error $sigma(bo^a) - y$ itself, and vanishes only where the answer is right."
         ),
         Step(
-            say_later(
-                "*The cross-entropy is convex in the pre-activation, the squared error is not*, "
-                "because $3 sigma(bo^a) - 1 < 0$ for $bo^a < -ln 2$:"
-            ),
+            "*The cross-entropy is convex in the pre-activation, the squared error is not*, "
+            "because $3 sigma(bo^a) - 1 < 0$ for $bo^a < -ln 2$:",
             "frac(partial^2 L_CE, partial (bo^a)^2) &= sigma(bo^a) (1 - sigma(bo^a)) > 0 \\ "
             "frac(partial^2 L_MSE, partial (bo^a)^2) &= 2 sigma(bo^a) (1 - sigma(bo^a))^2 "
             "(3 sigma(bo^a) - 1)",
         ),
         Step(
-            say_later(
-                "*It is what the output means.* $sigma(bo^a)$ is the probability of class 1, and "
-                "minimising $L_CE$ maximises the likelihood of the observed classes."
-            )
+            "*It is what the output means.* $sigma(bo^a)$ is the probability of class 1, and "
+            "minimising $L_CE$ maximises the likelihood of the observed classes."
         ),
     ),
     proofs=(
@@ -261,7 +245,7 @@ WHY = ProvedQuestion(
         Proof(
             claim="lim_(o -> -infinity) frac(partial L_MSE, partial o) = 0, quad "
             "lim_(o -> -infinity) frac(partial L_CE, partial o) = -1",
-            scope=say_later("for $y = 1$"),
+            scope="for $y = 1$",
             sides=lambda: _limits((0, -1)),
             false="lim_(o -> -infinity) frac(partial L_MSE, partial o) = -1",
             wrong=lambda: _limits((-1, -1)),
@@ -278,8 +262,8 @@ WHY = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("both gradients at y = 1, o from −20 to 3"),
-            against=say_later("50-digit arithmetic"),
+            claim="both gradients at y = 1, o from −20 to 3",
+            against="50-digit arithmetic",
             draw=lambda g: (torch.tensor(WRONG_AND_SURE, dtype=torch.float64),),
             claimed=lambda o: [
                 squared_gradient(o, torch.ones_like(o)),

@@ -141,35 +141,28 @@ def _proof(
 SIZE = ProvedQuestion(
     name="3a",
     points=3,
-    title=say_later("The output of the last layer"),
-    task=say_later(
-        "$3 times 128 times 128$ → 32 kernels $8 times 8$, stride 2 → max-pool $5 times 5$ "
-        "without overlap → 128 kernels $4 times 4$, stride 1, padding 1. How many values come "
-        "out?"
-    ),
+    title="The output of the last layer",
+    task="$3 times 128 times 128$ → 32 kernels $8 times 8$, stride 2 → max-pool $5 times 5$ "
+    "without overlap → 128 kernels $4 times 4$, stride 1, padding 1. How many values come out?",
     answer="128 times 11 times 11 = 15488",
     steps=(
         Step(
-            say_later(
-                "A window of $k$ pixels begins every $s$ pixels of an input of $n$ pixels with "
-                "$p$ zeros on each side. Window $t = 0, 1, 2, dots$ ends inside if"
-            ),
+            "A window of $k$ pixels begins every $s$ pixels of an input of $n$ pixels with $p$ "
+            "zeros on each side. Window $t = 0, 1, 2, dots$ ends inside if",
             "t s + k <= n + 2 p quad => quad n' = floor(frac(n + 2 p - k, s)) + 1",
         ),
-        Step(say_later("First layer, 32 channels:"), "floor(frac(128 - 8, 2)) + 1 = 61"),
+        Step("First layer, 32 channels:", "floor(frac(128 - 8, 2)) + 1 = 61"),
         Step(
-            say_later(
-                "Pooling without overlap has a stride of 5, and the last pixel is left over:"
-            ),
+            "Pooling without overlap has a stride of 5, and the last pixel is left over:",
             "floor(frac(61 - 5, 5)) + 1 = 12",
         ),
-        Step(say_later("Third layer, 128 channels:"), "floor(frac(12 + 2 - 4, 1)) + 1 = 11"),
-        Step(say_later("so $128 times 11 times 11$ values:"), "128 times 11 times 11 = 15488"),
+        Step("Third layer, 128 channels:", "floor(frac(12 + 2 - 4, 1)) + 1 = 11"),
+        Step("so $128 times 11 times 11$ values:", "128 times 11 times 11 = 15488"),
     ),
     proofs=(
         Proof(
             claim="n' = 61, 12, 11, quad 128 times 11 times 11 = 15488",
-            scope=say_later("exact integer arithmetic"),
+            scope="exact integer arithmetic",
             sides=lambda: [
                 *zip(_stack_sizes(), map(sp.Integer, (61, 12, 11)), strict=True),
                 (128 * _stack_sizes()[-1] ** 2, sp.Integer(15488)),
@@ -180,7 +173,7 @@ SIZE = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("128 × 11 × 11 = 15,488"),
+            claim="128 × 11 × 11 = 15,488",
             against=TORCH_LAYERS,
             draw=_nothing,
             claimed=_our_stack,
@@ -196,26 +189,22 @@ SIZE = ProvedQuestion(
 WEIGHTS = ProvedQuestion(
     name="3b",
     points=2,
-    title=say_later("The weights of the last layer"),
-    task=say_later("Without the biases, how many parameters does the last layer need?"),
+    title="The weights of the last layer",
+    task="Without the biases, how many parameters does the last layer need?",
     answer="128 times 32 times 4 times 4 = 65536",
     steps=(
         Step(
-            say_later(
-                "Each of the 128 kernels spans all 32 channels that come in, with $4 times 4$ "
-                "weights for each:"
-            ),
+            "Each of the 128 kernels spans all 32 channels that come in, with $4 times 4$ weights "
+            "for each:",
             "128 times 32 times 4 times 4 = 2^7 2^5 2^4 = 2^16 = 65536",
         ),
     ),
-    remark=say_later(
-        "Neither the size of the image nor stride and padding matter: the weights are shared by "
-        "all windows."
-    ),
+    remark="Neither the size of the image nor stride and padding matter: the weights are shared by "
+    "all windows.",
     proofs=(
         Proof(
             claim="128 times 32 times 4 times 4 = 2^16 = 65536",
-            scope=say_later("exact integer arithmetic"),
+            scope="exact integer arithmetic",
             sides=lambda: [
                 (sp.Integer(128) * 32 * 4 * 4, sp.Integer(65536)),
                 (sp.Integer(2) ** 16, sp.Integer(65536)),
@@ -226,8 +215,8 @@ WEIGHTS = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("128 × 32 × 4 × 4"),
-            against=say_later("the weight of torch’s layer"),
+            claim="128 × 32 × 4 × 4",
+            against="the weight of torch’s layer",
             draw=_nothing,
             claimed=lambda: _whole(128 * 32 * 4 * 4),
             oracle=lambda: _whole(nn.Conv2d(32, 128, 4, padding=1, bias=False).weight.numel()),
@@ -239,10 +228,8 @@ WEIGHTS = ProvedQuestion(
 )
 
 _ROOM = Step(
-    say_later(
-        "With the room $u = n + 2 p - d (k - 1) - 1$ in which a window can move, four windows fit "
-        "if and only if"
-    ),
+    "With the room $u = n + 2 p - d (k - 1) - 1$ in which a window can move, four windows fit if "
+    "and only if",
     "floor(frac(u, s)) + 1 = 4 quad iff quad 3 s <= u < 4 s",
 )
 
@@ -250,25 +237,21 @@ NO_PADDING = ProvedQuestion(
     name="3c",
     points=2,
     bonus=True,
-    title=say_later("From 32 to 4 pixels, plain"),
-    task=say_later(
-        "From $3 times 32 times 32$ to $(28, 4, 4)$ by one convolution, without padding or "
-        "dilation: give $k, s, p, d$."
-    ),
+    title="From 32 to 4 pixels, plain",
+    task="From $3 times 32 times 32$ to $(28, 4, 4)$ by one convolution, without padding or "
+    "dilation: give $k, s, p, d$.",
     answer="k = 8, quad s = 8, quad p = 0, quad d = 1",
-    hypotheses=say_later("$p = 0$ and $d = 1$"),
+    hypotheses="$p = 0$ and $d = 1$",
     steps=(
         _ROOM,
-        Step(say_later("Here $u = 32 - k$, so"), "32 - 4 s < k <= 32 - 3 s"),
+        Step("Here $u = 32 - k$, so", "32 - 4 s < k <= 32 - 3 s"),
         Step(
-            say_later("The neatest solution tiles the image without overlap or rest: $k = s = 8$."),
+            "The neatest solution tiles the image without overlap or rest: $k = s = 8$.",
             "floor(frac(32 - 8, 8)) + 1 = 4",
         ),
         Step(
-            say_later(
-                "It is one of 43: $s$ kernels for each stride $s = 1, dots, 8$ (36 in all), 5 "
-                "for $s = 9$ and 2 for $s = 10$. The 28 kernels give the 28 channels."
-            )
+            "It is one of 43: $s$ kernels for each stride $s = 1, dots, 8$ (36 in all), 5 for $s = "
+            "9$ and 2 for $s = 10$. The 28 kernels give the 28 channels."
         ),
     ),
     proofs=(
@@ -290,24 +273,22 @@ DILATED = ProvedQuestion(
     name="3d",
     points=2,
     bonus=True,
-    title=say_later("From 32 to 4 pixels, dilated"),
-    task=say_later("The same with $d = 2$ and $p = 2$."),
+    title="From 32 to 4 pixels, dilated",
+    task="The same with $d = 2$ and $p = 2$.",
     answer="k = 5, quad s = 9, quad p = 2, quad d = 2",
-    hypotheses=say_later("$p = 2$ and $d = 2$"),
+    hypotheses="$p = 2$ and $d = 2$",
     steps=(
         Step(
-            say_later(
-                "A kernel of $k$ elements with dilation 2 spans $2 (k - 1) + 1 = 2 k - 1$ pixels, "
-                "and the padded image has 36. So the room is $u = 37 - 2 k$, and"
-            ),
+            "A kernel of $k$ elements with dilation 2 spans $2 (k - 1) + 1 = 2 k - 1$ pixels, and "
+            "the padded image has 36. So the room is $u = 37 - 2 k$, and",
             "3 s <= 37 - 2 k < 4 s",
         ),
         Step(
-            say_later("With $k = 5$ the room is 27, and a stride of 9 uses all of it:"),
+            "With $k = 5$ the room is 27, and a stride of 9 uses all of it:",
             "floor(frac(36 - 9, 9)) + 1 = 4",
         ),
     ),
-    remark=say_later("There are 30 solutions in all; $k = 3, s = 8$ is another one."),
+    remark="There are 30 solutions in all; $k = 3, s = 8$ is another one.",
     proofs=(
         _proof(
             "floor(frac(37 - 2 k, s)) + 1 = 4 quad iff quad 3 s <= 37 - 2 k < 4 s",
@@ -327,20 +308,18 @@ STRIDED = ProvedQuestion(
     name="3e",
     points=2,
     bonus=True,
-    title=say_later("From 32 to 4 pixels, stride 2"),
-    task=say_later("The same with $p = 1$, $d = 1$ and $s = 2$."),
+    title="From 32 to 4 pixels, stride 2",
+    task="The same with $p = 1$, $d = 1$ and $s = 2$.",
     answer='k = 27 "or" k = 28',
-    hypotheses=say_later("$p = 1$, $d = 1$ and $s = 2$"),
+    hypotheses="$p = 1$, $d = 1$ and $s = 2$",
     steps=(
         Step(
-            say_later("The padded image has 34 pixels, so the room is $u = 34 - k$, and"),
+            "The padded image has 34 pixels, so the room is $u = 34 - k$, and",
             "6 <= 34 - k < 8 quad iff quad 26 < k <= 28",
         ),
         Step(
-            say_later(
-                "Two kernels do it, and no other: $k = 28$ uses the whole image, $k = 27$ leaves "
-                "one pixel."
-            ),
+            "Two kernels do it, and no other: $k = 28$ uses the whole image, $k = 27$ leaves one "
+            "pixel.",
             "floor(frac(34 - 27, 2)) + 1 = floor(frac(34 - 28, 2)) + 1 = 4",
         ),
     ),

@@ -73,28 +73,24 @@ def _sum_and_signs(p: Tensor) -> list[Tensor]:
 HIDDEN = ProvedQuestion(
     name="2a",
     points=2,
-    title=say_later("The hidden layer"),
-    task=say_later(
-        "$bW^((1))$ is $d_h times d$. Give the dimension of $bb^((1))$, the pre-activations "
-        "$bh^a$ as a matrix expression and element by element, and $bh^s$ from $bh^a$."
-    ),
+    title="The hidden layer",
+    task="$bW^((1))$ is $d_h times d$. Give the dimension of $bb^((1))$, the pre-activations "
+    "$bh^a$ as a matrix expression and element by element, and $bh^s$ from $bh^a$.",
     answer="underbrace(bh^a, d_h times 1) = underbrace(bW^((1)), d_h times d) "
     "underbrace(bx, d times 1) + underbrace(bb^((1)), d_h times 1), quad "
     "bh^s = sigma(bh^a)",
     steps=(
         Step(
-            say_later(
-                "$bW^((1)) bx$ has $d_h$ rows and one column; the bias is added to it, so "
-                "$bb^((1))$ has $d_h$ components."
-            ),
+            "$bW^((1)) bx$ has $d_h$ rows and one column; the bias is added to it, so $bb^((1))$ "
+            "has $d_h$ components.",
             "bh^a = bW^((1)) bx + bb^((1))",
         ),
         Step(
-            say_later("Row $j$ of the matrix times the vector, plus its bias:"),
+            "Row $j$ of the matrix times the vector, plus its bias:",
             "bh_j^a = sum_(l = 1)^d bW_(j l)^((1)) bx_l + bb_j^((1)), quad j = 1, dots, d_h",
         ),
         Step(
-            say_later("The non-linearity acts on each component:"),
+            "The non-linearity acts on each component:",
             "bh_j^s = sigma(bh_j^a) = frac(1, 1 + exp(-bh_j^a))",
         ),
     ),
@@ -113,7 +109,7 @@ HIDDEN = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("hᵃ and hˢ: matrices, elements, byhand"),
+            claim="hᵃ and hˢ: matrices, elements, byhand",
             against=TORCH,
             draw=draw_network,
             claimed=lambda net: [
@@ -134,23 +130,19 @@ HIDDEN = ProvedQuestion(
 OUTPUT = ProvedQuestion(
     name="2b",
     points=2,
-    title=say_later("The output layer"),
-    task=say_later(
-        "Give the dimensions of $bW^((2))$ and $bb^((2))$, and the activations $bo^a$ of the "
-        "output neurons from $bh^s$: the matrix expression, then $bo_k^a$."
-    ),
+    title="The output layer",
+    task="Give the dimensions of $bW^((2))$ and $bb^((2))$, and the activations $bo^a$ of the "
+    "output neurons from $bh^s$: the matrix expression, then $bo_k^a$.",
     answer="underbrace(bo^a, m times 1) = underbrace(bW^((2)), m times d_h) "
     "underbrace(bh^s, d_h times 1) + underbrace(bb^((2)), m times 1)",
     steps=(
         Step(
-            say_later(
-                "There are $m$ output neurons, each connected to the $d_h$ hidden ones, so "
-                "$bW^((2))$ is $m times d_h$ and $bb^((2))$ has $m$ components."
-            ),
+            "There are $m$ output neurons, each connected to the $d_h$ hidden ones, so $bW^((2))$ "
+            "is $m times d_h$ and $bb^((2))$ has $m$ components.",
             "bo^a = bW^((2)) bh^s + bb^((2))",
         ),
         Step(
-            say_later("Neuron $k$ by itself:"),
+            "Neuron $k$ by itself:",
             "bo_k^a = sum_(j = 1)^(d_h) bW_(k j)^((2)) bh_j^s + bb_k^((2)), quad k = 1, dots, m",
         ),
     ),
@@ -169,7 +161,7 @@ OUTPUT = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("oᵃ: matrices, elements, byhand"),
+            claim="oᵃ: matrices, elements, byhand",
             against=TORCH,
             draw=draw_network,
             claimed=lambda net: [
@@ -187,44 +179,38 @@ OUTPUT = ProvedQuestion(
 PROBABILITIES = ProvedQuestion(
     name="2c",
     points=1,
-    title=say_later("The outputs are probabilities"),
-    task=say_later(
-        "With $bo^s = softmax(bo^a)$, write $bo_k^s$ with exponentials. Prove that the $bo_k^s$ "
-        "are positive and sum to 1. Why does it matter?"
-    ),
+    title="The outputs are probabilities",
+    task="With $bo^s = softmax(bo^a)$, write $bo_k^s$ with exponentials. Prove that the $bo_k^s$ "
+    "are positive and sum to 1. Why does it matter?",
     answer="bo_k^s = frac(exp(bo_k^a), sum_(c = 1)^m exp(bo_c^a)) > 0, quad "
     "sum_(k = 1)^m bo_k^s = 1",
     steps=(
         Step(
-            say_later(
-                "The exponential of a real number is positive, and so is a sum of positive "
-                "numbers; a quotient of positive numbers is positive:"
-            ),
+            "The exponential of a real number is positive, and so is a sum of positive numbers; a "
+            "quotient of positive numbers is positive:",
             "exp(bo_k^a) > 0, quad sum_(c = 1)^m exp(bo_c^a) > 0 quad => quad bo_k^s > 0",
         ),
         Step(
-            say_later("All have the same denominator, so the numerators add up to it:"),
+            "All have the same denominator, so the numerators add up to it:",
             "sum_(k = 1)^m bo_k^s = frac(sum_(k = 1)^m exp(bo_k^a), sum_(c = 1)^m exp(bo_c^a)) = 1",
         ),
         Step(
-            say_later(
-                "So they are the probabilities of $m$ exclusive classes: $bo_k^s$ can be read as "
-                "the probability of class $k$, and its logarithm is defined, which the "
-                "cross-entropy needs."
-            )
+            "So they are the probabilities of $m$ exclusive classes: $bo_k^s$ can be read as the "
+            "probability of class $k$, and its logarithm is defined, which the cross-entropy "
+            "needs."
         ),
     ),
     proofs=(
         Proof(
             claim="sum_(k = 1)^m bo_k^s = 1",
-            scope=say_later("for every number $m$ of classes"),
+            scope="for every number $m$ of classes",
             sides=lambda: [(sp.Sum(output(_k), (_k, 1, m)), sp.S(1))],
             false="sum_(k = 1)^m bo_k^s = m",
             wrong=lambda: [(sp.Sum(output(_k), (_k, 1, m)), m)],
         ),
         Proof(
             claim="sign(bo_k^s) = 1",
-            scope=say_later("for $m = 1, 2, 3, 4$ and 5"),
+            scope="for $m = 1, 2, 3, 4$ and 5",
             sides=lambda: _signs(sp.exp),
             false="sign(frac(bo_k^a, sum_c bo_c^a)) = 1",
             wrong=lambda: _signs(lambda one: one),
@@ -232,8 +218,8 @@ PROBABILITIES = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("the sum and the signs of softmax"),
-            against=say_later("1 and +"),
+            claim="the sum and the signs of softmax",
+            against="1 and +",
             draw=_draw_logits,
             claimed=lambda z, _: _sum_and_signs(functions.softmax(z)),
             oracle=lambda z, _: [torch.ones_like(z[:, 0]), torch.ones_like(z)],
@@ -246,29 +232,25 @@ PROBABILITIES = ProvedQuestion(
 LOSS = ProvedQuestion(
     name="2g",
     points=2,
-    title=say_later("The loss from the activations"),
-    task=say_later(
-        "With $L(bx, y) = -log bo_y^s (bx)$, write $L$ directly from the vector $bo^a$."
-    ),
+    title="The loss from the activations",
+    task="With $L(bx, y) = -log bo_y^s (bx)$, write $L$ directly from the vector $bo^a$.",
     answer="L(bx, y) = -bo_y^a + log sum_(k = 1)^m exp(bo_k^a)",
     steps=(
         Step(
-            say_later("Put the softmax in its place:"),
+            "Put the softmax in its place:",
             "L(bx, y) = -log frac(exp(bo_y^a), sum_(k = 1)^m exp(bo_k^a))",
         ),
         Step(
-            say_later("and the logarithm of the quotient is a difference:"),
+            "and the logarithm of the quotient is a difference:",
             "L(bx, y) = -bo_y^a + log sum_(k = 1)^m exp(bo_k^a)",
         ),
     ),
-    remark=say_later(
-        "This form is also the stable one: it never takes the logarithm of a probability that "
-        "has vanished."
-    ),
+    remark="This form is also the stable one: it never takes the logarithm of a probability that "
+    "has vanished.",
     proofs=(
         Proof(
             claim="-log bo_y^s = -bo_y^a + log sum_k exp(bo_k^a)",
-            scope=say_later("for every number $m$ of classes"),
+            scope="for every number $m$ of classes",
             sides=lambda: [(sp.exp(loss()), sp.exp(-o[_y]) * sp.Sum(sp.exp(o[_c]), (_c, 1, m)))],
             false="-log bo_y^s = bo_y^a + log sum_k exp(bo_k^a)",
             wrong=lambda: [(loss(), o[_y] + sp.log(sp.Sum(sp.exp(o[_c]), (_c, 1, m))))],
@@ -277,8 +259,8 @@ LOSS = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("softmax_cross_entropy"),
-            against=say_later("torch’s cross-entropy"),
+            claim="softmax_cross_entropy",
+            against="torch’s cross-entropy",
             draw=_draw_logits,
             claimed=lambda z, y: [
                 (torch.logsumexp(z, -1) - z.gather(-1, y[:, None])[:, 0]).sum(),
@@ -340,32 +322,26 @@ def _formula(net: Network) -> Tensor:
 RISK = ProvedQuestion(
     name="2h",
     points=2,
-    title=say_later("Empirical risk and parameters"),
-    task=say_later(
-        "Write the empirical risk $hat(R)$, the set $theta$ of parameters, their number "
-        "$n_theta$, and the optimisation problem of training."
-    ),
+    title="Empirical risk and parameters",
+    task="Write the empirical risk $hat(R)$, the set $theta$ of parameters, their number "
+    "$n_theta$, and the optimisation problem of training.",
     answer="n_theta = d_h (d + m + 1) + m",
     steps=(
         Step(
-            say_later("The empirical risk is the mean loss over the $n$ examples:"),
+            "The empirical risk is the mean loss over the $n$ examples:",
             "hat(R)(theta) = frac(1, n) sum_(i = 1)^n L(bx^((i)), y^((i))) "
             "= -frac(1, n) sum_(i = 1)^n log bo_(y^((i)))^s (bx^((i)))",
         ),
-        Step(say_later("The parameters are"), "theta = {bW^((1)), bb^((1)), bW^((2)), bb^((2))}"),
+        Step("The parameters are", "theta = {bW^((1)), bb^((1)), bW^((2)), bb^((2))}"),
         Step(
-            say_later("and each holds so many numbers:"),
+            "and each holds so many numbers:",
             "n_theta = underbrace(d_h d, bW^((1))) + underbrace(d_h, bb^((1))) "
             "+ underbrace(m d_h, bW^((2))) + underbrace(m, bb^((2))) = d_h (d + m + 1) + m",
         ),
-        Step(
-            say_later("Training looks for"),
-            "theta^* in arg min_(theta in RR^(n_theta)) hat(R)(theta)",
-        ),
+        Step("Training looks for", "theta^* in arg min_(theta in RR^(n_theta)) hat(R)(theta)"),
     ),
-    remark=say_later(
-        "With 784 inputs, 100 hidden neurons and 10 classes: 100 × 795 + 10 = 79,510 parameters."
-    ),
+    remark="With 784 inputs, 100 hidden neurons and 10 classes: 100 × 795 + 10 = 79,510 "
+    "parameters.",
     proofs=(
         Proof(
             claim="n_theta = d_h (d + m + 1) + m",
@@ -377,8 +353,8 @@ RISK = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("n_θ"),
-            against=say_later("the numbers in the parameters of byhand’s MLP"),
+            claim="n_θ",
+            against="the numbers in the parameters of byhand’s MLP",
             draw=draw_network,
             claimed=_formula,
             oracle=_count,
@@ -386,8 +362,8 @@ RISK = ProvedQuestion(
             tolerance=0.0,
         ),
         Check(
-            claim=say_later("R̂, the mean loss"),
-            against=say_later("torch’s cross-entropy"),
+            claim="R̂, the mean loss",
+            against="torch’s cross-entropy",
             draw=_draw_batch,
             claimed=_risk,
             oracle=lambda net, X, y: F.cross_entropy(network.as_mlp(net).forward(X)[0], y),

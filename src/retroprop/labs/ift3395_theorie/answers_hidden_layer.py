@@ -38,21 +38,19 @@ def _through_sigmoid() -> Expr:
 HIDDEN_OUTPUTS = ProvedQuestion(
     name="2l",
     points=2,
-    title=say_later("The outputs of the hidden layer"),
-    task=say_later(
-        "Compute $frac(partial L, partial bh_j^s)$: $L$ depends on $bh_j^s$ through all output "
-        "activations."
-    ),
+    title="The outputs of the hidden layer",
+    task="Compute $frac(partial L, partial bh_j^s)$: $L$ depends on $bh_j^s$ through all output "
+    "activations.",
     answer="frac(partial L, partial bh_j^s) = sum_(k = 1)^m frac(partial L, partial bo_k^a) "
     "bW_(k j)^((2))",
     steps=(
         Step(
-            say_later("By 2 (b),"),
+            "By 2 (b),",
             "frac(partial bo_k^a, partial bh_j^s) = frac(partial, partial bh_j^s) "
             "(sum_(l = 1)^(d_h) bW_(k l)^((2)) bh_l^s + bb_k^((2))) = bW_(k j)^((2))",
         ),
         Step(
-            say_later("and the chain rule gives"),
+            "and the chain rule gives",
             "frac(partial L, partial bh_j^s) = sum_(k = 1)^m frac(partial L, partial bo_k^a) "
             "frac(partial bo_k^a, partial bh_j^s) "
             "= sum_(k = 1)^m frac(partial L, partial bo_k^a) bW_(k j)^((2))",
@@ -84,25 +82,19 @@ HIDDEN_OUTPUTS = ProvedQuestion(
 HIDDEN_OUTPUTS_MATRIX = ProvedQuestion(
     name="2m",
     points=2,
-    title=say_later("The outputs of the hidden layer, as matrices"),
-    task=say_later("Write the gradient of 2 (l) as a matrix expression, with all dimensions."),
+    title="The outputs of the hidden layer, as matrices",
+    task="Write the gradient of 2 (l) as a matrix expression, with all dimensions.",
     answer="underbrace(frac(partial L, partial bh^s), d_h times 1) "
     "= underbrace((bW^((2)))^top, d_h times m) "
     "underbrace(frac(partial L, partial bo^a), m times 1)",
     steps=(
         Step(
-            say_later(
-                "The sum of 2 (l) runs over the rows $k$ of $bW^((2))$: it is the product with "
-                "row $j$ of the transposed matrix."
-            ),
+            "The sum of 2 (l) runs over the rows $k$ of $bW^((2))$: it is the product with row $j$ "
+            "of the transposed matrix.",
             "sum_(k = 1)^m bW_(k j)^((2)) frac(partial L, partial bo_k^a) "
             "= ((bW^((2)))^top frac(partial L, partial bo^a))_j",
         ),
-        Step(
-            say_later(
-                "$bW^((2))$ carries activities forward, its transpose carries gradients back."
-            )
-        ),
+        Step("$bW^((2))$ carries activities forward, its transpose carries gradients back."),
     ),
     proofs=(
         Proof(
@@ -135,25 +127,22 @@ HIDDEN_OUTPUTS_MATRIX = ProvedQuestion(
 HIDDEN_ACTIVATIONS = ProvedQuestion(
     name="2n",
     points=3,
-    title=say_later("The activations of the hidden layer"),
-    task=say_later(
-        "Compute $frac(partial L, partial bh_j^a)$, beginning with "
-        "$frac(partial sigma(z), partial z)$."
-    ),
+    title="The activations of the hidden layer",
+    task="Compute $frac(partial L, partial bh_j^a)$, beginning with $frac(partial sigma(z), "
+    "partial z)$.",
     answer="frac(partial L, partial bh_j^a) = frac(partial L, partial bh_j^s) sigma(bh_j^a) "
     "(1 - sigma(bh_j^a))",
     steps=(
         Step(
-            say_later("By 1 (c),"),
-            "frac(partial sigma(z), partial z) = sigma'(z) = sigma(z) (1 - sigma(z))",
+            "By 1 (c),", "frac(partial sigma(z), partial z) = sigma'(z) = sigma(z) (1 - sigma(z))"
         ),
         Step(
-            say_later("so, because $bh_j^s = sigma(bh_j^a)$,"),
+            "so, because $bh_j^s = sigma(bh_j^a)$,",
             "frac(partial bh_j^s, partial bh_j^a) = sigma(bh_j^a) (1 - sigma(bh_j^a)) "
             "= bh_j^s (1 - bh_j^s)",
         ),
         Step(
-            say_later("and the chain rule gives"),
+            "and the chain rule gives",
             "frac(partial L, partial bh_j^a) = frac(partial L, partial bh_j^s) "
             "frac(partial bh_j^s, partial bh_j^a) "
             "= frac(partial L, partial bh_j^s) bh_j^s (1 - bh_j^s)",
@@ -184,22 +173,20 @@ HIDDEN_ACTIVATIONS = ProvedQuestion(
 HIDDEN_ACTIVATIONS_MATRIX = ProvedQuestion(
     name="2o",
     points=2,
-    title=say_later("The activations of the hidden layer, as vectors"),
-    task=say_later("Write the gradient of 2 (n) as a matrix expression, with all dimensions."),
+    title="The activations of the hidden layer, as vectors",
+    task="Write the gradient of 2 (n) as a matrix expression, with all dimensions.",
     answer="underbrace(frac(partial L, partial bh^a), d_h times 1) "
     "= underbrace(frac(partial L, partial bh^s), d_h times 1) circle "
     "underbrace(bh^s, d_h times 1) circle underbrace((bone - bh^s), d_h times 1)",
     steps=(
         Step(
-            say_later(
-                "Component $j$ only needs components $j$, so the product is element by element, "
-                "$circle$; $bone$ is the vector of $d_h$ ones."
-            ),
+            "Component $j$ only needs components $j$, so the product is element by element, "
+            "$circle$; $bone$ is the vector of $d_h$ ones.",
             "(frac(partial L, partial bh^s) circle bh^s circle (bone - bh^s))_j "
             "= frac(partial L, partial bh_j^s) bh_j^s (1 - bh_j^s)",
         ),
         Step(
-            say_later("It is also the product with a diagonal matrix, the Jacobian of $sigma$:"),
+            "It is also the product with a diagonal matrix, the Jacobian of $sigma$:",
             "frac(partial L, partial bh^a) = underbrace(diag(bh^s circle (bone - bh^s)), "
             "d_h times d_h) underbrace(frac(partial L, partial bh^s), d_h times 1)",
         ),
@@ -269,8 +256,8 @@ BEYOND = ProvedQuestion(
     name="2p",
     points=0,
     beyond=True,
-    title=say_later("Beyond the sheet: the first layer"),
-    task=say_later("Go on to $bW^((1))$, $bb^((1))$ and the input $bx$."),
+    title="Beyond the sheet: the first layer",
+    task="Go on to $bW^((1))$, $bb^((1))$ and the input $bx$.",
     answer="underbrace(frac(partial L, partial bW^((1))), d_h times d) "
     "= underbrace(frac(partial L, partial bh^a), d_h times 1) underbrace(bx^top, 1 times d), quad "
     "frac(partial L, partial bb^((1))) = frac(partial L, partial bh^a), quad "
@@ -278,17 +265,15 @@ BEYOND = ProvedQuestion(
     "underbrace(frac(partial L, partial bh^a), d_h times 1)",
     steps=(
         Step(
-            say_later(
-                "The first layer is linear like the second one: $bh^a$ stands for $bo^a$, and "
-                "$bx$ for $bh^s$. As in 2 (j) and 2 (l),"
-            ),
+            "The first layer is linear like the second one: $bh^a$ stands for $bo^a$, and $bx$ for "
+            "$bh^s$. As in 2 (j) and 2 (l),",
             "frac(partial L, partial bW_(j l)^((1))) = frac(partial L, partial bh_j^a) bx_l, quad "
             "frac(partial L, partial bb_j^((1))) = frac(partial L, partial bh_j^a), quad "
             "frac(partial L, partial bx_l) = sum_(j = 1)^(d_h) frac(partial L, partial bh_j^a) "
             "bW_(j l)^((1))",
         ),
         Step(
-            say_later("and as matrices, as in 2 (k) and 2 (m),"),
+            "and as matrices, as in 2 (k) and 2 (m),",
             "frac(partial L, partial bW^((1))) = frac(partial L, partial bh^a) bx^top, quad "
             "frac(partial L, partial bb^((1))) = frac(partial L, partial bh^a), quad "
             "frac(partial L, partial bx) = (bW^((1)))^top frac(partial L, partial bh^a)",
@@ -299,7 +284,7 @@ BEYOND = ProvedQuestion(
             claim="frac(partial L, partial bW^((1))) = frac(partial L, partial bh^a) bx^top, quad "
             "frac(partial L, partial bb^((1))) = frac(partial L, partial bh^a), quad "
             "frac(partial L, partial bx) = (bW^((1)))^top frac(partial L, partial bh^a)",
-            scope=say_later("the whole network at once, for $d = 2$, $d_h = 2$, $m = 3$"),
+            scope="the whole network at once, for $d = 2$, $d_h = 2$, $m = 3$",
             sides=_end_to_end,
             false="frac(partial L, partial bx) = bW^((1)) frac(partial L, partial bh^a)",
             wrong=lambda: _end_to_end(transposed=False),

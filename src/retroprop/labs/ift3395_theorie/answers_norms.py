@@ -8,7 +8,6 @@ from retroprop.labs.ift3395_theorie.answers_usual_functions import AUTOGRAD, slo
 from retroprop.labs.ift3395_theorie.code_lines import CodeLine
 from retroprop.labs.ift3395_theorie.proved_question import ANY_N, Check, Proof, ProvedQuestion, Step
 from retroprop.labs.ift3395_theorie.sympy_expressions import Expr, sp
-from retroprop.languages import say_later
 
 _n, _k, _l = (sp.Symbol(name, integer=True, positive=True) for name in "nkl")
 _vector = sp.IndexedBase("x", real=True)
@@ -29,16 +28,16 @@ def _absolute_values() -> Expr:
 SQUARED_NORM = ProvedQuestion(
     name="1f",
     points=1,
-    title=say_later("The gradient of the squared norm"),
-    task=say_later("Write the gradient of $norm(bx)_2^2 = sum_i x_i^2$ as a vector."),
+    title="The gradient of the squared norm",
+    task="Write the gradient of $norm(bx)_2^2 = sum_i x_i^2$ as a vector.",
     answer="frac(partial norm(bx)_2^2, partial bx) = 2 bx",
     steps=(
         Step(
-            say_later("Of the sum, only the term of index $k$ depends on $x_k$:"),
+            "Of the sum, only the term of index $k$ depends on $x_k$:",
             "frac(partial, partial x_k) sum_(i = 1)^n x_i^2 = sum_(i = 1)^n 2 x_i bone_(i = k) "
             "= 2 x_k",
         ),
-        Step(say_later("The $n$ partial derivatives, one under the other, are the vector $2 bx$.")),
+        Step("The $n$ partial derivatives, one under the other, are the vector $2 bx$."),
     ),
     proofs=(
         Proof(
@@ -52,7 +51,7 @@ SQUARED_NORM = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("2 x"),
+            claim="2 x",
             against=AUTOGRAD,
             draw=_vectors,
             claimed=functions.squared_l2_norm_gradient,
@@ -66,28 +65,24 @@ SQUARED_NORM = ProvedQuestion(
 ABSOLUTE_NORM = ProvedQuestion(
     name="1g",
     points=1,
-    title=say_later("The gradient of the L1 norm"),
-    task=say_later("Write the gradient of $norm(bx)_1 = sum_i abs(x_i)$ as a vector."),
+    title="The gradient of the L1 norm",
+    task="Write the gradient of $norm(bx)_1 = sum_i abs(x_i)$ as a vector.",
     answer="frac(partial norm(bx)_1, partial bx) = sign(bx)",
-    hypotheses=say_later(
-        "$x_i != 0$ for all $i$: where $x_i = 0$ the partial derivative does not exist; any "
-        "number from −1 to 1 is a subgradient there, and $sign(0) = 0$ is the usual choice."
-    ),
+    hypotheses="$x_i != 0$ for all $i$: where $x_i = 0$ the partial derivative does not exist; any "
+    "number from −1 to 1 is a subgradient there, and $sign(0) = 0$ is the usual choice.",
     steps=(
         Step(
-            say_later(
-                "For $x_k > 0$, $abs(x_k) = x_k$ has slope 1; for $x_k < 0$, $abs(x_k) = -x_k$ "
-                "has slope −1: the slope is the sign."
-            ),
+            "For $x_k > 0$, $abs(x_k) = x_k$ has slope 1; for $x_k < 0$, $abs(x_k) = -x_k$ has "
+            "slope −1: the slope is the sign.",
             "frac(partial, partial x_k) sum_(i = 1)^n abs(x_i) = sum_(i = 1)^n sign(x_i) "
             "bone_(i = k) = sign(x_k)",
         ),
-        Step(say_later("As a vector: the sign of each component.")),
+        Step("As a vector: the sign of each component."),
     ),
     proofs=(
         Proof(
             claim="frac(partial norm(bx)_1, partial x_k) = sign(x_k)",
-            scope=say_later("for every dimension $n$, where no component is 0"),
+            scope="for every dimension $n$, where no component is 0",
             sides=lambda: [(sp.diff(_absolute_values(), _vector[_k]), sp.sign(_vector[_k]))],
             false="frac(partial norm(bx)_1, partial x_k) = 1",
             wrong=lambda: [(sp.diff(_absolute_values(), _vector[_k]), sp.S(1))],
@@ -96,7 +91,7 @@ ABSOLUTE_NORM = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("sign(x)"),
+            claim="sign(x)",
             against=AUTOGRAD,
             draw=_vectors,
             claimed=functions.l1_norm_gradient,

@@ -79,34 +79,28 @@ def jacobian_by_autograd(x: Tensor) -> Tensor:
 SCALING = ProvedQuestion(
     name="1h",
     points=1,
-    title=say_later("Softmax and multiplication"),
-    task=say_later(
-        "With $S_c (bx) = S(c bx)$, $c >= 0$, show that softmax is not invariant under "
-        "multiplication by a number."
-    ),
+    title="Softmax and multiplication",
+    task="With $S_c (bx) = S(c bx)$, $c >= 0$, show that softmax is not invariant under "
+    "multiplication by a number.",
     answer="frac(S(c bx)_i, S(c bx)_j) = e^(c (x_i - x_j)) != e^(x_i - x_j) "
     '= frac(S(bx)_i, S(bx)_j) quad "if" c != 1, x_i != x_j',
-    hypotheses=say_later(
-        "$c != 1$ and a vector with two different components; otherwise $S(c bx) = S(bx)$."
-    ),
+    hypotheses="$c != 1$ and a vector with two different components; otherwise $S(c bx) = S(bx)$.",
     steps=(
         Step(
-            say_later("One example is enough. Take $bx = (0, ln 2)$ and $c = 2$:"),
+            "One example is enough. Take $bx = (0, ln 2)$ and $c = 2$:",
             "S(bx) = (frac(1, 3), frac(2, 3)) quad != quad S(2 bx) = (frac(1, 5), frac(4, 5))",
         ),
         Step(
-            say_later("In general, the denominators of two components are the same and cancel:"),
+            "In general, the denominators of two components are the same and cancel:",
             "frac(S(c bx)_i, S(c bx)_j) = frac(e^(c x_i), e^(c x_j)) = e^(c (x_i - x_j))",
         ),
         Step(
-            say_later("This ratio is that of $S(bx)$ for all $i, j$ if and only if"),
+            "This ratio is that of $S(bx)$ for all $i, j$ if and only if",
             '(c - 1) (x_i - x_j) = 0 quad "for all" i, j',
         ),
     ),
-    remark=say_later(
-        "With $c = 0$ softmax is uniform, $S_0 (bx)_i = frac(1, n)$; as $c -> infinity$ it puts "
-        "all its weight on the largest component. $c$ is an inverse temperature."
-    ),
+    remark="With $c = 0$ softmax is uniform, $S_0 (bx)_i = frac(1, n)$; as $c -> infinity$ it puts "
+    "all its weight on the largest component. $c$ is an inverse temperature.",
     proofs=(
         Proof(
             claim="ln frac(S(c bx)_i, S(c bx)_j) - ln frac(S(bx)_i, S(bx)_j) = (c - 1)(x_i - x_j)",
@@ -118,7 +112,7 @@ SCALING = ProvedQuestion(
         ),
         Proof(
             claim="S(2 bx) = (frac(1, 5), frac(4, 5)), quad S(bx) = (frac(1, 3), frac(2, 3))",
-            scope=say_later("for $bx = (0, ln 2)$"),
+            scope="for $bx = (0, ln 2)$",
             sides=lambda: [
                 (sp.exp(c * x) / (1 + sp.exp(c * sp.log(2))), value)
                 for c, row in ((2, (1, 4)), (1, (1, 2)))
@@ -132,8 +126,8 @@ SCALING = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("ln S(cx) − its mean over i"),
-            against=say_later("c (x − its mean)"),
+            claim="ln S(cx) − its mean over i",
+            against="c (x − its mean)",
             draw=_with_number,
             claimed=lambda x, c: _centred(functions.log_softmax(c * x)),
             oracle=lambda x, c: c * _centred(x),
@@ -151,24 +145,18 @@ def _centred(x: Tensor) -> Tensor:
 TRANSLATION = ProvedQuestion(
     name="1i",
     points=1,
-    title=say_later("Softmax and translation"),
-    task=say_later(
-        "Show that softmax is translation-invariant: $S(bx + c) = S(bx)$ for a constant $c$."
-    ),
+    title="Softmax and translation",
+    task="Show that softmax is translation-invariant: $S(bx + c) = S(bx)$ for a constant $c$.",
     answer="S(bx + c) = S(bx)",
     steps=(
         Step(
-            say_later(
-                "$e^(x_i + c) = e^c e^(x_i)$, in the numerator and in every term of the sum:"
-            ),
+            "$e^(x_i + c) = e^c e^(x_i)$, in the numerator and in every term of the sum:",
             "S(bx + c)_i = frac(e^(x_i + c), sum_j e^(x_j + c)) "
             "= frac(e^c e^(x_i), e^c sum_j e^(x_j)) = S(bx)_i",
         ),
     ),
-    remark=say_later(
-        "With $c = -max_j x_j$ no exponential exceeds 1: this is how the code stays finite for "
-        "components of 100,000."
-    ),
+    remark="With $c = -max_j x_j$ no exponential exceeds 1: this is how the code stays finite for "
+    "components of 100,000.",
     proofs=(
         Proof(
             claim="S(bx + c)_i = S(bx)_i",
@@ -183,8 +171,8 @@ TRANSLATION = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("S(x + c)"),
-            against=say_later("torch.softmax(x)"),
+            claim="S(x + c)",
+            against="torch.softmax(x)",
             draw=_with_number,
             claimed=lambda x, c: functions.softmax(x + c),
             oracle=lambda x, c: torch.softmax(x, -1),
@@ -203,22 +191,18 @@ TRANSLATION = ProvedQuestion(
 PARTIAL = ProvedQuestion(
     name="1j",
     points=1,
-    title=say_later("The partial derivatives of softmax"),
-    task=say_later(
-        "Show that $frac(partial S(bx)_i, partial x_j) = S(bx)_i bone_(i = j) - S(bx)_i S(bx)_j$."
-    ),
+    title="The partial derivatives of softmax",
+    task="Show that $frac(partial S(bx)_i, partial x_j) = S(bx)_i bone_(i = j) - S(bx)_i S(bx)_j$.",
     answer="frac(partial S(bx)_i, partial x_j) = S(bx)_i bone_(i = j) - S(bx)_i S(bx)_j",
     steps=(
         Step(
-            say_later(
-                "The quotient rule, where $frac(partial e^(x_i), partial x_j) = e^(x_i) "
-                "bone_(i = j)$ and $frac(partial, partial x_j) sum_l e^(x_l) = e^(x_j)$:"
-            ),
+            "The quotient rule, where $frac(partial e^(x_i), partial x_j) = e^(x_i) bone_(i = j)$ "
+            "and $frac(partial, partial x_j) sum_l e^(x_l) = e^(x_j)$:",
             "frac(partial S(bx)_i, partial x_j) = frac(e^(x_i) bone_(i = j) sum_l e^(x_l) "
             "- e^(x_i) e^(x_j), (sum_l e^(x_l))^2)",
         ),
         Step(
-            say_later("Cut the fraction in two and recognise the softmax:"),
+            "Cut the fraction in two and recognise the softmax:",
             "frac(partial S(bx)_i, partial x_j) = frac(e^(x_i), sum_l e^(x_l)) bone_(i = j) "
             "- frac(e^(x_i), sum_l e^(x_l)) frac(e^(x_j), sum_l e^(x_l)) "
             "= S(bx)_i bone_(i = j) - S(bx)_i S(bx)_j",
@@ -246,7 +230,7 @@ PARTIAL = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("softmax_jacobian"),
+            claim="softmax_jacobian",
             against=AUTOGRAD,
             draw=vectors,
             claimed=functions.softmax_jacobian,
@@ -271,32 +255,26 @@ def _outer(S: Tensor) -> Tensor:
 JACOBIAN = ProvedQuestion(
     name="1k",
     points=1,
-    title=say_later("The Jacobian of softmax"),
-    task=say_later(
-        "Express the Jacobian $frac(partial S(bx), partial bx)$ with matrices and vectors, "
-        "using $diag$."
-    ),
+    title="The Jacobian of softmax",
+    task="Express the Jacobian $frac(partial S(bx), partial bx)$ with matrices and vectors, using "
+    "$diag$.",
     answer="frac(partial S(bx), partial bx) = diag(S(bx)) - S(bx) S(bx)^top",
     steps=(
         Step(
-            say_later("The entry $(i, j)$ of the two matrices is, by their definitions,"),
+            "The entry $(i, j)$ of the two matrices is, by their definitions,",
             "diag(S(bx))_(i j) = S(bx)_i bone_(i = j), quad "
             "(S(bx) S(bx)^top)_(i j) = S(bx)_i S(bx)_j",
         ),
         Step(
-            say_later(
-                "Their difference is the result of 1 (j), for all $i$ and $j$. The matrix is "
-                "$n times n$ and symmetric."
-            ),
+            "Their difference is the result of 1 (j), for all $i$ and $j$. The matrix is $n times "
+            "n$ and symmetric.",
             "underbrace(frac(partial S(bx), partial bx), n times n) "
             "= underbrace(diag(S(bx)), n times n) "
             "- underbrace(S(bx), n times 1) underbrace(S(bx)^top, 1 times n)",
         ),
     ),
-    remark=say_later(
-        "Because it is symmetric, a gradient goes back through softmax without any matrix: "
-        "$diag(S) bv - S S^top bv = S circle (bv - S^top bv)$."
-    ),
+    remark="Because it is symmetric, a gradient goes back through softmax without any matrix: "
+    "$diag(S) bv - S S^top bv = S circle (bv - S^top bv)$.",
     proofs=(
         Proof(
             claim="(diag(S) - S S^top)_(i j) = S_i bone_(i = j) - S_i S_j",
@@ -316,7 +294,7 @@ JACOBIAN = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("diag(S) − S Sᵀ"),
+            claim="diag(S) − S Sᵀ",
             against=AUTOGRAD,
             draw=vectors,
             claimed=lambda x: functions.diag(functions.softmax(x)) - _outer(functions.softmax(x)),
@@ -356,41 +334,35 @@ def _x_jacobian(u: Tensor, A: Tensor, B: Tensor) -> Tensor:
 LOG_GRADIENT = ProvedQuestion(
     name="1l",
     points=3,
-    title=say_later("The gradient of the log-softmax"),
-    task=say_later(
-        "Let $bx$ be a function of the vector $bu$. Show that $nabla_bu log S(bx(bu))_i = "
-        "nabla_bu bx(bu)_i - EE_j [nabla_bu bx(bu)_j]$, where $j$ is drawn with the "
-        "probabilities $S(bx(bu))_j$."
-    ),
+    title="The gradient of the log-softmax",
+    task="Let $bx$ be a function of the vector $bu$. Show that $nabla_bu log S(bx(bu))_i = "
+    "nabla_bu bx(bu)_i - EE_j [nabla_bu bx(bu)_j]$, where $j$ is drawn with the probabilities "
+    "$S(bx(bu))_j$.",
     answer="nabla_bu log S(bx(bu))_i = nabla_bu bx(bu)_i - EE_j [nabla_bu bx(bu)_j]",
-    hypotheses=say_later("$bx$ is differentiable at $bu$."),
+    hypotheses="$bx$ is differentiable at $bu$.",
     steps=(
         Step(
-            say_later("The logarithm turns the quotient into a difference:"),
+            "The logarithm turns the quotient into a difference:",
             "log S(bx(bu))_i = bx(bu)_i - log sum_j e^(bx(bu)_j)",
         ),
         Step(
-            say_later("Take the gradient; that of $log v$ is $frac(nabla v, v)$:"),
+            "Take the gradient; that of $log v$ is $frac(nabla v, v)$:",
             "nabla_bu log S(bx(bu))_i = nabla_bu bx(bu)_i "
             "- frac(sum_j e^(bx(bu)_j) nabla_bu bx(bu)_j, sum_l e^(bx(bu)_l))",
         ),
         Step(
-            say_later("The quotient holds the softmax as weights, so it is an expectation:"),
+            "The quotient holds the softmax as weights, so it is an expectation:",
             "sum_j S(bx(bu))_j nabla_bu bx(bu)_j = EE_j [nabla_bu bx(bu)_j]",
         ),
     ),
-    remark=say_later(
-        "Its expectation over $i$ is 0: a gradient of the log-likelihood pushes one class up "
-        "only as far as it pushes the others down."
-    ),
+    remark="Its expectation over $i$ is 0: a gradient of the log-likelihood pushes one class up "
+    "only as far as it pushes the others down.",
     proofs=(
         Proof(
             claim="frac(partial, partial u) log S(bx(u))_i = frac(partial x_i, partial u) "
             "- sum_j S(bx(u))_j frac(partial x_j, partial u)",
-            scope=say_later(
-                "for every dimension $n$ and every differentiable $bx$, along any component $u$ of "
-                "the vector"
-            ),
+            scope="for every dimension $n$ and every differentiable $bx$, along any component $u$ "
+            "of the vector",
             sides=lambda: [
                 (
                     _log_softmax_slope(),
@@ -405,7 +377,7 @@ LOG_GRADIENT = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("the right side, with x(u) = A tanh(B u)"),
+            claim="the right side, with x(u) = A tanh(B u)",
             against=AUTOGRAD,
             draw=_draw_map,
             claimed=lambda u, A, B: (

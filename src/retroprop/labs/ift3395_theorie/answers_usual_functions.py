@@ -75,27 +75,23 @@ def _rectifier_slopes() -> list[Expr]:
 SIGN = ProvedQuestion(
     name="1a",
     points=1,
-    title=say_later("The sign, by indicators"),
-    task=say_later("Write $sign(x)$ with indicator functions alone."),
+    title="The sign, by indicators",
+    task="Write $sign(x)$ with indicator functions alone.",
     answer="sign(x) = bone_({x > 0})(x) - bone_({x < 0})(x)",
     steps=(
         Step(
-            say_later(
-                "A real number is positive, negative or 0. In the three cases the right side is"
-            ),
+            "A real number is positive, negative or 0. In the three cases the right side is",
             'cases(1 - 0 = 1 "if" x > 0, 0 - 1 = -1 "if" x < 0, 0 - 0 = 0 "if" x = 0)',
         ),
-        Step(say_later("which is the definition of the sign.")),
+        Step("which is the definition of the sign."),
     ),
-    remark=say_later(
-        "In the same way $H(x) = bone_({x > 0})(x) + frac(1, 2) bone_({x = 0})(x)$ and "
-        "$rect(x) = x bone_({x > 0})(x)$. The sheet prints $rect(x) = bone_({x > 0})(x)$, "
-        "where the factor $x$ is missing."
-    ),
+    remark="In the same way $H(x) = bone_({x > 0})(x) + frac(1, 2) bone_({x = 0})(x)$ and $rect(x) "
+    "= x bone_({x > 0})(x)$. The sheet prints $rect(x) = bone_({x > 0})(x)$, where the factor $x$ "
+    "is missing.",
     proofs=(
         Proof(
             claim="sign(x) = bone_({x > 0})(x) - bone_({x < 0})(x)",
-            scope=say_later("for $x > 0$, $x < 0$ and $x = 0$, so for every real $x$"),
+            scope="for $x > 0$, $x < 0$ and $x = 0$, so for every real $x$",
             sides=lambda: [
                 (sp.sign(x), _indicator(x > 0) - _indicator(x < 0))
                 for x in (_positive, _negative, sp.S(0))
@@ -109,8 +105,8 @@ SIGN = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("the difference of indicators"),
-            against=say_later("torch.sign, also at 0"),
+            claim="the difference of indicators",
+            against="torch.sign, also at 0",
             draw=_numbers_and_zero,
             claimed=lambda x: [
                 functions.indicator(x > 0, x.dtype) - functions.indicator(x < 0, x.dtype),
@@ -129,23 +125,18 @@ SIGN = ProvedQuestion(
 RECTIFIER = ProvedQuestion(
     name="1b",
     points=2,
-    title=say_later("The derivative of the rectifier"),
-    task=say_later("Write the derivative of $rect(x) = max(0, x)$ wherever it exists."),
+    title="The derivative of the rectifier",
+    task="Write the derivative of $rect(x) = max(0, x)$ wherever it exists.",
     answer="rect'(x) = bone_({x > 0})(x)",
-    hypotheses=say_later(
-        "$x != 0$: at 0 the derivative does not exist, and the code returns 0 there."
-    ),
+    hypotheses="$x != 0$: at 0 the derivative does not exist, and the code returns 0 there.",
     steps=(
         Step(
-            say_later("On either side of 0 the function is linear:"),
+            "On either side of 0 the function is linear:",
             'rect(x) = cases(x "if" x > 0, 0 "if" x < 0)',
         ),
+        Step("so its slope is constant there:", 'rect\'(x) = cases(1 "if" x > 0, 0 "if" x < 0)'),
         Step(
-            say_later("so its slope is constant there:"),
-            'rect\'(x) = cases(1 "if" x > 0, 0 "if" x < 0)',
-        ),
-        Step(
-            say_later("At 0 the slopes from the right and from the left differ, so there is none:"),
+            "At 0 the slopes from the right and from the left differ, so there is none:",
             "lim_(h -> 0^+) frac(rect(h) - rect(0), h) = 1 quad != quad "
             "lim_(h -> 0^-) frac(rect(h) - rect(0), h) = 0",
         ),
@@ -153,14 +144,14 @@ RECTIFIER = ProvedQuestion(
     proofs=(
         Proof(
             claim="rect'(x) = bone_({x > 0})(x)",
-            scope=say_later("for every $x > 0$ and every $x < 0$"),
+            scope="for every $x > 0$ and every $x < 0$",
             sides=lambda: list(zip(_rectifier_slopes(), (sp.S(1), sp.S(0)), strict=True)),
             false="rect'(x) = x bone_({x > 0})(x)",
             wrong=lambda: list(zip(_rectifier_slopes(), (_positive, sp.S(0)), strict=True)),
         ),
         Proof(
             claim="lim_(h -> 0^+) frac(rect(h), h) = 1, quad lim_(h -> 0^-) frac(rect(h), h) = 0",
-            scope=say_later("at $x = 0$"),
+            scope="at $x = 0$",
             sides=lambda: [
                 (sp.limit(sp.Max(0, _positive) / _positive, _positive, 0, "+"), sp.S(1)),
                 (sp.limit(sp.Max(0, _negative) / _negative, _negative, 0, "-"), sp.S(0)),
@@ -173,7 +164,7 @@ RECTIFIER = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("rect′, also at 0"),
+            claim="rect′, also at 0",
             against=AUTOGRAD,
             draw=_numbers_and_zero,
             claimed=functions.rectifier_derivative,
@@ -195,26 +186,24 @@ RECTIFIER = ProvedQuestion(
 SIGMOID = ProvedQuestion(
     name="1c",
     points=1,
-    title=say_later("The derivative of the sigmoid"),
-    task=say_later("Write $sigma'$ with the function $sigma$ alone."),
+    title="The derivative of the sigmoid",
+    task="Write $sigma'$ with the function $sigma$ alone.",
     answer="sigma'(x) = sigma(x) (1 - sigma(x))",
     steps=(
         Step(
-            say_later("By the chain rule, with $sigma(x) = (1 + e^(-x))^(-1)$,"),
+            "By the chain rule, with $sigma(x) = (1 + e^(-x))^(-1)$,",
             "sigma'(x) = -(1 + e^(-x))^(-2) (-e^(-x)) = frac(e^(-x), (1 + e^(-x))^2)",
         ),
         Step(
-            say_later("Split the fraction in two factors:"),
+            "Split the fraction in two factors:",
             "sigma'(x) = frac(1, 1 + e^(-x)) dot frac(e^(-x), 1 + e^(-x))",
         ),
         Step(
-            say_later("The first is $sigma(x)$. In the second, add and subtract 1 above the line:"),
+            "The first is $sigma(x)$. In the second, add and subtract 1 above the line:",
             "frac(e^(-x), 1 + e^(-x)) = frac((1 + e^(-x)) - 1, 1 + e^(-x)) = 1 - sigma(x)",
         ),
     ),
-    remark=say_later(
-        "For large $x$, $1 - sigma(x)$ loses its digits; the code writes it $sigma(-x)$."
-    ),
+    remark="For large $x$, $1 - sigma(x)$ loses its digits; the code writes it $sigma(-x)$.",
     proofs=(
         Proof(
             claim="sigma'(x) = sigma(x) (1 - sigma(x))",
@@ -226,7 +215,7 @@ SIGMOID = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("σ (1 − σ)"),
+            claim="σ (1 − σ)",
             against=AUTOGRAD,
             draw=numbers,
             claimed=lambda x: [
@@ -250,15 +239,15 @@ SIGMOID = ProvedQuestion(
 LOG_SIGMOID = ProvedQuestion(
     name="1d",
     points=1,
-    title=say_later("The logarithm of the sigmoid"),
-    task=say_later("Show that $ln sigma(x) = -softplus(-x)$."),
+    title="The logarithm of the sigmoid",
+    task="Show that $ln sigma(x) = -softplus(-x)$.",
     answer="ln sigma(x) = -softplus(-x)",
     steps=(
         Step(
-            say_later("The logarithm of an inverse is the opposite of the logarithm:"),
+            "The logarithm of an inverse is the opposite of the logarithm:",
             "ln sigma(x) = ln frac(1, 1 + e^(-x)) = -ln(1 + e^(-x))",
         ),
-        Step(say_later("and $softplus(-x) = ln(1 + e^(-x))$ by definition.")),
+        Step("and $softplus(-x) = ln(1 + e^(-x))$ by definition."),
     ),
     proofs=(
         Proof(
@@ -271,7 +260,7 @@ LOG_SIGMOID = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("−softplus(−x), for |x| up to 1,000"),
+            claim="−softplus(−x), for |x| up to 1,000",
             against=MANY_DIGITS,
             draw=lambda g: (torch.randn(40, generator=g, dtype=torch.float64) * 300,),
             claimed=lambda x: [-functions.softplus(-x), functions.log_sigmoid(x)],
@@ -286,16 +275,16 @@ LOG_SIGMOID = ProvedQuestion(
 SOFTPLUS = ProvedQuestion(
     name="1e",
     points=1,
-    title=say_later("A difference of softplus"),
-    task=say_later("Show that $softplus(x) - softplus(-x) = x$."),
+    title="A difference of softplus",
+    task="Show that $softplus(x) - softplus(-x) = x$.",
     answer="softplus(x) - softplus(-x) = x",
     steps=(
         Step(
-            say_later("A difference of logarithms is the logarithm of a quotient:"),
+            "A difference of logarithms is the logarithm of a quotient:",
             "softplus(x) - softplus(-x) = ln frac(1 + e^x, 1 + e^(-x))",
         ),
         Step(
-            say_later("Take $e^x$ out of the numerator, $1 + e^x = e^x (e^(-x) + 1)$:"),
+            "Take $e^x$ out of the numerator, $1 + e^x = e^x (e^(-x) + 1)$:",
             "ln frac(e^x (e^(-x) + 1), 1 + e^(-x)) = ln e^x = x",
         ),
     ),
@@ -310,8 +299,8 @@ SOFTPLUS = ProvedQuestion(
     ),
     checks=(
         Check(
-            claim=say_later("softplus(x) − softplus(−x)"),
-            against=say_later("x itself"),
+            claim="softplus(x) − softplus(−x)",
+            against="x itself",
             draw=lambda g: (torch.randn(100, generator=g, dtype=torch.float64) * 300,),
             claimed=lambda x: functions.softplus(x) - functions.softplus(-x),
             oracle=lambda x: x,
