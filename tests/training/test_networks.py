@@ -244,3 +244,22 @@ def test_many_members_by_autograd_as_one_program_equal_one_after_another(tmp_pat
         theirs = torch.stack([column(one.advance(), "train_loss") for one in few], 1)
         together_loss = column(ours, "train_loss").view(theirs.shape)
         torch.testing.assert_close(together_loss, theirs, rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("mlp", {"hidden_sizes": (8, 8), "activation": "tanh"}),
+        ("cnn", {"n_channels": (4, 6), "kernel_sizes": (3, 5), "dense_hiddens": (8,)}),
+        ("cnn", {"n_channels": (4, 6), "strides": (1, 2), "paddings": (2, 0)}),
+        ("resnet18", {"widths": (2, 3, 4, 5)}),
+        ("mlp-mixer", {"patch_size": 8, "embed_dim": 6, "num_blocks": 1, "drop_rate": 0.1}),
+    ],
+)
+def test_a_network_of_the_catalog_is_a_kind_with_settings_and_back(model, options):
+    chosen = {**MODELS[model].options, **options}
+    kind, settings = settings_of(model, chosen)
+    name, found = options_of(RunSettings(kind=kind, **settings))
+    assert (name, found.keys()) == (model, chosen.keys())
+    for option, value in chosen.items():
+        assert found[option] in (value, value * len(options.get("n_channels", ())) if value == (3,) or len(chosen.get("n_channels", ())) > 1 and value in ((1,), (0,)) else value)
