@@ -9,6 +9,7 @@ running metrics), and with what the studies use (bfloat16, and channels last for
 
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import nn
@@ -78,7 +79,9 @@ def plain(name: str, images: ImageSet) -> Callable[[], None]:
     return run
 
 
-def ours(name: str, images: ImageSet, *, precision: str) -> Callable[[], None]:
+def ours(
+    name: str, images: ImageSet, *, precision: Literal["float32", "bfloat16"]
+) -> Callable[[], None]:
     """An epoch of the trainer."""
     settings = RunSettings(
         epochs=1000,

@@ -741,11 +741,11 @@ def documented_options(function):
 
 def test_options_that_are_settings_have_their_defaults():
     """All but those that are chosen for one network rather than for a study."""
-    settings = RunSettings.model_fields
+    settings = {field.name: field.default for field in dataclasses.fields(RunSettings)}
     for options in OPTIONS.values():
         for field in dataclasses.fields(options):
             if field.name in settings and field.name not in ("optimizer", "batch_size", "epochs"):
-                usual = False if field.name == "channels_last" else settings[field.name].default
+                usual = False if field.name == "channels_last" else settings[field.name]
                 assert field.default == usual, field.name
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from retroprop.labs.catalog import find_lab
 from retroprop.report.lab_story import LabStory
+from retroprop.studies import kinds
 from retroprop.studies.schema import load_study
 from retroprop.studies.summary import best_cells, summarise_cells
 
@@ -56,7 +57,7 @@ def _record(make_records, path, name, *, changes=(), size="smoke", tested=True, 
         epochs=study.epochs,
         accuracy=accuracy,
         seconds=lambda cell: 1.0,
-        settings=study.settings,
+        settings=lambda cell: kinds.recorded(study.settings(cell)),
         study_run_id=name,
         tested=False,
         **options,

@@ -396,8 +396,7 @@ def test_the_cells_of_the_notebook_run_from_top_to_bottom(tmp_path, capsys):
     names = {"lab": opened, "SIZE": "smoke"}
     exec(LAB.imports, names)
     for question in LAB.questions:
-        code = question.code or f'lab.answer("{question.name}")'
-        *lines, last = code.splitlines()
+        *lines, last = LAB.code_of(question).splitlines()
         exec("\n".join(lines), names)
         assert eval(last, names).section.name == f"q-{question.name}"
     assert "269322" in capsys.readouterr().out

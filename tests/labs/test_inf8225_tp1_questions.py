@@ -24,6 +24,7 @@ from retroprop.report.document import Code, Notice, Picture, Table
 from retroprop.report.lab_content import compose_lab, question_section
 from retroprop.report.lab_story import LabStory
 from retroprop.report.numbers import Numbers
+from retroprop.studies import kinds
 from retroprop.studies.schema import load_study
 
 
@@ -72,7 +73,8 @@ def make(folder, name, *, tested=True, seeds=None, **options):
         config["seeds"] = seeds
     options = {"accuracy": ACCURACY[name], "seconds": seconds, **options}
     records = DATA.make_records(
-        folder / "test.db", config=config, settings=study.settings, epochs=study.epochs,
+        folder / "test.db", config=config, epochs=study.epochs,
+        settings=lambda cell: kinds.recorded(study.settings(cell)),
         tested=False, study_run_id=name, **options,
     )  # fmt: skip
     if tested and "stop_after" not in options:
@@ -461,7 +463,8 @@ def test_a_schedule_that_ends_at_zero_forbids_a_claim_about_more_epochs(finished
 def test_a_study_at_laptop_size_says_that_it_does_not_compare(tmp_path):
     study = load_study(LOGISTIC, size="smoke")
     records = DATA.make_records(
-        tmp_path / "test.db", config=study.model_dump(), settings=study.settings,
+        tmp_path / "test.db", config=study.model_dump(),
+        settings=lambda cell: kinds.recorded(study.settings(cell)),
         epochs=study.epochs, accuracy=lambda cell, seed: 0.5, tested=False,
     )  # fmt: skip
     assert "its numbers do not compare directly" in said(records, "2.sgd-search")[0]

@@ -7,6 +7,7 @@ of every setting, seconds and parameters by their own rules.
 import numpy as np
 from safetensors.numpy import save_file
 
+from retroprop.studies import kinds
 from retroprop.studies.records import RunRecord
 from retroprop.studies.schema import load_study
 
@@ -51,7 +52,7 @@ def make_networks(
         epochs=study.epochs,
         accuracy=accuracy,
         seconds=options.pop("seconds", seconds),
-        settings=study.settings,
+        settings=lambda cell: kinds.recorded(study.settings(cell)),
         gradient_norm=options.pop("gradient_norm", lambda cell, epoch: 2.0 / epoch),
         study_run_id=name,
         tested=False,

@@ -25,7 +25,7 @@ from retroprop.report.model_formulas import FORMULAS, OF_SETTING, formula_of
 from retroprop.report.models import PARAGRAPHS, trained_section
 from retroprop.report.pdf import render_pdf
 from retroprop.studies.kinds import KINDS, OPTIMIZERS
-from retroprop.training.settings import Hyperparameters
+from retroprop.training.settings import Hyperparameters, types_of
 
 WITH_SLASH = {"adam": 2, "adamw": 2, "warmup-cosine": 1}
 SIGNS = re.compile(r"[^\W_]|[=←+−/∗⊙<>≥,]")
@@ -33,7 +33,7 @@ SIGNS = re.compile(r"[^\W_]|[=←+−/∗⊙<>≥,]")
 
 def choices(setting):
     """The words of a setting."""
-    return get_args(Hyperparameters.model_fields[setting].annotation)
+    return get_args(types_of(Hyperparameters)[setting])[1].known
 
 
 CHOICES = {

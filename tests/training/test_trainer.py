@@ -290,7 +290,6 @@ def test_an_error_that_is_not_about_memory_is_not_explained_away(monkeypatch):
         ({"train_metrics": "runnig"}, "must be 'evaluated' or 'running', and got 'runnig'"),
         ({"precision": "float64"}, "computes in float32 or bfloat16, and got float64"),
         ({"gradient": "sum"}, "learns from the mean gradient of a minibatch, and got sum"),
-        ({"learning_rat": 0.1}, "unknown key learning_rat. Did you mean 'learning_rate'"),
         ({"optimizer": "nesterov", "momentum": 0.0}, "nesterov needs a momentum above 0"),
     ],
 )

@@ -235,7 +235,8 @@ def _study(model: str, network: NetworkOptions, training: TrainingOptions) -> "S
     with torch.device("meta"):  # what the network refuses, before anything is made
         build(model, (channels, height, width), len(info.classes), options)
     given = {**dataclasses.asdict(network), **dataclasses.asdict(training)}
-    settings = {name: given[name] for name in Hyperparameters.model_fields if name in given}
+    known = {field.name for field in dataclasses.fields(Hyperparameters)}
+    settings = {name: value for name, value in given.items() if name in known}
     return one_run_study(
         model,
         options,

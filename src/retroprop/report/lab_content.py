@@ -62,9 +62,6 @@ def part_sections(lab: LabStory, part: Part) -> list[Section]:
 def question_section(lab: LabStory, question: Question) -> Section:
     """One question with its answer."""
     name = f"q-{question.name}"
-    code = question.code
-    if lab.lab.answers_in_code or not code:
-        code = f'{code}\nlab.answer("{question.name}")'.lstrip()
     title = question.function or lab.say(question.title)
     blocks = [*_marks(lab, question), *_answers(lab, question), *_trace(lab, question)]
     return Section(
@@ -74,7 +71,7 @@ def question_section(lab: LabStory, question: Question) -> Section:
         blocks=[_renamed(block, name) for block in blocks],
         asked=lab.say(question.asked),
         points=points(lab, question),
-        code=code,
+        code=lab.lab.code_of(question),
     )
 
 

@@ -98,6 +98,12 @@ class Lab:
         """All questions in order."""
         return [question for part in self.parts for question in part.questions]
 
+    def code_of(self, question: Question) -> str:
+        """The cell of the notebook that makes its answer."""
+        if question.code and not self.answers_in_code:
+            return question.code
+        return f'{question.code}\nlab.answer("{question.name}")'.lstrip()
+
     @property
     def studies(self) -> list[str]:
         """Every study that a question needs, in order."""

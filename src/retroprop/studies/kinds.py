@@ -5,6 +5,7 @@ which formulas its report shows. Its classes are in `training.factories`, for th
 without torch. The settings themselves are in `training.settings`.
 """
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -289,9 +290,12 @@ def optimizers_of(engine: Engine) -> list[str]:
     return [name for name, row in OPTIMIZERS.items() if engine in row.engines]
 
 
+_USUAL = RunSettings()
+
+
 def usual_value(name: str) -> Any:
     """What a setting is where neither a study nor an older record says it."""
-    return RunSettings.model_fields[name].default
+    return getattr(_USUAL, name)
 
 
 def recorded(settings: RunSettings) -> dict[str, Any]:
@@ -299,7 +303,7 @@ def recorded(settings: RunSettings) -> dict[str, Any]:
 
     Epochs and seed have places of their own in a record.
     """
-    row, given = KINDS[settings.kind], settings.model_dump()
+    row, given = KINDS[settings.kind], dataclasses.asdict(settings)
     names = dict.fromkeys(("kind", *settings_of_kind(settings.kind), *row.fixed, "derivation"))
     return {
         name: given[name] for name in names if name not in NEWER or given[name] != usual_value(name)

@@ -12,7 +12,7 @@ study gives the same numbers bit for bit wherever it is run.
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from retroprop.data import CATALOG
@@ -75,7 +75,7 @@ def plan_study(study: Study) -> Plan:
         for seed in study.seeds:
             settings = study.settings(cell, seed)
             alone = seed if study.kind.engine == "trainer" else None
-            population = _population_name(settings.model_dump(), varied, alone)
+            population = _population_name(asdict(settings), varied, alone)
             run = NewRun(
                 position=next(positions),
                 population=population,
@@ -116,7 +116,7 @@ def _planned(study: Study, name: str, runs: list[tuple[NewRun, RunSettings]]) ->
     rates = tuple(dict.fromkeys(settings.learning_rate for _, settings in runs))
     seeds = tuple(dict.fromkeys(settings.seed for _, settings in runs))
     by_member = {(settings.seed, settings.learning_rate): run for run, settings in runs}
-    first = runs[0][1].model_dump()
+    first = asdict(runs[0][1])
     members = PopulationSettings(**first, learning_rates=rates, seeds=seeds)
     return PlannedPopulation(
         name=name,

@@ -27,7 +27,7 @@ from retroprop.training.image_sets import Normalization
 from retroprop.training.learners import parameter_type
 from retroprop.training.model_files import ModelCard, load_model
 from retroprop.training.network_trajectories import trained_network
-from retroprop.training.settings import RunSettings
+from retroprop.training.settings import RunSettings, from_record
 from retroprop.training.trajectories import member_parameters
 
 
@@ -91,7 +91,8 @@ def model_of_run(records: Records, number: int) -> TrainedModel:
     path = _checkpoint(records, run)
     config = records.study_run(run.study_run_id).config
     tensors = load_tensors(path, about=f"{run.study_run_id} {run.population}")
-    settings, info = RunSettings(**run.settings, seed=run.seed), find(config["dataset"])
+    settings = from_record(RunSettings, run.settings, seed=run.seed)
+    info = find(config["dataset"])
     shape, n_classes = info.size, len(info.classes)
     if KINDS[settings.kind].engine == "trainer":
         network = trained_network(settings, shape, n_classes, tensors, path)

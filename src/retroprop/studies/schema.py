@@ -5,18 +5,19 @@ module a study is a frozen `Study`. `grid` lists the values of the varied hyperp
 not varied stands in `[training]` or has its default.
 """
 
+import dataclasses
 import hashlib
 import json
-import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     ValidationError,
@@ -37,18 +38,20 @@ from retroprop.studies.kinds import (
     Kind,
     optimizers_of,
     settings_of_kind,
+    usual_value,
 )
 from retroprop.training.settings import (
     Derivation,
-    Epochs,
     Hyperparameters,
-    InitialScale,
+    LearningRate,
+    OneOf,
     RunSettings,
-    Strict,
+    WrongValueError,
     check_known,
-    explain,
+    checked,
     is_number,
-    one_of,
+    types_of,
+    without_none,
 )
 
 SIZES = ("smoke", "laptop", "full")
@@ -78,19 +81,40 @@ FIGURES = (
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
-def _check_rates(value: Any) -> Any:
-    for name, rate in value.items() if isinstance(value, dict) else [(None, value)]:
-        if name is not None:
-            check_known(name, OPTIMIZERS, "optimizer")
-        if not is_number(rate):
-            raise PydanticCustomError(
-                "rate", "Input should be a number, or a table with one for each optimizer"
-            )
-        if not math.isfinite(rate):
-            raise PydanticCustomError("rate", "Input should be a finite number")
-        if rate <= 0:
-            raise PydanticCustomError("rate", "Input should be greater than 0")
-    return value
+class _Rates:
+    """What marks the learning rate of [training]: a number, or a table with one an optimizer."""
+
+    def check(self, value: Any) -> None:
+        for name, rate in value.items() if isinstance(value, dict) else [(None, value)]:
+            if name is not None:
+                check_known(name, OPTIMIZERS, "optimizer")
+            if not is_number(rate):
+                raise WrongValueError("a number, or a table with one for each optimizer")
+            checked(rate, LearningRate)
+
+
+def _setting(kind: Any) -> Any:
+    """The type of a setting as pydantic takes it; `training.settings.checked` decides."""
+
+    def check(value: Any) -> Any:
+        try:
+            return checked(value, kind)
+        except WrongValueError as error:
+            wanted = f"Input should be {error}".replace("{", "{{").replace("}", "}}")
+            raise PydanticCustomError("setting", wanted) from None  # pyright: ignore[reportArgumentType] - no literal
+
+    return Annotated[Any, AfterValidator(check)]
+
+
+def one_of(known: Iterable[str], what: str) -> AfterValidator:
+    """What marks a key whose words must be known."""
+    return AfterValidator(lambda word: check_known(word, known, what))
+
+
+class Strict(BaseModel):
+    """A table of a study file: frozen, without unknown keys, and nothing is converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Title(Strict):
@@ -143,25 +167,20 @@ class Model(Strict):
     derivation: Derivation = "by-hand"
 
 
-class Training(Hyperparameters):
-    """The hyperparameters that are not varied.
+class _Training(Strict):
+    """The hyperparameters that are not varied; `Training` has a key for each.
 
     `learning_rate` is a number, or a table with one for each optimizer. `initial_scale` is that of
     the kind of model where it is left out.
     """
 
-    optimizer: Annotated[str, one_of(OPTIMIZERS, "optimizer")] = "sgd"
-    learning_rate: Annotated[Any, AfterValidator(_check_rates)] = 0.01
-    initial_scale: InitialScale = None
-
     @model_serializer(mode="wrap")
     def _without_newer_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What studies could always say, and what they say of settings that came later."""
-        usual = type(self).model_fields
         return {
             key: value
             for key, value in serialize(self).items()
-            if key not in NEWER or getattr(self, key) != usual[key].default
+            if key not in NEWER or getattr(self, key) != usual_value(key)
         }
 
 
@@ -199,18 +218,22 @@ class _Varied(Strict):
         return {key: value for key, value in self if value is not None}
 
 
-def _grid_fields() -> Iterator[tuple[str, Any]]:
-    """For every setting the list of values that a grid may give it."""
-    hints = get_type_hints(Hyperparameters, include_extras=True)
-    types = {name: hints[name] for name in Hyperparameters.model_fields}
-    types["optimizer"] = get_type_hints(Training, include_extras=True)["optimizer"]
-    for name, of_one in (types | {"derivation": Derivation}).items():
-        value = next(arg for arg in get_args(of_one | None) if arg is not type(None))
-        yield name, (list[value] | None, Field(default=None, min_length=1))
+_TYPES = types_of(Hyperparameters) | {"optimizer": Annotated[str, OneOf(OPTIMIZERS, "optimizer")]}
+_USUAL = {field.name: field.default for field in dataclasses.fields(Hyperparameters)}
 
+_training_keys: dict[str, Any] = {
+    name: (_setting(kind), (_USUAL | {"initial_scale": None})[name])
+    for name, kind in (_TYPES | {"learning_rate": Annotated[Any, _Rates()]}).items()
+}
+Training = create_model("Training", __base__=_Training, **_training_keys)
+"""[training]: `Hyperparameters` as keys of a study file."""
 
-Grid = create_model("Grid", __base__=_Varied, **dict(_grid_fields()))
-Grid.__doc__ = "The values of the varied hyperparameters; every combination is a cell."
+_grid_keys: dict[str, Any] = {
+    name: (list[_setting(without_none(kind))] | None, Field(default=None, min_length=1))
+    for name, kind in (_TYPES | {"derivation": Derivation}).items()
+}
+Grid = create_model("Grid", __base__=_Varied, **_grid_keys)
+"""[grid]: for each of them, and for the derivation, the list of values that are varied."""
 
 
 class Selection(Strict):
@@ -246,11 +269,11 @@ class Study(Strict):
     dataset: Annotated[str, one_of(CATALOG, "dataset")]
     size: Literal["smoke", "laptop", "full"] = "full"
     split: Split = Split()
-    epochs: Epochs
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
     seeds: Annotated[list[Seed], Field(min_length=1)]
     model: Model = Model()
-    training: Training = Training()
-    grid: Grid  # pyright: ignore[reportInvalidTypeForm] - a class made of Hyperparameters
+    training: Training = Training()  # pyright: ignore[reportInvalidTypeForm] - made above
+    grid: Grid  # pyright: ignore[reportInvalidTypeForm] - likewise
     selection: Selection = Selection()
     report: Report = Report()
 
@@ -347,7 +370,7 @@ class Study(Strict):
         elif "bfloat16" in precisions and not (
             row.half and "autograd" not in (self.grid.derivation or [self.model.derivation])
         ):
-            halves = " or ".join(name for name, one in KINDS.items() if one.half)
+            halves = " or ".join(sorted(name for name, one in KINDS.items() if one.half))
             raise ValueError(
                 f"precision bfloat16 is for networks of kind {halves}, derived by hand; use "
                 "float32 here"
@@ -538,11 +561,29 @@ def _value(text: str, *, is_list: bool) -> Any:
 
 
 def _explain(source: str, error: ValidationError) -> str:
-    """All problems of a study file, one line each."""
-    lines = explain(error, _known_keys)
+    """All problems of a study file, one line each, in our words rather than the library's."""
+    lines = [_sentence(problem) for problem in error.errors(include_url=False)]
     if len(lines) == 1:
         return f"{source}: {lines[0]}" + ("" if lines[0][-1] in ".?" else ".")
     return f"{source} has {len(lines)} problems:\n" + "\n".join(f"  - {line}" for line in lines)
+
+
+def _sentence(problem: Mapping[str, Any]) -> str:
+    """What is wrong with one key."""
+    key = ".".join(str(part) for part in problem["loc"])
+    match problem["type"]:
+        case "extra_forbidden":
+            known = _known_keys(problem["loc"][:-1])
+            return f"unknown key {key}. {did_you_mean(str(problem['loc'][-1]), known)}"
+        case "missing":
+            return f"{key} is missing; add it to the file"
+        case "value_error":
+            return (f"{key}: " if key else "") + str(problem.get("ctx", {}).get("error"))
+        case "too_short":
+            return f"{key} is an empty list; give at least one value"
+        case _:
+            wanted = problem["msg"].removeprefix("Input should be ")
+            return f"{key or 'the study'} must be {wanted}, and got {problem.get('input')!r}"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

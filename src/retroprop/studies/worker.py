@@ -41,7 +41,7 @@ from retroprop.training.devices import choose_device
 from retroprop.training.network_trajectories import NetworkTrajectory, trained_network
 from retroprop.training.populations import Population, predictions
 from retroprop.training.ranks import Ranks
-from retroprop.training.settings import PopulationSettings, RunSettings
+from retroprop.training.settings import PopulationSettings, RunSettings, from_record
 from retroprop.training.trainer import evaluate_model
 from retroprop.training.trajectories import Trajectory, member_parameters
 
@@ -210,7 +210,9 @@ class Worker:
         """One member of a population."""
         test = self.data.test_examples
         rate = run.settings["learning_rate"]
-        settings = PopulationSettings(**run.settings, seeds=(run.seed,), learning_rates=(rate,))
+        settings = from_record(
+            PopulationSettings, run.settings, seeds=(run.seed,), learning_rates=(rate,)
+        )
         parameters = member_parameters(members, run.seed, rate)
         model = Population(settings, test.image_shape, test.n_classes, parameters)
         result = model.evaluate(test)
@@ -221,7 +223,7 @@ class Worker:
         self, run: RunRecord, members: Mapping[str, Tensor], path: Path
     ) -> tuple[float, float, Tensor]:
         """One network of the trainer."""
-        settings = RunSettings(**run.settings, seed=run.seed)
+        settings = from_record(RunSettings, run.settings, seed=run.seed)
         test = self.data.test_images(settings.normalization)
         model = trained_network(settings, test.image_shape, test.n_classes, members, path)
         scores, predicted = evaluate_model(model, test, device=self.device)

@@ -7,13 +7,13 @@ derived by autograd; a network of the trainer is drawn by torch.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from retroprop.byhand.cnn import cnn_parameters
-from retroprop.byhand.mlp import initial_parameters
+from retroprop.byhand.mlp import Sign, initial_parameters
 from retroprop.byhand.softmax_regression import initial_weights
 from retroprop.calculus.architectures import Architecture, parse_architecture
 from retroprop.models.catalog import build
@@ -134,7 +134,7 @@ def _mlp_parameters(settings: PopulationSettings, image_shape: Shape, n_classes:
         seeds=settings.seeds,
         activation=settings.activation,
         scale=settings.initial_scale,
-        sign=settings.initial_sign,
+        sign=cast(Sign, settings.initial_sign),
         dtype=parameter_type(settings),
     )
 

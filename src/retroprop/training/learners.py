@@ -7,7 +7,7 @@ learner with a batch size of one takes blocks of examples where its model has an
 """
 
 from collections.abc import Mapping
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -15,12 +15,12 @@ from torch import Tensor
 from retroprop.byhand.block import spread_over
 from retroprop.byhand.block_steps import block_size, train_network_in_blocks
 from retroprop.byhand.cnn import CNN
-from retroprop.byhand.fast_mlp import FastMLP
+from retroprop.byhand.fast_mlp import FastMLP, Output
 from retroprop.byhand.losses import softmax_cross_entropy_gradient
 from retroprop.byhand.online import BLOCK, train_one_by_one
 from retroprop.byhand.optimizers import OPTIMIZERS, SGD, Adam, LearningRate, Optimizer
 from retroprop.byhand.perceptron import Perceptron
-from retroprop.byhand.softmax_regression import SoftmaxRegression
+from retroprop.byhand.softmax_regression import Reduction, SoftmaxRegression
 from retroprop.training.settings import PopulationSettings, RunSettings
 
 _SMALL = 25
@@ -136,7 +136,7 @@ class LinearLearner(_ByHand):
         """One minibatch, or one block of single examples."""
         if not self._shortcut:
             y = y.unsqueeze(1)  # the same for all learning rates of a seed
-            dW = self.model.gradient(x, y, reduction=self.settings.gradient)
+            dW = self.model.gradient(x, y, reduction=cast(Reduction, self.settings.gradient))
             self.optimizer.step(self.model.W, dW)
         elif isinstance(self.model, Perceptron):
             self.model.train_one_by_one(x, y, self.optimizer.learning_rate)
@@ -156,7 +156,7 @@ class NetworkLearner(_ByHand):
         self.model = FastMLP(
             parameters,
             activation=settings.activation,
-            output=settings.output,
+            output=cast(Output, settings.output),
             products=torch.bfloat16 if settings.precision == "bfloat16" else None,
         )
         self.parameters = self.model.parameters
@@ -194,10 +194,10 @@ class NetworkLearner(_ByHand):
                 y,
                 self.rate,
                 batch_size=self.settings.batch_size,
-                reduction=self.settings.gradient,
+                reduction=cast(Reduction, self.settings.gradient),
             )
             return
-        y, reduction = y.unsqueeze(1), self.settings.gradient
+        y, reduction = y.unsqueeze(1), cast(Reduction, self.settings.gradient)
         if isinstance(self.optimizer, SGD):
             self.model.descend(x, y, self.optimizer.learning_rate, reduction=reduction)
         else:

@@ -1,6 +1,7 @@
 """One network of a study on its way through its epochs: what `Trajectory` is for a population."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -31,7 +32,7 @@ class NetworkTrajectory:
         model = network_of(settings, train.image_shape, train.n_classes)
         if settings.channels_last is None:
             last = FACTORIES[settings.kind].convolutional(settings)
-            settings = settings.model_copy(update={"channels_last": last})
+            settings = replace(settings, channels_last=last)
         self.trainer = Trainer(model, train, validation, settings, device=device, ranks=ranks)
 
     @property

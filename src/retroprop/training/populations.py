@@ -11,7 +11,7 @@ one thread: a study runs one population per worker process.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -147,7 +147,7 @@ class Population:
         """The same before the first step, when all learning rates of a seed have equal weights."""
         first = {name: tensor[:, :1] for name, tensor in self.parameters.items()}
         first_rate = self.settings.learning_rates[:1]
-        settings = self.settings.model_copy(update={"learning_rates": first_rate})
+        settings = replace(self.settings, learning_rates=first_rate)
         result = evaluate(make_learner(settings, self.image_shape, self.n_classes, first), examples)
         return Evaluation(
             loss=result.loss.expand(self.shape).clone(),

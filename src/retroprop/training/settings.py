@@ -2,49 +2,109 @@
 
 Study files and `retroprop train` name these settings, both engines read them, and records hold
 those that apply to the kind of model (`studies.kinds`). A setting that a study may give is a field
-of `Hyperparameters`; nothing else lists them.
+of `Hyperparameters`; nothing else lists them. `checked` is the one place that compares a value with
+its bounds: for engines here, for study files in `studies.schema`.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from retroprop.byhand.schedules import WARMUP, Schedule, rate_factor
 from retroprop.calculus.architectures import parse_architecture
 from retroprop.errors import UserError, did_you_mean
 
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "gelu")
+PRECISIONS = {"fp32": "float32", "fp64": "float64", "bf16": "bfloat16"}
 NORMALIZATIONS = ("raw", "unit", "per-pixel", "per-channel")
-_SHORT_PRECISIONS = {"bf16": "bfloat16", "fp32": "float32", "fp64": "float64"}
+
+
+class WrongValueError(ValueError):
+    """A value that a setting cannot have; the text says what it "must be"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Where a number must lie."""
+
+    above: int | float = -math.inf
+    least: int | float = -math.inf
+    below: int | float = math.inf
+    most: int | float = math.inf
+    finite: bool = True
+
+    def check(self, value: int | float) -> None:
+        """Refuse a number outside of the bounds."""
+        if self.finite and not math.isfinite(value):
+            raise WrongValueError("a finite number")
+        for holds, limit, words in (
+            (value > self.above, self.above, "greater than"),
+            (value >= self.least, self.least, "greater than or equal to"),
+            (value < self.below, self.below, "less than"),
+            (value <= self.most, self.most, "less than or equal to"),
+        ):
+            if not holds and math.isfinite(limit):
+                raise WrongValueError(f"{words} {limit:g}" if limit < 1e6 else f"{words} {limit}")
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Which words there are; an unknown one is answered with the nearest."""
+
+    known: Iterable[str]
+    what: str
+
+    def check(self, word: str) -> None:
+        """Refuse an unknown word."""
+        check_known(word, self.known, self.what)
+
+
+class Words:
+    """Which words there are; a wrong one is answered with all of them."""
+
+    def __init__(self, *known: str, short: Mapping[str, str] | None = None) -> None:
+        """Name the words, and what `short` ones stand for."""
+        self.known, self.short = known, short or {}
+
+    def whole(self, word: Any) -> Any:
+        """The word that a short one stands for."""
+        return self.short.get(word, word) if isinstance(word, str) else word
+
+    def check(self, word: str) -> None:
+        """Refuse another word."""
+        if word not in self.known:
+            *first, last = map(repr, self.known)
+            raise WrongValueError(f"{', '.join(first)} or {last}")
+
+
+class _Scale:
+    """A standard deviation, or "auto"."""
+
+    def check(self, value: Any) -> None:
+        if value != "auto" and not (is_number(value) and 0 <= value <= 1e3):
+            raise WrongValueError('a number from 0 to 1000, or "auto"')
+
+
+class _Architecture:
+    """A text in the notation of `calculus.architectures`."""
+
+    def check(self, text: str) -> None:
+        parse_architecture(text)
 
 
 def check_known(word: str, known: Iterable[str], what: str) -> str:
     """The word, if it is known.
 
     Raises:
-        ValueError: With the nearest known words, if it is not.
+        UserError: With the nearest known words, if it is not.
     """
     if word not in known:
-        raise ValueError(f"unknown {what} {word!r}. {did_you_mean(word, known)}")
+        raise UserError(f"unknown {what} {word!r}. {did_you_mean(str(word), known)}")
     return word
-
-
-def one_of(known: Iterable[str], what: str) -> AfterValidator:
-    """What marks a field whose words must be known."""
-    return AfterValidator(lambda word: check_known(word, known, what))
-
-
-def _scale(value: Any) -> Any:
-    if value == "auto" or (is_number(value) and 0 <= value <= 1e3):
-        return value
-    raise PydanticCustomError("scale", 'Input should be a number from 0 to 1000, or "auto"')
-
-
-def _architecture(text: str) -> str:
-    parse_architecture(text)
-    return text
 
 
 def is_number(value: Any) -> bool:
@@ -52,94 +112,83 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Epochs = Annotated[int, Field(ge=1, le=10_000)]
-LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Width = Annotated[int, Field(ge=1, le=100_000)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Widths = Annotated[tuple[Width, Width, Width, Width], Field(strict=False)]
-InitialScale = Annotated[Any, AfterValidator(_scale)]
-Derivation = Literal["by-hand", "autograd"]
-Precision = Literal["float32", "float64", "bfloat16"]
+Seed = Annotated[int, Bounds(least=0, below=2**63)]
+Epochs = Annotated[int, Bounds(least=1, most=10_000)]
+LearningRate = Annotated[float, Bounds(above=0)]
+Count = Annotated[int, Bounds(least=1)]
+Width = Annotated[int, Bounds(least=1, most=100_000)]
+Share = Annotated[float, Bounds(least=0, below=1)]
+InitialScale = Annotated[Any, _Scale()]
+Derivation = Annotated[str, Words("by-hand", "autograd")]
 
 
-class Strict(BaseModel):
-    """A table of a study file: frozen, without unknown keys, and nothing is converted."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
-    )
-
-
-class Hyperparameters(Strict):
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
     """The settings that a study may give, in the order in which a grid varies them."""
 
     optimizer: str = "sgd"
     """A name of `studies.kinds.OPTIMIZERS`."""
     learning_rate: LearningRate = 0.01
     """η of the whole training, or the highest of a schedule."""
-    schedule: Schedule = "constant"
+    schedule: Annotated[str, Words(*get_args(Schedule))] = "constant"
     """"constant", or "warmup-cosine": a line up, then half a cosine wave down to 0."""
     batch_size: Count = 100
     """Images per step, of all processes together."""
     initial_scale: InitialScale = "auto"
     """Standard deviation of the initial weights, or "auto": by fan-in (He before ReLU and GELU,
     LeCun otherwise); 0.01 for linear models."""
-    initial_sign: Literal["both", "positive", "negative"] = "both"
+    initial_sign: Annotated[str, Words("both", "positive", "negative")] = "both"
     """Whether initial weights are all made positive or all made negative."""
-    depth: Annotated[int, Field(ge=0, le=1000)] = 1
+    depth: Annotated[int, Bounds(least=0, most=1000)] = 1
     """Hidden layers."""
     width: Width = 100
     """Units in each hidden layer."""
-    activation: Annotated[str, one_of(ACTIVATIONS, "activation")] = "relu"
+    activation: Annotated[str, OneOf(ACTIVATIONS, "activation")] = "relu"
     """φ, after each hidden layer or convolution."""
-    output: Literal["softmax", "linear"] = "softmax"
+    output: Annotated[str, Words("softmax", "linear")] = "softmax"
     """Softmax with the cross-entropy, or linear with the squared error."""
-    kernel_size: Annotated[int, Field(ge=1, le=64)] = 3
+    kernel_size: Annotated[int, Bounds(least=1, most=64)] = 3
     """Height and width of all kernels, in pixels."""
-    gradient: Literal["mean", "sum"] = "mean"
+    gradient: Annotated[str, Words("mean", "sum")] = "mean"
     """Whether the gradient of a minibatch is the mean or the sum over its examples."""
-    precision: Annotated[Precision, BeforeValidator(lambda p: _SHORT_PRECISIONS.get(p, p))] = (
-        "float32"
-    )
+    precision: Annotated[str, Words(*PRECISIONS.values(), short=PRECISIONS)] = "float32"
     """Of parameters and products; with "bfloat16" the products alone."""
-    architecture: Annotated[str, AfterValidator(_architecture)] = "mlp 256-256"
+    architecture: Annotated[str, _Architecture()] = "mlp 256-256"
     """An MLP or a CNN in the notation of `calculus.architectures`."""
-    initialization: Literal["torch", "xavier"] = "torch"
+    initialization: Annotated[str, Words("torch", "xavier")] = "torch"
     """Of an MLP: uniform by fan-in with biases, or Xavier's normal with biases 0."""
-    patch_size: Annotated[int, Field(ge=1, le=1024)] = 4
+    patch_size: Annotated[int, Bounds(least=1, most=1024)] = 4
     """Pixels of a side of a patch."""
     embedding: Width = 256
     """Numbers of a token, at least 2."""
-    blocks: Annotated[int, Field(ge=1, le=1000)] = 4
+    blocks: Annotated[int, Bounds(least=1, most=1000)] = 4
     """Mixer blocks."""
     drop_rate: Share = 0.0
     """Probability with which dropout sets an activation to 0."""
-    normalization: Annotated[str, one_of(NORMALIZATIONS, "normalization")] = "per-channel"
+    normalization: Annotated[str, OneOf(NORMALIZATIONS, "normalization")] = "per-channel"
     """What is subtracted from the pixels, and what they are divided by."""
-    augmentation: Literal["none", "flip-crop"] = "none"
+    augmentation: Annotated[str, Words("none", "flip-crop")] = "none"
     """How training images are changed."""
     shuffle: bool = True
     """Whether each epoch has its own order; else the images come as they lie."""
-    loss: Literal["cross-entropy", "clamped-cross-entropy"] = "cross-entropy"
+    loss: Annotated[str, Words("cross-entropy", "clamped-cross-entropy")] = "cross-entropy"
     """Of logits, or of probabilities cut into [1e-9, 1 − 1e-9]."""
     momentum: Share = 0.9
     """μ of the optimizers that have one."""
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    weight_decay: Annotated[float, Bounds(least=0)] = 0.0
     """λ; added to the gradient as λ θ, and apart from it by "adamw"."""
     label_smoothing: Share = 0.0
     """Part of the target that is spread over all classes."""
-    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    clip_norm: Annotated[float, Bounds(above=0, finite=False)] | None = None
     """Longer gradients are shortened to this norm."""
     patience: Count | None = None
     """Stop after so many epochs without a better validation accuracy."""
-    train_metrics: Literal["evaluated", "running"] = "evaluated"
+    train_metrics: Annotated[str, Words("evaluated", "running")] = "evaluated"
     """Measured on all training images after the epoch, or the means over the minibatches while the
     model was learning from them."""
     warmup: Share = WARMUP
     """Part of all steps that the line up of a schedule takes."""
-    widths: Widths = (64, 128, 256, 512)
+    widths: tuple[Width, Width, Width, Width] = (64, 128, 256, 512)
     """Channels of the four stages of ResNet-18."""
     channels_last: bool | None = None
     """Whether images and kernels have their channels last in memory; None decides by the kind."""
@@ -147,11 +196,12 @@ class Hyperparameters(Strict):
     """Whether torch compiles the model first (it needs a C++ or a CUDA compiler)."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class RunSettings(Hyperparameters):
     """What fixes the training of one model, beside the data.
 
     Raises:
-        UserError: For a value that cannot be, one sentence for each.
+        UserError: For values that cannot be, a sentence for each.
     """
 
     kind: str = "softmax-regression"
@@ -163,15 +213,19 @@ class RunSettings(Hyperparameters):
     seed: Seed = 0
     """Of initial weights, orders, augmentation and dropout."""
 
-    def __init__(self, **values: Any) -> None:
+    def __post_init__(self) -> None:
         """Check every value."""
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            sentences = explain(error, lambda _: type(self).model_fields)
-            raise UserError(
-                ". ".join(sentence.rstrip(".") for sentence in sentences) + "."
-            ) from None
+        wrong = []
+        for name, kind in types_of(type(self)).items():
+            value = getattr(self, name)
+            try:
+                object.__setattr__(self, name, checked(value, kind))
+            except WrongValueError as error:
+                wrong.append(f"{name} must be {error}, and got {value!r}")
+            except UserError as error:
+                wrong.append(f"{name}: {error}".rstrip("."))
+        if wrong:
+            raise UserError(". ".join(wrong) + ("" if wrong[-1].endswith("?") else "."))
         if self.optimizer == "nesterov" and self.momentum == 0:
             raise UserError("nesterov needs a momentum above 0; use sgd to have none.")
 
@@ -181,6 +235,10 @@ class RunSettings(Hyperparameters):
         return rate_factor(self.schedule, step, total_steps=total, warmup=self.warmup)
 
 
+S = TypeVar("S", bound=RunSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PopulationSettings(RunSettings):
     """What fixes a population: members of `seeds` × `learning_rates` share all else.
 
@@ -193,32 +251,70 @@ class PopulationSettings(RunSettings):
     """Each draws the initial weights and the orders of its members."""
 
 
-def explain(
-    error: ValidationError, known_keys: Callable[[tuple[int | str, ...]], Iterable[str]]
-) -> list[str]:
-    """One sentence for each problem that pydantic found, in our words rather than the library's.
+def from_record(kind: type[S], recorded: Mapping[str, Any], **more: Any) -> S:
+    """The settings that a record holds, with what it keeps elsewhere.
 
-    Args:
-        error: What pydantic raised.
-        known_keys: The keys that the table at a place may have.
+    Raises:
+        UserError: If the record has a setting that we do not know.
     """
-    sentences = []
-    for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"])
-        match problem["type"]:
-            case "extra_forbidden":
-                known = known_keys(problem["loc"][:-1])
-                hint = did_you_mean(str(problem["loc"][-1]), known)
-                sentences.append(f"unknown key {key}. {hint}")
-            case "missing":
-                sentences.append(f"{key} is missing; add it to the file")
-            case "value_error":
-                place = f"{key}: " if key else ""
-                sentences.append(f"{place}{problem.get('ctx', {}).get('error')}")
-            case "too_short":
-                sentences.append(f"{key} is an empty list; give at least one value")
-            case _:
-                wanted = problem["msg"].removeprefix("Input should be ")
-                given = problem.get("input")
-                sentences.append(f"{key or 'the study'} must be {wanted}, and got {given!r}")
-    return sentences
+    known = {field.name for field in dataclasses.fields(kind)}
+    for name in (*recorded, *more):
+        if name not in known:
+            raise UserError(f"unknown setting {name!r}. {did_you_mean(name, known)}")
+    types = types_of(kind)
+    return kind(**{n: checked(value, types[n]) for n, value in {**recorded, **more}.items()})
+
+
+@cache
+def types_of(settings: type) -> dict[str, Any]:
+    """The type of each setting, with its bounds, by name."""
+    hints = get_type_hints(settings, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(settings)}
+
+
+def checked(value: Any, kind: Any) -> Any:
+    """The value as a setting of this type has it: a whole number as a float, a list as a tuple.
+
+    Raises:
+        WrongValueError: If it is of another type or out of bounds.
+        UserError: If it is an unknown word.
+    """
+    if get_origin(kind) is Annotated:
+        plain, *marks = get_args(kind)
+        for mark in marks:
+            if isinstance(mark, Words):
+                value = mark.whole(value)
+        value = checked(value, plain)
+        for mark in marks:
+            mark.check(value)
+        return value
+    if get_origin(kind) is tuple:
+        return _checked_tuple(value, get_args(kind))
+    if NoneType in get_args(kind):
+        return None if value is None else checked(value, without_none(kind))
+    return _checked_plain(value, kind)
+
+
+def without_none(kind: Any) -> Any:
+    """The type of a value that is there."""
+    kinds = get_args(kind)
+    return next(one for one in kinds if one is not NoneType) if NoneType in kinds else kind
+
+
+def _checked_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise WrongValueError("a list")
+    if kinds[-1] is ...:
+        kinds = (kinds[0],) * len(value)
+    if len(value) != len(kinds):
+        raise WrongValueError(f"a list of {len(kinds)} values")
+    return tuple(checked(one, kind) for one, kind in zip(value, kinds, strict=True))
+
+
+def _checked_plain(value: Any, kind: Any) -> Any:
+    names = {int: "a valid integer", float: "a valid number", str: "a valid string"}
+    if kind is Any or (kind is float and is_number(value)):
+        return float(value) if kind is float else value
+    if type(value) is not kind:
+        raise WrongValueError(names.get(kind, "true or false"))
+    return value

@@ -51,10 +51,10 @@ def search(lab: LabStory, story: Story, published: float) -> Iterator[Block]:
 def initial_weights(story: Story, run: RunRecord, name: str) -> np.ndarray:
     """A tensor of the untrained network of a run: its seed gives the same one again."""
     from retroprop.training.factories import network_of
-    from retroprop.training.settings import RunSettings
+    from retroprop.training.settings import RunSettings, from_record
 
     assert story.info is not None
     height, width, channels = story.info.image_shape
-    settings = RunSettings(**run.settings, seed=run.seed)
+    settings = from_record(RunSettings, run.settings, seed=run.seed)
     model = network_of(settings, (height, width, channels), len(story.info.classes))
     return model.state_dict()[name].double().numpy()
