@@ -15,7 +15,7 @@ from retroprop.studies.one_run import train_one
 from retroprop.studies.records import Records
 from retroprop.studies.run_models import find_model, model_of_run
 from retroprop.studies.runner import Silent
-from retroprop.studies.schema import Study
+from retroprop.studies.schema import Study, load_study
 from retroprop.studies.study_data import StudyData
 from retroprop.studies.worker import Worker
 from retroprop.training.ranks import Ranks
@@ -211,3 +211,21 @@ def test_a_run_that_diverged_has_the_model_of_its_best_epoch_or_none(tmp_path):
         connection.exec_driver_sql(f"UPDATE runs SET best_epoch = NULL WHERE id = {run.id}")
     with pytest.raises(UserError, match=f"run {run.id} diverged at epoch 1, before any epoch"):
         find_model(str(run.id), str(tmp_path / "retroprop.db"))
+
+
+def test_the_best_model_of_the_demonstration_predicts(tmp_path, call, shared_cache):
+    study = load_study("inf8225-logistic", size="smoke")
+    records, run = trained(tmp_path, study)
+    db = ("--db", str(tmp_path / "retroprop.db"))
+    code, out, err = call("evaluate", str(run.id), *db)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"test of {study.dataset}: accuracy {run.test_accuracy:.2%}, ")
+    data, picture = load(study.dataset), tmp_path / "shoe.png"
+    Image.fromarray(data.test_images[0]).save(picture)
+    code, out, err = call("predict", str(run.id), str(picture), "--top", "1", *db)
+    assert (code, err) == (0, "")
+    model = model_of_run(records, run.id)
+    with torch.inference_mode():
+        z = model.network(model.normalization(torch.from_numpy(data.test_images[:1].copy())))[0]
+    expected = f"{data.info.classes[int(z.argmax())]} {float(z.softmax(0).max()):.1%}"
+    assert out == f"{picture}: {expected}\n"

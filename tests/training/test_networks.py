@@ -8,11 +8,12 @@ from four_classes import SHAPE, make_examples
 
 from retroprop.byhand.optimizers import OPTIMIZERS as BY_HAND
 from retroprop.byhand.schedules import warmup_cosine
+from retroprop.models.catalog import MODELS
 from retroprop.studies.kinds import KINDS, OPTIMIZERS, optimizers_of
 from retroprop.training.checkpoints import load_tensors
-from retroprop.training.factories import FACTORIES
+from retroprop.training.factories import FACTORIES, options_of, settings_of
 from retroprop.training.populations import Population
-from retroprop.training.settings import PopulationSettings
+from retroprop.training.settings import PopulationSettings, RunSettings
 from retroprop.training.torch_optimizers import TORCH_OPTIMIZERS
 from retroprop.training.trajectories import Trajectory, member_parameters
 from retroprop.training.vectorized import VectorizedAutogradLearner
@@ -245,3 +246,23 @@ def test_many_members_by_autograd_as_one_program_equal_one_after_another(tmp_pat
         theirs = torch.stack([column(one.advance(), "train_loss") for one in few], 1)
         together_loss = column(ours, "train_loss").view(theirs.shape)
         torch.testing.assert_close(together_loss, theirs, rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("mlp", {"hidden_sizes": (8, 8), "activation": "tanh"}),
+        ("cnn", {"n_channels": (4, 6), "kernel_sizes": (3, 5), "dense_hiddens": (8,)}),
+        ("cnn", {"n_channels": (4, 6), "strides": (1, 2), "paddings": (2, 0)}),
+        ("resnet18", {"widths": (2, 3, 4, 5)}),
+        ("mlp-mixer", {"patch_size": 8, "embed_dim": 6, "num_blocks": 1, "drop_rate": 0.1}),
+    ],
+)
+def test_a_network_of_the_catalog_is_a_kind_with_settings_and_back(model, options):
+    chosen = {**MODELS[model].options, **options}
+    kind, settings = settings_of(model, chosen)
+    name, found = options_of(RunSettings(kind=kind, **settings))
+    for option in ("kernel_sizes", "strides", "paddings"):  # one value stands for all convolutions
+        if len(chosen.get(option, ())) == 1:
+            chosen[option] *= len(chosen["n_channels"])
+    assert (name, found) == (model, chosen)

@@ -91,7 +91,8 @@ def model_of_run(records: Records, number: int) -> TrainedModel:
     path = _checkpoint(records, run)
     config = records.study_run(run.study_run_id).config
     tensors = load_tensors(path, about=f"{run.study_run_id} {run.population}")
-    settings, info = from_record(RunSettings, run.settings, seed=run.seed), find(config["dataset"])
+    settings = from_record(RunSettings, run.settings, seed=run.seed)
+    info = find(config["dataset"])
     shape, n_classes = info.size, len(info.classes)
     if KINDS[settings.kind].engine == "trainer":
         network = trained_network(settings, shape, n_classes, tensors, path)
