@@ -24,11 +24,14 @@ from retroprop.cli.help_formatter import HelpFormatter
 from retroprop.languages import Say
 
 CODE = Path(retroprop.__file__).parent
-SPOKEN_KEYWORDS = {  # also said, by name
+SPOKEN_KEYWORDS: dict[str, set[str]] = {  # also said, by name
     "prose": {"title"},
     "Question": {"title", "asked"},
     "Part": {"title", "introduction"},
     "Lab": {"title", "source"},
+    "ModelFormula": set(),
+    "SettingWords": {"phrase"},
+    "ValueWords": {"short", "phrase"},
 }
 SPEAKERS = {"say", "say_later", "translate", *SPOKEN_KEYWORDS}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

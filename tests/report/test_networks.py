@@ -17,7 +17,7 @@ from retroprop.report.models import trained_section
 from retroprop.report.network_pictures import gradients_section, pairs_of, weights_section
 from retroprop.report.pdf import render_pdf
 from retroprop.report.results import tables_section
-from retroprop.report.words import SETTING_NAMES
+from retroprop.report.words import SETTINGS
 from retroprop.studies.kinds import KINDS, settings_of_kind
 from retroprop.training.augmentation import Augmentation
 from retroprop.training.settings import RunSettings
@@ -140,7 +140,7 @@ def test_the_pdf_can_be_set(documents, name, language):
 
 def test_every_setting_of_a_network_has_a_name():
     for kind in KINDS:
-        assert set(settings_of_kind(kind)) <= set(SETTING_NAMES)
+        assert set(settings_of_kind(kind)) <= set(SETTINGS)
 
 
 # -- what was trained -------------------------------------------------------------------------

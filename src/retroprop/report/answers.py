@@ -15,7 +15,6 @@ from retroprop.report.document import Block, Paragraph, Section
 from retroprop.report.story import Story
 from retroprop.report.variations import Variation, bases, fixed, variations
 from retroprop.report.verdict_sentence import verdict_sentence
-from retroprop.report.words import SETTING_VALUES
 from retroprop.studies.summary import CellSummary, Curve, curve, gaps, verdict_of_seeds
 
 SMALL_GAP = 0.01  # less than a point between train and validation is not called overfitting
@@ -87,7 +86,7 @@ def _ranking(story: Story, variation: Variation, ranked: Sequence[tuple[Any, Cel
     if not others:
         text = say("only {best} has a mean, {accuracy}.")
         return text.format(
-            best=_shown(story, key, best), accuracy=story.numbers.percent(top.mean, top.deviation)
+            best=story.quoted(key, best), accuracy=story.numbers.percent(top.mean, top.deviation)
         )
     next_best, second = others[0]
     worst, last = others[-1]
@@ -107,13 +106,13 @@ def _ranking(story: Story, variation: Variation, ranked: Sequence[tuple[Any, Cel
     else:
         text = "the better value is {best}, with {accuracy}: {near} above {next}."
     return say(text).format(
-        best=_shown(story, key, best),
-        values=story.listed([_shown(story, key, value) for value in equal]),
+        best=story.quoted(key, best),
+        values=story.listed([story.quoted(key, value) for value in equal]),
         accuracy=story.numbers.percent(top.mean, top.deviation),
         near=story.points(top.mean - (second.mean or 0.0)),
-        next=_shown(story, key, next_best),
+        next=story.quoted(key, next_best),
         far=story.points(top.mean - (last.mean or 0.0)),
-        worst=_shown(story, key, worst),
+        worst=story.quoted(key, worst),
     )
 
 
@@ -132,9 +131,7 @@ def _tests(story: Story, key: str, ranked: Sequence[tuple[Any, CellSummary]]) ->
             if story.verdict(top, last).distinguishable
             else "The lead of {best} over the worst, {worst}, may be chance too."
         )
-        sentences.append(
-            text.format(best=_shown(story, key, best), worst=_shown(story, key, worst))
-        )
+        sentences.append(text.format(best=story.quoted(key, best), worst=story.quoted(key, worst)))
     return sentences
 
 
@@ -181,7 +178,7 @@ def _losses(story: Story, variation: Variation) -> list[str]:
     say, key = story.say, variation.key
     diverged = [
         say("{name} ({k} of {n} seeds)").format(
-            name=_shown(story, key, value), k=cell.diverged, n=cell.n
+            name=story.quoted(key, value), k=cell.diverged, n=cell.n
         )
         for value, cell in variation.cells
         if cell.diverged
@@ -290,15 +287,6 @@ def _turned(story: Story, loss: Curve) -> list[str]:
             last=story.numbers.decimal(loss.mean[-1], 3),
         )
     ]
-
-
-def _shown(story: Story, key: str, value: Any) -> str:
-    """A value inside a sentence: words of the language in quotation marks, names and numbers not.
-
-    "“by hand” is above “automatic differentiation”", but "Adam is above SGD".
-    """
-    text = story.setting(key, value)
-    return story.say("“{word}”").format(word=text) if (key, value) in SETTING_VALUES else text
 
 
 def _title(name: str) -> str:

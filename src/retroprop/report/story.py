@@ -24,6 +24,7 @@ from retroprop.report.words import (
     setting_phrase,
     setting_value,
     value_name,
+    value_words,
 )
 from retroprop.studies.kinds import KINDS, Kind
 from retroprop.studies.records import DEFAULT_DATABASE, RunRecord, StudyRunRecord
@@ -263,6 +264,14 @@ class Story:
     def setting(self, key: str, value: Any, *, short: bool = False) -> str:
         """A value of a setting for a table, or `short` for a label."""
         return setting_value(key, value, self.say, self.numbers, short=short)
+
+    def quoted(self, key: str, value: Any) -> str:
+        """A value inside a sentence: words of the language in quotation marks, others not.
+
+        "“by hand” is above “automatic differentiation”", but "Adam is above SGD".
+        """
+        text = self.setting(key, value)
+        return self.say("“{word}”").format(word=text) if value_words(key, value).value else text
 
     def phrase(self, key: str, value: Any) -> str:
         """A setting with its value: "3 hidden layers"."""
