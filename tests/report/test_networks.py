@@ -69,7 +69,7 @@ def documents(networks):
 
     def document(name, language="en"):
         if (name, language) not in made:
-            made[name, language] = document_of(networks(name, language, size=size_of(name)))
+            made[name, language] = compose(networks(name, language, size=size_of(name)))
         return made[name, language]
 
     return document
@@ -77,16 +77,6 @@ def documents(networks):
 
 def size_of(name):
     return "laptop" if name.endswith("best") else "full"
-
-
-def document_of(story):
-    return compose(
-        story.record,
-        story.runs,
-        location=story.location,
-        language=story.language,
-        folder=story.folder,
-    )
 
 
 def plain(text):
@@ -279,7 +269,7 @@ def test_four_curves_name_the_varied_value(documents):
 
 
 def test_a_diverged_value_has_no_line_and_is_said_everywhere(networks):
-    document = document_of(networks(RATES, diverged=[({"learning_rate": 0.1}, 0)]))
+    document = compose(networks(RATES, diverged=[({"learning_rate": 0.1}, 0)]))
     assert "1 of 5 models diverged." in document.summary
     curves = pictures(document)["loss-curves"]
     assert "Without a line: 0.1: diverged 1/1." in curves.caption

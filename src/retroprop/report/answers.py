@@ -15,6 +15,7 @@ from retroprop.report.document import Block, Paragraph, Section
 from retroprop.report.story import Story
 from retroprop.report.variations import Variation, bases, fixed, variations
 from retroprop.report.verdict_sentence import verdict_sentence
+from retroprop.report.words import capital
 from retroprop.studies.summary import CellSummary, Curve, curve, gaps, verdict_of_seeds
 
 SMALL_GAP = 0.01  # less than a point between train and validation is not called overfitting
@@ -32,7 +33,7 @@ def answers_section(story: Story) -> Section | None:
         for variation in variations(story, key):
             text = influence(story, variation)
             if text:
-                blocks.append(Paragraph(title=_title(story.setting_name(key)), text=text))
+                blocks.append(Paragraph(title=capital(story.setting_name(key)), text=text))
     for base in bases(story):
         if text := progress(story, base):
             group = story.group(base.cell) if len(story.best) > 1 else ""
@@ -73,7 +74,7 @@ def influence(story: Story, variation: Variation) -> str:
         lead = say("With {settings}: {sentence}")
     else:
         lead = "{sentence}"
-        sentences[0] = sentences[0][:1].upper() + sentences[0][1:]
+        sentences[0] = capital(sentences[0])
     sentences[0] = lead.format(settings=opening, sentence=sentences[0])
     return " ".join(sentences)
 
@@ -287,7 +288,3 @@ def _turned(story: Story, loss: Curve) -> list[str]:
             last=story.numbers.decimal(loss.mean[-1], 3),
         )
     ]
-
-
-def _title(name: str) -> str:
-    return name[:1].upper() + name[1:]

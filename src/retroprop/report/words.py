@@ -5,12 +5,13 @@ line ("3"), a *phrase* says both in a sentence ("3 hidden layers"). A setting th
 shown as the study file has it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from retroprop.calculus.architectures import USUAL_DENSE, Architecture, parse_architecture
 from retroprop.errors import UserError
-from retroprop.languages import Say, say_later
+from retroprop.languages import Say, say_later, translator
 from retroprop.report.numbers import Numbers
 
 Loss = Literal["nats", "squared", "mixed"]
@@ -148,41 +149,86 @@ LOSS_AXES: dict[Loss, str] = {
 }
 
 
-def setting_name(key: str, say: Say) -> str:
-    """The name of a setting for people."""
-    return say(SETTINGS[key].name) if key in SETTINGS else key.replace("_", " ")
+class Words:
+    """What a reader of one language reads: texts, numbers, settings and their values."""
+
+    language: str
+
+    @cached_property
+    def say(self) -> Say:
+        """Turns an English text into the reader's language."""
+        return translator(self.language)
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """Writes numbers in the reader's language."""
+        return Numbers(self.language)
+
+    def seconds(self, value: float) -> str:
+        """A measured time with its unit."""
+        return f"{self.numbers.significant(value)}\u00a0s"
+
+    def named(self, name: str, text: str) -> str:
+        """A text after what it belongs to: "by hand: 0.31 s"; the text alone without a name."""
+        return self.say("{name}: {cell}").format(name=name, cell=text) if name else text
+
+    def listed(self, items: Sequence[str]) -> str:
+        """Some items as a sentence lists them: "0.1, 0.01 and 0.001"."""
+        if len(items) < 2:
+            return "".join(items)
+        first = self.say(", ").join(items[:-1])
+        return self.say("{first} and {last}").format(first=first, last=items[-1])
+
+    def setting_name(self, key: str) -> str:
+        """The name of a setting for people; an unknown one is shown as the study file has it."""
+        return self.say(SETTINGS[key].name) if key in SETTINGS else key.replace("_", " ")
+
+    def setting(self, key: str, value: Any, *, short: bool = False) -> str:
+        """A value of a setting for a table, or `short` for the label beside a line."""
+        if isinstance(value, dict):  # a learning rate for each optimizer
+            return self.say("; ").join(
+                f"{self.setting('optimizer', name)} {self.numbers.setting(one)}"
+                for name, one in value.items()
+            )
+        if key == "architecture" and isinstance(value, str):
+            return _architecture(value, self.say, short=short)
+        words = _value_words(key, value)
+        written = (short and words.short) or words.value
+        return self.say(written) if written else self.numbers.setting(value)
+
+    def quoted(self, key: str, value: Any) -> str:
+        """A value inside a sentence: words of the language in quotation marks, others not.
+
+        "“by hand” is above “automatic differentiation”", but "Adam is above SGD".
+        """
+        text = self.setting(key, value)
+        return self.say("“{word}”").format(word=text) if _value_words(key, value).value else text
+
+    def phrase(self, key: str, value: Any) -> str:
+        """A setting and its value in a sentence: "3 hidden layers"."""
+        if special := _value_words(key, value).phrase:
+            return self.say(special)
+        written = self.setting(key, value)
+        if key in SETTINGS and SETTINGS[key].phrase:
+            return self.say(SETTINGS[key].phrase).format(value=written)
+        return f"{self.setting_name(key)} {written}"
+
+    def describe(self, settings: Mapping[str, Any], without: Sequence[str] = ()) -> str:
+        """Settings in words: "learning rate 0.01, batch size 1"."""
+        return ", ".join(
+            self.phrase(key, value) for key, value in settings.items() if key not in without
+        )
 
 
-def value_words(key: str, value: Any) -> ValueWords:
+def capital(text: str) -> str:
+    """A text that begins a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+def _value_words(key: str, value: Any) -> ValueWords:
     """The words for a value of a setting; empty ones where it is a number or a name."""
     none = ValueWords()
     return VALUES.get((key, value), none) if isinstance(value, str | int) else none
-
-
-def setting_value(key: str, value: Any, say: Say, numbers: Numbers, *, short: bool = False) -> str:
-    """A value of a setting for people; `short` for the label beside a line."""
-    if isinstance(value, dict):  # a learning rate for each optimizer
-        parts = [
-            f"{setting_value('optimizer', name, say, numbers)} {numbers.setting(one)}"
-            for name, one in value.items()
-        ]
-        return say("; ").join(parts)
-    if key == "architecture" and isinstance(value, str):
-        return _architecture(value, say, short=short)
-    words = value_words(key, value)
-    written = (short and words.short) or words.value
-    return say(written) if written else numbers.setting(value)
-
-
-def setting_phrase(key: str, value: Any, say: Say, numbers: Numbers) -> str:
-    """A setting and its value in a sentence: "3 hidden layers"."""
-    special = value_words(key, value).phrase
-    if special:
-        return say(special)
-    written = setting_value(key, value, say, numbers)
-    if key in SETTINGS and SETTINGS[key].phrase:
-        return say(SETTINGS[key].phrase).format(value=written)
-    return f"{setting_name(key, say)} {written}"
 
 
 def _architecture(text: str, say: Say, *, short: bool) -> str:
@@ -212,16 +258,3 @@ def kernel_text(chosen: Architecture) -> str:
 def _unbroken(text: str) -> str:
     """The text with spaces and hyphens at which no line ends."""
     return text.replace(" ", "\u00a0").replace("-", "\u2011")
-
-
-def value_name(value: str, loss: Loss, say: Say) -> str:
-    """The name of what a table shows, with its unit."""
-    name = say(VALUE_NAMES[value])
-    return say(LOSS_NAMES[loss]).format(name=name) if value.endswith("loss") else name
-
-
-def listed(items: Sequence[str], say: Say) -> str:
-    """Some items as a sentence lists them: "0.1, 0.01 and 0.001"."""
-    if len(items) < 2:
-        return "".join(items)
-    return say("{first} and {last}").format(first=say(", ").join(items[:-1]), last=items[-1])
