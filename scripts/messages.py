@@ -2,7 +2,7 @@
 
     python scripts/messages.py    texts without French, French that nobody says
 
-It finds the texts in the code: what stands in a call of say, say_later, translate or prose, as a
+It finds the texts in the code: what stands in a call of say, say_later or prose, as a
 literal, on either side of a condition, or in a name that the same function or module gives a value.
 The texts of the command line's help are those that its pages say while they are printed, so
 docstrings count. `compile_messages.py`, beside this file, has the sources.
@@ -24,7 +24,7 @@ from retroprop.cli.help_formatter import HelpFormatter
 from retroprop.languages import Say
 
 CODE = Path(retroprop.__file__).parent
-SPOKEN_KEYWORDS = {  # also said, by name
+SPOKEN_KEYWORDS: dict[str, set[str]] = {  # also said, by name
     "prose": {"title"},
     "Question": {"title", "asked"},
     "Part": {"title", "introduction"},
@@ -33,8 +33,11 @@ SPOKEN_KEYWORDS = {  # also said, by name
     "Step": {"why"},
     "Proof": {"scope"},
     "Check": {"claim", "against"},
+    "ModelFormula": set(),
+    "SettingWords": {"phrase"},
+    "ValueWords": {"short", "phrase"},
 }
-SPEAKERS = {"say", "say_later", "translate", *SPOKEN_KEYWORDS}
+SPEAKERS = {"say", "say_later", *SPOKEN_KEYWORDS}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 Said = tuple[str, int]  # a text and its line
 

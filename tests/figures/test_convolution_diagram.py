@@ -159,6 +159,6 @@ def test_of_many_windows_the_first_the_last_and_some_between_are_shown():
 def test_the_words_are_in_the_readers_language():
     french = {"input {size}, with padding": "entrée {size}, avec marge", "output {size}": "sortie"}
     svg = to_moving_svg(
-        picture(LAYERS["padded"]), name="one", title="t", translate=lambda w: french.get(w, w)
+        picture(LAYERS["padded"]), name="one", title="t", say=lambda w: french.get(w, w)
     )
     assert "entrée 5 × 6, avec marge" in svg

@@ -11,7 +11,6 @@ from retroprop.figures.curves import (
     loss_and_accuracy_curves,
 )
 from retroprop.figures.style import INK, SERIES, for_page, page_colours, spread_labels, to_svg
-from retroprop.languages import translator
 from retroprop.studies.records import EpochRecord, RunRecord
 
 
@@ -113,7 +112,7 @@ def test_labels_never_overlap_and_stay_inside():
 
 
 def test_french_axes_have_a_decimal_comma():
-    (axes,) = loss_and_accuracy_curves(MODELS, metrics=["loss"], decimal_comma=True).axes
+    (axes,) = loss_and_accuracy_curves(MODELS, metrics=["loss"], language="fr").axes
     figure_svg = to_svg(axes.figure, name="comma", title="t", description="d")
     assert figure_svg
     labels = [tick.get_text() for tick in axes.get_yticklabels()]
@@ -169,7 +168,7 @@ def test_labels_in_a_series_colour_can_be_read_on_light_and_on_dark(style):
 
 
 def test_the_description_states_the_first_and_the_last_value_of_every_line():
-    text = describe_curves(MODELS, "accuracy", translate=str, number=lambda value: f"{value:.3f}")
+    text = describe_curves(MODELS, "accuracy", say=str, number=lambda value: f"{value:.3f}")
     assert "SGD, validation: from 0.100 at epoch 0 to 0.850 at epoch 2." in text
     assert "Adam, train: from 0.100 at epoch 0 to 0.830 at epoch 2." in text
 
@@ -185,9 +184,7 @@ def test_both_sets_share_their_heights_and_say_what_they_are():
         "tanh": [learning_more_on_train(run(0, [0.1, 0.4, 0.6]))],
         "lost": [],
     }
-    upper, lower = curves_by_part(
-        models, "loss", notes=["lost: diverged 1/1"], translate=translator("fr"), decimal_comma=True
-    ).axes
+    upper, lower = curves_by_part(models, "loss", notes=["lost: diverged 1/1"], language="fr").axes
     assert upper.get_ylim() == lower.get_ylim()
     titles = [axes.get_title(loc="left").replace("\u00a0", " ") for axes in (upper, lower)]
     assert [title.split("\n")[0] for title in titles] == [

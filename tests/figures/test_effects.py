@@ -113,7 +113,7 @@ def test_words_and_lists_with_zero_stand_side_by_side_without_a_line():
 
 def test_a_single_line_states_its_values_and_several_state_their_names():
     (axes,) = effect_of_setting(
-        {"": points([0.905, 0.8, 0.7])}, x_label="learning rate", decimal_comma=True
+        {"": points([0.905, 0.8, 0.7])}, x_label="learning rate", language="fr"
     ).axes
     assert sorted(text.get_text() for text in axes.texts) == ["70,0", "80,0", "90,5"]
     (axes,) = effect_of_setting(LINES, x_label="learning rate").axes
@@ -121,7 +121,7 @@ def test_a_single_line_states_its_values_and_several_state_their_names():
 
 
 def test_the_description_follows_the_points():
-    text = describe_effect(LINES, translate=str, number=lambda value: f"{value:.2f}")
+    text = describe_effect(LINES, say=str, number=lambda value: f"{value:.2f}")
     assert text == (
         "SGD: 0.1: 0.90 (from 0.89 to 0.91); 0.01: 0.93 (from 0.92 to 0.94); 0.001: 0.92 (from "
         "0.91 to 0.93). Adam: 0.1: diverged; 0.01: 0.91 (from 0.90 to 0.92); 0.001: 0.94 (from "
@@ -165,7 +165,7 @@ def test_the_ratio_has_a_line_at_one():
 
 def test_lines_are_described_in_the_order_of_the_axis():
     text = describe_lines(
-        SECONDS["1 hidden layer"], name="width {value}", translate=str, number=lambda y: f"{y} s"
+        SECONDS["1 hidden layer"], name="width {value}", say=str, number=lambda y: f"{y} s"
     )
     assert text == (
         "by hand: width 25: 0.1 s; width 1000: 5.0 s. autograd: width 25: 0.2 s; width 1000: 6.0 s."

@@ -19,7 +19,7 @@ def figure():
         x_label="pre-activation",
         y_label="slope",
         regions=("wrong", "right"),
-        decimal_comma=True,
+        language="fr",
     )
     FigureCanvasAgg(figure).draw()
     return figure

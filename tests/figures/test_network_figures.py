@@ -98,9 +98,9 @@ def texts_of(figure):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_speaks_french_with_decimal_commas(name):
-    figure = FIGURES[name](translate=translator("fr"), decimal_comma=True)
+    figure = FIGURES[name](language="fr")
     texts = [text.get_text() for text in texts_of(figure)]
-    english = {text.get_text() for text in texts_of(FIGURES[name](translate=translator("en")))}
+    english = {text.get_text() for text in texts_of(FIGURES[name](language="en"))}
     assert texts
     assert not any(re.search(r"\d\.\d", text) for text in texts)
     assert set(texts) - english, "nothing was translated"
@@ -109,7 +109,7 @@ def test_a_figure_speaks_french_with_decimal_commas(name):
 @pytest.mark.parametrize("language", ["en", "fr"])
 @pytest.mark.parametrize("name", FIGURES)
 def test_texts_do_not_cover_each_other_and_stay_inside(name, language):
-    figure = FIGURES[name](translate=translator(language))
+    figure = FIGURES[name](language=language)
     boxes = [(text.get_text(), text.get_window_extent()) for text in texts_of(figure)]
     for text, box in boxes:
         assert figure.bbox.x0 - 1 <= box.x0 <= box.x1 <= figure.bbox.x1 + 1, text
@@ -206,7 +206,7 @@ def test_kernels_that_are_none_are_refused():
 
 def test_the_description_counts_kernels_of_one_sign():
     weights = np.concatenate((np.ones((3, 1, 3, 3)), np.array([[[[-1.0, 0, 1]] * 3]] * 2)))
-    text = kernels.describe_kernels(weights, translate=translator("en"))
+    text = kernels.describe_kernels(weights, say=translator("en"))
     assert text.startswith("5 kernels of 3 × 3 weights; averaged over the input channels, 3 of")
 
 
@@ -271,7 +271,7 @@ def test_chosen_filters_reach_from_the_lowest_to_the_highest_frequency():
 def test_the_description_says_how_opposite_the_pairs_are():
     half = random().normal(size=(4, 64))
     text = token_mixing.describe_filters(
-        np.concatenate((half, -half)), translate=translator("en"), number="{:.2f}".format
+        np.concatenate((half, -half)), say=translator("en"), number="{:.2f}".format
     )
     assert text.endswith("the median correlation of a pair is -1.00.")
 
@@ -347,7 +347,7 @@ def test_bars_are_as_long_as_the_accuracies_and_differ_without_colour():
 def test_the_description_names_the_most_frequent_mistakes():
     counts = np.array([[8, 2, 0], [0, 10, 0], [1, 0, 9]])
     text = confusion.describe_confusion(
-        counts, ["cat", "dog", "frog"], translate=translator("en"), number="{:.0%}".format
+        counts, ["cat", "dog", "frog"], say=translator("en"), number="{:.0%}".format
     )
     assert text == (
         "Right, by class: cat: 80%; dog: 100%; frog: 90%. Most frequent mistakes: "
@@ -378,7 +378,7 @@ def test_costs_of_words_stand_side_by_side_without_a_line():
 
 def test_the_costs_are_described():
     text = describe_costs(
-        COSTS[:1], translate=translator("en"), number="{:.3g} s".format, count="{:,}".format
+        COSTS[:1], say=translator("en"), number="{:.3g} s".format, count="{:,}".format
     )
     assert text == "16 × 16 patches: 4.29 s per epoch, 2,400,000 parameters."
 
@@ -418,7 +418,7 @@ def test_gradient_norms_have_a_logarithmic_axis_and_a_gap_at_zero():
 
 
 def test_the_first_and_last_norms_are_described():
-    text = describe_gradient_norms(NORMS, translate=translator("en"), number="{:g}".format)
+    text = describe_gradient_norms(NORMS, say=translator("en"), number="{:g}".format)
     assert text.startswith("MLP: from 2 at epoch 1 to 0.5 at epoch 3. thin MLP: from 0.001")
 
 

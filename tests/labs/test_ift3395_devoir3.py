@@ -402,7 +402,7 @@ def test_the_figure_has_four_panels_and_one_scale_for_features_and_differences(w
     ]  # fmt: skip
     limits = {a.images[0].get_clim() for a in axes[1:]}
     assert len(limits) == 1
-    french = equivariance_panels(*[np.full((2, 2), 0.5)] * 4, decimal_comma=True)
+    french = equivariance_panels(*[np.full((2, 2), 0.5)] * 4, language="fr")
     assert french.axes[0].get_xlabel().endswith("0,5")
 
 

@@ -50,9 +50,7 @@ def networks(tmp_path_factory):
     def tell(name, language="en", **changes):
         folder = tmp_path_factory.mktemp(name)
         records = _NETWORKS.make_networks(_MODULE, folder, name, **changes)
-        record = records.study_run(name)
-        runs = tuple(records.runs(record.id))
-        return Story(record, runs, records.location, language, records.folder)
+        return Story.read(records, records.study_run(name), language)
 
     return tell
 

@@ -9,9 +9,7 @@ from retroprop.report.story import Story
 def answers(records, study, language="en"):
     """The paragraphs of "What the study shows" by their titles, with plain spaces."""
     record = records.study_run(study)
-    section = answers_section(
-        Story(record, tuple(records.runs(record.id)), records.location, language)
-    )
+    section = answers_section(Story.read(records, record, language))
     found = {}
     for block in section.blocks:
         text = " ".join(block.text.replace("\u00a0", " ").replace("\u202f", " ").split())

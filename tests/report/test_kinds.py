@@ -27,7 +27,7 @@ def story(made):
     def tell(name, language="en", **changes):
         records = made(name, **changes)
         record = records.study_run((changes.get("config") or {"name": name})["name"])
-        return Story(record, tuple(records.runs(record.id)), records.location, language)
+        return Story.read(records, record, language)
 
     return tell
 

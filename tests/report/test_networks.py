@@ -17,7 +17,7 @@ from retroprop.report.models import trained_section
 from retroprop.report.network_pictures import gradients_section, pairs_of, weights_section
 from retroprop.report.pdf import render_pdf
 from retroprop.report.results import tables_section
-from retroprop.report.words import SETTING_NAMES
+from retroprop.report.words import SETTINGS
 from retroprop.studies.kinds import KINDS, settings_of_kind
 from retroprop.training.augmentation import Augmentation
 from retroprop.training.settings import RunSettings
@@ -69,7 +69,7 @@ def documents(networks):
 
     def document(name, language="en"):
         if (name, language) not in made:
-            made[name, language] = document_of(networks(name, language, size=size_of(name)))
+            made[name, language] = compose(networks(name, language, size=size_of(name)))
         return made[name, language]
 
     return document
@@ -77,16 +77,6 @@ def documents(networks):
 
 def size_of(name):
     return "laptop" if name.endswith("best") else "full"
-
-
-def document_of(story):
-    return compose(
-        story.record,
-        story.runs,
-        location=story.location,
-        language=story.language,
-        folder=story.folder,
-    )
 
 
 def plain(text):
@@ -140,7 +130,7 @@ def test_the_pdf_can_be_set(documents, name, language):
 
 def test_every_setting_of_a_network_has_a_name():
     for kind in KINDS:
-        assert set(settings_of_kind(kind)) <= set(SETTING_NAMES)
+        assert set(settings_of_kind(kind)) <= set(SETTINGS)
 
 
 # -- what was trained -------------------------------------------------------------------------
@@ -279,7 +269,7 @@ def test_four_curves_name_the_varied_value(documents):
 
 
 def test_a_diverged_value_has_no_line_and_is_said_everywhere(networks):
-    document = document_of(networks(RATES, diverged=[({"learning_rate": 0.1}, 0)]))
+    document = compose(networks(RATES, diverged=[({"learning_rate": 0.1}, 0)]))
     assert "1 of 5 models diverged." in document.summary
     curves = pictures(document)["loss-curves"]
     assert "Without a line: 0.1: diverged 1/1." in curves.caption

@@ -15,6 +15,7 @@ import retroprop
 from retroprop.errors import UserError
 from retroprop.report import write_report
 from retroprop.report.content import compose
+from retroprop.report.story import Story
 
 STUDY = "inf8225-logistic"
 VOID = {"meta", "link", "br", "hr", "img", "input", "col"}
@@ -79,9 +80,7 @@ def page_of(records, tmp_path, language="en"):
 
 
 def document_of(records, language="en", study=STUDY):
-    record = records.study_run(study)
-    runs = records.runs(record.id)
-    return compose(record, runs, location=records.location, language=language)
+    return compose(Story.read(records, records.study_run(study), language))
 
 
 def words_of(records, language="en"):

@@ -12,18 +12,15 @@ from matplotlib.ticker import MaxNLocator
 from retroprop.errors import UserError
 from retroprop.figures.curves import Part, draw_line
 from retroprop.figures.style import (
-    PAPER_WIDTH_IN,
     EndLabel,
     SeriesStyle,
-    dress,
     label_ends,
     logarithmic,
-    new_figure,
+    new_panel,
     series_style,
 )
+from retroprop.languages import Say, translator
 from retroprop.studies.summary import Curve
-
-Translate = Callable[[str], str]
 
 MARKERS = 8
 """Markers along a line, about."""
@@ -43,8 +40,7 @@ def curve_of(values: Sequence[float], *, first_epoch: int = 1) -> Curve:
 def accuracy_curves(
     models: Mapping[str, Mapping[Part, Curve]],
     *,
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw train (dashed) and validation accuracy (solid) of two or three architectures.
 
@@ -52,16 +48,14 @@ def accuracy_curves(
 
     Args:
         models: For each architecture's name its curves, as fractions.
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5 on the axis.
+        language: "en" or "fr".
     """
-    figure = new_figure(PAPER_WIDTH_IN, 3.6)
-    axes = figure.subplots()
-    dress(
-        axes,
-        x_label=translate("epoch"),
-        y_label=f"{translate('accuracy (%)')}\n{translate('solid: validation; dashed: train')}",
-        decimal_comma=decimal_comma,
+    say = translator(language)
+    figure, axes = new_panel(
+        3.6,
+        x_label=say("epoch"),
+        y_label=f"{say('accuracy (%)')}\n{say('solid: validation; dashed: train')}",
+        language=language,
     )
     ends: list[EndLabel] = []
     for index, (name, parts) in enumerate(models.items()):
@@ -79,26 +73,23 @@ def accuracy_curves(
 def gradient_norm_curves(
     models: Mapping[str, Curve],
     *,
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw the norm of the gradient over the epochs, on a logarithmic axis.
 
     Args:
         models: For each architecture's name its curve; a norm of 0 has no place on the axis, and
             leaves a gap in the line.
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5 on the axis.
+        language: "en" or "fr".
 
     Raises:
         UserError: If there is no positive norm to draw.
     """
+    say = translator(language)
     positive = [value for line in models.values() for value in (*line.low, *line.high) if value > 0]
     if not positive:
         raise UserError("expected gradient norms above 0 to draw, and got none.")
-    figure = new_figure(PAPER_WIDTH_IN, 3.3)
-    axes = figure.subplots()
-    dress(axes, x_label=translate("epoch"), y_label=translate("norm of the gradient"))
+    figure, axes = new_panel(x_label=say("epoch"), y_label=say("norm of the gradient"))
     axes.set_yscale("log", nonpositive="mask")
     ends: list[EndLabel] = []
     for index, (name, line) in enumerate(models.items()):
@@ -107,7 +98,7 @@ def gradient_norm_curves(
         ends.append(_end(name, line, style, scale=1))
     low, high = min(positive) / 1.3, max(positive) * 1.3
     axes.set_ylim(low, high)
-    logarithmic(axes.yaxis, low, high, decimal_comma=decimal_comma)
+    logarithmic(axes.yaxis, low, high, language=language)
     _epochs_axis(axes, list(models.values()))
     if len(models) > 1:
         label_ends(axes, ends)
@@ -133,17 +124,17 @@ def _end(text: str, line: Curve, style: SeriesStyle, *, scale: int) -> EndLabel:
 
 
 def describe_gradient_norms(
-    models: Mapping[str, Curve], *, translate: Translate, number: Callable[[float], str]
+    models: Mapping[str, Curve], *, say: Say, number: Callable[[float], str]
 ) -> str:
     """The first and the last norm of each architecture, in sentences.
 
     Args:
         models: As for `gradient_norm_curves`.
-        translate: Turns an English sentence into the reader's language.
+        say: Turns an English text into the reader's language.
         number: Writes a norm.
     """
     return " ".join(
-        translate("{name}: from {first} at epoch {start} to {last} at epoch {end}.").format(
+        say("{name}: from {first} at epoch {start} to {last} at epoch {end}.").format(
             name=name,
             first=number(line.mean[0]),
             start=line.epochs[0],

@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from retroprop.errors import UserError
-from retroprop.figures.style import INK, PAPER_WIDTH_IN, dress, new_figure, series_style
-
-Translate = Callable[[str], str]
+from retroprop.figures.style import INK, decimal_text, new_figure, new_panel, series_style
+from retroprop.languages import Say, translator
 
 SHADES = LinearSegmentedColormap.from_list(
     "white-blue", ("#f4f8fb", "#c3daea", "#7fb1d3", "#3b82b5", "#0a558c", "#06335a"), N=256
@@ -56,17 +55,16 @@ def confusion_matrix(
     counts: np.ndarray,
     classes: Sequence[str],
     *,
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw a confusion matrix.
 
     Args:
         counts: (classes, classes), the true class in rows.
         classes: Their names, in the reader's language.
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5 in the cells.
+        language: "en" or "fr".
     """
+    say = translator(language)
     counts = np.asarray(counts)
     shares = row_shares(counts)
     n = len(counts)
@@ -84,7 +82,7 @@ def confusion_matrix(
             linewidth=0.8,
         )
         if counts[row, column]:
-            _write_cell(axes, row, column, share, int(counts[row, column]), decimal_comma)
+            _write_cell(axes, row, column, share, int(counts[row, column]), language)
     axes.set_xlim(0, n)
     axes.set_ylim(n, 0)
     axes.set_aspect("equal")
@@ -97,10 +95,10 @@ def confusion_matrix(
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel(translate("predicted class"), fontsize=9, color=INK)
-    axes.set_ylabel(translate("true class"), fontsize=9, color=INK)
+    axes.set_xlabel(say("predicted class"), fontsize=9, color=INK)
+    axes.set_ylabel(say("true class"), fontsize=9, color=INK)
     axes.annotate(
-        translate("large: % of the row; small: examples"),
+        say("large: % of the row; small: examples"),
         xy=(0, 0),
         xytext=(0, -6),
         xycoords="axes fraction",
@@ -112,15 +110,13 @@ def confusion_matrix(
     return figure
 
 
-def _write_cell(
-    axes: Axes, row: int, column: int, share: float, count: int, decimal_comma: bool
-) -> None:
+def _write_cell(axes: Axes, row: int, column: int, share: float, count: int, language: str) -> None:
     percent = 100 * share
     text = f"{percent:.1f}" if percent < 99.95 else "100"
     linear = [channel**2.2 for channel in SHADES(share)[:3]]  # sRGB, nearly
     light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.18
     for height, words, size in (
-        (0.40, text.replace(".", ",") if decimal_comma else text, 8.5),
+        (0.40, decimal_text(text, language), 8.5),
         (0.76, f"{count:,}".replace(",", "\u202f"), 7),
     ):
         axes.text(
@@ -138,8 +134,7 @@ def class_accuracies(
     accuracies: Mapping[str, Sequence[float]],
     classes: Sequence[str],
     *,
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw a bar for each class, in the order of the classes; several models side by side.
 
@@ -147,21 +142,20 @@ def class_accuracies(
         accuracies: For each model's name the accuracy of each class, a fraction; NaN for a class
             without examples. With one model its name is not written.
         classes: Their names, in the reader's language.
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5 beside the bars.
+        language: "en" or "fr".
 
     Raises:
         UserError: If a model does not have one accuracy for each class.
     """
+    say = translator(language)
     n, models = len(classes), len(accuracies)
     for of_model in accuracies.values():
         _check_classes(len(of_model), classes)
     thick = 0.78 / models
     columns = models if sum(map(len, accuracies)) < LETTERS_OF_LEGEND else 1
     legend = 0.2 * (models // columns - 1)
-    figure = new_figure(PAPER_WIDTH_IN, 0.9 + legend + n * max(0.27, 0.17 * models))
-    axes = figure.subplots()
-    dress(axes, x_label=translate("accuracy (%)"), y_label="")
+    height_in = 0.9 + legend + n * max(0.27, 0.17 * models)
+    figure, axes = new_panel(height_in, x_label=say("accuracy (%)"), y_label="")
     for index, (name, of_model) in enumerate(accuracies.items()):
         style = series_style(index)
         places = np.arange(n) + (index - (models - 1) / 2) * thick
@@ -181,7 +175,7 @@ def class_accuracies(
             axes.text(
                 percent + 1,
                 place,
-                text.replace(".", ",") if decimal_comma else text,
+                decimal_text(text, language),
                 va="center",
                 fontsize=8 if models == 1 else 7,
                 color=INK,
@@ -212,7 +206,7 @@ def describe_confusion(
     classes: Sequence[str],
     *,
     largest: int = 3,
-    translate: Translate,
+    say: Say,
     number: Callable[[float], str],
 ) -> str:
     """The accuracy of each class and the most frequent mistakes, in sentences.
@@ -221,30 +215,30 @@ def describe_confusion(
         counts: (classes, classes), the true class in rows.
         classes: Their names, in the reader's language.
         largest: How many mistakes are named.
-        translate: Turns an English text into the reader's language.
+        say: Turns an English text into the reader's language.
         number: Writes a share.
     """
     shares = row_shares(counts)
     of_classes = [
-        translate("{name}: {cell}").format(name=name, cell=number(float(share)))
+        say("{name}: {cell}").format(name=name, cell=number(float(share)))
         for name, share in zip(classes, shares.diagonal(), strict=True)
     ]
-    text = translate("Right, by class: {items}.").format(items=translate("; ").join(of_classes))
+    text = say("Right, by class: {items}.").format(items=say("; ").join(of_classes))
     mistakes = shares * (1 - np.eye(len(shares)))
     items = []
     for flat in np.argsort(-mistakes, axis=None, kind="stable")[:largest]:
         row, column = divmod(int(flat), len(shares))
         if mistakes[row, column] > 0:
             items.append(
-                translate("{name} taken for {other}, {share} of its examples").format(
+                say("{name} taken for {other}, {share} of its examples").format(
                     name=classes[row],
                     other=classes[column],
                     share=number(float(mistakes[row, column])),
                 )
             )
     if items:
-        mistakes_text = translate("Most frequent mistakes: {items}.")
-        text += " " + mistakes_text.format(items=translate("; ").join(items))
+        mistakes_text = say("Most frequent mistakes: {items}.")
+        text += " " + mistakes_text.format(items=say("; ").join(items))
     return text
 
 

@@ -7,7 +7,7 @@ over the input spread out by zeros: Dumoulin & Visin, A guide to convolution ari
 `draw` is a still picture, `retroprop.figures.moving_convolution` one that moves.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -19,8 +19,7 @@ from matplotlib.patches import Rectangle
 from retroprop.calculus.layers import AdaptivePool, Conv, Layer, Pool, Shape, TransposedConv
 from retroprop.errors import UserError
 from retroprop.figures.style import INK, PAPER_WIDTH_IN, new_figure, series_style
-
-Translate = Callable[[str], str]
+from retroprop.languages import Say
 
 MOST_CELLS = 160
 """Along an axis: more would be narrower than the lines between them."""
@@ -135,14 +134,14 @@ def draw(
     picture: Scene,
     *,
     window: tuple[int, int] | None = None,
-    translate: Translate = str,
+    say: Say = str,
 ) -> Figure:
     """Draw one window and the value of the output that it fills.
 
     Args:
         picture: What to draw.
         window: (row, column) of the value; one in the upper third by default.
-        translate: Turns the English words of the figure into the reader's language.
+        say: Turns the English words into the reader's language.
     """
     rows, columns = picture.output
     row, column = window or (min(1, rows - 1), min(1, columns - 1))
@@ -172,7 +171,7 @@ def draw(
         )  # fmt: skip
     middles = (picture.width.cells / 2, right + columns / 2)
     for middle, text, bottom in zip(
-        middles, captions(picture, translate), (top + picture.height.cells, top_right + rows),
+        middles, captions(picture, say), (top + picture.height.cells, top_right + rows),
         strict=True,
     ):  # fmt: skip
         axes.annotate(
@@ -182,18 +181,18 @@ def draw(
     return figure
 
 
-def captions(picture: Scene, translate: Translate) -> tuple[str, str]:
+def captions(picture: Scene, say: Say) -> tuple[str, str]:
     """What stands under the input and under the output."""
     size = " × ".join(map(str, picture.pixels))
     if picture.inserted:
-        text = translate("input {size}, spread out by zeros")
+        text = say("input {size}, spread out by zeros")
     elif picture.padded:
-        text = translate("input {size}, with padding")
+        text = say("input {size}, with padding")
     elif picture.surrounded:
-        text = translate("input {size}, windows may end outside")
+        text = say("input {size}, windows may end outside")
     else:
-        text = translate("input {size}")
-    made = translate("output {size}").format(size=" × ".join(map(str, picture.output)))
+        text = say("input {size}")
+    made = say("output {size}").format(size=" × ".join(map(str, picture.output)))
     return text.format(size=size), made
 
 

@@ -23,18 +23,18 @@ from retroprop.figures.style import (
     PAPER_WIDTH_IN,
     EndLabel,
     SeriesStyle,
+    decimal_text,
     dress,
     label_ends,
     logarithmic,
     new_figure,
     series_style,
 )
-from retroprop.languages import say_later
+from retroprop.languages import Say, say_later, translator
 from retroprop.studies.records import RunRecord
 from retroprop.studies.summary import Curve, curve
 
 Metric = Literal["loss", "accuracy"]
-Translate = Callable[[str], str]
 Part = Literal["validation", "train"]
 PARTS = {  # the line style of each part
     say_later("validation"): "-",
@@ -52,8 +52,7 @@ class _Look:
     loss_label: str
     steps_per_epoch: int | None
     notes: Sequence[str]
-    translate: Translate
-    decimal_comma: bool
+    language: str
     part_in_title: bool = False
     compared: Sequence[Curve] = ()  # of all panels that share their heights
 
@@ -68,8 +67,7 @@ def loss_and_accuracy_curves(
     loss_label: str = "loss (nats)",
     steps_per_epoch: int | None = None,
     notes: Sequence[str] = (),
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw one panel for each metric, side by side or stacked.
 
@@ -84,8 +82,7 @@ def loss_and_accuracy_curves(
         loss_label: The title of the loss panel, in English, with the unit.
         steps_per_epoch: Draw a second axis above, in steps, when all models make as many.
         notes: Labels of what has no line, with the reason ("0.1: diverged").
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5 on the axes.
+        language: "en" or "fr".
     """
     n = len(metrics)
     look = _Look(
@@ -93,8 +90,7 @@ def loss_and_accuracy_curves(
         loss_label=loss_label,
         steps_per_epoch=steps_per_epoch,
         notes=notes,
-        translate=translate,
-        decimal_comma=decimal_comma,
+        language=language,
     )
     above = 0.0 if steps_per_epoch is None else 0.3
     figure = (
@@ -118,8 +114,7 @@ def curves_by_part(
     loss_label: str = "loss (nats)",
     steps_per_epoch: int | None = None,
     notes: Sequence[str] = (),
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw one metric of many models: a panel for each set, above each other.
 
@@ -132,8 +127,7 @@ def curves_by_part(
         loss_label=loss_label,
         steps_per_epoch=steps_per_epoch,
         notes=notes,
-        translate=translate,
-        decimal_comma=decimal_comma,
+        language=language,
         part_in_title=True,
         compared=[line for line in lines if line.epochs],
     )
@@ -155,13 +149,13 @@ def _panel(
     *,
     name_parts: bool,
 ) -> None:
-    translate = look.translate
+    say = translator(look.language)
     scale = 100 if metric == "accuracy" else 1
-    y_label = translate("accuracy (%)") if metric == "accuracy" else translate(look.loss_label)
+    y_label = say("accuracy (%)") if metric == "accuracy" else say(look.loss_label)
     if look.part_in_title:
-        part = translate(look.parts[0])
-        y_label = translate("{name}: {cell}").format(name=part, cell=y_label)
-    dress(axes, x_label=translate("epoch"), y_label=y_label, decimal_comma=look.decimal_comma)
+        part = say(look.parts[0])
+        y_label = say("{name}: {cell}").format(name=part, cell=y_label)
+    dress(axes, x_label=say("epoch"), y_label=y_label, language=look.language)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
 
     lines: list[tuple[Curve, str, Part, SeriesStyle]] = []  # curve, name, part, style
@@ -183,9 +177,7 @@ def _panel(
         if name_parts or part == look.parts[0]:
             drawn.append(
                 EndLabel(
-                    text=_label(name, part, translate, alone=len(models) == 1)
-                    if name_parts
-                    else name,
+                    text=_label(name, part, say, alone=len(models) == 1) if name_parts else name,
                     colour=style.light,
                     x=shown.epochs[-1],
                     y=scale * shown.mean[-1],
@@ -197,12 +189,12 @@ def _panel(
         axes.set_ylim(*_heights(shown, scale, logarithmically=logarithmically))
     if logarithmically:
         axes.set_yscale("log")
-        logarithmic(axes.yaxis, *axes.get_ylim(), decimal_comma=look.decimal_comma)
+        logarithmic(axes.yaxis, *axes.get_ylim(), language=look.language)
     if untrained:
         below = y_label if look.part_in_title else ""  # too long for both in one line
-        _point_to_untrained(axes, untrained, scale, translate, look.decimal_comma, below=below)
+        _point_to_untrained(axes, untrained, scale, look.language, below=below)
     if look.steps_per_epoch is not None:
-        _steps_axis(axes, look.steps_per_epoch, translate)
+        _steps_axis(axes, look.steps_per_epoch, say)
     drawn += [EndLabel(text=note, colour=INK) for note in look.notes]
     label_ends(axes, drawn)
 
@@ -238,8 +230,8 @@ def draw_line(
     )
 
 
-def _label(name: str, part: Part, translate: Translate, *, alone: bool) -> str:
-    return translate(part) if alone else f"{name}, {translate(part)}"
+def _label(name: str, part: Part, say: Say, *, alone: bool) -> str:
+    return say(part) if alone else f"{name}, {say(part)}"
 
 
 def _spans_decades(lines: Sequence[Curve]) -> bool:
@@ -259,7 +251,7 @@ def _heights(lines: Sequence[Curve], scale: int, *, logarithmically: bool) -> tu
     return low - margin, high + margin
 
 
-def _steps_axis(axes: Axes, steps_per_epoch: int, translate: Translate) -> None:
+def _steps_axis(axes: Axes, steps_per_epoch: int, say: Say) -> None:
     above = axes.secondary_xaxis(
         "top",
         functions=(
@@ -267,7 +259,7 @@ def _steps_axis(axes: Axes, steps_per_epoch: int, translate: Translate) -> None:
             lambda step: np.asarray(step) / steps_per_epoch,
         ),
     )
-    above.set_xlabel(translate("step"), fontsize=9, color=INK)
+    above.set_xlabel(say("step"), fontsize=9, color=INK)
     above.tick_params(labelsize=8.5, colors=INK, length=3, width=0.6)
     above.spines["top"].set_color(INK)
     above.spines["top"].set_linewidth(0.6)
@@ -295,8 +287,7 @@ def _point_to_untrained(
     axes: Axes,
     untrained: tuple[float, float],
     scale: int,
-    translate: Translate,
-    decimal_comma: bool,
+    language: str,
     *,
     below: str,
 ) -> None:
@@ -313,9 +304,10 @@ def _point_to_untrained(
     )
     digits = 1 if scale == 100 else 2
     ends = dict.fromkeys(f"{scale * value:.{digits}f}" for value in untrained)
-    text = translate("epoch 0: {value}").format(value="–".join(ends))
+    say = translator(language)
+    text = say("epoch 0: {value}").format(value="–".join(ends))
     text = ("▲ " if above else "▼ ") + text
-    text = text.replace(".", ",") if decimal_comma else text
+    text = decimal_text(text, language)
     if below:
         axes.set_title(f"{below}\n{text}", fontsize=8.5, color=INK, loc="left", pad=10)
     else:
@@ -327,7 +319,7 @@ def describe_curves(
     metric: Metric,
     *,
     parts: Sequence[Part] = ("validation", "train"),
-    translate: Translate,
+    say: Say,
     number: Callable[[float], str],
 ) -> str:
     """What the panel of a metric shows, in sentences, from the same numbers.
@@ -336,7 +328,7 @@ def describe_curves(
         models: As for `loss_and_accuracy_curves`.
         metric: The panel.
         parts: Which sets are drawn.
-        translate: Turns an English sentence into the reader's language.
+        say: Turns an English text into the reader's language.
         number: Writes a value of the metric.
     """
     sentences: list[str] = []
@@ -344,13 +336,13 @@ def describe_curves(
         for part in parts:
             line = curve(runs, f"{part}_{metric}")
             if line.epochs:
-                sentence = translate(
+                sentence = say(
                     "{name}, {part}: from {first} at epoch {start} to {last} at epoch {end}."
                 )
                 sentences.append(
                     sentence.format(
                         name=name,
-                        part=translate(part),
+                        part=say(part),
                         first=number(line.mean[0]),
                         start=line.epochs[0],
                         last=number(line.mean[-1]),

@@ -15,15 +15,14 @@ from matplotlib.figure import Figure
 from retroprop.figures.style import (
     INK,
     EndLabel,
-    dress,
+    decimal_text,
     label_ends,
     logarithmic,
-    new_figure,
+    new_panel,
     series_style,
     value_ticks,
 )
-
-Translate = Callable[[str], str]
+from retroprop.languages import Say, translator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,21 +64,18 @@ def effect_of_setting(
     lines: Mapping[str, Sequence[Point]],
     *,
     x_label: str,
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw the accuracy over the values of one setting.
 
     Args:
         lines: For each label ("SGD", "Adam") a point for each value; the same values in each.
         x_label: The name of the setting, already in the reader's language.
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5 on the axes.
+        language: "en" or "fr".
     """
-    figure = new_figure()
-    axes = figure.subplots()
-    y_label = translate("best validation accuracy (%)")
-    dress(axes, x_label=x_label, y_label=y_label, decimal_comma=decimal_comma)
+    say = translator(language)
+    y_label = say("best validation accuracy (%)")
+    figure, axes = new_panel(x_label=x_label, y_label=y_label, language=language)
     values = list(next(iter(lines.values())))
     at, scale = places([point.value for point in values])
     if scale == "log":
@@ -122,13 +118,13 @@ def effect_of_setting(
         )
         ends.append(EndLabel(text=name, colour=style.light, x=xs[-1], y=means[-1]))
         if len(lines) == 1:
-            _write_values(axes, xs, means, lows, highs, decimal_comma)
+            _write_values(axes, xs, means, lows, highs, language)
     axes.margins(y=0.16)
     low, high = axes.get_xlim()
     if scale == "log":
         # Crosses have to fit too; limits are set before the labels measure where lines end.
         axes.set_xlim(min(low, min(at) / 1.3), max(high, max(at) * 1.3))
-        logarithmic(axes.xaxis, min(at), max(at), decimal_comma=decimal_comma)
+        logarithmic(axes.xaxis, min(at), max(at), language=language)
     elif scale == "linear":
         margin = 0.06 * (max(at) - min(at))
         axes.set_xlim(min(low, min(at) - margin), max(high, max(at) + margin))
@@ -145,7 +141,7 @@ def effect_of_setting(
             clip_on=False,
         )
     if lost:
-        axes.set_title(translate("× diverged"), fontsize=8.5, color=INK, loc="right", pad=10)
+        axes.set_title(say("× diverged"), fontsize=8.5, color=INK, loc="right", pad=10)
     in_order = sorted(zip(at, (point.label for point in values), strict=True))
     value_ticks(axes, [x for x, _ in in_order], [label for _, label in in_order])
     if len(lines) > 1:
@@ -159,7 +155,7 @@ def _write_values(
     means: Sequence[float],
     lows: Sequence[float],
     highs: Sequence[float],
-    decimal_comma: bool,
+    language: str,
 ) -> None:
     """Write each mean above its bar, or below where the line comes down to it from above."""
     for at, (x, mean) in enumerate(zip(xs, means, strict=True)):
@@ -167,7 +163,7 @@ def _write_values(
         below = bool(neighbours) and mean < sum(neighbours) / len(neighbours)
         text = f"{mean:.1f}"
         axes.annotate(
-            text.replace(".", ",") if decimal_comma else text,
+            decimal_text(text, language),
             xy=(x, lows[at] if below else highs[at]),
             xytext=(0, -5 if below else 5),
             textcoords="offset points",
@@ -181,24 +177,24 @@ def _write_values(
 def describe_effect(
     lines: Mapping[str, Sequence[Point]],
     *,
-    translate: Translate,
+    say: Say,
     number: Callable[[float], str],
 ) -> str:
     """The points of the figure in sentences.
 
     Args:
         lines: As for `effect_of_setting`.
-        translate: Turns an English sentence into the reader's language.
+        say: Turns an English text into the reader's language.
         number: Writes an accuracy.
     """
     sentences = []
     for name, points in lines.items():
         items = [
-            translate("{name}: {cell}").format(
+            say("{name}: {cell}").format(
                 name=point.label,
-                cell=translate("diverged")
+                cell=say("diverged")
                 if point.mean is None
-                else translate("{mean} (from {low} to {high})").format(
+                else say("{mean} (from {low} to {high})").format(
                     mean=number(point.mean),
                     low=number(point.low or 0),
                     high=number(point.high or 0),
@@ -208,8 +204,8 @@ def describe_effect(
             )
             for point in points
         ]
-        sentence = translate("; ").join(items) + "."
+        sentence = say("; ").join(items) + "."
         if len(lines) > 1:
-            sentence = translate("{name}: {cell}").format(name=name, cell=sentence)
+            sentence = say("{name}: {cell}").format(name=name, cell=sentence)
         sentences.append(sentence)
     return " ".join(sentences)

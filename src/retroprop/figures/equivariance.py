@@ -5,14 +5,11 @@ A layer f is equivariant to a movement g when f(g(x)) = g(f(x)). The panels show
 features, so that "small" and "large" mean the same in all three.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from matplotlib.figure import Figure
 
-from retroprop.figures.style import INK, PAPER_WIDTH_IN, new_figure
-
-Translate = Callable[[str], str]
+from retroprop.figures.style import INK, PAPER_WIDTH_IN, decimal_text, new_figure
+from retroprop.languages import translator
 
 
 def equivariance_panels(
@@ -21,8 +18,7 @@ def equivariance_panels(
     shift_difference: np.ndarray,
     rotation_difference: np.ndarray,
     *,
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw the four panels, two by two.
 
@@ -31,17 +27,17 @@ def equivariance_panels(
         features: What the layers make of it, (height, width).
         shift_difference: |shift(features) − features of the shifted image|, of the same shape.
         rotation_difference: The same for a rotation.
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5.
+        language: "en" or "fr".
     """
+    say = translator(language)
     figure = new_figure(PAPER_WIDTH_IN, 5.6)
     grid = figure.subplots(2, 2)
     top = max(float(np.max(features)), np.finfo(np.float32).tiny)
     panels = (
-        (translate("original image"), original, float(np.max(original))),
-        (translate("features"), features, top),
-        (translate("|shift difference|"), shift_difference, top),
-        (translate("|rotation difference|"), rotation_difference, top),
+        (say("original image"), original, float(np.max(original))),
+        (say("features"), features, top),
+        (say("|shift difference|"), shift_difference, top),
+        (say("|rotation difference|"), rotation_difference, top),
     )
     for axes, (title, values, brightest) in zip(grid.flat, panels, strict=True):
         axes.imshow(values, cmap="gray", vmin=0, vmax=brightest, interpolation="nearest")
@@ -49,9 +45,7 @@ def equivariance_panels(
         axes.set_xticks([])
         axes.set_yticks([])
         largest = f"{float(np.max(values)):.2g}"
-        label = translate("largest value: {value}").format(
-            value=largest.replace(".", ",") if decimal_comma else largest
-        )
+        label = say("largest value: {value}").format(value=decimal_text(largest, language))
         axes.set_xlabel(label, fontsize=8.5, color=INK)
         for spine in axes.spines.values():
             spine.set_color(INK)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from retroprop.figures.style import INK, dress, new_figure, series_style
+from retroprop.figures.style import INK, new_panel, series_style
 
 
 def gradients_at_the_output(
@@ -15,7 +15,7 @@ def gradients_at_the_output(
     x_label: str,
     y_label: str,
     regions: tuple[str, str],
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw ∂L/∂o of each loss over o.
 
@@ -25,11 +25,9 @@ def gradients_at_the_output(
         x_label: The name of o.
         y_label: The name of ∂L/∂o.
         regions: What is left of 0, and what is right of it: "wrong", "right".
-        decimal_comma: Write 0,5 instead of 0.5 on the axes.
+        language: "en" or "fr".
     """
-    figure = new_figure(height_in=3.0)
-    axes = figure.subplots()
-    dress(axes, x_label=x_label, y_label=y_label, decimal_comma=decimal_comma)
+    figure, axes = new_panel(3.0, x_label=x_label, y_label=y_label, language=language)
     axes.set_xlim(pre_activations[0], pre_activations[-1])
     axes.set_ylim(-1.08, 0.12)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -5,7 +5,7 @@ One panel shows those of the first input channel, another the mean over the inpu
 panel is divided by its largest absolute weight, and both share one scale from −1 to 1.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from retroprop.errors import UserError
 from retroprop.figures.style import PAPER_WIDTH_IN, new_figure
 from retroprop.figures.tiles import draw_tiles, normalized, scale_bar, square_columns
+from retroprop.languages import Say, translator
 
-Translate = Callable[[str], str]
 View = Literal["first channel", "mean"]
 
 
@@ -42,20 +42,19 @@ def first_layer_kernels(
     weights: np.ndarray,
     *,
     views: Sequence[View] = ("first channel", "mean"),
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw all kernels of a convolution, one panel for each view, the panels above each other.
 
     Args:
         weights: (out, in, height, width), such as (64, 3, 3, 3) of ResNet-18.
         views: Which panels, in order.
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5 beside the scale.
+        language: "en" or "fr".
     """
+    say = translator(language)
     titles = {
-        "first channel": translate("kernels, first input channel"),
-        "mean": translate("kernels, mean over the input channels"),
+        "first channel": say("kernels, first input channel"),
+        "mean": say("kernels, mean over the input channels"),
     }
     tiles = [kernel_tiles(weights, view) for view in views]
     n, height, width = tiles[0].shape
@@ -67,16 +66,16 @@ def first_layer_kernels(
     for axes, view, of_view in zip(panels, views, tiles, strict=True):
         image = draw_tiles(axes, of_view, columns=columns, title=titles[view])
     if image is not None:
-        label = translate("weight ÷ largest absolute weight")
-        scale_bar(figure, image, panels, label=label, decimal_comma=decimal_comma)
+        label = say("weight ÷ largest absolute weight")
+        scale_bar(figure, image, panels, label=label, language=language)
     return figure
 
 
-def describe_kernels(weights: np.ndarray, *, translate: Translate) -> str:
+def describe_kernels(weights: np.ndarray, *, say: Say) -> str:
     """How many kernels there are, and how many are mostly of one sign, in a sentence."""
     mean = kernel_tiles(weights, "mean")
     of_one_sign = int((np.abs(mean.sum((1, 2))) > 0.9 * np.abs(mean).sum((1, 2))).sum())
-    return translate(
+    return say(
         "{n} kernels of {height} × {width} weights; averaged over the input channels, {one_sign} "
         "of them have almost only weights of one sign, the others compare neighbouring pixels."
     ).format(n=len(mean), height=mean.shape[1], width=mean.shape[2], one_sign=of_one_sign)

@@ -1,22 +1,12 @@
 """The loss of a learning-rate range test over the rate, with the suggestion marked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from retroprop.figures.style import (
-    INK,
-    PAPER_WIDTH_IN,
-    DecimalComma,
-    dress,
-    logarithmic,
-    new_figure,
-    plain,
-    series_style,
-)
-
-Translate = Callable[[str], str]
+from retroprop.figures.style import INK, logarithmic, new_panel, plain, series_style
+from retroprop.languages import translator
 
 
 def range_test_curve(
@@ -25,8 +15,7 @@ def range_test_curve(
     smoothed: Sequence[float],
     suggestion: float | None,
     *,
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw the losses (points), their running mean (line) and the suggested rate.
 
@@ -35,19 +24,17 @@ def range_test_curve(
         losses: The loss of each step.
         smoothed: Its running mean.
         suggestion: The suggested rate, if there is one.
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5 on the axes.
+        language: "en" or "fr".
     """
-    figure = new_figure(PAPER_WIDTH_IN, 3.3)
-    axes = figure.subplots()
-    dress(axes, x_label=translate("learning rate"), y_label=translate("loss (nats)"))
-    if decimal_comma:
-        axes.yaxis.set_major_formatter(DecimalComma(useOffset=False))
+    say = translator(language)
+    figure, axes = new_panel(
+        x_label=say("learning rate"), y_label=say("loss (nats)"), language=language
+    )
     raw, line = series_style(5), series_style(0)
     axes.plot(learning_rates, losses, linestyle="none", marker=".", markersize=4, color=raw.light)
     axes.plot(learning_rates, smoothed, color=line.light, linewidth=1.8)
     axes.set_xscale("log")
-    logarithmic(axes.xaxis, min(learning_rates), max(learning_rates), decimal_comma=decimal_comma)
+    logarithmic(axes.xaxis, min(learning_rates), max(learning_rates), language=language)
     axes.set_ylim(*_limits(losses, smoothed))
     if suggestion is not None:
         mark = series_style(1)
@@ -55,9 +42,7 @@ def range_test_curve(
         axes.axvline(suggestion, color=mark.light, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.plot([suggestion], [height], marker=mark.marker, markersize=6, color=mark.light)
         axes.annotate(
-            translate("suggested: {value}").format(
-                value=plain(float(f"{suggestion:.2g}"), decimal_comma)
-            ),
+            say("suggested: {value}").format(value=plain(float(f"{suggestion:.2g}"), language)),
             xy=(suggestion, 1),
             xycoords=axes.get_xaxis_transform(),
             xytext=(-4, -2),
@@ -68,7 +53,7 @@ def range_test_curve(
             color=mark.light,
         )
     axes.set_title(
-        translate("points: each step; line: running mean"),
+        say("points: each step; line: running mean"),
         fontsize=8.5,
         color=INK,
         loc="right",

@@ -16,9 +16,9 @@ from retroprop.figures.convolution_diagram import (
     PIXEL,
     Along,
     Scene,
-    Translate,
     captions,
 )
+from retroprop.languages import Say
 
 MOST_FRAMES = 144
 """Windows that are shown; more make the file large and the visit long."""
@@ -64,7 +64,7 @@ def to_moving_svg(
     name: str,
     title: str,
     moving: bool = True,
-    translate: Translate = str,
+    say: Say = str,
 ) -> str:
     """The picture as an SVG element.
 
@@ -73,19 +73,17 @@ def to_moving_svg(
         name: A word that makes ids and classes unique in a page ("conv1").
         title: What stands above it, and is read to people who cannot see it.
         moving: Whether it moves.
-        translate: Turns the English words into the reader's language.
+        say: Turns the English words into the reader's language.
     """
-    return _Drawing(picture, name, title, moving, translate).svg()
+    return _Drawing(picture, name, title, moving, say).svg()
 
 
 class _Drawing:
     """Where everything stands, in units of the picture."""
 
-    def __init__(
-        self, picture: Scene, name: str, title: str, moving: bool, translate: Translate
-    ) -> None:
+    def __init__(self, picture: Scene, name: str, title: str, moving: bool, say: Say) -> None:
         self.picture, self.name, self.title, self.moving = picture, name, title, moving
-        self.translate = translate
+        self.say = say
         height, width = picture.axes
         rows, columns = picture.output
         gap = 64.0
@@ -104,11 +102,11 @@ class _Drawing:
         self.still = self.frames[len(self.frames) // 2]
 
     def svg(self) -> str:
-        description = self.translate(
+        description = self.say(
             "A window moves over the input, row by row; each of its places fills one value of the "
             "output."
         )
-        text = " ".join(captions(self.picture, self.translate))
+        text = " ".join(captions(self.picture, self.say))
         n = self.name
         return "".join(
             [
@@ -185,7 +183,7 @@ class _Drawing:
         return self.x + width.pixels[0] * self.cell, self.y + height.pixels[0] * self.cell
 
     def _words(self) -> str:
-        n, (below, made) = self.name, captions(self.picture, self.translate)
+        n, (below, made) = self.name, captions(self.picture, self.say)
         height, width = self.picture.axes
         rows, columns = self.picture.output
         under = self.y + height.cells * self.cell + 22
@@ -204,7 +202,7 @@ class _Drawing:
             ),
         ]
         if not self.complete and self.moving:
-            some = self.translate("{some} of {all} windows are shown").format(
+            some = self.say("{some} of {all} windows are shown").format(
                 some=len(self.frames), all=rows * columns
             )
             words.append(

@@ -18,11 +18,12 @@ from retroprop.figures.style import (
     label_ends,
     logarithmic,
     new_figure,
+    new_panel,
     series_style,
     value_ticks,
 )
+from retroprop.languages import Say, translator
 
-Translate = Callable[[str], str]
 Line = Sequence[tuple[float, float]]  # (width, seconds or ratio)
 
 
@@ -30,17 +31,16 @@ def training_seconds(
     panels: Mapping[str, Mapping[str, Line]],
     *,
     x_label: str,
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw seconds per epoch, one panel for each title.
 
     Args:
         panels: For each panel's title ("1 hidden layer") and each label ("by hand") a line.
         x_label: The name of the setting below, in the reader's language.
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5 on the axes.
+        language: "en" or "fr".
     """
+    say = translator(language)
     n = len(panels)
     figure = new_figure(PAPER_WIDTH_IN, 3.3 if n == 1 else 0.5 + 2.1 * n)
     rows = figure.subplots(n, 1, squeeze=False, sharex=True)[:, 0]
@@ -48,13 +48,13 @@ def training_seconds(
     widths = sorted({x for x, _ in points})
     seconds = [y for _, y in points]
     for axes, (title, lines) in zip(rows, panels.items(), strict=True):
-        y_label = translate("training seconds per epoch")
+        y_label = say("training seconds per epoch")
         if title:
-            y_label = translate("{name}: {cell}").format(name=title, cell=y_label)
+            y_label = say("{name}: {cell}").format(name=title, cell=y_label)
         dress(axes, x_label=x_label if axes is rows[-1] else "", y_label=y_label)
         axes.set_yscale("log")
         axes.set_ylim(min(seconds) / 1.4, max(seconds) * 1.4)
-        logarithmic(axes.yaxis, min(seconds), max(seconds), decimal_comma=decimal_comma)
+        logarithmic(axes.yaxis, min(seconds), max(seconds), language=language)
         _widths(axes, widths)
         label_ends(axes, _draw(axes, lines), gap=0.075 if n == 1 else 0.12)
     return figure
@@ -64,25 +64,18 @@ def time_ratio(
     lines: Mapping[str, Line],
     *,
     x_label: str,
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw the ratio of the training times, autograd / by hand.
 
     Args:
         lines: For each label ("1 hidden layer") a line.
         x_label: The name of the setting below, in the reader's language.
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5 on the axes.
+        language: "en" or "fr".
     """
-    figure = new_figure()
-    axes = figure.subplots()
-    dress(
-        axes,
-        x_label=x_label,
-        y_label=translate("training time, autograd ÷ by hand"),
-        decimal_comma=decimal_comma,
-    )
+    say = translator(language)
+    y_label = say("training time, autograd ÷ by hand")
+    figure, axes = new_panel(x_label=x_label, y_label=y_label, language=language)
     axes.axhline(1, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
     _widths(axes, sorted({x for line in lines.values() for x, _ in line}))
     ends = _draw(axes, lines)
@@ -126,7 +119,7 @@ def describe_lines(
     lines: Mapping[str, Line],
     *,
     name: str,
-    translate: Translate,
+    say: Say,
     number: Callable[[float], str],
 ) -> str:
     """The points of some lines in sentences: "by hand: width 25: 0.31 s; width 100: 0.52 s".
@@ -134,17 +127,15 @@ def describe_lines(
     Args:
         lines: For each label a line.
         name: How a place on the axis is said, with "{value}" where its number stands.
-        translate: Turns an English text into the reader's language.
+        say: Turns an English text into the reader's language.
         number: Writes a value.
     """
     sentences = []
     for label, line in lines.items():
         items = [
-            translate("{name}: {cell}").format(name=name.format(value=f"{x:g}"), cell=number(y))
+            say("{name}: {cell}").format(name=name.format(value=f"{x:g}"), cell=number(y))
             for x, y in sorted(line)
         ]
-        text = translate("; ").join(items) + "."
-        sentences.append(
-            translate("{name}: {cell}").format(name=label, cell=text) if label else text
-        )
+        text = say("; ").join(items) + "."
+        sentences.append(say("{name}: {cell}").format(name=label, cell=text) if label else text)
     return " ".join(sentences)

@@ -75,7 +75,17 @@ def new_figure(width_in: float = PAPER_WIDTH_IN, height_in: float = 3.3) -> Figu
     return figure
 
 
-def dress(axes: Axes, *, x_label: str, y_label: str, decimal_comma: bool = False) -> None:
+def new_panel(
+    height_in: float = 3.3, *, x_label: str, y_label: str, language: str = "en"
+) -> tuple[Figure, Axes]:
+    """A figure of the usual width with one panel, whose axes are labelled."""
+    figure = new_figure(height_in=height_in)
+    axes = figure.subplots()
+    dress(axes, x_label=x_label, y_label=y_label, language=language)
+    return figure, axes
+
+
+def dress(axes: Axes, *, x_label: str, y_label: str, language: str = "en") -> None:
     """Label the axes and leave only the lines that carry something."""
     axes.patch.set_alpha(0.0)
     axes.set_xlabel(x_label, fontsize=9, color=INK)
@@ -89,7 +99,7 @@ def dress(axes: Axes, *, x_label: str, y_label: str, decimal_comma: bool = False
         axes.spines[side].set_linewidth(0.6)
     axes.grid(axis="y", color=INK, alpha=0.14, linewidth=0.6)
     axes.set_axisbelow(True)
-    if decimal_comma:
+    if language == "fr":
         axes.yaxis.set_major_formatter(DecimalComma(useOffset=False))
 
 
@@ -174,21 +184,26 @@ def label_ends(axes: Axes, labels: Sequence[EndLabel], *, gap: float = 0.075) ->
         )
 
 
-def plain(value: float, decimal_comma: bool) -> str:
+def decimal_text(number: str, language: str) -> str:
+    """A number's text with the decimal sign of the language."""
+    return number.replace(".", ",") if language == "fr" else number
+
+
+def plain(value: float, language: str) -> str:
     """A tick's number without needless digits: 0.001, 0,5, 1e-5.
 
-    >>> plain(0.5, True), plain(1e-05, False), plain(1000.0, False)
+    >>> plain(0.5, "fr"), plain(1e-05, "en"), plain(1000.0, "en")
     ('0,5', '1e-5', '1000')
     """
     text = f"{value:g}".replace("e-0", "e-").replace("e+0", "e")
-    return text.replace(".", ",") if decimal_comma else text
+    return decimal_text(text, language)
 
 
-def logarithmic(axis: Axis, low: float, high: float, *, decimal_comma: bool = False) -> None:
+def logarithmic(axis: Axis, low: float, high: float, *, language: str = "en") -> None:
     """Give a logarithmic axis ticks that people count in: 1, 2, 5, 10, or powers of 10 alone."""
     decades = math.log10(high / low)
     axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5) if decades < 2.5 else (1,)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value, decimal_comma)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value, language)))
     axis.set_minor_locator(NullLocator())
 
 

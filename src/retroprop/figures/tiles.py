@@ -138,7 +138,7 @@ def scale_bar(
     *,
     label: str,
     share: float = 1.0,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> None:
     """One colour bar for all panels, to their right.
 
@@ -148,7 +148,7 @@ def scale_bar(
         panels: Whose bar it is.
         label: What the numbers are.
         share: The part of the figure's height that the panels take.
-        decimal_comma: Write 0,5 instead of 0.5.
+        language: "en" or "fr".
     """
     bar = figure.colorbar(image, ax=list(panels), fraction=0.04, pad=0.03, aspect=28)
     letters = int(LETTERS_PER_IN * 0.8 * share * figure.get_figheight())
@@ -156,6 +156,6 @@ def scale_bar(
     bar.ax.tick_params(labelsize=8, colors=INK, length=2, width=0.6)
     bar.set_ticks([-1, -0.5, 0, 0.5, 1])
     bar.ax.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: plain(value, decimal_comma).replace("-", "−"))
+        FuncFormatter(lambda value, _: plain(value, language).replace("-", "−"))
     )
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]

@@ -16,14 +16,14 @@ from matplotlib.figure import Figure
 from retroprop.figures.style import (
     INK,
     PAPER_WIDTH_IN,
+    decimal_text,
     dress,
     logarithmic,
     new_figure,
     series_style,
     value_ticks,
 )
-
-Translate = Callable[[str], str]
+from retroprop.languages import Say, translator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +49,16 @@ def cost_of_setting(
     costs: Sequence[Cost],
     *,
     x_label: str,
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw seconds per epoch (median, from lowest to highest) and parameters over the values.
 
     Args:
         costs: One for each value, each with at least one epoch.
         x_label: The name of the setting, already in the reader's language.
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5.
+        language: "en" or "fr".
     """
+    say = translator(language)
     places = _places(costs)
     if places is not None:
         order = sorted(range(len(costs)), key=places.__getitem__)
@@ -68,8 +67,8 @@ def cost_of_setting(
     seconds = [median(cost.epoch_s) for cost in costs]
     figure = new_figure(PAPER_WIDTH_IN, 4.6)
     upper, lower = figure.subplots(2, 1, sharex=True)
-    dress(upper, x_label="", y_label=translate("training seconds per epoch"))
-    dress(lower, x_label=x_label, y_label=translate("parameters"))
+    dress(upper, x_label="", y_label=say("training seconds per epoch"))
+    dress(lower, x_label=x_label, y_label=say("parameters"))
     if places is None:
         lower.set_xlim(-0.5, len(at) - 0.5)
     else:
@@ -82,10 +81,10 @@ def cost_of_setting(
     ]
     lowest = min(min(cost.epoch_s) for cost in costs)
     joined = places is not None
-    _points(upper, at, seconds, spread, 0, (lowest, max(tops)), decimal_comma, joined=joined)
+    _points(upper, at, seconds, spread, 0, (lowest, max(tops)), language, joined=joined)
     parameters = [float(cost.parameters) for cost in costs]
     ends = (min(parameters), max(parameters))
-    _points(lower, at, parameters, None, 1, ends, decimal_comma, joined=joined)
+    _points(lower, at, parameters, None, 1, ends, language, joined=joined)
     for axes, values, heights, write in (
         (upper, seconds, tops, lambda value: f"{value:.3g}\u202fs"),
         (lower, parameters, parameters, short_count),
@@ -93,7 +92,7 @@ def cost_of_setting(
         for x, value, top in zip(at, values, heights, strict=True):
             text = write(value)
             axes.annotate(
-                text.replace(".", ",") if decimal_comma else text,
+                decimal_text(text, language),
                 xy=(x, top),
                 xytext=(0, 8),
                 textcoords="offset points",
@@ -122,7 +121,7 @@ def _points(
     spread: list[list[float]] | None,
     series: int,
     limits: tuple[float, float],
-    decimal_comma: bool,
+    language: str,
     *,
     joined: bool,
 ) -> None:
@@ -143,11 +142,9 @@ def _points(
     decades = math.log10(limits[1] / limits[0])
     low, high = limits[0] / 1.5, limits[1] * 10 ** (0.2 + 0.18 * decades)  # room for the numbers
     axes.set_ylim(low, high)
-    logarithmic(axes.yaxis, low, high, decimal_comma=decimal_comma)
+    logarithmic(axes.yaxis, low, high, language=language)
     if series:
-        axes.yaxis.set_major_formatter(
-            lambda value, _: short_count(value).replace(".", "," if decimal_comma else ".")
-        )
+        axes.yaxis.set_major_formatter(lambda value, _: decimal_text(short_count(value), language))
 
 
 def short_count(value: float) -> str:
@@ -165,7 +162,7 @@ def short_count(value: float) -> str:
 def describe_costs(
     costs: Sequence[Cost],
     *,
-    translate: Translate,
+    say: Say,
     number: Callable[[float], str],
     count: Callable[[float], str],
 ) -> str:
@@ -173,16 +170,16 @@ def describe_costs(
 
     Args:
         costs: As for `cost_of_setting`.
-        translate: Turns an English text into the reader's language.
+        say: Turns an English text into the reader's language.
         number: Writes seconds.
         count: Writes a number of parameters.
     """
     items = [
-        translate("{name}: {seconds} per epoch, {parameters} parameters").format(
+        say("{name}: {seconds} per epoch, {parameters} parameters").format(
             name=cost.name,
             seconds=number(median(cost.epoch_s)),
             parameters=count(cost.parameters),
         )
         for cost in costs
     ]
-    return translate("; ").join(items) + "."
+    return say("; ").join(items) + "."

@@ -17,8 +17,7 @@ from matplotlib.figure import Figure
 from retroprop.errors import UserError
 from retroprop.figures.style import INK, PAPER_WIDTH_IN, new_figure
 from retroprop.figures.tiles import draw_tiles, normalized, scale_bar, square_columns
-
-Translate = Callable[[str], str]
+from retroprop.languages import Say, translator
 
 LUMA = (0.299, 0.587, 0.114)
 """How much red, green and blue add to lightness (ITU-R BT.601)."""
@@ -99,8 +98,7 @@ def token_mixing_filters(
     weights: np.ndarray,
     *,
     grid_size: tuple[int, int] | None = None,
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw every filter of a first token-mixing layer, in pairs of opposing phase.
 
@@ -109,9 +107,9 @@ def token_mixing_filters(
     Args:
         weights: (hidden, patches), such as `blocks[0].mlp_tokens.fc1.weight`.
         grid_size: Patches along the height and the width; by default a square.
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5 beside the scale.
+        language: "en" or "fr".
     """
+    say = translator(language)
     tiles = filter_tiles(weights, grid_size)
     tiles = normalized(tiles, each=True)[in_pairs(tiles)]
     columns = _even(square_columns(len(tiles)))
@@ -121,7 +119,7 @@ def token_mixing_filters(
         PAPER_WIDTH_IN, 0.6 + 0.82 * PAPER_WIDTH_IN * (rows * height) / (columns * width)
     )
     axes = figure.subplots()
-    title = translate("token-mixing filters, {height} × {width} patches")
+    title = say("token-mixing filters, {height} × {width} patches")
     image = draw_tiles(
         axes,
         tiles,
@@ -133,8 +131,8 @@ def token_mixing_filters(
         figure,
         image,
         [axes],
-        label=translate("weight ÷ largest absolute weight of the filter"),
-        decimal_comma=decimal_comma,
+        label=say("weight ÷ largest absolute weight of the filter"),
+        language=language,
     )
     return figure
 
@@ -171,8 +169,7 @@ def filtered_pictures(
     *,
     count: int = 20,
     grid_size: tuple[int, int] | None = None,
-    translate: Translate = str,
-    decimal_comma: bool = False,
+    language: str = "en",
 ) -> Figure:
     """Draw a picture, and under it what some of the filters make of it.
 
@@ -184,9 +181,9 @@ def filtered_pictures(
         weights: (hidden, patches).
         count: How many filters, at most.
         grid_size: Patches along the height and the width; by default a square.
-        translate: Turns the English words of the figure into the reader's language.
-        decimal_comma: Write 0,5 instead of 0.5 beside the scale.
+        language: "en" or "fr".
     """
+    say = translator(language)
     tiles = filter_tiles(weights, grid_size)
     chosen = chosen_filters(tiles, count)
     answers = normalized(filter_responses(picture, tiles[chosen]), each=True)
@@ -200,20 +197,18 @@ def filtered_pictures(
     original = figure.add_subplot(grid[0, 0])
     original.imshow(picture, cmap="gray", interpolation="none")
     original.set_axis_off()
-    original.set_title(translate("the picture"), fontsize=9, color=INK, loc="left", pad=6)
+    original.set_title(say("the picture"), fontsize=9, color=INK, loc="left", pad=6)
     of_filters = figure.add_subplot(grid[0, 1])
-    draw_tiles(of_filters, small, columns=columns, title=translate("the filters"))
+    draw_tiles(of_filters, small, columns=columns, title=say("the filters"))
     panel = figure.add_subplot(grid[1, :])
-    image = draw_tiles(
-        panel, answers, columns=columns, title=translate("the picture, filtered by each")
-    )
+    image = draw_tiles(panel, answers, columns=columns, title=say("the picture, filtered by each"))
     scale_bar(
         figure,
         image,
         [panel],
-        label=translate("answer ÷ largest absolute answer"),
+        label=say("answer ÷ largest absolute answer"),
         share=heights[1] / sum(heights),
-        decimal_comma=decimal_comma,
+        language=language,
     )
     return figure
 
@@ -229,7 +224,7 @@ def describe_filters(
     weights: np.ndarray,
     *,
     grid_size: tuple[int, int] | None = None,
-    translate: Translate,
+    say: Say,
     number: Callable[[float], str],
 ) -> str:
     """How many filters there are, and how opposite the pairs are, in a sentence.
@@ -237,7 +232,7 @@ def describe_filters(
     Args:
         weights: (hidden, patches).
         grid_size: Patches along the height and the width; by default a square.
-        translate: Turns an English sentence into the reader's language.
+        say: Turns an English text into the reader's language.
         number: Writes a correlation.
     """
     tiles = filter_tiles(weights, grid_size)
@@ -248,7 +243,7 @@ def describe_filters(
     correlations = [
         float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300)) for a, b in pairs
     ]
-    return translate(
+    return say(
         "{n} filters of {height} × {width} weights, in pairs of opposing phase: the median "
         "correlation of a pair is {correlation}."
     ).format(

@@ -46,17 +46,12 @@ def write_report(
             yet, or if the folder cannot be written.
     """
     from retroprop.report.content import compose
+    from retroprop.report.story import Story
 
     _check_language(language)
     _check_formats(formats, STUDY_FORMATS)
     record = records.study_run(study)
-    document = compose(
-        record,
-        records.runs(record.id),
-        location=records.location,
-        language=language,
-        folder=records.folder,
-    )
+    document = compose(Story.read(records, record, language))
     when = record.finished_at or record.created_at
     return write_document(document, f"{record.study}-{language}", formats, folder, when=when)
 

@@ -15,7 +15,7 @@ from retroprop.report.document import Block, Paragraph, Section
 from retroprop.report.story import Story
 from retroprop.report.variations import Variation, bases, fixed, variations
 from retroprop.report.verdict_sentence import verdict_sentence
-from retroprop.report.words import SETTING_VALUES
+from retroprop.report.words import capital
 from retroprop.studies.summary import CellSummary, Curve, curve, gaps, verdict_of_seeds
 
 SMALL_GAP = 0.01  # less than a point between train and validation is not called overfitting
@@ -33,7 +33,7 @@ def answers_section(story: Story) -> Section | None:
         for variation in variations(story, key):
             text = influence(story, variation)
             if text:
-                blocks.append(Paragraph(title=_title(story.setting_name(key)), text=text))
+                blocks.append(Paragraph(title=capital(story.setting_name(key)), text=text))
     for base in bases(story):
         if text := progress(story, base):
             group = story.group(base.cell) if len(story.best) > 1 else ""
@@ -74,7 +74,7 @@ def influence(story: Story, variation: Variation) -> str:
         lead = say("With {settings}: {sentence}")
     else:
         lead = "{sentence}"
-        sentences[0] = sentences[0][:1].upper() + sentences[0][1:]
+        sentences[0] = capital(sentences[0])
     sentences[0] = lead.format(settings=opening, sentence=sentences[0])
     return " ".join(sentences)
 
@@ -87,7 +87,7 @@ def _ranking(story: Story, variation: Variation, ranked: Sequence[tuple[Any, Cel
     if not others:
         text = say("only {best} has a mean, {accuracy}.")
         return text.format(
-            best=_shown(story, key, best), accuracy=story.numbers.percent(top.mean, top.deviation)
+            best=story.quoted(key, best), accuracy=story.numbers.percent(top.mean, top.deviation)
         )
     next_best, second = others[0]
     worst, last = others[-1]
@@ -107,13 +107,13 @@ def _ranking(story: Story, variation: Variation, ranked: Sequence[tuple[Any, Cel
     else:
         text = "the better value is {best}, with {accuracy}: {near} above {next}."
     return say(text).format(
-        best=_shown(story, key, best),
-        values=story.listed([_shown(story, key, value) for value in equal]),
+        best=story.quoted(key, best),
+        values=story.listed([story.quoted(key, value) for value in equal]),
         accuracy=story.numbers.percent(top.mean, top.deviation),
         near=story.points(top.mean - (second.mean or 0.0)),
-        next=_shown(story, key, next_best),
+        next=story.quoted(key, next_best),
         far=story.points(top.mean - (last.mean or 0.0)),
-        worst=_shown(story, key, worst),
+        worst=story.quoted(key, worst),
     )
 
 
@@ -132,9 +132,7 @@ def _tests(story: Story, key: str, ranked: Sequence[tuple[Any, CellSummary]]) ->
             if story.verdict(top, last).distinguishable
             else "The lead of {best} over the worst, {worst}, may be chance too."
         )
-        sentences.append(
-            text.format(best=_shown(story, key, best), worst=_shown(story, key, worst))
-        )
+        sentences.append(text.format(best=story.quoted(key, best), worst=story.quoted(key, worst)))
     return sentences
 
 
@@ -181,7 +179,7 @@ def _losses(story: Story, variation: Variation) -> list[str]:
     say, key = story.say, variation.key
     diverged = [
         say("{name} ({k} of {n} seeds)").format(
-            name=_shown(story, key, value), k=cell.diverged, n=cell.n
+            name=story.quoted(key, value), k=cell.diverged, n=cell.n
         )
         for value, cell in variation.cells
         if cell.diverged
@@ -298,16 +296,3 @@ def _turned(story: Story, loss: Curve) -> list[str]:
             last=story.numbers.decimal(loss.mean[-1], 3),
         )
     ]
-
-
-def _shown(story: Story, key: str, value: Any) -> str:
-    """A value inside a sentence: words of the language in quotation marks, names and numbers not.
-
-    "“by hand” is above “automatic differentiation”", but "Adam is above SGD".
-    """
-    text = story.setting(key, value)
-    return story.say("“{word}”").format(word=text) if (key, value) in SETTING_VALUES else text
-
-
-def _title(name: str) -> str:
-    return name[:1].upper() + name[1:]

@@ -42,8 +42,7 @@ def confusion_section(story: Story) -> Section | None:
         _matrix(story, number, cell, counts, classes)
         for number, (cell, counts) in enumerate(found, start=1)
     ]
-    by_class = _by_class(story, found, classes)
-    blocks.append(by_class)
+    blocks.append(_by_class(story, found, classes))
     return Section(name="confusion", heading=say("Which classes are confused"), blocks=blocks)
 
 
@@ -57,12 +56,13 @@ def _matrix(
     story: Story, number: int, cell: CellSummary, counts: np.ndarray, classes: Sequence[str]
 ) -> Picture:
     say = story.say
-    figure = confusion_matrix(counts, classes, translate=say, decimal_comma=story.language == "fr")
+    figure = confusion_matrix(counts, classes, language=story.language)
     description = describe_confusion(
-        counts, classes, translate=say, number=lambda share: story.numbers.percent(share, digits=1)
+        counts, classes, say=say, number=lambda share: story.numbers.percent(share, digits=1)
     )
     caption = say("Confusion matrix of {name}, {n} test images.").format(
-        name=_name(story, cell), n=story.numbers.integer(int(counts.sum()) // cell.n)
+        name=story.varied_settings(cell.cell) or say("the model"),
+        n=story.numbers.integer(int(counts.sum()) // cell.n),
     )
     return picture(f"confusion-{number}", caption, description, figure, wide=True)
 
@@ -89,25 +89,16 @@ def _by_class(
     figure = class_accuracies(
         {name: of.tolist() for name, of in shares.items()},
         classes,
-        translate=say,
-        decimal_comma=story.language == "fr",
+        language=story.language,
     )
     described = [
-        say("{name}: {cell}").format(
-            name=name,
-            cell=say("; ").join(
-                say("{name}: {cell}").format(
-                    name=one, cell=story.numbers.percent(float(share), digits=1)
-                )
+        story.named(
+            name,
+            say("; ").join(
+                story.named(one, story.numbers.percent(float(share), digits=1))
                 for one, share in zip(classes, of, strict=True)
             ),
         )
         for name, of in shares.items()
     ]
     return picture("class-accuracies", caption, ". ".join(described) + ".", figure)
-
-
-def _name(story: Story, cell: CellSummary) -> str:
-    """A final model by all that the study varies."""
-    varied = {key: cell.cell[key] for key in story.varied if key in cell.cell}
-    return story.describe(varied) or story.say("the model")

@@ -4,9 +4,6 @@ Sentences follow the numbers. A cell is called best only when all its seeds fini
 cells differ is a `Verdict`; what was not recorded is said to be so.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from retroprop import __version__
 from retroprop.errors import UserError
 from retroprop.report.answers import answers_section
@@ -25,35 +22,19 @@ from retroprop.report.network_pictures import (
 from retroprop.report.results import curves_section, tables_section, test_section
 from retroprop.report.story import Story
 from retroprop.report.verdict_sentence import verdict_sentence
-from retroprop.studies.records import RunRecord, StudyRunRecord
 from retroprop.studies.summary import ACCURACY, CellSummary, mean_and_deviation
 
 
-def compose(
-    record: StudyRunRecord,
-    runs: Sequence[RunRecord],
-    *,
-    location: str,
-    language: str,
-    folder: Path | None = None,
-) -> Document:
+def compose(story: Story) -> Document:
     """Write the report of a study run.
-
-    Args:
-        record: The study run.
-        runs: Its models.
-        location: The database's name for people.
-        language: "en" or "fr".
-        folder: Where the files of the records lie, for pictures of the weights.
 
     Raises:
         UserError: If no model has been trained for a single epoch yet.
     """
-    story = Story(record, tuple(runs), location, language, folder)
-    if not any(epoch.epoch > 0 for run in runs for epoch in run.epochs):
+    if not story.begun:
         raise UserError(
-            f"the study run {record.id} has no finished epoch yet, so there is nothing to report; "
-            f"train it first: {story.command}"
+            f"the study run {story.record.id} has no finished epoch yet, so there is nothing to "
+            f"report; train it first: {story.command}"
         )
     say = story.say
     sections = [
@@ -74,14 +55,14 @@ def compose(
         models_section(story),
     ]
     return Document(
-        language=language,
+        language=story.language,
         title=story.title(),
         subtitle=subtitle(story),
         summary=summary(story),
         notices=notices(story),
         sections=[section for section in sections if section is not None],
         footer=say("Made by retroprop {version} from the records of {id}.").format(
-            version=__version__, id=record.id
+            version=__version__, id=story.record.id
         ),
         labels={"skip": say("Skip to the results")},
     )

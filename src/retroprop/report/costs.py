@@ -1,6 +1,6 @@
 """What each value of a setting costs, in seconds and in parameters ("time-by-setting")."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from retroprop.figures.timing import Cost, cost_of_setting, describe_costs, median
 from retroprop.report.document import Block, Paragraph, Section
@@ -33,11 +33,10 @@ def costs_section(story: Story, *, keys: Sequence[str] | None = None) -> Section
             figure = cost_of_setting(
                 costs,
                 x_label=story.setting_name(key),
-                translate=say,
-                decimal_comma=story.language == "fr",
+                language=story.language,
             )
             description = describe_costs(
-                costs, translate=say, number=_seconds(story), count=story.numbers.integer
+                costs, say=say, number=story.seconds, count=story.numbers.integer
             )
             settings = fixed(story, variation)
             caption = say(
@@ -78,10 +77,10 @@ def _sentences(story: Story, costs: list[Cost]) -> str:
             "{short}."
         ).format(
             slow=slow.name,
-            long=_seconds(story)(median(slow.epoch_s)),
+            long=story.seconds(median(slow.epoch_s)),
             ratio=numbers.decimal(ratio, 1),
             fast=fast.name,
-            short=_seconds(story)(median(fast.epoch_s)),
+            short=story.seconds(median(fast.epoch_s)),
         )
     ]
     by_size = sorted(costs, key=lambda cost: cost.parameters)
@@ -99,7 +98,3 @@ def _sentences(story: Story, costs: list[Cost]) -> str:
             small=small.name,
         )
     return " ".join([*texts, text])
-
-
-def _seconds(story: Story) -> Callable[[float], str]:
-    return lambda value: f"{story.numbers.significant(value)}\u00a0s"

@@ -162,18 +162,17 @@ def _seconds(story: Story, axis: str, per_panel: dict[str, list[Pair]], settings
     figure = training_seconds(
         panels,
         x_label=story.setting_name(axis),
-        translate=say,
-        decimal_comma=story.language == "fr",
+        language=story.language,
     )
     described = []
     for title, lines in panels.items():
         words = describe_lines(
             lines,
             name=_place(story, axis),
-            translate=say,
-            number=lambda value: f"{story.numbers.significant(value)}\u00a0s",
+            say=say,
+            number=story.seconds,
         )
-        described.append(say("{name}: {cell}").format(name=title, cell=words) if title else words)
+        described.append(story.named(title, words))
     caption = say("Training seconds per epoch, by hand and by autograd")
     return picture("speed", _with(story, caption, settings), " ".join(described), figure, half=True)
 
@@ -187,13 +186,12 @@ def _ratios(story: Story, axis: str, per_panel: dict[str, list[Pair]], settings:
     figure = time_ratio(
         lines,
         x_label=story.setting_name(axis),
-        translate=say,
-        decimal_comma=story.language == "fr",
+        language=story.language,
     )
     description = describe_lines(
         lines,
         name=_place(story, axis),
-        translate=say,
+        say=say,
         number=lambda value: story.numbers.decimal(value, 2),
     )
     caption = say(

@@ -10,7 +10,7 @@ from retroprop.report.document import Block, Paragraph, Picture, Section
 from retroprop.report.pictures import picture
 from retroprop.report.story import Story
 from retroprop.report.variations import Variation, fixed, lost, variations
-from retroprop.report.words import LOSS_AXES
+from retroprop.report.words import LOSS_AXES, capital
 from retroprop.studies.summary import CellSummary
 
 MOST_WITH_TRAIN = 3  # with more values, the train curves would hide those of validation
@@ -76,10 +76,9 @@ def _effect(story: Story, key: str, shown: Sequence[Variation]) -> Picture:
     figure = effect_of_setting(
         lines,
         x_label=story.setting_name(key),
-        translate=say,
-        decimal_comma=story.language == "fr",
+        language=story.language,
     )
-    description = describe_effect(lines, translate=say, number=story.numbers.percent)
+    description = describe_effect(lines, say=say, number=story.numbers.percent)
     settings = [fixed(story, variation) for variation in shown]
     if shown[0].each_at_its_best and len(story.varied) > 1:
         text = say("{name}: best validation accuracy, each value at its own best settings")
@@ -87,8 +86,8 @@ def _effect(story: Story, key: str, shown: Sequence[Variation]) -> Picture:
         text = say("{name}: best validation accuracy, with {settings}")
     else:
         text = say("{name}: best validation accuracy")
-    caption = text.format(name=_title(story, key), settings=say("; ").join(settings))
-    return picture(f"effect-{_slug(key)}", caption, description, figure, half=True)
+    caption = text.format(name=capital(story.setting_name(key)), settings=say("; ").join(settings))
+    return picture(f"effect-{key.replace('_', '-')}", caption, description, figure, half=True)
 
 
 def _point(story: Story, key: str, value: Any, variation: Variation) -> Point:
@@ -128,26 +127,22 @@ def _curves(story: Story, variation: Variation, number: int) -> Picture:
         loss_label=LOSS_AXES[loss],
         steps_per_epoch=story.steps_per_epoch(runs),
         notes=notes,
-        translate=say,
-        decimal_comma=story.language == "fr",
+        language=story.language,
     )
     described = []
     for metric in metrics:
         write = numbers.percent if metric == "accuracy" else lambda value: numbers.decimal(value, 3)
-        words = describe_curves(models, metric, parts=parts, translate=say, number=write)
+        words = describe_curves(models, metric, parts=parts, say=say, number=write)
         title = say("accuracy (%)") if metric == "accuracy" else say(LOSS_AXES[loss])
-        described.append(say("{name}: {cell}").format(name=title, cell=words))
+        described.append(story.named(title, words))
     described += [f"{note}." for note in notes]
     settings = fixed(story, variation)
     if variation.each_at_its_best and len(story.varied) > 1:
         text = say("{name}: curves of each value at its own best settings ({settings})")
-        settings = say("; ").join(
-            story.describe({name: cell.cell[name] for name in story.varied if name in cell.cell})
-            for _, cell in drawn
-        )
+        settings = say("; ").join(story.varied_settings(cell.cell) for _, cell in drawn)
     else:
         text = say("{name}: curves with {settings}") if settings else say("{name}: curves by value")
-    caption = text.format(name=_title(story, key), settings=settings) + "."
+    caption = text.format(name=capital(story.setting_name(key)), settings=settings) + "."
     if "train" in parts:
         caption += " " + say("Solid is validation, dashed is train.")
     else:
@@ -160,7 +155,9 @@ def _curves(story: Story, variation: Variation, number: int) -> Picture:
         caption += " " + say("Losses of different kinds are not compared.")
     if notes:
         caption += " " + say("Without a line: {notes}.").format(notes=say("; ").join(notes))
-    return picture(f"curves-{_slug(key)}-{number}", caption, " ".join(described), figure, half=True)
+    return picture(
+        f"curves-{key.replace('_', '-')}-{number}", caption, " ".join(described), figure, half=True
+    )
 
 
 def _spread(cells: Sequence[tuple[Any, CellSummary]]) -> list[tuple[Any, CellSummary]]:
@@ -171,12 +168,3 @@ def _spread(cells: Sequence[tuple[Any, CellSummary]]) -> list[tuple[Any, CellSum
     kept = {round(place * (len(cells) - 1) / (most - 2)) for place in range(most - 1)}
     kept.add(max(range(len(cells)), key=lambda at: cells[at][1].mean or 0.0))
     return [cell for at, cell in enumerate(cells) if at in kept]
-
-
-def _title(story: Story, key: str) -> str:
-    name = story.setting_name(key)
-    return name[:1].upper() + name[1:]
-
-
-def _slug(key: str) -> str:
-    return key.replace("_", "-")

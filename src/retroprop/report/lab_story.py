@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from retroprop.languages import Say, translator
 from retroprop.report.document import Block, Prose, Section
-from retroprop.report.numbers import Numbers
 from retroprop.report.story import Story
+from retroprop.report.words import Words
 from retroprop.studies.records import Records, StudyRunRecord
 from retroprop.studies.schema import load_study
 
@@ -120,7 +119,7 @@ class NotRecordedError(Exception):
 
 
 @dataclass(frozen=True)
-class LabStory:
+class LabStory(Words):
     """A lab's records, and how to speak of them in one language.
 
     Attributes:
@@ -134,16 +133,6 @@ class LabStory:
     records: Records | None
     language: str
     size: str | None = None
-
-    @cached_property
-    def say(self) -> Say:
-        """Turns an English text into the reader's language."""
-        return translator(self.language)
-
-    @cached_property
-    def numbers(self) -> Numbers:
-        """Writes numbers in the reader's language."""
-        return Numbers(self.language)
 
     @cached_property
     def _found(self) -> dict[str, Story | None]:
@@ -186,11 +175,9 @@ class LabStory:
             )
 
         for record in sorted(self.records.study_runs(name), key=rank, reverse=True):
-            runs = self.records.runs(record.id)
-            if any(epoch.epoch > 0 for run in runs for epoch in run.epochs):
-                return Story(
-                    record, tuple(runs), self.records.location, self.language, self.records.folder
-                )
+            story = Story.read(self.records, record, self.language)
+            if story.begun:
+                return story
         return None
 
     @property

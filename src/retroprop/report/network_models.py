@@ -6,7 +6,7 @@ from retroprop.calculus.architectures import parse_architecture
 from retroprop.report.document import Block, Paragraph
 from retroprop.report.model_formulas import OF_SETTING, introduced
 from retroprop.report.story import Story, setting_of
-from retroprop.report.words import kernel_text
+from retroprop.report.words import capital, kernel_text
 from retroprop.studies.kinds import usual_value
 
 
@@ -42,10 +42,7 @@ def mixer_layers(story: Story) -> list[Block]:
     """The layers and the sizes of the MLP-Mixer."""
     say = story.say
     sizes = [
-        say("{name}: {cell}").format(
-            name=story.setting_name(key),
-            cell=_counts(story, story.values(key)),
-        )
+        story.named(story.setting_name(key), _counts(story, story.values(key)))
         for key in ("patch_size", "embedding", "blocks", "drop_rate")
         if story.values(key) not in ([None], [0.0])
     ]
@@ -101,8 +98,7 @@ def training_blocks(story: Story) -> list[Block]:
     used = [name for name in story.values("normalization") if name in normalizations]
     if len(used) > 1:
         for name in used:
-            phrase = story.phrase("normalization", name)
-            title = phrase[:1].upper() + phrase[1:]
+            title = capital(story.phrase("normalization", name))
             blocks.append(Paragraph(title=title, text=normalizations[name]))
     texts = [normalizations[used[0]]] if len(used) == 1 else []
     texts += _augmentation(story)
@@ -224,7 +220,7 @@ def _with_parameters(story: Story, layers: str, architecture: str | None) -> str
         for run in story.runs
         if architecture in (None, setting_of(run, "architecture"))
     }
-    sentence = layers[:1].upper() + layers[1:]
+    sentence = capital(layers)
     if len(counts) != 1 or None in counts:
         return sentence + "."
     (count,) = counts

@@ -1,10 +1,8 @@
 """The pictures of trained networks: architectures side by side, gradients, and what was learnt."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from retroprop.calculus.architectures import parse_architecture
 from retroprop.data.pictures import bundled_picture
@@ -89,10 +87,10 @@ def pair_picture(
         name: {part: curve(cell.runs, f"{part}_accuracy").without_epoch_0() for part in parts}
         for name, cell in names.items()
     }
-    figure = accuracy_curves(lines, translate=say, decimal_comma=story.language == "fr")
+    figure = accuracy_curves(lines, language=story.language)
     runs = {name: cell.runs for name, cell in names.items()}
     description = describe_curves(
-        runs, "accuracy", parts=parts, translate=say, number=story.numbers.percent
+        runs, "accuracy", parts=parts, say=say, number=story.numbers.percent
     )
     long = [story.setting("architecture", cell.cell["architecture"]) for cell in cells]
     caption = say("Train and validation accuracy: {names}.").format(names=story.listed(long))
@@ -118,10 +116,8 @@ def gradient_blocks(story: Story, cells: Mapping[str, Sequence[RunRecord]]) -> l
     lines = {name: line for name, line in found.items() if any(value > 0 for value in line.mean)}
     if not lines:
         return []
-    figure = gradient_norm_curves(lines, translate=say, decimal_comma=story.language == "fr")
-    description = describe_gradient_norms(
-        lines, translate=say, number=lambda value: story.numbers.significant(value)
-    )
+    figure = gradient_norm_curves(lines, language=story.language)
+    description = describe_gradient_norms(lines, say=say, number=story.numbers.significant)
     caption = say("Norm of the gradient over the epochs, on a logarithmic axis.")
     lost = [name for name in cells if name not in lines]
     if lost:
@@ -149,7 +145,7 @@ def weights_section(story: Story) -> Section | None:
     if run is None:
         text = say("There are no weights to draw yet, because there is no best cell yet.")
         return Section(name="weights", heading=heading, blocks=[Paragraph(text=text)])
-    settings = story.describe({key: run.cell[key] for key in story.varied if key in run.cell})
+    settings = story.varied_settings(run.cell)
     text = say(
         "The weights are those of run {id}{settings}, after epoch {epoch}, the best on validation "
         "({accuracy})."
@@ -188,8 +184,8 @@ def _kernels(story: Story, run: RunRecord) -> list[Block]:
         "by their largest absolute weight and share one scale, on which grey is 0."
     )
     caption = story.say("Kernels of the first convolution, {n} tiles.").format(n=len(weights))
-    figure = first_layer_kernels(weights, **_words(story))
-    description = describe_kernels(weights, translate=story.say)
+    figure = first_layer_kernels(weights, language=story.language)
+    description = describe_kernels(weights, say=story.say)
     return [Paragraph(text=text), picture("kernels", caption, description, figure)]
 
 
@@ -206,28 +202,20 @@ def _filters(story: Story, run: RunRecord) -> list[Block]:
         "of a convolution would. A Mixer does not do that: each of its filters sees the whole "
         "image once. It shows what a filter answers to."
     )
-
-    def number(value: float) -> str:
-        return story.numbers.decimal(value, 2)
-
-    described = describe_filters(weights, translate=say, number=number)
-    drawings: list[tuple[str, str, Figure]] = [
+    described = describe_filters(weights, say=say, number=story.numbers.decimal)
+    drawings = [
         (
             "token-mixing",
             say("Filters of the first token-mixing layer, {n} tiles.").format(n=len(weights)),
-            token_mixing_filters(weights, **_words(story)),
+            token_mixing_filters(weights, language=story.language),
         ),
         (
             "filtered-picture",
             say("A picture, and what some of the filters make of it when they slide over it."),
-            filtered_pictures(bundled_picture(), weights, **_words(story)),
+            filtered_pictures(bundled_picture(), weights, language=story.language),
         ),
     ]
     return [
         Paragraph(text=f"{text} {sliding}"),
         *(picture(name, caption, described, figure) for name, caption, figure in drawings),
     ]
-
-
-def _words(story: Story) -> dict[str, Any]:
-    return {"translate": story.say, "decimal_comma": story.language == "fr"}

@@ -270,23 +270,20 @@ def _of_all(story: Story, metric: Metric) -> Picture:
     models = every_cell(story)
     notes = []
     for cell in story.cells:
-        reason = no_mean(story, cell)
-        if reason:
+        if reason := no_mean(story, cell):
             models[cell_label(story, cell)] = []  # its colour stays free
-            note = say("{name}: {cell}").format(name=cell_label(story, cell), cell=reason)
-            notes.append(note)
+            notes.append(story.named(cell_label(story, cell), reason))
     figure = curves_by_part(
         models,
         metric,
         loss_label=LOSS_AXES[story.loss()],
         steps_per_epoch=story.steps_per_epoch(story.runs),
         notes=notes,
-        translate=say,
-        decimal_comma=story.language == "fr",
+        language=story.language,
     )
     write = numbers.percent if metric == "accuracy" else lambda value: numbers.decimal(value, 3)
     drawn = {name: runs for name, runs in models.items() if runs}
-    description = describe_curves(drawn, metric, translate=say, number=write)
+    description = describe_curves(drawn, metric, say=say, number=write)
     caption = say(
         "Accuracy over the epochs, on validation (above) and on train (below), by {settings}."
         if metric == "accuracy"
@@ -312,11 +309,10 @@ def _picture(story: Story, metric: Metric) -> Picture:
         name_parts=len(parts) > 1,
         loss_label=LOSS_AXES[story.loss(runs)],
         steps_per_epoch=story.steps_per_epoch(runs),
-        translate=say,
-        decimal_comma=story.language == "fr",
+        language=story.language,
     )
     write = numbers.percent if metric == "accuracy" else lambda value: numbers.decimal(value, 3)
-    description = describe_curves(models, metric, parts=parts, translate=say, number=write)
+    description = describe_curves(models, metric, parts=parts, say=say, number=write)
     caption = say(
         "Accuracy of the best cell over the epochs"
         if metric == "accuracy"
@@ -327,9 +323,7 @@ def _picture(story: Story, metric: Metric) -> Picture:
             "Accuracy over the epochs" if metric == "accuracy" else "Loss over the epochs"
         )
     details = say("; ").join(
-        say("{name}: {cell}").format(
-            name=story.name(cell), cell=story.describe(cell.cell, without=story.best_per)
-        )
+        story.named(story.name(cell), story.describe(cell.cell, without=story.best_per))
         for cell in story.best
     )
     if story.best_per and not story.single:

@@ -15,18 +15,9 @@ from pydantic import ValidationError
 
 from retroprop.data import CATALOG
 from retroprop.data.catalog import DatasetInfo
-from retroprop.languages import Say, translator
-from retroprop.report.numbers import Numbers
-from retroprop.report.words import (
-    Loss,
-    listed,
-    setting_name,
-    setting_phrase,
-    setting_value,
-    value_name,
-)
+from retroprop.report.words import LOSS_NAMES, VALUE_NAMES, Loss, Words
 from retroprop.studies.kinds import KINDS, Kind
-from retroprop.studies.records import DEFAULT_DATABASE, RunRecord, StudyRunRecord
+from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import Split
 from retroprop.studies.summary import (
     ACCURACY,
@@ -53,7 +44,7 @@ def setting_of(run: RunRecord, key: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Story:
+class Story(Words):
     """The records of one study run, and how to speak of them in one language.
 
     `folder` is where the checkpoints of the records lie; None when that is not known.
@@ -65,15 +56,16 @@ class Story:
     language: str
     folder: Path | None = None
 
-    @cached_property
-    def say(self) -> Say:
-        """Turns an English text into the reader's language."""
-        return translator(self.language)
+    @classmethod
+    def read(cls, records: Records, record: StudyRunRecord, language: str) -> "Story":
+        """What the records hold of a study run."""
+        runs = tuple(records.runs(record.id))
+        return cls(record, runs, records.location, language, records.folder)
 
-    @cached_property
-    def numbers(self) -> Numbers:
-        """Writes numbers in the reader's language."""
-        return Numbers(self.language)
+    @property
+    def begun(self) -> bool:
+        """Whether a model has been trained for at least one epoch."""
+        return any(epoch.epoch > 0 for run in self.runs for epoch in run.epochs)
 
     @cached_property
     def cells(self) -> list[CellSummary]:
@@ -261,27 +253,16 @@ class Story:
         """The settings with at least two values, in the order of the grid."""
         return [key for key in self.grid if len(self.values(key)) > 1]
 
-    def setting_name(self, key: str) -> str:
-        """The name of a setting for people; an unknown one is shown as the study file has it."""
-        return setting_name(key, self.say)
-
-    def setting(self, key: str, value: Any, *, short: bool = False) -> str:
-        """A value of a setting for a table, or `short` for a label."""
-        return setting_value(key, value, self.say, self.numbers, short=short)
-
-    def phrase(self, key: str, value: Any) -> str:
-        """A setting with its value: "3 hidden layers"."""
-        return setting_phrase(key, value, self.say, self.numbers)
-
     def value_name(self, value: str, runs: Sequence[RunRecord] | None = None) -> str:
         """The name of what a table shows, with the unit that it has for these models."""
-        return value_name(value, self.loss(runs), self.say)
+        name = self.say(VALUE_NAMES[value])
+        if not value.endswith("loss"):
+            return name
+        return self.say(LOSS_NAMES[self.loss(runs)]).format(name=name)
 
-    def describe(self, cell: dict[str, Any], without: Sequence[str] = ()) -> str:
-        """A cell in words: "learning rate 0.01, batch size 1"."""
-        return ", ".join(
-            self.phrase(key, value) for key, value in cell.items() if key not in without
-        )
+    def varied_settings(self, cell: dict[str, Any], without: Sequence[str] = ()) -> str:
+        """What the study varies of a cell, in words."""
+        return self.describe({key: cell[key] for key in self.varied if key in cell}, without)
 
     def group(self, cell: dict[str, Any]) -> str:
         """The name of what a best cell is the best of: "SGD", or "SGD, 3 hidden layers"."""
@@ -311,10 +292,6 @@ class Story:
         number = self.numbers.share(difference, margin)
         singular = self.language == "fr" and round(100 * difference, 2) < 2
         return self.say("{n} point" if singular else "{n} points").format(n=number)
-
-    def listed(self, items: Sequence[str]) -> str:
-        """Some items as a sentence lists them: "0.1, 0.01 and 0.001"."""
-        return listed(items, self.say)
 
     def title(self) -> str:
         """The study's title in the reader's language, in any language it has, or its name."""

@@ -65,19 +65,16 @@ def fixed(story: Story, variation: Variation) -> str:
     """
     if variation.each_at_its_best:
         return ""
-    common = {key: variation.base.cell[key] for key in story.varied if key in variation.base.cell}
-    return story.describe(common, without=[variation.key])
+    return story.varied_settings(variation.base.cell, without=[variation.key])
 
 
 def lost(story: Story, variation: Variation) -> list[str]:
     """The values without a mean, with the reason, in words: "0.1: diverged 2/3"."""
     notes = []
     for value, cell in variation.cells:
-        reason = no_mean(story, cell)
-        if not reason:
-            continue
-        label = story.setting(variation.key, value, short=True)
-        notes.append(story.say("{name}: {cell}").format(name=label, cell=reason))
+        if reason := no_mean(story, cell):
+            label = story.setting(variation.key, value, short=True)
+            notes.append(story.named(label, reason))
     return notes
 
 

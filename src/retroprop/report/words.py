@@ -5,140 +5,128 @@ line ("3"), a *phrase* says both in a sentence ("3 hidden layers"). A setting th
 shown as the study file has it.
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 from retroprop.calculus.architectures import USUAL_DENSE, Architecture, parse_architecture
 from retroprop.errors import UserError
-from retroprop.languages import Say, say_later
+from retroprop.languages import Say, say_later, translator
 from retroprop.report.numbers import Numbers
 
 Loss = Literal["nats", "squared", "mixed"]
 
-SETTING_NAMES = {
-    "optimizer": say_later("optimizer"),
-    "learning_rate": say_later("learning rate"),
-    "schedule": say_later("schedule of the learning rate"),
-    "batch_size": say_later("batch size"),
-    "initial_scale": say_later("standard deviation of the initial weights"),
-    "initial_sign": say_later("sign of the initial weights"),
-    "depth": say_later("hidden layers"),
-    "width": say_later("units per hidden layer"),
-    "activation": say_later("activation function"),
-    "output": say_later("output and loss"),
-    "gradient": say_later("gradient"),
-    "precision": say_later("precision"),
-    "kernel_size": say_later("kernel size"),
-    "derivation": say_later("derivation"),
-    "architecture": say_later("architecture"),
-    "initialization": say_later("initial weights"),
-    "patch_size": say_later("patch size"),
-    "embedding": say_later("embedding dimension"),
-    "blocks": say_later("blocks"),
-    "drop_rate": say_later("dropout rate"),
-    "normalization": say_later("normalisation of the pixels"),
-    "augmentation": say_later("augmentation"),
-    "shuffle": say_later("order of the images"),
-    "loss": say_later("loss"),
-    "momentum": say_later("momentum μ"),
-    "weight_decay": say_later("weight decay"),
-    "label_smoothing": say_later("label smoothing"),
-    "clip_norm": say_later("longest gradient"),
-    "patience": say_later("epochs without progress before it stops"),
-    "train_metrics": say_later("loss and accuracy on train"),
-    "warmup": say_later("part of the steps that warm up"),
-    "widths": say_later("channels of the four stages"),
-    "channels_last": say_later("channels last in memory"),
-    "compile": say_later("compiled by torch"),
-    "seed": say_later("seed"),
+
+class SettingWords(NamedTuple):
+    """The words for a setting; without a phrase of its own, a sentence says name and value."""
+
+    name: str
+    phrase: str = ""
+
+
+class ValueWords(NamedTuple):
+    """The words for a value; `short` is for the label beside a line and the table of all models."""
+
+    value: str = ""
+    short: str = ""
+    phrase: str = ""
+
+
+SETTINGS = {
+    "optimizer": SettingWords("optimizer", phrase="{value}"),
+    "learning_rate": SettingWords("learning rate"),
+    "schedule": SettingWords("schedule of the learning rate"),
+    "batch_size": SettingWords("batch size"),
+    "initial_scale": SettingWords(
+        "standard deviation of the initial weights",
+        phrase="initial weights of standard deviation {value}",
+    ),
+    "initial_sign": SettingWords("sign of the initial weights"),
+    "depth": SettingWords("hidden layers", phrase="{value} hidden layers"),
+    "width": SettingWords("units per hidden layer", phrase="{value} units per hidden layer"),
+    "activation": SettingWords("activation function", phrase="{value}"),
+    "output": SettingWords("output and loss"),
+    "gradient": SettingWords("gradient"),
+    "precision": SettingWords("precision", phrase="{value}"),
+    "kernel_size": SettingWords("kernel size", phrase="{value} × {value} kernels"),
+    "derivation": SettingWords("derivation", phrase="{value}"),
+    "architecture": SettingWords("architecture", phrase="{value}"),
+    "initialization": SettingWords("initial weights"),
+    "patch_size": SettingWords("patch size", phrase="{value} × {value} patches"),
+    "embedding": SettingWords("embedding dimension"),
+    "blocks": SettingWords("blocks", phrase="{value} blocks"),
+    "drop_rate": SettingWords("dropout rate"),
+    "normalization": SettingWords("normalisation of the pixels"),
+    "augmentation": SettingWords("augmentation"),
+    "shuffle": SettingWords("order of the images"),
+    "loss": SettingWords("loss"),
+    "momentum": SettingWords("momentum μ"),
+    "weight_decay": SettingWords("weight decay"),
+    "label_smoothing": SettingWords("label smoothing"),
+    "clip_norm": SettingWords("longest gradient"),
+    "patience": SettingWords("epochs without progress before it stops"),
+    "train_metrics": SettingWords("loss and accuracy on train"),
+    "warmup": SettingWords("part of the steps that warm up"),
+    "widths": SettingWords("channels of the four stages"),
+    "channels_last": SettingWords("channels last in memory"),
+    "compile": SettingWords("compiled by torch"),
+    "seed": SettingWords("seed"),
 }
-# Values that are words of the language; optimizers and the like are names (see numbers.NAMES).
-SETTING_VALUES: dict[tuple[str, str | bool], str] = {
-    ("optimizer", "momentum"): say_later("SGD with momentum"),
-    ("optimizer", "nesterov"): say_later("SGD with Nesterov momentum"),
-    ("schedule", "constant"): say_later("constant"),
-    ("schedule", "warmup-cosine"): say_later("warm-up, then cosine"),
-    ("initial_scale", "auto"): say_later("by fan-in"),
-    ("initial_sign", "both"): say_later("both signs"),
-    ("initial_sign", "positive"): say_later("positive only"),
-    ("initial_sign", "negative"): say_later("negative only"),
-    ("activation", "sigmoid"): say_later("sigmoid"),
-    ("output", "softmax"): say_later("softmax, cross-entropy"),
-    ("output", "linear"): say_later("linear, squared error"),
-    ("gradient", "mean"): say_later("mean over the minibatch"),
-    ("gradient", "sum"): say_later("sum over the minibatch"),
-    ("derivation", "by-hand"): say_later("by hand"),
-    ("derivation", "autograd"): say_later("automatic differentiation (autograd)"),
-    ("initialization", "torch"): say_later("uniform, by fan-in (as torch has it)"),
-    ("initialization", "xavier"): say_later("normal, by Xavier’s rule; biases 0"),
-    ("normalization", "raw"): say_later("none (0 to 255)"),
-    ("normalization", "unit"): say_later("0 to 1"),
-    ("normalization", "per-pixel"): say_later("each pixel"),
-    ("normalization", "per-channel"): say_later("each channel"),
-    ("augmentation", "none"): say_later("no augmentation"),
-    ("augmentation", "flip-crop"): say_later("mirrored and cropped at random"),
-    ("shuffle", True): say_later("a new one in each epoch"),
-    ("shuffle", False): say_later("that of the file"),
-    ("loss", "cross-entropy"): say_later("cross-entropy"),
-    ("loss", "clamped-cross-entropy"): say_later("cross-entropy of clamped probabilities"),
-    ("train_metrics", "evaluated"): say_later("measured after each epoch"),
-    ("train_metrics", "running"): say_later("means over the epoch, while learning"),
-    ("channels_last", True): say_later("yes"),
-    ("channels_last", False): say_later("no"),
-    ("compile", True): say_later("yes"),
-    ("compile", False): say_later("no"),
-}
-# Shorter words for the label beside a line and for the long table of all models.
-SHORT_VALUES: dict[tuple[str, str | bool], str] = {
-    ("initial_scale", "auto"): say_later("auto"),
-    ("derivation", "autograd"): say_later("autograd"),
-    ("output", "softmax"): say_later("softmax"),
-    ("output", "linear"): say_later("linear"),
-    ("gradient", "mean"): say_later("mean"),
-    ("gradient", "sum"): say_later("sum"),
-    ("optimizer", "nesterov"): say_later("Nesterov"),
-    ("normalization", "raw"): say_later("raw"),
-    ("normalization", "per-pixel"): say_later("normalised"),
-    ("augmentation", "flip-crop"): say_later("augmented"),
-}
-PHRASES = {
-    "learning_rate": say_later("learning rate {value}"),
-    "batch_size": say_later("batch size {value}"),
-    "depth": say_later("{value} hidden layers"),
-    "width": say_later("{value} units per hidden layer"),
-    "initial_scale": say_later("initial weights of standard deviation {value}"),
-    "kernel_size": say_later("{value} × {value} kernels"),
-    "optimizer": say_later("{value}"),
-    "activation": say_later("{value}"),
-    "precision": say_later("{value}"),
-    "derivation": say_later("{value}"),
-    "architecture": say_later("{value}"),
-    "patch_size": say_later("{value} × {value} patches"),
-    "embedding": say_later("embedding dimension {value}"),
-    "blocks": say_later("{value} blocks"),
-    "weight_decay": say_later("weight decay {value}"),
-    "label_smoothing": say_later("label smoothing {value}"),
-}
-SPECIAL_PHRASES = {
-    ("depth", 1): say_later("1 hidden layer"),
-    ("schedule", "constant"): say_later("constant learning rate"),
-    ("schedule", "warmup-cosine"): say_later("warm-up and cosine schedule"),
-    ("initial_scale", "auto"): say_later("initial weights scaled by fan-in"),
-    ("initial_sign", "both"): say_later("initial weights of both signs"),
-    ("initial_sign", "positive"): say_later("positive initial weights"),
-    ("initial_sign", "negative"): say_later("negative initial weights"),
-    ("output", "softmax"): say_later("softmax outputs"),
-    ("output", "linear"): say_later("linear outputs"),
-    ("gradient", "mean"): say_later("averaged gradient"),
-    ("gradient", "sum"): say_later("summed gradient"),
-    ("derivation", "by-hand"): say_later("derivation by hand"),
-    ("derivation", "autograd"): say_later("automatic differentiation"),
-    ("normalization", "raw"): say_later("raw pixels"),
-    ("normalization", "unit"): say_later("pixels from 0 to 1"),
-    ("normalization", "per-pixel"): say_later("normalised pixels"),
-    ("normalization", "per-channel"): say_later("normalised channels"),
-    ("augmentation", "none"): say_later("no augmentation"),
-    ("augmentation", "flip-crop"): say_later("augmented images"),
+# Values that are words of the language, or that make a phrase of their own; optimizers and the like
+# are names (see numbers.NAMES).
+VALUES: dict[tuple[str, str | int], ValueWords] = {
+    ("optimizer", "momentum"): ValueWords("SGD with momentum"),
+    ("optimizer", "nesterov"): ValueWords("SGD with Nesterov momentum", short="Nesterov"),
+    ("schedule", "constant"): ValueWords("constant", phrase="constant learning rate"),
+    ("schedule", "warmup-cosine"): ValueWords(
+        "warm-up, then cosine", phrase="warm-up and cosine schedule"
+    ),
+    ("initial_scale", "auto"): ValueWords(
+        "by fan-in", short="auto", phrase="initial weights scaled by fan-in"
+    ),
+    ("initial_sign", "both"): ValueWords("both signs", phrase="initial weights of both signs"),
+    ("initial_sign", "positive"): ValueWords("positive only", phrase="positive initial weights"),
+    ("initial_sign", "negative"): ValueWords("negative only", phrase="negative initial weights"),
+    ("depth", 1): ValueWords(phrase="1 hidden layer"),
+    ("activation", "sigmoid"): ValueWords("sigmoid"),
+    ("output", "softmax"): ValueWords(
+        "softmax, cross-entropy", short="softmax", phrase="softmax outputs"
+    ),
+    ("output", "linear"): ValueWords(
+        "linear, squared error", short="linear", phrase="linear outputs"
+    ),
+    ("gradient", "mean"): ValueWords(
+        "mean over the minibatch", short="mean", phrase="averaged gradient"
+    ),
+    ("gradient", "sum"): ValueWords(
+        "sum over the minibatch", short="sum", phrase="summed gradient"
+    ),
+    ("derivation", "by-hand"): ValueWords("by hand", phrase="derivation by hand"),
+    ("derivation", "autograd"): ValueWords(
+        "automatic differentiation (autograd)", short="autograd", phrase="automatic differentiation"
+    ),
+    ("initialization", "torch"): ValueWords("uniform, by fan-in (as torch has it)"),
+    ("initialization", "xavier"): ValueWords("normal, by Xavier’s rule; biases 0"),
+    ("normalization", "raw"): ValueWords("none (0 to 255)", short="raw", phrase="raw pixels"),
+    ("normalization", "unit"): ValueWords("0 to 1", phrase="pixels from 0 to 1"),
+    ("normalization", "per-pixel"): ValueWords(
+        "each pixel", short="normalised", phrase="normalised pixels"
+    ),
+    ("normalization", "per-channel"): ValueWords("each channel", phrase="normalised channels"),
+    ("augmentation", "none"): ValueWords("no augmentation", phrase="no augmentation"),
+    ("augmentation", "flip-crop"): ValueWords(
+        "mirrored and cropped at random", short="augmented", phrase="augmented images"
+    ),
+    ("shuffle", True): ValueWords("a new one in each epoch"),
+    ("shuffle", False): ValueWords("that of the file"),
+    ("loss", "cross-entropy"): ValueWords("cross-entropy"),
+    ("loss", "clamped-cross-entropy"): ValueWords("cross-entropy of clamped probabilities"),
+    ("train_metrics", "evaluated"): ValueWords("measured after each epoch"),
+    ("train_metrics", "running"): ValueWords("means over the epoch, while learning"),
+    ("channels_last", True): ValueWords("yes"),
+    ("channels_last", False): ValueWords("no"),
+    ("compile", True): ValueWords("yes"),
+    ("compile", False): ValueWords("no"),
 }
 VALUE_NAMES = {
     "best_validation_accuracy": say_later("Best validation accuracy (%)"),
@@ -161,39 +149,86 @@ LOSS_AXES: dict[Loss, str] = {
 }
 
 
-def setting_name(key: str, say: Say) -> str:
-    """The name of a setting for people."""
-    name = SETTING_NAMES.get(key)
-    return say(name) if name else key.replace("_", " ")
+class Words:
+    """What a reader of one language reads: texts, numbers, settings and their values."""
+
+    language: str
+
+    @cached_property
+    def say(self) -> Say:
+        """Turns an English text into the reader's language."""
+        return translator(self.language)
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """Writes numbers in the reader's language."""
+        return Numbers(self.language)
+
+    def seconds(self, value: float) -> str:
+        """A measured time with its unit."""
+        return f"{self.numbers.significant(value)}\u00a0s"
+
+    def named(self, name: str, text: str) -> str:
+        """A text after what it belongs to: "by hand: 0.31 s"; the text alone without a name."""
+        return self.say("{name}: {cell}").format(name=name, cell=text) if name else text
+
+    def listed(self, items: Sequence[str]) -> str:
+        """Some items as a sentence lists them: "0.1, 0.01 and 0.001"."""
+        if len(items) < 2:
+            return "".join(items)
+        first = self.say(", ").join(items[:-1])
+        return self.say("{first} and {last}").format(first=first, last=items[-1])
+
+    def setting_name(self, key: str) -> str:
+        """The name of a setting for people; an unknown one is shown as the study file has it."""
+        return self.say(SETTINGS[key].name) if key in SETTINGS else key.replace("_", " ")
+
+    def setting(self, key: str, value: Any, *, short: bool = False) -> str:
+        """A value of a setting for a table, or `short` for the label beside a line."""
+        if isinstance(value, dict):  # a learning rate for each optimizer
+            return self.say("; ").join(
+                f"{self.setting('optimizer', name)} {self.numbers.setting(one)}"
+                for name, one in value.items()
+            )
+        if key == "architecture" and isinstance(value, str):
+            return _architecture(value, self.say, short=short)
+        words = _value_words(key, value)
+        written = (short and words.short) or words.value
+        return self.say(written) if written else self.numbers.setting(value)
+
+    def quoted(self, key: str, value: Any) -> str:
+        """A value inside a sentence: words of the language in quotation marks, others not.
+
+        "“by hand” is above “automatic differentiation”", but "Adam is above SGD".
+        """
+        text = self.setting(key, value)
+        return self.say("“{word}”").format(word=text) if _value_words(key, value).value else text
+
+    def phrase(self, key: str, value: Any) -> str:
+        """A setting and its value in a sentence: "3 hidden layers"."""
+        if special := _value_words(key, value).phrase:
+            return self.say(special)
+        written = self.setting(key, value)
+        if key in SETTINGS and SETTINGS[key].phrase:
+            return self.say(SETTINGS[key].phrase).format(value=written)
+        return f"{self.setting_name(key)} {written}"
+
+    def describe(self, settings: Mapping[str, Any], without: Sequence[str] = ()) -> str:
+        """Settings in words: "learning rate 0.01, batch size 1"."""
+        return ", ".join(
+            self.phrase(key, value) for key, value in settings.items() if key not in without
+        )
 
 
-def setting_value(key: str, value: Any, say: Say, numbers: Numbers, *, short: bool = False) -> str:
-    """A value of a setting for people; `short` for the label beside a line."""
-    if isinstance(value, dict):  # a learning rate for each optimizer
-        parts = [
-            f"{setting_value('optimizer', name, say, numbers)} {numbers.setting(one)}"
-            for name, one in value.items()
-        ]
-        return say("; ").join(parts)
-    if key == "architecture" and isinstance(value, str):
-        return _architecture(value, say, short=short)
-    words = None
-    if isinstance(value, str | bool):
-        words = SHORT_VALUES.get((key, value)) if short else None
-        words = words or SETTING_VALUES.get((key, value))
-    return say(words) if words else numbers.setting(value)
+def capital(text: str) -> str:
+    """A text that begins a sentence."""
+    return text[:1].upper() + text[1:]
 
 
-def setting_phrase(key: str, value: Any, say: Say, numbers: Numbers) -> str:
-    """A setting and its value in a sentence: "3 hidden layers"."""
-    special = SPECIAL_PHRASES.get((key, value)) if isinstance(value, str | int) else None
-    if special:
-        return say(special)
-    written = setting_value(key, value, say, numbers)
-    phrase = PHRASES.get(key)
-    if phrase:
-        return say(phrase).format(value=written)
-    return f"{setting_name(key, say)} {written}"
+def _value_words(key: str, value: Any) -> ValueWords:
+    """The words for a value of a setting; empty ones where it is a number or a name."""
+    none = ValueWords()
+    return VALUES.get((key, value), none) if isinstance(value, str | int) else none
 
 
 def _architecture(text: str, say: Say, *, short: bool) -> str:
@@ -223,16 +258,3 @@ def kernel_text(chosen: Architecture) -> str:
 def _unbroken(text: str) -> str:
     """The text with spaces and hyphens at which no line ends."""
     return text.replace(" ", "\u00a0").replace("-", "\u2011")
-
-
-def value_name(value: str, loss: Loss, say: Say) -> str:
-    """The name of what a table shows, with its unit."""
-    name = say(VALUE_NAMES[value])
-    return say(LOSS_NAMES[loss]).format(name=name) if value.endswith("loss") else name
-
-
-def listed(items: Sequence[str], say: Say) -> str:
-    """Some items as a sentence lists them: "0.1, 0.01 and 0.001"."""
-    if len(items) < 2:
-        return "".join(items)
-    return say("{first} and {last}").format(first=say(", ").join(items[:-1]), last=items[-1])

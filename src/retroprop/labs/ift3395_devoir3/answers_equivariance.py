@@ -69,8 +69,7 @@ def figures(lab: LabStory) -> Iterator[Block]:
     )
     drawn = equivariance_panels(
         *(panel[0].numpy() for panel in found),
-        translate=say,
-        decimal_comma=lab.language == "fr",
+        language=lab.language,
     )
     caption = say(
         "The first training image, what two convolutions make of it, and what changes when the "

@@ -18,7 +18,6 @@ from retroprop.models import budget
 from retroprop.models.budget import Answer, CNNBudget, MLPBudget, Unknown, solve
 from retroprop.report.document import Block, Cell, Equation, Row, Table
 from retroprop.report.lab_story import LabStory
-from retroprop.report.words import listed
 
 TARGET = budget.mlp_parameters(784, (256, 256), 10)
 TOLERANCE = 10_000
@@ -87,7 +86,7 @@ def solved(lab: LabStory, answer: Answer, corner: str, chosen: int) -> Table:
 
 def inside(lab: LabStory, answer: Answer) -> str:
     """The values within the tolerance: "52, 53, 54 and 55"."""
-    return listed([lab.numbers.integer(one.x) for one in answer.within], lab.say)
+    return lab.listed([lab.numbers.integer(one.x) for one in answer.within])
 
 
 def thin_depth(lab: LabStory, chosen: int) -> Iterator[Block]:

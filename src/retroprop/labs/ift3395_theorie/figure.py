@@ -31,5 +31,5 @@ def loss_gradients(language: str) -> Figure:
         x_label=say("pre-activation oᵃ"),
         y_label=say("∂L/∂oᵃ for y = 1"),
         regions=(say("wrong answer"), say("right answer")),
-        decimal_comma=language == "fr",
+        language=language,
     )

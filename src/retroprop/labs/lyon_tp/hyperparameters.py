@@ -13,7 +13,6 @@ from retroprop.report.lab_story import Answer, LabStory, only
 from retroprop.report.results import tables_section
 from retroprop.report.story import Story, hashable
 from retroprop.report.variations import Variation, variations
-from retroprop.report.words import SETTING_VALUES
 from retroprop.studies.summary import CellSummary, curve
 
 
@@ -114,7 +113,7 @@ def interaction(lab: LabStory, story: Story, base: CellSummary, key: str, other:
             usual not in means or story.verdict(cells[top], cells[usual]).distinguishable
         ):
             text = lab.say("{best} with {place}")
-            best, place = quoted(lab, story, key, top), story.phrase(other, value)
+            best, place = story.quoted(key, top), story.phrase(other, value)
             moved.append(text.format(best=best, place=place))
     if len(ranges) < 2:
         return ""
@@ -138,18 +137,12 @@ def interaction(lab: LabStory, story: Story, base: CellSummary, key: str, other:
     return " ".join(texts).format(
         other=story.setting_name(other),
         moved=story.listed(moved),
-        usual=quoted(lab, story, key, usual),
+        usual=story.quoted(key, usual),
         most=story.phrase(other, most),
         least=story.phrase(other, least),
         far=story.points(ranges[most]),
         near=story.points(ranges[least]),
     )
-
-
-def quoted(lab: LabStory, story: Story, key: str, value: Any) -> str:
-    """A value inside a sentence: words of the language stand in quotation marks."""
-    text = story.setting(key, value)
-    return lab.say("“{word}”").format(word=text) if (key, value) in SETTING_VALUES else text
 
 
 def _alike(story: Story, cell: dict[str, Any], key: str) -> dict[Any, CellSummary]:
