@@ -1,7 +1,7 @@
 """The sections that let a reader check the others: time, the setting of every number, models."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -119,13 +119,10 @@ def _time_by_batch(story: Story, images: int | None) -> Table | None:
         train_s = sum(epoch.train_s for epoch in epochs)
         if train_s <= 0:
             continue
-        cells = [
-            Cell(text=numbers.integer(len(epochs))),
-            Cell(text=numbers.significant(train_s / len(epochs))),
-        ]
+        cells = [numbers.integer(len(epochs)), numbers.significant(train_s / len(epochs))]
         if images is not None:
-            cells.append(Cell(text=numbers.integer(images * len(epochs) / train_s)))
-        rows.append(Row(header=story.setting("batch_size", size), cells=cells))
+            cells.append(numbers.integer(images * len(epochs) / train_s))
+        rows.append(row(story.setting("batch_size", size), *cells))
     columns = [say("model-epochs"), say("training time per model-epoch (s)")]
     if images is not None:
         columns.append(say("images per second and worker"))
@@ -212,13 +209,9 @@ def _split(story: Story, split: dict[str, Any]) -> str:
             seed=missing if seed is None else seed,
         )
         texts = [text + "."] if story.train_images != story.all_train_images else [text]
-    images, every = story.train_images, story.all_train_images
-    if images is not None and every is not None and images < every:
-        texts.append(
-            say(
-                "{n} of the {all} training images train, drawn at random (split seed {seed})."
-            ).format(n=numbers.integer(images), all=numbers.integer(every), seed=seed)
-        )
+    if part := story.part_of_images():
+        text = say("{n} of the {all} training images train, drawn at random (split seed {seed}).")
+        texts.append(text.format(**part, seed=seed))
     return " ".join(texts)
 
 
@@ -289,14 +282,13 @@ def _sessions_table(story: Story) -> Table:
     say, missing = story.say, story.say("not recorded")
     rows = []
     for number, session in enumerate(story.record.sessions, start=1):
-        environment = session.environment
+        recorded = (session.environment.get(key) for key in ("workers", "git_revision"))
         rows.append(
             row(
                 str(number),
                 _moment(session.started_at),
                 story.numbers.duration(session.wall_s),
-                _written(story, environment.get("workers")) or missing,
-                _written(story, environment.get("git_revision")) or missing,
+                *(_written(story, one) or missing for one in recorded),
             )
         )
     return Table(
@@ -316,36 +308,27 @@ def models_section(story: Story) -> Section:
     keys += sorted({key for run in story.runs for key in run.cell} - set(keys))
     missing = Cell(text="—", mark="absent", spoken=say("none"))
 
-    def value(run: RunRecord, name: str) -> Cell:
+    def value(run: RunRecord, name: str) -> Cell | str:
         number = getattr(run, name)
-        return missing if number is None else Cell(text=story.write(name, number))
+        return missing if number is None else story.write(name, number)
 
-    rows = []
-    for cell in story.cells:
-        for run in cell.runs:
-            epoch = Cell(text=str(run.best_epoch)) if run.best_epoch is not None else missing
-            rows.append(
-                Row(
-                    header=str(run.id),
-                    anchor=f"run-{run.id}",
-                    cells=[
-                        *(
-                            Cell(text=story.setting(key, run.cell[key], short=True))
-                            if key in run.cell
-                            else missing
-                            for key in keys
-                        ),
-                        Cell(text=str(run.seed)),
-                        Cell(
-                            text=_status(story, run),
-                            mark=run.status if run.status == "diverged" else "",
-                        ),
-                        epoch,
-                        value(run, "best_validation_accuracy"),
-                        value(run, "test_accuracy"),
-                    ],
-                )
-            )
+    rows = [
+        row(
+            str(run.id),
+            *(
+                story.setting(key, run.cell[key], short=True) if key in run.cell else missing
+                for key in keys
+            ),
+            str(run.seed),
+            Cell(text=_status(story, run), mark="diverged" if run.status == "diverged" else ""),
+            missing if run.best_epoch is None else str(run.best_epoch),
+            value(run, "best_validation_accuracy"),
+            value(run, "test_accuracy"),
+            anchor=f"run-{run.id}",
+        )
+        for cell in story.cells
+        for run in cell.runs
+    ]
     table = Table(
         name="models-table",
         caption=say("All models; accuracies in %"),
@@ -367,8 +350,7 @@ def models_section(story: Story) -> Section:
     text = say(
         "One row for each model. This command shows the full record of a run, here of run {id}:"
     ).format(id=story.runs[0].id)
-    database = "" if story.location == "retroprop.db" else f" --db {story.location}"
-    command = f"retroprop show {story.runs[0].id}{database}"
+    command = f"retroprop show {story.runs[0].id}{story.database_option}"
     return Section(
         name="models",
         heading=say("Every model"),
@@ -390,13 +372,8 @@ def _status(story: Story, run: RunRecord) -> str:
 
 def _environment(story: Story, key: str) -> str:
     """What the sessions recorded under a key: one value, or all that differ."""
-    found: Sequence[str] = list(
-        dict.fromkeys(
-            _written(story, session.environment.get(key)) for session in story.record.sessions
-        )
-    )
-    known = [text for text in found if text]
-    return "; ".join(known) if known else story.say("not recorded")
+    found = [_written(story, session.environment.get(key)) for session in story.record.sessions]
+    return "; ".join(dict.fromkeys(filter(None, found))) or story.say("not recorded")
 
 
 def _written(story: Story, value: Any) -> str:

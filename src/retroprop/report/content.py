@@ -99,8 +99,7 @@ def summary(story: Story) -> list[str]:
         else "{n} models trained on {data} reach validation accuracies ({spread}) of {items}."
         if story.alone
         else "Of {n} models trained on {data}, the best cell reaches a validation accuracy "
-        "({spread}) "
-        "of {items}."
+        "({spread}) of {items}."
     )
     joined = items[0]
     if len(items) > 1:
@@ -136,20 +135,14 @@ def no_best_cell(story: Story) -> str:
 
 def _data(story: Story) -> str:
     """The data set, and how many of its training images were used when not all were."""
-    images, every = story.train_images, story.all_train_images
-    if images is None or every is None or images == every:
-        return story.dataset
-    return story.say("{data} (on {n} of the {all} training images)").format(
-        data=story.dataset,
-        n=story.numbers.integer(images),
-        all=story.numbers.integer(every),
-    )
+    part = story.part_of_images()
+    text = story.say("{data} (on {n} of the {all} training images)")
+    return text.format(data=story.dataset, **part) if part else story.dataset
 
 
 def _best_in_words(story: Story, cell: CellSummary) -> str:
     assert cell.mean is not None
-    tested = cell.test_accuracies
-    if tested:
+    if tested := cell.test_accuracies:
         test = story.say("{accuracy} on the test set").format(
             accuracy=story.numbers.percent(*mean_and_deviation(tested))
         )

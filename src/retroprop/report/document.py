@@ -94,11 +94,10 @@ class Row:
     anchor: str = ""
 
 
-def row(header: str, *cells: Cell | str) -> Row:
+def row(header: str, *cells: Cell | str, anchor: str = "") -> Row:
     """A row of a table; a text is a cell that has nothing else."""
-    return Row(
-        header=header, cells=[Cell(text=one) if isinstance(one, str) else one for one in cells]
-    )
+    written = [Cell(text=one) if isinstance(one, str) else one for one in cells]
+    return Row(header=header, cells=written, anchor=anchor)
 
 
 @dataclass(frozen=True, kw_only=True)

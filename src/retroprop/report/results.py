@@ -12,7 +12,7 @@ from retroprop.figures.curves import (
     loss_and_accuracy_curves,
 )
 from retroprop.figures.style import SERIES
-from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Section, Table
+from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Section, Table, row
 from retroprop.report.pictures import picture
 from retroprop.report.story import FIELDS, Story, setting_of
 from retroprop.report.variations import no_mean
@@ -30,8 +30,8 @@ from retroprop.studies.summary import (
 def tables_section(story: Story) -> Section | None:
     """The tables of the study's [report], one for each combination of what they do not span."""
     blocks: list[Block] = []
-    report = story.record.config.get("report") or {}
-    for number, spec in enumerate(report.get("tables") or [], start=1):
+    asked = (story.record.config.get("report") or {}).get("tables") or []
+    for number, spec in enumerate(asked, start=1):
         blocks += _tables(story, spec, number)
     if not blocks:
         return None
@@ -53,27 +53,12 @@ def _tables(story: Story, spec: dict[str, Any], number: int) -> list[Table]:
     apart = [key for key in dict.fromkeys(apart) if key not in (rows_key, columns_key)]
     groups: dict[str, list[CellSummary]] = {}
     for cell in cells:
-        title = _table_title(story, cell, apart)
+        title = story.describe({key: setting_of(cell.runs[0], key) for key in apart})
         groups.setdefault(title, []).append(cell)
-    tables = []
-    for index, (title, group) in enumerate(groups.items(), start=1):
-        caption = story.value_name(value, [run for cell in group for run in cell.runs])
-        tables.append(
-            _table(
-                story,
-                group,
-                value,
-                rows_key,
-                columns_key,
-                name=f"table-{number}-{index}",
-                caption=f"{caption}, {title}" if title else caption,
-            )
-        )
-    return tables
-
-
-def _table_title(story: Story, cell: CellSummary, apart: Sequence[str]) -> str:
-    return ", ".join(story.phrase(key, setting_of(cell.runs[0], key)) for key in apart)
+    return [
+        _table(story, group, value, rows_key, columns_key, f"table-{number}-{index}", title)
+        for index, (title, group) in enumerate(groups.items(), start=1)
+    ]
 
 
 def _table(
@@ -82,16 +67,18 @@ def _table(
     value: str,
     rows_key: str,
     columns_key: str | None,
-    *,
     name: str,
-    caption: str,
+    title: str,
 ) -> Table:
+    """The table of the cells that share the settings which its title names."""
+
     def place(cell: CellSummary) -> tuple[Any, Any]:
         first = cell.runs[0]
         return setting_of(first, rows_key), columns_key and setting_of(first, columns_key)
 
     by_place = {place(cell): cell for cell in cells}
-    rows = [row for row in story.values(rows_key) if row in {row for row, _ in by_place}]
+    present = {one for one, _ in by_place}
+    rows = [one for one in story.values(rows_key) if one in present]
     columns: list[Any] = [None]
     if columns_key is not None:
         present = {column for _, column in by_place}
@@ -103,17 +90,16 @@ def _table(
         starred = []
     best = {cell.key for cell in starred}
     body = [
-        Row(
-            header=_shown(story, rows_key, row),
-            cells=[
-                _grid_cell(story, by_place.get((row, column)), value, best) for column in columns
-            ],
+        row(
+            _shown(story, rows_key, one),
+            *(_grid_cell(story, by_place.get((one, column)), value, best) for column in columns),
         )
-        for row in rows
+        for one in rows
     ]
+    caption = story.value_name(value, [run for cell in cells for run in cell.runs])
     return Table(
         name=name,
-        caption=caption,
+        caption=f"{caption}, {title}" if title else caption,
         corner=story.setting_name(rows_key),
         across=story.setting_name(columns_key) if columns_key is not None else "",
         columns=[_shown(story, columns_key, column) for column in columns]
@@ -161,9 +147,10 @@ def _table_notes(
 ) -> list[str]:
     say = story.say
     n = max(cell.n for cell in cells)
-    marks = {cell.mark for row in rows for cell in row.cells}
+    marks = {cell.mark for one in rows for cell in one.cells}
+    listed = say("Each number leads to its models, which are listed at the end.")
     if value == "parameters":
-        return [say("Each number leads to its models, which are listed at the end.")]
+        return [listed]
     notes = [
         say("One seed per cell.")
         if n == 1
@@ -184,22 +171,19 @@ def _table_notes(
             "the cells whose seeds all finished."
             if story.unfinished
             else "★ marks the best cell: the highest mean of the best validation accuracy among "
-            "the "
-            "cells whose seeds all finished."
+            "the cells whose seeds all finished."
         )
         notes.append(say(best))
     if "diverged" in marks:
         notes.append(
             say(
                 "“diverged k/n”: in k of n seeds the loss stopped being a finite number; such a "
-                "cell "
-                "has no mean and cannot be the best."
+                "cell has no mean and cannot be the best."
             )
         )
     if "unfinished" in marks:
         notes.append(say("“—”: not all seeds of the cell are finished yet."))
-    notes.append(say("Each number leads to its models, which are listed at the end."))
-    return notes
+    return [*notes, listed]
 
 
 def curves_section(story: Story) -> Section | None:
@@ -345,8 +329,7 @@ def test_section(story: Story) -> Section | None:
     for cell in story.cells:
         if any(run.test_accuracy is not None for run in cell.runs):
             chosen.setdefault(cell.key, cell)
-    tested = any(run.test_accuracy is not None for run in story.runs)
-    if not tested:
+    if not any(run.test_accuracy is not None for run in story.runs):
         text = say("The test set has not been evaluated yet: it is used once, when the study ends.")
         return Section(name="test", heading=heading, blocks=[Paragraph(text=text)])
     best = {cell.key for cell in story.best}
@@ -366,18 +349,8 @@ def test_section(story: Story) -> Section | None:
         header = ", ".join(part for part in parts if part) or say("the model")
         if cell.key not in best:
             header += " " + say("(selected earlier; no longer the best on validation)")
-        rows.append(
-            Row(
-                header=header,
-                cells=[
-                    mean,
-                    *(
-                        missing if accuracy is None else Cell(text=story.numbers.share(accuracy))
-                        for accuracy in per_seed
-                    ),
-                ],
-            )
-        )
+        accuracies = [missing if one is None else story.numbers.share(one) for one in per_seed]
+        rows.append(row(header, mean, *accuracies))
     table = Table(
         name="test-table",
         caption=say("Test accuracy (%)"),

@@ -1,7 +1,7 @@
 """The records of one study run together with the words for them, in one language.
 
-Every section of a report starts from a `Story`: it knows the cells, the best ones among them, and
-how to name a setting, a cell or a count.
+Every section of a report starts from a `Story`: it knows the cells, the best ones
+among them, and how to name a setting, a cell or a count.
 """
 
 from collections.abc import Sequence
@@ -134,8 +134,12 @@ class Story(Words):
             if recorded and {"run", "train"} & set(str(recorded).split()):
                 return str(recorded)
         size = "" if self.size == "full" else f" --size {self.size}"
-        database = "" if self.location == DEFAULT_DATABASE else f" --db {self.location}"
-        return f"retroprop run {self.record.study}{size}{database}"
+        return f"retroprop run {self.record.study}{size}{self.database_option}"
+
+    @property
+    def database_option(self) -> str:
+        """What a command needs to find the records; "" where they are at their usual place."""
+        return "" if self.location == DEFAULT_DATABASE else f" --db {self.location}"
 
     @property
     def kind(self) -> str:
@@ -208,6 +212,13 @@ class Story(Words):
         if self.info is None or self.split is None:
             return None
         return self.split.model_copy(update={"images": None}).training_images(self.info.n_train)
+
+    def part_of_images(self) -> dict[str, str]:
+        """How many (`n`) of `all` possible images trained; {} where all did, or it is unknown."""
+        images, every = self.train_images, self.all_train_images
+        if images is None or every is None or images == every:
+            return {}
+        return {"n": self.numbers.integer(images), "all": self.numbers.integer(every)}
 
     def test_images_in_words(self) -> str:
         """Which test images validated, where some did; "" otherwise."""
@@ -321,7 +332,6 @@ class Story(Words):
         if convention == "mean":
             return self.say(
                 "The gradient is averaged over the minibatch, so the batch size does not change "
-                "the "
-                "scale of an SGD step."
+                "the scale of an SGD step."
             )
         return self.say("The gradient convention was not recorded.")
