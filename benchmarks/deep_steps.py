@@ -1,4 +1,4 @@
-"""Training steps of ResNet-18 and the MLP-Mixer: the visible loop against a plain PyTorch loop.
+"""Training steps of ResNet-18 and the MLP-Mixer: the trainer against a plain PyTorch loop.
 
 Both make the same number of steps of AdamW on the same images of 3 × 32 × 32, on one thread, taking
 turns. The plain loop is what a tutorial has: float32, contiguous memory, the optimizer's defaults,

@@ -7,7 +7,7 @@ import pytest
 
 from retroprop.labs import catalog, open_lab
 from retroprop.report.document import Paragraph
-from retroprop.report.lab_story import Lab, Part, Question
+from retroprop.report.lab_report import Lab, Part, Question
 from retroprop.report.results import tables_section
 
 STUDY = "inf8225-logistic"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from retroprop.labs.catalog import find_lab
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 from retroprop.studies import kinds
 from retroprop.studies.schema import load_study
 from retroprop.studies.summary import best_cells, summarise_cells
@@ -26,7 +26,7 @@ def undrawn(monkeypatch):
 
 @pytest.fixture
 def recorded(tmp_path):
-    """A function from a lab's studies, each with its options, to the lab's story.
+    """A function from a lab's studies, each with its options, to the lab's report.
 
     Options: "changes", "size" and "epochs" as for load_study, "tested" whether the best cells were,
     and those of `make_records`. By default the first values of the grid are the best.
@@ -37,7 +37,7 @@ def recorded(tmp_path):
         records = None
         for name, options in studies.items():
             records = _record(make_records, tmp_path / "test.db", name, **options)
-        return LabStory(find_lab(lab), records, language)
+        return LabReport(find_lab(lab), records, language)
 
     return tell
 

@@ -15,7 +15,7 @@ from retroprop.labs.ift3395_devoir3.equivariance import compare_movements, compa
 from retroprop.labs.ift3395_devoir3.questions import LAB
 from retroprop.report.document import Code, Notice, Picture, Table
 from retroprop.report.lab_content import compose_lab, question_section
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 from retroprop.report.numbers import NO_BREAK
 
 NORMALIZATION, ARCHITECTURES = answers_normalization.STUDY, answers_architectures.STUDY
@@ -48,12 +48,12 @@ def finished(tmp_path_factory):
 
 
 def lab(records, language="en", change=None):
-    """The lab's story; `change` makes other models of those that are recorded."""
-    story = LabStory(LAB, records, language)
+    """The lab's report; `change` makes other models of those that are recorded."""
+    report = LabReport(LAB, records, language)
     for study in LAB.studies if change else ():
-        found = story.study(study)
-        story._found[study] = dataclasses.replace(found, runs=tuple(map(change, found.runs)))
-    return story
+        found = report.study(study)
+        report._found[study] = dataclasses.replace(found, runs=tuple(map(change, found.runs)))
+    return report
 
 
 def history(run, *, validation=None, gap=None, loss=None, norm=None):
@@ -88,10 +88,10 @@ def networks(**changes):
     return change
 
 
-def answer(story, name):
+def answer(report, name):
     """All texts of an answer."""
     question = next(one for one in LAB.questions if one.name == name)
-    blocks = question_section(story, question).blocks
+    blocks = question_section(report, question).blocks
     return " ".join(block.text for block in blocks if getattr(block, "text", ""))
 
 

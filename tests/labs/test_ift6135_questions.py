@@ -31,7 +31,7 @@ from retroprop.report import pictures
 from retroprop.report.document import Code, Notice, Picture, Table
 from retroprop.report.html import render_html
 from retroprop.report.lab_content import compose_lab, question_section
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 from retroprop.report.pdf import render_pdf
 from retroprop.studies.records import EpochRecord, RunRecord
 from retroprop.studies.schema import load_study
@@ -66,7 +66,7 @@ def drawn():
 
 @pytest.fixture
 def lab(tmp_path):
-    """A function from a study and changes of its made-up records to the lab's story."""
+    """A function from a study and changes of its made-up records to the lab's report."""
 
     def tell(study, language="en", **changes):
         changes.setdefault("size", SIZES.get(study, "full"))
@@ -77,7 +77,7 @@ def lab(tmp_path):
             for run in records.runs(study):
                 if run.checkpoint is not None:
                     give_weights(records.folder / run.checkpoint, run)
-        return LabStory(LAB, records, language)
+        return LabReport(LAB, records, language)
 
     return tell
 
@@ -141,7 +141,7 @@ def test_every_question_of_the_assignment_is_there_in_its_order():
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_without_records_the_code_is_answered_and_every_study_has_its_command(language):
-    lab = LabStory(LAB, None, language)
+    lab = LabReport(LAB, None, language)
     document = compose_lab(lab)
     for section in document.sections:
         if re.match(r"q-[123]|q-4.1", section.name):
@@ -525,7 +525,7 @@ def run_cell(text, names):
 @pytest.mark.timeout(900)  # six studies, each with a worker that imports torch
 def test_every_code_cell_runs_from_top_to_bottom_at_smoke_size(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    document = compose_lab(LabStory(LAB, None, "en", "smoke"))
+    document = compose_lab(LabReport(LAB, None, "en", "smoke"))
     names = {}
     run_cell(document.setup.replace("lab.run(size=SIZE)", "lab.run(size=SIZE, workers=1)"), names)
     shown = [run_cell(section.code, names) for section in document.sections if section.code]

@@ -22,7 +22,7 @@ from retroprop.languages import translator
 from retroprop.report import pictures
 from retroprop.report.document import Code, Notice, Picture, Table
 from retroprop.report.lab_content import compose_lab, question_section
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 from retroprop.report.numbers import Numbers
 from retroprop.studies import kinds
 from retroprop.studies.schema import load_study
@@ -98,8 +98,8 @@ def evaluate_the_best(records, name, best_per):
 
 def said(records, name, language="en", **more):
     """Everything that the answer to one question says, and its blocks."""
-    story = LabStory(LAB, records, language, **more)
-    section = question_section(story, next(q for q in LAB.questions if q.name == name))
+    report = LabReport(LAB, records, language, **more)
+    section = question_section(report, next(q for q in LAB.questions if q.name == name))
     return words(section.blocks), section.blocks
 
 
@@ -175,12 +175,12 @@ def test_every_question_of_the_assignment_is_there_in_its_order():
 
 
 def test_every_function_of_the_templates_is_answered_with_its_source(finished):
-    story = LabStory(LAB, finished, "en")
+    report = LabReport(LAB, finished, "en")
     code = "\n".join(
         block.text
         for question in LAB.questions
         if question.name.startswith(("2.", "3.")) and question not in EXPERIMENTS
-        for block in question_section(story, question).blocks
+        for block in question_section(report, question).blocks
         if isinstance(block, Code)
     )
     for name in (
@@ -193,11 +193,11 @@ def test_every_function_of_the_templates_is_answered_with_its_source(finished):
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_each_letter_of_part_1_has_its_answer_and_the_document_s(language):
-    story = LabStory(LAB, None, language)
+    report = LabReport(LAB, None, language)
     rows = [
         row
         for question in LAB.parts[0].questions
-        for block in question_section(story, question).blocks
+        for block in question_section(report, question).blocks
         if isinstance(block, Table) and block.name.endswith("answers-table")
         for row in block.rows
     ]
@@ -209,7 +209,7 @@ def test_each_letter_of_part_1_has_its_answer_and_the_document_s(language):
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_the_whole_document_is_composed_and_all_is_answered(finished, language, monkeypatch):
     monkeypatch.setattr(checks, "mlp_gradients", lambda *args: GRADIENTS)  # tested further down
-    document = compose_lab(LabStory(LAB, finished, language))
+    document = compose_lab(LabReport(LAB, finished, language))
     sections = [one for one in document.sections if one.name.startswith("q-")]
     assert len(sections) == len(LAB.questions) == 40
     assert all(one.asked and one.code and len(one.blocks) > 0 for one in sections)
@@ -231,7 +231,7 @@ GRADIENTS = {(depth, width): 1e-16 for depth in (1, 3, 5) for width in (25, 100,
 def test_without_records_each_experiment_names_its_command(language, monkeypatch):
     monkeypatch.setattr(checks, "mlp_steps", lambda *args: dict.fromkeys((1, 3, 5), 0.0))
     for question in EXPERIMENTS:
-        section = question_section(LabStory(LAB, None, language), question)
+        section = question_section(LabReport(LAB, None, language), question)
         notices = [block for block in section.blocks if isinstance(block, Notice)]
         assert notices, question.name
         assert all(one.command.startswith("retroprop run inf8225-") for one in notices)
@@ -594,7 +594,7 @@ def test_every_code_cell_runs_from_top_to_bottom(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     names = {}
-    exec(setup_code(LabStory(LAB, None, "en", "smoke")), names)
+    exec(setup_code(LabReport(LAB, None, "en", "smoke")), names)
     for question in LAB.questions:
         exec(question.code or f'lab.answer("{question.name}")', names)
     assert names["lab"].answer("2.sgd-search").section.heading.startswith("2, SGD")

@@ -73,7 +73,7 @@ def reverse(name):
 
 def with_curves(lab, name, accuracy):
     """The lab with other validation accuracies: of a cell, a seed and an epoch."""
-    story = lab.study(name)
+    report = lab.study(name)
 
     def rewritten(run):
         epochs = [
@@ -83,20 +83,20 @@ def with_curves(lab, name, accuracy):
         best = max(one.validation_accuracy for one in epochs)
         return replace(run, epochs=tuple(epochs), best_validation_accuracy=best)
 
-    lab._found[name] = replace(story, runs=tuple(map(rewritten, story.runs)))
+    lab._found[name] = replace(report, runs=tuple(map(rewritten, report.runs)))
     return lab
 
 
-def texts(story, name):
+def texts(report, name):
     """The sentences of an answer."""
     (question,) = (one for one in LAB.questions if one.name == name)
-    section = question_section(story, question)
+    section = question_section(report, question)
     return " ".join(getattr(block, "text", "") for block in section.blocks)
 
 
-def table(story, name, start):
+def table(report, name, start):
     (question,) = (one for one in LAB.questions if one.name == name)
-    blocks = question_section(story, question).blocks
+    blocks = question_section(report, question).blocks
     (found,) = (b for b in blocks if b.kind == "table" and b.name.startswith(f"q-{name}-{start}"))
     return found
 
@@ -128,11 +128,11 @@ def test_the_document_composes(recorded, undrawn, studies, language):
 
 
 def test_without_records_the_answers_name_the_commands(recorded, undrawn):
-    story = recorded("lyon-tp", {})
-    document = compose_lab(story)
+    report = recorded("lyon-tp", {})
+    document = compose_lab(report)
     commands = {b.command for one in document.sections for b in one.blocks if b.kind == "notice"}
     assert {f"retroprop run {name} --size laptop" for name in FEW} <= commands
-    assert "consistent" in texts(story, "3.2")  # needs no records
+    assert "consistent" in texts(report, "3.2")  # needs no records
 
 
 def test_all_diverged(recorded, undrawn):
@@ -142,9 +142,9 @@ def test_all_diverged(recorded, undrawn):
         ({"learning_rate": a, "initial_scale": b, "initial_sign": c}, 0)
         for a in grid["learning_rate"] for b in grid["initial_scale"] for c in grid["initial_sign"]
     ]  # fmt: skip
-    story = recorded("lyon-tp", {"lyon-perceptron": {**FEW["lyon-perceptron"], "diverged": lost}})
-    assert "no performance to state" in texts(story, "1.2")
-    assert "every one diverged" in texts(story, "1.4")
+    report = recorded("lyon-tp", {"lyon-perceptron": {**FEW["lyon-perceptron"], "diverged": lost}})
+    assert "no performance to state" in texts(report, "1.2")
+    assert "every one diverged" in texts(report, "1.4")
 
 
 # --- implementations: what is measured now --------------------------------------------------------
@@ -165,12 +165,12 @@ def test_the_implementations_agree_to_rounding():
 
 
 def test_a_mistake_would_be_told(recorded, undrawn, monkeypatch):
-    story = recorded("lyon-tp", {})
-    assert texts(story, "3.2").startswith("They are consistent")
+    report = recorded("lyon-tp", {})
+    assert texts(report, "3.2").startswith("They are consistent")
     monkeypatch.setattr(answers_deep, "shallow_against_deep", lambda: 1e-3)
     monkeypatch.setattr(answers_perceptron, "perceptron_gradient_error", lambda: 1e-3)
-    assert texts(story, "3.2").startswith("They are not consistent")
-    assert "a mistake" in texts(story, "1.1")
+    assert texts(report, "3.2").startswith("They are not consistent")
+    assert "a mistake" in texts(report, "1.1")
 
 
 def test_the_longest_direction_of_the_images_is_that_of_their_mean():
@@ -193,15 +193,15 @@ def test_source_leaves_the_docstring_out():
 
 
 def test_the_performance_names_the_best_settings(recorded, undrawn):
-    story = recorded("lyon-tp", one("lyon-perceptron"))
-    assert "learning rate 0.0001" in texts(story, "1.2")
-    assert "mean ± sample standard deviation over 3 seeds" in texts(story, "1.2")
+    report = recorded("lyon-tp", one("lyon-perceptron"))
+    assert "learning rate 0.0001" in texts(report, "1.2")
+    assert "mean ± sample standard deviation over 3 seeds" in texts(report, "1.2")
 
 
 def test_reversed_records_have_another_best_rate(recorded, undrawn):
-    story = recorded("lyon-tp", one("lyon-perceptron", accuracy=reverse("lyon-perceptron")))
-    assert "learning rate 0.02" in texts(story, "1.2")
-    assert "the best value is 0.02" in texts(story, "1.4")
+    report = recorded("lyon-tp", one("lyon-perceptron", accuracy=reverse("lyon-perceptron")))
+    assert "learning rate 0.02" in texts(report, "1.2")
+    assert "the best value is 0.02" in texts(report, "1.4")
 
 
 @pytest.mark.parametrize(
@@ -215,15 +215,15 @@ def test_reversed_records_have_another_best_rate(recorded, undrawn):
 def test_the_limit_of_the_rate_is_compared_with_what_diverged(recorded, undrawn, rate, sentence):
     cell = {"learning_rate": rate, "initial_scale": 0.01, "initial_sign": "both"}
     lost = [(cell, seed) for seed in range(3)] if rate else []
-    story = recorded("lyon-tp", one("lyon-perceptron", diverged=lost))
-    assert sentence in texts(story, "1.4")
+    report = recorded("lyon-tp", one("lyon-perceptron", diverged=lost))
+    assert sentence in texts(report, "1.4")
 
 
 def test_what_few_steps_prefer_may_change_with_many(recorded, undrawn):
-    story = recorded("lyon-tp", one("lyon-shallow", epochs=4))
-    assert "The best learning rate after" in texts(story, "2.3")
-    assert "The influence of the setting" in texts(story, "2.5")
-    steps = table(story, "2.3", "steps")
+    report = recorded("lyon-tp", one("lyon-shallow", epochs=4))
+    assert "The best learning rate after" in texts(report, "2.3")
+    assert "The influence of the setting" in texts(report, "2.5")
+    steps = table(report, "2.3", "steps")
     assert [row.header for row in steps.rows] == ["0.01", "0.3"]
     assert [cell.mark for cell in steps.rows[0].cells] == ["best"] * 4
     assert all(cell.link for row in steps.rows for cell in row.cells)
@@ -328,28 +328,28 @@ def test_minibatches_each_at_its_own_best_rate(recorded, undrawn):
 
 
 def test_with_one_seed_the_images_decide(recorded):
-    story = recorded("lyon-tp", {"lyon-convolution": {}}).study("lyon-convolution")
-    first, *_, last = story.cells
+    report = recorded("lyon-tp", {"lyon-convolution": {}}).study("lyon-convolution")
+    first, *_, last = report.cells
     assert first.mean - last.mean == pytest.approx(0.02)
-    images = story.validation_images
+    images = report.validation_images
     expected = 1.96 * ((0.9 * 0.1 + 0.88 * 0.12) / images) ** 0.5 < 0.02
-    assert (story.verdict(first, last).sign > 0) == expected
-    assert not story.verdict(first, first).distinguishable
+    assert (report.verdict(first, last).sign > 0) == expected
+    assert not report.verdict(first, first).distinguishable
 
 
 def test_other_figures_change_the_figures_and_nothing_else(recorded):
-    story = recorded("lyon-tp", {"lyon-convolution": {}}).study("lyon-convolution")
-    other = with_figures(story, "confusion", best_per=["kernel_size"])
+    report = recorded("lyon-tp", {"lyon-convolution": {}}).study("lyon-convolution")
+    other = with_figures(report, "confusion", best_per=["kernel_size"])
     assert other.figures == ["confusion"]
     assert len(other.best) == 2
-    assert other.runs == story.runs
-    assert story.best_per == []
+    assert other.runs == report.runs
+    assert report.best_per == []
 
 
 def test_sections_of_one_setting_draw_no_other(recorded, undrawn):
-    story = recorded("lyon-tp", one("lyon-shallow")).study("lyon-shallow")
-    story = with_figures(story, "effect-of-setting", "curves-by-setting", "time-by-setting")
-    sections = [*influence_sections(story, keys=["width"]), costs_section(story, keys=["width"])]
+    report = recorded("lyon-tp", one("lyon-shallow")).study("lyon-shallow")
+    report = with_figures(report, "effect-of-setting", "curves-by-setting", "time-by-setting")
+    sections = [*influence_sections(report, keys=["width"]), costs_section(report, keys=["width"])]
     names = [b.name for one in sections for b in one.blocks if b.kind == "picture"]
     assert names == ["effect-width", "curves-width-1", "time-width-1"]
 
@@ -372,6 +372,6 @@ def test_every_cell_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
 
 
 def compose_lab_without_records():
-    from retroprop.report.lab_story import LabStory
+    from retroprop.report.lab_report import LabReport
 
-    return compose_lab(LabStory(LAB, None, "en"))
+    return compose_lab(LabReport(LAB, None, "en"))

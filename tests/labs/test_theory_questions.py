@@ -13,20 +13,20 @@ from retroprop.labs.ift3395_theorie.sheet import SHEET, find_question
 from retroprop.mathematics.notation import parse
 from retroprop.mathematics.prose import spans
 from retroprop.report.lab_content import compose_lab
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 
 PART_1 = [f"1{letter}" for letter in "abcdefghijkl"]
 PART_2 = [f"2{letter}" for letter in "abcdefghijklmno"]
 PART_3 = [f"3{letter}" for letter in "abcde"]
 
 
-def story(language="en"):
-    return LabStory(LAB, None, language)
+def report(language="en"):
+    return LabReport(LAB, None, language)
 
 
 def told(name, language="en"):
     """The sentences of an answer."""
-    blocks = answer(name, story(language))
+    blocks = answer(name, report(language))
     return [f"{getattr(b, 'title', '')} {b.text}" for b in blocks if b.kind == "prose"]
 
 
@@ -52,7 +52,7 @@ def test_every_question_of_the_sheet_is_there_with_its_points():
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_the_document_holds_all_that_the_sheet_says(language):
-    document = compose_lab(story(language))
+    document = compose_lab(report(language))
     asked = {one.name: one for one in document.sections if one.asked}
     assert len(asked) == len(SHEET)
     for sheet in SHEET:
@@ -81,7 +81,7 @@ def test_words_inside_formulas_are_french():
 
 
 def test_the_answer_stands_by_itself_once():
-    blocks = list(answer("3a", story()))
+    blocks = list(answer("3a", report()))
     at = next(i for i, block in enumerate(blocks) if getattr(block, "text", "") == "*Answer*:")
     assert blocks[at + 1].source == find_question("3a").answer
     assert [getattr(block, "source", "") for block in blocks].count(blocks[at + 1].source) == 1
@@ -108,7 +108,7 @@ def test_a_false_variant_that_passes_is_marked(monkeypatch):
 
 
 def test_the_summary_counts_and_says_what_fails(monkeypatch):
-    counted, verdict = summary(story())
+    counted, verdict = summary(report())
     proofs = sum(len(one.proofs) for one in SHEET)
     checks = sum(len(one.checks) for one in SHEET)
     assert f"prove {proofs} statements, and {checks} were compared" in counted
@@ -117,7 +117,7 @@ def test_the_summary_counts_and_says_what_fails(monkeypatch):
     monkeypatch.setattr(
         questions, "examined", lambda name: result if name == "1c" else examined(name)
     )
-    assert list(summary(story()))[1] == "This did not succeed everywhere: see 1c."
+    assert list(summary(report()))[1] == "This did not succeed everywhere: see 1c."
 
 
 def test_each_question_is_examined_once_for_all_documents():

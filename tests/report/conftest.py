@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 
 
 def _load(name):
@@ -45,12 +45,12 @@ def studies():
 
 @pytest.fixture(scope="session")
 def networks(tmp_path_factory):
-    """A function from a study of deep networks, with changes, to its story in a language."""
+    """A function from a study of deep networks, with changes, to its report in a language."""
 
     def tell(name, language="en", **changes):
         folder = tmp_path_factory.mktemp(name)
         records = _NETWORKS.make_networks(_MODULE, folder, name, **changes)
-        return Story.read(records, records.study_run(name), language)
+        return StudyReport.read(records, records.study_run(name), language)
 
     return tell
 

@@ -3,13 +3,13 @@ from dataclasses import replace
 import pytest
 
 from retroprop.report.answers import answers_section
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 
 
 def answers(records, study, language="en"):
     """The paragraphs of "What the study shows" by their titles, with plain spaces."""
     record = records.study_run(study)
-    section = answers_section(Story.read(records, record, language))
+    section = answers_section(StudyReport.read(records, record, language))
     found = {}
     for block in section.blocks:
         text = " ".join(block.text.replace("\u00a0", " ").replace("\u202f", " ").split())
@@ -269,7 +269,7 @@ def test_a_best_epoch_before_the_last_and_a_loss_that_rises_again_are_said(made)
         )
         for run in records.runs(record.id)
     )
-    section = answers_section(Story(record, runs, records.location, "en"))
+    section = answers_section(StudyReport(record, runs, records.location, "en"))
     (text,) = [block.text for block in section.blocks if "Epochs" in block.title]
     assert "80.00% on validation after epoch 1 (540 steps), its highest, 90.00%, after" in text
     assert "after epoch 2, and 85.00% after the last, epoch 3." in text

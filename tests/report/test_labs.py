@@ -4,7 +4,7 @@ import pytest
 
 from retroprop.report.document import Notice, Paragraph, Picture, Table
 from retroprop.report.lab_content import compose_lab
-from retroprop.report.lab_story import Lab, LabStory, NotRecordedError, Part, Question
+from retroprop.report.lab_report import Lab, LabReport, NotRecordedError, Part, Question
 from retroprop.report.results import curves_section, tables_section
 from retroprop.studies.schema import load_study
 
@@ -17,9 +17,9 @@ ASKED = "Show that $ln sigma(x) = -softplus(-x)$."
 
 
 def from_records(lab):
-    story = lab.study(STUDY)
-    yield Paragraph(text=f"{len(story.runs)} models")
-    yield from lab.blocks(story, tables_section, curves_section)
+    report = lab.study(STUDY)
+    yield Paragraph(text=f"{len(report.runs)} models")
+    yield from lab.blocks(report, tables_section, curves_section)
 
 
 def first_half(lab):
@@ -61,12 +61,12 @@ LAB = Lab(
 
 
 @pytest.fixture
-def story(data, tmp_path):
-    """A function from the options of made-up records to the lab's story."""
+def report(data, tmp_path):
+    """A function from the options of made-up records to the lab's report."""
 
     def tell(language="en", size=None, **options):
         records = data.make_records(tmp_path / "records.db", **options)
-        return LabStory(LAB, records, language, size)
+        return LabReport(LAB, records, language, size)
 
     return tell
 
@@ -79,8 +79,8 @@ def texts(blocks):
     return [block.text for block in blocks if hasattr(block, "text")]
 
 
-def test_every_question_stands_in_its_part_with_what_is_asked(story):
-    document = compose_lab(story())
+def test_every_question_stands_in_its_part_with_what_is_asked(report):
+    document = compose_lab(report())
     assert [(one.level, one.heading) for one in document.sections[:5]] == [
         (1, "3. Convolutional networks"),
         (2, "1 · The hidden layer"),
@@ -96,7 +96,7 @@ def test_every_question_stands_in_its_part_with_what_is_asked(story):
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_without_records_every_answer_says_which_command_makes_it(language):
-    document = compose_lab(LabStory(LAB, None, language))
+    document = compose_lab(LabReport(LAB, None, language))
     (notice,) = section(document, "1").blocks
     assert isinstance(notice, Notice)
     assert notice.command == f"retroprop run {STUDY} --size laptop"
@@ -108,16 +108,16 @@ def test_without_records_every_answer_says_which_command_makes_it(language):
     assert texts(section(document, "3").blocks) == ["needs no records"]
 
 
-def test_what_an_answer_knows_before_a_missing_study_stays_and_the_next_answer_follows(story):
-    told = story()
+def test_what_an_answer_knows_before_a_missing_study_stays_and_the_next_answer_follows(report):
+    told = report()
     blocks = section(compose_lab(told), "2").blocks
     assert texts(blocks)[:2] == ["known without records", "needs no records"]
     place = told.records.location  # not the usual one, so the command names it
     assert blocks[2].command == f"retroprop run lyon-shallow --size laptop --db {place}"
 
 
-def test_a_half_finished_study_is_marked_at_the_top_and_at_its_question(story):
-    told = story(stop_after=20)
+def test_a_half_finished_study_is_marked_at_the_top_and_at_its_question(report):
+    told = report(stop_after=20)
     document = compose_lab(told)
     place = told.records.location
     top = {one.title: one.command for one in document.notices}
@@ -130,15 +130,15 @@ def test_a_half_finished_study_is_marked_at_the_top_and_at_its_question(story):
     assert mark.command == f"retroprop run {STUDY} --db {place}"
 
 
-def test_a_finished_study_is_not_marked(story):
-    document = compose_lab(story())
+def test_a_finished_study_is_not_marked(report):
+    document = compose_lab(report())
     assert not any(isinstance(one, Notice) for one in section(document, "1").blocks)
     assert [one.title for one in document.notices] == ["This report is not complete"]
     assert document.summary[1] == "72 models"
 
 
-def test_every_number_of_a_table_leads_to_a_row_of_the_same_document(story):
-    document = compose_lab(story())
+def test_every_number_of_a_table_leads_to_a_row_of_the_same_document(report):
+    document = compose_lab(report())
     tables = [b for one in document.sections for b in one.blocks if isinstance(b, Table)]
     anchors = {row.anchor for table in tables for row in table.rows if row.anchor}
     links = {c.link for table in tables for row in table.rows for c in row.cells if c.link}
@@ -147,8 +147,8 @@ def test_every_number_of_a_table_leads_to_a_row_of_the_same_document(story):
     assert len(anchors) >= 72
 
 
-def test_no_two_tables_or_pictures_have_the_same_name(story):
-    document = compose_lab(story())
+def test_no_two_tables_or_pictures_have_the_same_name(report):
+    document = compose_lab(report())
     names = [
         block.name
         for one in document.sections
@@ -175,13 +175,13 @@ def test_the_largest_finished_size_is_reported_unless_another_is_asked_for(data,
             epochs=study.epochs,
             tested=False,
         )
-    chosen = [LabStory(LAB, records, "en", size).study(STUDY).size for size in (None, "smoke")]
+    chosen = [LabReport(LAB, records, "en", size).study(STUDY).size for size in (None, "smoke")]
     assert chosen == ["full", "smoke"]
-    notices = [one.title for one in compose_lab(LabStory(LAB, records, "en", "smoke")).notices]
+    notices = [one.title for one in compose_lab(LabReport(LAB, records, "en", "smoke")).notices]
     assert "Smoke size" in notices
 
 
-def test_a_study_whose_first_epoch_is_not_over_is_not_recorded(story):
-    told = story(stop_after=0)
+def test_a_study_whose_first_epoch_is_not_over_is_not_recorded(report):
+    told = report(stop_after=0)
     with pytest.raises(NotRecordedError):
         told.study(STUDY)

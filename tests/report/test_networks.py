@@ -229,21 +229,21 @@ def test_the_appendix_says_autograd_and_leaves_out_what_had_no_part(documents):
 
 
 def test_a_smaller_study_says_so_before_any_number(networks, documents):
-    story = networks(RATES, size="laptop", epochs=8, changes=FEW_IMAGES)
-    (notice,) = notices(story)
+    report = networks(RATES, size="laptop", epochs=8, changes=FEW_IMAGES)
+    (notice,) = notices(report)
     assert notice.title == "This is the study at its laptop size"
     assert plain(notice.text).startswith(
         "It trained on 2,500 of the 45,000 training images of CIFAR-10 and validated on 1,000 "
         "other images; number of epochs: 8."
     )
-    assert "CIFAR-10 (on 2,500 of the 45,000 training images)" in plain(summary(story)[0])
+    assert "CIFAR-10 (on 2,500 of the 45,000 training images)" in plain(summary(report)[0])
     assert documents(RATES).notices == []
 
 
 def test_steps_and_images_are_those_of_the_smaller_study(networks):
-    story = networks(RATES, size="laptop", changes=FEW_IMAGES)
-    assert "(40 steps)" in words_of(answers_section(story))
-    table = time_section(story).blocks[0]
+    report = networks(RATES, size="laptop", changes=FEW_IMAGES)
+    assert "(40 steps)" in words_of(answers_section(report))
+    table = time_section(report).blocks[0]
     means = [plain(row.cells[-1].text) for row in table.rows]
     assert any(mean.startswith("2,500 train images × model-epochs") for mean in means)
 
@@ -324,20 +324,20 @@ def test_gradient_norms_are_described_and_missing_ones_named(networks):
 
 
 def test_the_star_is_for_the_best_architecture_alone_and_moves(networks):
-    def starred(story):
-        table = tables_section(story).blocks[0]
+    def starred(report):
+        table = tables_section(report).blocks[0]
         return [row.header for row in table.rows if row.cells[0].mark == "best"]
 
     assert [plain(name) for name in starred(networks(ARCHITECTURES))] == ["MLP 256-256"]
     order = ["mlp 64x53", "mlp 256-256"]
-    story = networks(
+    report = networks(
         ARCHITECTURES,
         accuracy=lambda cell, seed: (
             0.8 - 0.01 * order.index(cell["architecture"]) if cell["architecture"] in order else 0.5
         ),
     )
-    assert [plain(name) for name in starred(story)] == ["MLP 64 × 53"]
-    told = plain(" ".join(summary(story)))
+    assert [plain(name) for name in starred(report)] == ["MLP 64 × 53"]
+    told = plain(" ".join(summary(report)))
     assert "On validation, MLP 64 × 53 is 1.00 points above MLP 256-256" in told
 
 
@@ -366,14 +366,14 @@ def test_costs_follow_when_the_times_are_reversed(networks, documents):
         "smallest 2,300,000, with 4 × 4 patches."
     ) in text
     assert "8 × 8 patches: 8.00 s per epoch, 2,350,000 parameters" in text
-    story = networks(PATCHES, seconds=lambda cell: float(cell["patch_size"]))
-    reversed_text = words_of(costs_section(story))
+    report = networks(PATCHES, seconds=lambda cell: float(cell["patch_size"]))
+    reversed_text = words_of(costs_section(report))
     assert "An epoch takes longest with 32 × 32 patches, 32.0 s" in reversed_text
 
 
 def test_parameters_are_a_table_without_star_or_spread_also_of_diverged_models(networks):
-    story = networks(PATCHES, diverged=[({"patch_size": 2}, 0)])
-    table = tables_section(story).blocks[1]
+    report = networks(PATCHES, diverged=[({"patch_size": 2}, 0)])
+    table = tables_section(report).blocks[1]
     assert table.caption == "Parameters"
     assert [plain(row.cells[0].text) for row in table.rows][:2] == ["2,400,000", "2,300,000"]
     assert {row.cells[0].mark for row in table.rows} == {""}
@@ -392,20 +392,20 @@ def test_parameters_are_a_table_without_star_or_spread_also_of_diverged_models(n
     ],
 )
 def test_missing_and_damaged_weights_are_explained_in_the_report(networks, language, damage, said):
-    story = networks(RATES, language)
-    best = max(story.runs, key=lambda run: run.best_validation_accuracy)
-    damage(story.folder / best.checkpoint)
-    _, notice = weights_section(story).blocks  # and no picture
+    report = networks(RATES, language)
+    best = max(report.runs, key=lambda run: run.best_validation_accuracy)
+    damage(report.folder / best.checkpoint)
+    _, notice = weights_section(report).blocks  # and no picture
     assert notice.kind == "notice"
     assert said[language == "fr"] in notice.text
     assert best.checkpoint in notice.text
 
 
 def test_weights_of_another_run_or_architecture_are_not_drawn(networks):
-    story = networks("ift6135-mixer-best", size="laptop")
-    best = max(story.runs, key=lambda run: run.best_validation_accuracy)
-    others = tuple(replace(run, seed=7) if run.id == best.id else run for run in story.runs)
-    _, notice = weights_section(replace(story, runs=others)).blocks
+    report = networks("ift6135-mixer-best", size="laptop")
+    best = max(report.runs, key=lambda run: run.best_validation_accuracy)
+    others = tuple(replace(run, seed=7) if run.id == best.id else run for run in report.runs)
+    _, notice = weights_section(replace(report, runs=others)).blocks
     assert "does not hold these weights" in notice.text
 
 
@@ -421,8 +421,8 @@ def test_the_drawn_weights_are_those_of_the_best_run(networks, documents):
 
 def test_every_final_model_has_its_confusion_matrix_with_the_readers_class_names(networks):
     english, french = networks(RATES), networks(RATES, "fr")
-    for story, frog in ((english, "frog: 88.8%"), (french, "grenouille : 88,8 %")):
-        matrix = confusion_section(story).blocks[1]
+    for report, frog in ((english, "frog: 88.8%"), (french, "grenouille : 88,8 %")):
+        matrix = confusion_section(report).blocks[1]
         assert frog in plain(matrix.description)
     assert plain(matrix.caption).endswith("8 000 images de test.")
 

@@ -15,7 +15,7 @@ import retroprop
 from retroprop.errors import UserError
 from retroprop.report import write_report
 from retroprop.report.content import compose
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 
 STUDY = "inf8225-logistic"
 VOID = {"meta", "link", "br", "hr", "img", "input", "col"}
@@ -80,7 +80,7 @@ def page_of(records, tmp_path, language="en"):
 
 
 def document_of(records, language="en", study=STUDY):
-    return compose(Story.read(records, records.study_run(study), language))
+    return compose(StudyReport.read(records, records.study_run(study), language))
 
 
 def words_of(records, language="en"):

@@ -28,7 +28,7 @@ def list_labs(*, db: str = DEFAULT_DATABASE) -> None:
     Args:
         db: The database of the records: a file or a URL.
     """
-    from retroprop.report.lab_story import LabStory
+    from retroprop.report.lab_report import LabReport
 
     records = _existing(db)
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -37,10 +37,10 @@ def list_labs(*, db: str = DEFAULT_DATABASE) -> None:
     for name in ("questions", "studies", "recorded"):
         table.add_column(name, justify="right")
     for lab in labs():
-        story = LabStory(lab, records, reader_language())
-        shown = f"{len(story.stories)} of {len(lab.studies)}" if lab.studies else "needs none"
+        report = LabReport(lab, records, reader_language())
+        shown = f"{len(report.reports)} of {len(lab.studies)}" if lab.studies else "needs none"
         questions, studies = str(len(lab.questions)), str(len(lab.studies) or "–")
-        table.add_row(lab.name, story.say(lab.title), questions, studies, shown)
+        table.add_row(lab.name, report.say(lab.title), questions, studies, shown)
     console.print(table)
     console.print(
         "\nTrain what one needs:  retroprop lab run NAME\nWrite its document:    retroprop lab "

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from retroprop.errors import UserError, did_you_mean
-from retroprop.report.lab_story import Lab
+from retroprop.report.lab_report import Lab
 
 MODULES = {
     "lyon-tp": "retroprop.labs.lyon_tp.questions",

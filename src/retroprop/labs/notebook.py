@@ -9,7 +9,7 @@ from retroprop.labs.running import plan_lab, run_lab, total_s
 from retroprop.languages import translator
 from retroprop.report.document import Document, Section
 from retroprop.report.lab_content import compose_lab, question_section
-from retroprop.report.lab_story import Lab, LabStory, Question
+from retroprop.report.lab_report import Lab, LabReport, Question
 from retroprop.studies.records import Records
 
 
@@ -56,19 +56,19 @@ class OpenLab:
         Raises:
             UserError: If the assignment has no such question.
         """
-        story = LabStory(self.lab, self.records, self.language, self.size)
-        return ShownAnswer(question_section(story, self._question(name)), self._frame)
+        report = LabReport(self.lab, self.records, self.language, self.size)
+        return ShownAnswer(question_section(report, self._question(name)), self._frame)
 
     @property
     def document(self) -> Document:
         """The whole document."""
-        return compose_lab(LabStory(self.lab, self.records, self.language, self.size))
+        return compose_lab(LabReport(self.lab, self.records, self.language, self.size))
 
     @property
     def _frame(self) -> Document:
         """The document without its questions, which take their time."""
         empty = replace(self.lab, parts=(), summary=None)
-        return compose_lab(LabStory(empty, None, self.language, self.size))
+        return compose_lab(LabReport(empty, None, self.language, self.size))
 
     def _question(self, name: str) -> Question:
         for question in self.lab.questions:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retroprop.report.lab_story import Lab
+from retroprop.report.lab_report import Lab
 from retroprop.studies.environment import usable_cores
 from retroprop.studies.plan import Plan, plan_study
 from retroprop.studies.records import Records, StudyRunRecord

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from retroprop.report.document import Document
-    from retroprop.report.lab_story import Lab
+    from retroprop.report.lab_report import Lab
     from retroprop.studies.records import Records
 
 __all__ = [
@@ -46,12 +46,12 @@ def write_report(
             yet, or if the folder cannot be written.
     """
     from retroprop.report.content import compose
-    from retroprop.report.story import Story
+    from retroprop.report.study_report import StudyReport
 
     _check_language(language)
     _check_formats(formats, STUDY_FORMATS)
     record = records.study_run(study)
-    document = compose(Story.read(records, record, language))
+    document = compose(StudyReport.read(records, record, language))
     when = record.finished_at or record.created_at
     return write_document(document, f"{record.study}-{language}", formats, folder, when=when)
 
@@ -81,14 +81,14 @@ def write_lab_report(
     from datetime import UTC, datetime
 
     from retroprop.report.lab_content import compose_lab
-    from retroprop.report.lab_story import LabStory
+    from retroprop.report.lab_report import LabReport
 
     _check_language(language)
     _check_formats(formats, FORMATS)
-    story = LabStory(lab, records, language, size)
-    dates = [one.record.finished_at or one.record.created_at for one in story.stories]
+    report = LabReport(lab, records, language, size)
+    dates = [one.record.finished_at or one.record.created_at for one in report.reports]
     when = max(dates, default=datetime.now(UTC).isoformat(timespec="seconds"))
-    return write_document(compose_lab(story), f"{lab.name}-{language}", formats, folder, when=when)
+    return write_document(compose_lab(report), f"{lab.name}-{language}", formats, folder, when=when)
 
 
 def write_document(

@@ -12,7 +12,7 @@ from typing import Any
 from retroprop.figures.effects import places
 from retroprop.report.derivations import pairs, speed_sentences
 from retroprop.report.document import Block, Paragraph, Section
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.report.variations import Variation, bases, fixed, variations
 from retroprop.report.verdict_sentence import verdict_sentence
 from retroprop.report.words import capital
@@ -21,30 +21,30 @@ from retroprop.studies.summary import CellSummary, Curve, curve, gaps, verdict_o
 SMALL_GAP = 0.01  # less than a point between train and validation is not called overfitting
 
 
-def answers_section(story: Story) -> Section | None:
+def answers_section(report: StudyReport) -> Section | None:
     """The paragraphs; None when no cell is complete and nothing can be said."""
-    say = story.say
+    say = report.say
     heading = say("What the study shows")
-    if story.unfinished:
+    if report.unfinished:
         text = say("The answers are written once the study is finished.")
         return Section(name="answers", heading=heading, blocks=[Paragraph(text=text)])
     blocks: list[Block] = []
-    for key in story.varied:
-        for variation in variations(story, key):
-            text = influence(story, variation)
+    for key in report.varied:
+        for variation in variations(report, key):
+            text = influence(report, variation)
             if text:
-                blocks.append(Paragraph(title=capital(story.setting_name(key)), text=text))
-    for base in bases(story):
-        if text := progress(story, base):
-            group = story.group(base.cell) if len(story.best) > 1 else ""
+                blocks.append(Paragraph(title=capital(report.setting_name(key)), text=text))
+    for base in bases(report):
+        if text := progress(report, base):
+            group = report.group(base.cell) if len(report.best) > 1 else ""
             title = (
                 say("Epochs and overfitting, {group}") if group else say("Epochs and overfitting")
             )
             blocks.append(Paragraph(title=title.format(group=group), text=text))
-    compared = pairs(story)
+    compared = pairs(report)
     if compared:
-        blocks.append(Paragraph(title=say("Training time"), text=speed_sentences(story, compared)))
-    if not blocks or story.single:
+        blocks.append(Paragraph(title=say("Training time"), text=speed_sentences(report, compared)))
+    if not blocks or report.single:
         return Section(name="answers", heading=heading, blocks=blocks) if blocks else None
     text = say(
         "Each answer changes one setting and keeps the others at those of the best cell; "
@@ -55,19 +55,19 @@ def answers_section(story: Story) -> Section | None:
     return Section(name="answers", heading=heading, blocks=[Paragraph(text=text), *blocks])
 
 
-def influence(story: Story, variation: Variation) -> str:
+def influence(report: StudyReport, variation: Variation) -> str:
     """What one setting does, in sentences; "" when no value has a mean."""
-    say = story.say
+    say = report.say
     complete = [(value, cell) for value, cell in variation.cells if cell.mean is not None]
     if not complete:
         return ""
     ranked = sorted(complete, key=lambda item: -(item[1].mean or 0.0))
-    sentences = [_ranking(story, variation, ranked)]
+    sentences = [_ranking(report, variation, ranked)]
     if len(ranked) > 1:
-        sentences += _tests(story, variation.key, ranked)
-    sentences += _trend(story, variation.key, complete)
-    sentences += _losses(story, variation)
-    opening = fixed(story, variation)
+        sentences += _tests(report, variation.key, ranked)
+    sentences += _trend(report, variation.key, complete)
+    sentences += _losses(report, variation)
+    opening = fixed(report, variation)
     if variation.each_at_its_best and len(variation.cells[0][1].cell) > 1:
         lead = say("Each value at its own best settings: {sentence}")
     elif opening:
@@ -79,15 +79,17 @@ def influence(story: Story, variation: Variation) -> str:
     return " ".join(sentences)
 
 
-def _ranking(story: Story, variation: Variation, ranked: Sequence[tuple[Any, CellSummary]]) -> str:
+def _ranking(
+    report: StudyReport, variation: Variation, ranked: Sequence[tuple[Any, CellSummary]]
+) -> str:
     """Which value is best, and by how much."""
-    say, key = story.say, variation.key
+    say, key = report.say, variation.key
     (best, top), *others = ranked
     assert top.mean is not None
     if not others:
         text = say("only {best} has a mean, {accuracy}.")
         return text.format(
-            best=story.quoted(key, best), accuracy=story.numbers.percent(top.mean, top.deviation)
+            best=report.quoted(key, best), accuracy=report.numbers.percent(top.mean, top.deviation)
         )
     next_best, second = others[0]
     worst, last = others[-1]
@@ -107,36 +109,38 @@ def _ranking(story: Story, variation: Variation, ranked: Sequence[tuple[Any, Cel
     else:
         text = "the better value is {best}, with {accuracy}: {near} above {next}."
     return say(text).format(
-        best=story.quoted(key, best),
-        values=story.listed([story.quoted(key, value) for value in equal]),
-        accuracy=story.numbers.percent(top.mean, top.deviation),
-        near=story.points(top.mean - (second.mean or 0.0)),
-        next=story.quoted(key, next_best),
-        far=story.points(top.mean - (last.mean or 0.0)),
-        worst=story.quoted(key, worst),
+        best=report.quoted(key, best),
+        values=report.listed([report.quoted(key, value) for value in equal]),
+        accuracy=report.numbers.percent(top.mean, top.deviation),
+        near=report.points(top.mean - (second.mean or 0.0)),
+        next=report.quoted(key, next_best),
+        far=report.points(top.mean - (last.mean or 0.0)),
+        worst=report.quoted(key, worst),
     )
 
 
-def _tests(story: Story, key: str, ranked: Sequence[tuple[Any, CellSummary]]) -> list[str]:
+def _tests(report: StudyReport, key: str, ranked: Sequence[tuple[Any, CellSummary]]) -> list[str]:
     """Whether the best value is above the next one by more than chance, or else above the worst."""
     (best, top), (next_best, second), *_ = ranked
     worst, last = ranked[-1]
-    found = story.verdict(top, second)
+    found = report.verdict(top, second)
     if not found.seeds or second.mean == top.mean:
         return []
-    names = story.phrase(key, best), story.phrase(key, next_best)
-    sentences = [verdict_sentence(story, found, *names)]
+    names = report.phrase(key, best), report.phrase(key, next_best)
+    sentences = [verdict_sentence(report, found, *names)]
     if not found.distinguishable and found.margin is not None and last is not second:
-        text = story.say(
+        text = report.say(
             "The lead of {best} over the worst, {worst}, is more than chance."
-            if story.verdict(top, last).distinguishable
+            if report.verdict(top, last).distinguishable
             else "The lead of {best} over the worst, {worst}, may be chance too."
         )
-        sentences.append(text.format(best=story.quoted(key, best), worst=story.quoted(key, worst)))
+        sentences.append(
+            text.format(best=report.quoted(key, best), worst=report.quoted(key, worst))
+        )
     return sentences
 
 
-def _trend(story: Story, key: str, complete: Sequence[tuple[Any, CellSummary]]) -> list[str]:
+def _trend(report: StudyReport, key: str, complete: Sequence[tuple[Any, CellSummary]]) -> list[str]:
     """Whether the accuracy rises or falls with a number, and whether the best lies at an end."""
     scale = places([value for value, _ in complete])[1]
     numeric = all(isinstance(value, int | float) for value, _ in complete)
@@ -153,13 +157,13 @@ def _trend(story: Story, key: str, complete: Sequence[tuple[Any, CellSummary]]) 
     elif means.count(max(means)) > 1:
         return []
     elif 0 < top < len(means) - 1:
-        return [story.say("Values on both sides of the best do worse.")]
+        return [report.say("Values on both sides of the best do worse.")]
     elif top == 0:
         text = "The best value is the smallest that has a mean"
     else:
         text = "The best value is the largest that has a mean"
-    sentence = story.say(text)
-    lost = set(story.values(key)) - {value for value, _ in complete}
+    sentence = report.say(text)
+    lost = set(report.values(key)) - {value for value, _ in complete}
     edge = in_order[-1][0] if top == len(means) - 1 else in_order[0][0]
     beyond = [
         value
@@ -168,35 +172,35 @@ def _trend(story: Story, key: str, complete: Sequence[tuple[Any, CellSummary]]) 
     ]
     if not beyond:
         open_end = "nothing larger was tried" if top else "nothing smaller was tried"
-        sentence = story.say("{sentence}; {open_end}").format(
-            sentence=sentence, open_end=story.say(open_end)
+        sentence = report.say("{sentence}; {open_end}").format(
+            sentence=sentence, open_end=report.say(open_end)
         )
     return [sentence + "."]
 
 
-def _losses(story: Story, variation: Variation) -> list[str]:
+def _losses(report: StudyReport, variation: Variation) -> list[str]:
     """Which values diverged."""
-    say, key = story.say, variation.key
+    say, key = report.say, variation.key
     diverged = [
         say("{name} ({k} of {n} seeds)").format(
-            name=story.quoted(key, value), k=cell.diverged, n=cell.n
+            name=report.quoted(key, value), k=cell.diverged, n=cell.n
         )
         for value, cell in variation.cells
         if cell.diverged
     ]
     if not diverged:
         return []
-    return [say("Diverged, so without a mean: {values}.").format(values=story.listed(diverged))]
+    return [say("Diverged, so without a mean: {values}.").format(values=report.listed(diverged))]
 
 
-def progress(story: Story, base: CellSummary) -> str:
+def progress(report: StudyReport, base: CellSummary) -> str:
     """What the epochs do for a best cell: how far they bring it, and whether it overfits."""
-    return " ".join([*_progress(story, base), *_generalisation(story, base)])
+    return " ".join([*_progress(report, base), *_generalisation(report, base)])
 
 
-def _progress(story: Story, base: CellSummary) -> list[str]:
+def _progress(report: StudyReport, base: CellSummary) -> list[str]:
     """What the number of epochs, so of steps, does for the best cell."""
-    say, numbers = story.say, story.numbers
+    say, numbers = report.say, report.numbers
     line = curve(base.runs, "validation_accuracy").without_epoch_0()
     if len(line.epochs) < 2:
         return []
@@ -209,7 +213,7 @@ def _progress(story: Story, base: CellSummary) -> list[str]:
         else "The best cell reaches {first} on validation after epoch {start}{steps}, its highest, "
         "{best}, after epoch {top}, and {last} after the last, epoch {end}."
     )
-    if story.single:
+    if report.single:
         text = (
             "The model reaches {first} on validation after epoch {start}{steps}; its highest, "
             "{last}, comes at the last epoch, {end}."
@@ -217,7 +221,7 @@ def _progress(story: Story, base: CellSummary) -> list[str]:
             else "The model reaches {first} on validation after epoch {start}{steps}, its highest, "
             "{best}, after epoch {top}, and {last} after the last, epoch {end}."
         )
-    per_epoch = story.steps_per_epoch(base.runs)
+    per_epoch = report.steps_per_epoch(base.runs)
     steps = (
         say(" ({n} steps)").format(n=numbers.integer(per_epoch * line.epochs[0]))
         if per_epoch is not None
@@ -236,14 +240,14 @@ def _progress(story: Story, base: CellSummary) -> list[str]:
     ]
 
 
-def _generalisation(story: Story, base: CellSummary) -> list[str]:
+def _generalisation(report: StudyReport, base: CellSummary) -> list[str]:
     """The gap between train and validation at the last epoch, and whether the loss has turned."""
-    say = story.say
+    say = report.say
     found = verdict_of_seeds(gaps(base.runs))
     if not found.seeds:
         return []
     mean = found.difference
-    if story.running:
+    if report.running:
         text = (
             "At the last epoch its train accuracy, a mean over the epoch while the model was "
             "learning, is {points} above that on validation."
@@ -275,24 +279,24 @@ def _generalisation(story: Story, base: CellSummary) -> list[str]:
         )
     sentences = [
         say(text).format(
-            points=story.points(abs(mean), found.margin), seeds=story.seeds(found.seeds)
+            points=report.points(abs(mean), found.margin), seeds=report.seeds(found.seeds)
         )
     ]
-    return sentences + _turned(story, curve(base.runs, "validation_loss"))
+    return sentences + _turned(report, curve(base.runs, "validation_loss"))
 
 
-def _turned(story: Story, loss: Curve) -> list[str]:
+def _turned(report: StudyReport, loss: Curve) -> list[str]:
     """The epoch after which the mean validation loss rose, if it did not end at its lowest."""
     if not loss.mean or loss.mean[-1] == min(loss.mean):
         return []
     lowest = loss.mean.index(min(loss.mean))
-    text = story.say(
+    text = report.say(
         "Its validation loss is lowest after epoch {epoch}, {low}, and {last} at the last."
     )
     return [
         text.format(
             epoch=loss.epochs[lowest],
-            low=story.numbers.decimal(loss.mean[lowest], 3),
-            last=story.numbers.decimal(loss.mean[-1], 3),
+            low=report.numbers.decimal(loss.mean[lowest], 3),
+            last=report.numbers.decimal(loss.mean[-1], 3),
         )
     ]

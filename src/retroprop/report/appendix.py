@@ -7,7 +7,7 @@ from typing import Any
 
 from retroprop.languages import say_later
 from retroprop.report.document import Block, Cell, Paragraph, Row, Section, Table, row
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.studies.kinds import settings_of_kind
 from retroprop.studies.records import EpochRecord, RunRecord
 
@@ -28,13 +28,13 @@ def trained_epochs(runs: Iterable[RunRecord]) -> list[EpochRecord]:
     return [epoch for run in runs for epoch in run.epochs if epoch.epoch > 0]
 
 
-def time_section(story: Story) -> Section:
+def time_section(report: StudyReport) -> Section:
     """What the study cost, and what each figure means."""
-    say, numbers = story.say, story.numbers
-    epochs = trained_epochs(story.runs)
+    say, numbers = report.say, report.numbers
+    epochs = trained_epochs(report.runs)
     train_s = sum(epoch.train_s for epoch in epochs)
-    wall_s = story.record.wall_s
-    images = story.train_images
+    wall_s = report.record.wall_s
+    images = report.train_images
     rows = [
         row(
             say("wall-clock time"),
@@ -43,7 +43,7 @@ def time_section(story: Story) -> Section:
         ),
         row(
             say("workers"),
-            _environment(story, "workers"),
+            _environment(report, "workers"),
             say("processes that trained at the same time"),
         ),
         row(
@@ -55,7 +55,7 @@ def time_section(story: Story) -> Section:
             say("training time per model-epoch"),
             f"{numbers.significant(train_s / len(epochs))} s",
             say("mean; evaluation not included")
-            if story.by_trainer
+            if report.by_trainer
             else say(
                 "mean; models trained as one program share its seconds evenly, evaluation not "
                 "included"
@@ -65,7 +65,7 @@ def time_section(story: Story) -> Section:
             say("evaluation time per model-epoch"),
             f"{numbers.significant(sum(e.evaluate_s for e in epochs) / len(epochs))} s",
             say("mean; loss and accuracy on the whole validation set")
-            if story.running
+            if report.running
             else say("mean; loss and accuracy on the whole train and validation sets"),
         ),
     ]
@@ -98,17 +98,17 @@ def time_section(story: Story) -> Section:
             numeric=False,
         )
     ]
-    by_batch = _time_by_batch(story, images)
+    by_batch = _time_by_batch(report, images)
     if by_batch is not None:
         blocks.append(by_batch)
     return Section(name="time", heading=say("Time and throughput"), blocks=blocks)
 
 
-def _time_by_batch(story: Story, images: int | None) -> Table | None:
+def _time_by_batch(report: StudyReport, images: int | None) -> Table | None:
     """The same times for each batch size, which changes them most."""
-    say, numbers = story.say, story.numbers
+    say, numbers = report.say, report.numbers
     sizes: dict[Any, list[RunRecord]] = {}
-    for run in story.runs:
+    for run in report.runs:
         if "batch_size" in run.cell:
             sizes.setdefault(run.cell["batch_size"], []).append(run)
     if len(sizes) < 2:
@@ -122,22 +122,22 @@ def _time_by_batch(story: Story, images: int | None) -> Table | None:
         cells = [numbers.integer(len(epochs)), numbers.significant(train_s / len(epochs))]
         if images is not None:
             cells.append(numbers.integer(images * len(epochs) / train_s))
-        rows.append(row(story.setting("batch_size", size), *cells))
+        rows.append(row(report.setting("batch_size", size), *cells))
     columns = [say("model-epochs"), say("training time per model-epoch (s)")]
     if images is not None:
         columns.append(say("images per second and worker"))
     return Table(
         name="batch-table",
         caption=say("Training time by batch size"),
-        corner=story.setting_name("batch_size"),
+        corner=report.setting_name("batch_size"),
         columns=columns,
         rows=rows,
     )
 
 
-def setting_section(story: Story) -> Section:
+def setting_section(report: StudyReport) -> Section:
     """Everything that fixes the numbers of the report."""
-    say, numbers, record = story.say, story.numbers, story.record
+    say, numbers, record = report.say, report.numbers, report.record
     config = record.config
     split = config.get("split") or {}
     missing = say("not recorded")
@@ -145,41 +145,41 @@ def setting_section(story: Story) -> Section:
     def setting(value: Any) -> str:
         return missing if value is None else numbers.setting(value)
 
-    seeds = config.get("seeds") or sorted({run.seed for run in story.runs})
+    seeds = config.get("seeds") or sorted({run.seed for run in report.runs})
     rows = [
         row(say("study run"), record.id),
-        row(say("database"), story.location),
-        row(say("command"), _environment(story, "command")),
-        row(say("data set"), story.dataset),
+        row(say("database"), report.location),
+        row(say("command"), _environment(report, "command")),
+        row(say("data set"), report.dataset),
         row(say("data checksum"), record.data_checksum or missing),
-        row(say("split"), _split(story, split)),
-        *_counts(story),
-        row(say("model"), _model(story)),
-        row(say("gradient"), story.gradient_sentence()),
+        row(say("split"), _split(report, split)),
+        *_counts(report),
+        row(say("model"), _model(report)),
+        row(say("gradient"), report.gradient_sentence()),
         row(say("epochs"), setting(config.get("epochs"))),
         row(say("seeds"), ", ".join(str(seed) for seed in seeds)),
         *(
             row(
-                story.setting_name(key),
-                say(", ").join(story.setting(key, value) for value in _list(values)),
+                report.setting_name(key),
+                say(", ").join(report.setting(key, value) for value in _list(values)),
             )
-            for key, values in (story.grid | _fixed(story)).items()
+            for key, values in (report.grid | _fixed(report)).items()
         ),
         row(say("study fingerprint"), record.fingerprint),
-        row(say("git revision"), _environment(story, "git_revision")),
+        row(say("git revision"), _environment(report, "git_revision")),
         row(
             say("versions"),
             ", ".join(
-                f"{name} {_environment(story, name)}"
+                f"{name} {_environment(report, name)}"
                 for name in ("retroprop", "python", "torch", "numpy")
             ),
         ),
-        row(say("system"), _environment(story, "platform")),
-        row(say("processor"), _environment(story, "cpu")),
-        row(say("cores"), _environment(story, "cores")),
-        row(say("memory (GB)"), _environment(story, "memory_gb")),
-        row(say("threads per worker"), _environment(story, "threads_per_worker")),
-        row(say("sessions"), _sessions_in_words(story)),
+        row(say("system"), _environment(report, "platform")),
+        row(say("processor"), _environment(report, "cpu")),
+        row(say("cores"), _environment(report, "cores")),
+        row(say("memory (GB)"), _environment(report, "memory_gb")),
+        row(say("threads per worker"), _environment(report, "threads_per_worker")),
+        row(say("sessions"), _sessions_in_words(report)),
     ]
     facts = Table(
         name="setting-table",
@@ -191,15 +191,15 @@ def setting_section(story: Story) -> Section:
     )
     blocks: list[Block] = [facts]
     if len(record.sessions) > 1:
-        blocks.append(_sessions_table(story))
+        blocks.append(_sessions_table(report))
     return Section(name="setting", heading=say("The setting of every number"), blocks=blocks)
 
 
-def _split(story: Story, split: dict[str, Any]) -> str:
+def _split(report: StudyReport, split: dict[str, Any]) -> str:
     """Which images train, which validate and which test."""
-    say, numbers, missing = story.say, story.numbers, story.say("not recorded")
+    say, numbers, missing = report.say, report.numbers, report.say("not recorded")
     seed = split.get("seed")
-    held_out = story.test_images_in_words()
+    held_out = report.test_images_in_words()
     if held_out:
         texts = [held_out]
     else:
@@ -208,19 +208,19 @@ def _split(story: Story, split: dict[str, Any]) -> str:
             share=missing if share is None else numbers.percent(share, digits=_digits(share)),
             seed=missing if seed is None else seed,
         )
-        texts = [text + "."] if story.train_images != story.all_train_images else [text]
-    if part := story.part_of_images():
+        texts = [text + "."] if report.train_images != report.all_train_images else [text]
+    if part := report.part_of_images():
         text = say("{n} of the {all} training images train, drawn at random (split seed {seed}).")
         texts.append(text.format(**part, seed=seed))
     return " ".join(texts)
 
 
-def _counts(story: Story) -> list[Row]:
+def _counts(report: StudyReport) -> list[Row]:
     """How many images validate, and how many numbers a model learns, where that is known."""
-    say, numbers, rows = story.say, story.numbers, []
-    if story.by_trainer and story.validation_images is not None:
-        rows.append(row(say("validation images"), numbers.integer(story.validation_images)))
-    known = [run.parameters for run in story.runs if run.parameters is not None]
+    say, numbers, rows = report.say, report.numbers, []
+    if report.by_trainer and report.validation_images is not None:
+        rows.append(row(say("validation images"), numbers.integer(report.validation_images)))
+    known = [run.parameters for run in report.runs if run.parameters is not None]
     if known:
         low, high = min(known), max(known)
         text = numbers.integer(low)
@@ -230,46 +230,46 @@ def _counts(story: Story) -> list[Row]:
     return rows
 
 
-def _model(story: Story) -> str:
+def _model(report: StudyReport) -> str:
     """The kind of model and how its gradient is obtained."""
-    kind = MODEL_NAMES.get(story.kind)
-    names = [story.say(kind) if kind else story.kind or story.say("not recorded")]
-    derivation = (story.record.config.get("model") or {}).get("derivation")
-    if story.by_trainer:
+    kind = MODEL_NAMES.get(report.kind)
+    names = [report.say(kind) if kind else report.kind or report.say("not recorded")]
+    derivation = (report.record.config.get("model") or {}).get("derivation")
+    if report.by_trainer:
         derivation = "autograd"
-    if "derivation" not in story.grid:
+    if "derivation" not in report.grid:
         names.append(
-            story.setting("derivation", derivation) if derivation else story.say("not recorded")
+            report.setting("derivation", derivation) if derivation else report.say("not recorded")
         )
     return ", ".join(names)
 
 
-def _fixed(story: Story) -> dict[str, list[Any]]:
+def _fixed(report: StudyReport) -> dict[str, list[Any]]:
     """The settings that the study does not vary and that its kind of model has."""
-    training = story.record.config.get("training") or {}
+    training = report.record.config.get("training") or {}
     found: dict[str, list[Any]] = {}
-    known = settings_of_kind(story.kind) if story.of_kind else ("optimizer", "learning_rate")
+    known = settings_of_kind(report.kind) if report.of_kind else ("optimizer", "learning_rate")
     for key in known:
-        if key in story.grid or key in ("derivation", "gradient"):  # said elsewhere
+        if key in report.grid or key in ("derivation", "gradient"):  # said elsewhere
             continue
         # What a study file leaves out is known to the models.
-        if _says_nothing(story, key, training.get(key)):
+        if _says_nothing(report, key, training.get(key)):
             continue
-        values = [training[key]] if training.get(key) is not None else story.values(key)
+        values = [training[key]] if training.get(key) is not None else report.values(key)
         if values and None not in values:
             found[key] = values
     return found
 
 
-def _says_nothing(story: Story, key: str, value: Any) -> bool:
+def _says_nothing(report: StudyReport, key: str, value: Any) -> bool:
     """Whether a setting had no part in the training."""
     if key == "momentum":
-        return not {"momentum", "nesterov"} & set(story.values("optimizer"))
+        return not {"momentum", "nesterov"} & set(report.values("optimizer"))
     return key in ("weight_decay", "label_smoothing", "drop_rate") and value == 0
 
 
-def _sessions_in_words(story: Story) -> str:
-    say, times = story.say, len(story.record.sessions) - 1
+def _sessions_in_words(report: StudyReport) -> str:
+    say, times = report.say, len(report.record.sessions) - 1
     if times < 0:
         return say("not recorded")
     if times == 0:
@@ -278,17 +278,17 @@ def _sessions_in_words(story: Story) -> str:
     return say(text).format(n=times)
 
 
-def _sessions_table(story: Story) -> Table:
-    say, missing = story.say, story.say("not recorded")
+def _sessions_table(report: StudyReport) -> Table:
+    say, missing = report.say, report.say("not recorded")
     rows = []
-    for number, session in enumerate(story.record.sessions, start=1):
+    for number, session in enumerate(report.record.sessions, start=1):
         recorded = (session.environment.get(key) for key in ("workers", "git_revision"))
         rows.append(
             row(
                 str(number),
                 _moment(session.started_at),
-                story.numbers.duration(session.wall_s),
-                *(_written(story, one) or missing for one in recorded),
+                report.numbers.duration(session.wall_s),
+                *(_written(report, one) or missing for one in recorded),
             )
         )
     return Table(
@@ -301,32 +301,32 @@ def _sessions_table(story: Story) -> Table:
     )
 
 
-def models_section(story: Story) -> Section:
+def models_section(report: StudyReport) -> Section:
     """Every model of the study, so that each number of the report can be traced."""
-    say = story.say
-    keys = [key for key in story.grid if any(key in run.cell for run in story.runs)]
-    keys += sorted({key for run in story.runs for key in run.cell} - set(keys))
+    say = report.say
+    keys = [key for key in report.grid if any(key in run.cell for run in report.runs)]
+    keys += sorted({key for run in report.runs for key in run.cell} - set(keys))
     missing = Cell(text="—", mark="absent", spoken=say("none"))
 
     def value(run: RunRecord, name: str) -> Cell | str:
         number = getattr(run, name)
-        return missing if number is None else story.write(name, number)
+        return missing if number is None else report.write(name, number)
 
     rows = [
         row(
             str(run.id),
             *(
-                story.setting(key, run.cell[key], short=True) if key in run.cell else missing
+                report.setting(key, run.cell[key], short=True) if key in run.cell else missing
                 for key in keys
             ),
             str(run.seed),
-            Cell(text=_status(story, run), mark="diverged" if run.status == "diverged" else ""),
+            Cell(text=_status(report, run), mark="diverged" if run.status == "diverged" else ""),
             missing if run.best_epoch is None else str(run.best_epoch),
             value(run, "best_validation_accuracy"),
             value(run, "test_accuracy"),
             anchor=f"run-{run.id}",
         )
-        for cell in story.cells
+        for cell in report.cells
         for run in cell.runs
     ]
     table = Table(
@@ -334,7 +334,7 @@ def models_section(story: Story) -> Section:
         caption=say("All models; accuracies in %"),
         corner=say("run"),
         columns=[
-            *(story.setting_name(key) for key in keys),
+            *(report.setting_name(key) for key in keys),
             say("seed"),
             say("status"),
             say("best epoch"),
@@ -343,14 +343,14 @@ def models_section(story: Story) -> Section:
         ],
         rows=rows,
         words=[
-            *(at for at, key in enumerate(keys) if isinstance(story.runs[0].cell.get(key), str)),
+            *(at for at, key in enumerate(keys) if isinstance(report.runs[0].cell.get(key), str)),
             len(keys) + 1,
         ],
     )
     text = say(
         "One row for each model. This command shows the full record of a run, here of run {id}:"
-    ).format(id=story.runs[0].id)
-    command = f"retroprop show {story.runs[0].id}{story.database_option}"
+    ).format(id=report.runs[0].id)
+    command = f"retroprop show {report.runs[0].id}{report.database_option}"
     return Section(
         name="models",
         heading=say("Every model"),
@@ -358,8 +358,8 @@ def models_section(story: Story) -> Section:
     )
 
 
-def _status(story: Story, run: RunRecord) -> str:
-    say = story.say
+def _status(report: StudyReport, run: RunRecord) -> str:
+    say = report.say
     if run.status == "diverged" and run.diverged_epoch is not None:
         return say("diverged at epoch {n}").format(n=run.diverged_epoch)
     return {
@@ -370,17 +370,17 @@ def _status(story: Story, run: RunRecord) -> str:
     }.get(run.status, run.status)
 
 
-def _environment(story: Story, key: str) -> str:
+def _environment(report: StudyReport, key: str) -> str:
     """What the sessions recorded under a key: one value, or all that differ."""
-    found = [_written(story, session.environment.get(key)) for session in story.record.sessions]
-    return "; ".join(dict.fromkeys(filter(None, found))) or story.say("not recorded")
+    found = [_written(report, session.environment.get(key)) for session in report.record.sessions]
+    return "; ".join(dict.fromkeys(filter(None, found))) or report.say("not recorded")
 
 
-def _written(story: Story, value: Any) -> str:
+def _written(report: StudyReport, value: Any) -> str:
     if value is None or value == "":
         return ""
     if isinstance(value, float) and math.isfinite(value):
-        return story.numbers.decimal(value, 0 if value == int(value) else 1)
+        return report.numbers.decimal(value, 0 if value == int(value) else 1)
     return str(value)
 
 

@@ -13,36 +13,36 @@ from retroprop.figures.confusion import (
 from retroprop.report.document import Block, Paragraph, Picture, Section, Table, row
 from retroprop.report.pictures import picture
 from retroprop.report.results import cell_label
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.studies.summary import CellSummary
 
 MOST_WITH_BARS = 3
 """Models whose bars stand side by side; more are a table."""
 
 
-def confusion_section(story: Story) -> Section | None:
+def confusion_section(report: StudyReport) -> Section | None:
     """The confusion matrix and the accuracy by class of each final model ("confusion")."""
-    if "confusion" not in story.figures:
+    if "confusion" not in report.figures:
         return None
-    say = story.say
-    found = [(cell, counts) for cell in story.best if (counts := _counts(cell)) is not None]
-    if not found or story.info is None:
+    say = report.say
+    found = [(cell, counts) for cell in report.best if (counts := _counts(cell)) is not None]
+    if not found or report.info is None:
         return None
-    classes = story.info.class_names(story.language)
+    classes = report.info.class_names(report.language)
     if any(len(counts) != len(classes) for _, counts in found):
         return None
     text = say(
         "A row holds the test images of one class, a column those that were given to it; on the "
         "diagonal they are right."
     )
-    if not story.single:
+    if not report.single:
         text += " " + say("Where a cell has several seeds, their counts are added.")
     blocks: list[Block] = [Paragraph(text=text)]
     blocks += [
-        _matrix(story, number, cell, counts, classes)
+        _matrix(report, number, cell, counts, classes)
         for number, (cell, counts) in enumerate(found, start=1)
     ]
-    blocks.append(_by_class(story, found, classes))
+    blocks.append(_by_class(report, found, classes))
     return Section(name="confusion", heading=say("Which classes are confused"), blocks=blocks)
 
 
@@ -53,30 +53,30 @@ def _counts(cell: CellSummary) -> np.ndarray | None:
 
 
 def _matrix(
-    story: Story, number: int, cell: CellSummary, counts: np.ndarray, classes: Sequence[str]
+    report: StudyReport, number: int, cell: CellSummary, counts: np.ndarray, classes: Sequence[str]
 ) -> Picture:
-    say = story.say
-    figure = confusion_matrix(counts, classes, language=story.language)
+    say = report.say
+    figure = confusion_matrix(counts, classes, language=report.language)
     description = describe_confusion(
-        counts, classes, say=say, number=lambda share: story.numbers.percent(share, digits=1)
+        counts, classes, say=say, number=lambda share: report.numbers.percent(share, digits=1)
     )
     caption = say("Confusion matrix of {name}, {n} test images.").format(
-        name=story.varied_settings(cell.cell) or say("the model"),
-        n=story.numbers.integer(int(counts.sum()) // cell.n),
+        name=report.varied_settings(cell.cell) or say("the model"),
+        n=report.numbers.integer(int(counts.sum()) // cell.n),
     )
     return picture(f"confusion-{number}", caption, description, figure, wide=True)
 
 
 def _by_class(
-    story: Story, found: Sequence[tuple[CellSummary, np.ndarray]], classes: Sequence[str]
+    report: StudyReport, found: Sequence[tuple[CellSummary, np.ndarray]], classes: Sequence[str]
 ) -> Picture | Table:
     """Bars for a few models, a table for many."""
-    say = story.say
-    shares = {cell_label(story, cell): row_shares(counts).diagonal() for cell, counts in found}
+    say = report.say
+    shares = {cell_label(report, cell): row_shares(counts).diagonal() for cell, counts in found}
     caption = say("Accuracy on the test set by class (%)")
     if len(shares) > MOST_WITH_BARS:
         rows = [
-            row(name, *(story.numbers.share(float(of[at]), digits=1) for of in shares.values()))
+            row(name, *(report.numbers.share(float(of[at]), digits=1) for of in shares.values()))
             for at, name in enumerate(classes)
         ]
         return Table(
@@ -89,13 +89,13 @@ def _by_class(
     figure = class_accuracies(
         {name: of.tolist() for name, of in shares.items()},
         classes,
-        language=story.language,
+        language=report.language,
     )
     described = [
-        story.named(
+        report.named(
             name,
             say("; ").join(
-                story.named(one, story.numbers.percent(float(share), digits=1))
+                report.named(one, report.numbers.percent(float(share), digits=1))
                 for one, share in zip(classes, of, strict=True)
             ),
         )

@@ -20,84 +20,84 @@ from retroprop.report.network_pictures import (
     weights_section,
 )
 from retroprop.report.results import curves_section, tables_section, test_section
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.report.verdict_sentence import verdict_sentence
 from retroprop.studies.summary import ACCURACY, CellSummary, mean_and_deviation
 
 
-def compose(story: Story) -> Document:
+def compose(report: StudyReport) -> Document:
     """Write the report of a study run.
 
     Raises:
         UserError: If no model has been trained for a single epoch yet.
     """
-    if not story.begun:
+    if not report.begun:
         raise UserError(
-            f"the study run {story.record.id} has no finished epoch yet, so there is nothing to "
-            f"report; train it first: {story.command}"
+            f"the study run {report.record.id} has no finished epoch yet, so there is nothing to "
+            f"report; train it first: {report.command}"
         )
-    say = story.say
+    say = report.say
     sections = [
-        trained_section(story),
-        answers_section(story),
-        tables_section(story),
-        curves_section(story),
-        *influence_sections(story),
-        pairs_section(story),
-        gradients_section(story),
-        speed_section(story),
-        costs_section(story),
-        test_section(story),
-        confusion_section(story),
-        weights_section(story),
-        time_section(story),
-        setting_section(story),
-        models_section(story),
+        trained_section(report),
+        answers_section(report),
+        tables_section(report),
+        curves_section(report),
+        *influence_sections(report),
+        pairs_section(report),
+        gradients_section(report),
+        speed_section(report),
+        costs_section(report),
+        test_section(report),
+        confusion_section(report),
+        weights_section(report),
+        time_section(report),
+        setting_section(report),
+        models_section(report),
     ]
     return Document(
-        language=story.language,
-        title=story.title(),
-        subtitle=subtitle(story),
-        summary=summary(story),
-        notices=notices(story),
+        language=report.language,
+        title=report.title(),
+        subtitle=subtitle(report),
+        summary=summary(report),
+        notices=notices(report),
         sections=[section for section in sections if section is not None],
         footer=say("Made by retroprop {version} from the records of {id}.").format(
-            version=__version__, id=story.record.id
+            version=__version__, id=report.record.id
         ),
         labels={"skip": say("Skip to the results")},
     )
 
 
-def subtitle(story: Story) -> str:
+def subtitle(report: StudyReport) -> str:
     """Where the study comes from, and its data."""
-    source = story.record.config.get("source")
-    return f"{source} · {story.dataset}" if source else story.dataset
+    source = report.record.config.get("source")
+    return f"{source} · {report.dataset}" if source else report.dataset
 
 
-def summary(story: Story) -> list[str]:
+def summary(report: StudyReport) -> list[str]:
     """What came out, in one sentence, then what may be said of the two best groups."""
-    say = story.say
-    if not story.best:
-        if story.single:
+    say = report.say
+    if not report.best:
+        if report.single:
             text = (
                 "The only model, trained on {data}, is not finished yet."
-                if story.unfinished
+                if report.unfinished
                 else "The only model, trained on {data}, diverged: its numbers stopped being "
                 "finite."
             )
-            return [say(text).format(data=_data(story))]
-        return [no_best_cell(story)]
-    items = [_best_in_words(story, cell) for cell in story.best]
-    spread = story.spread(max(cell.n for cell in story.best))
+            return [say(text).format(data=_data(report))]
+        return [no_best_cell(report)]
+    items = [_best_in_words(report, cell) for cell in report.best]
+    spread = report.spread(max(cell.n for cell in report.best))
     opening = say(
         "So far, of {n} models planned on {data}, the best cell reaches a validation accuracy "
         "({spread}) of {items}."
-        if story.unfinished
+        if report.unfinished
         else "The only model, trained on {data}, reaches a validation accuracy ({spread}) of "
         "{items}."
-        if story.single
+        if report.single
         else "{n} models trained on {data} reach validation accuracies ({spread}) of {items}."
-        if story.alone
+        if report.alone
         else "Of {n} models trained on {data}, the best cell reaches a validation accuracy "
         "({spread}) of {items}."
     )
@@ -106,50 +106,50 @@ def summary(story: Story) -> list[str]:
         joined = say("{first} and {last}").format(first=say("; ").join(items[:-1]), last=items[-1])
     lines = [
         opening.format(
-            n=story.numbers.integer(len(story.runs)),
-            data=_data(story),
+            n=report.numbers.integer(len(report.runs)),
+            data=_data(report),
             items=joined,
             spread=spread,
         )
     ]
-    diverged = sum(run.status == "diverged" for run in story.runs)
-    if diverged and story.by_trainer:
+    diverged = sum(run.status == "diverged" for run in report.runs)
+    if diverged and report.by_trainer:
         text = say("{k} of {n} models diverged." if diverged > 1 else "1 of {n} models diverged.")
-        lines.append(text.format(k=diverged, n=len(story.runs)))
-    if len(story.best) > 1 and story.unfinished:
+        lines.append(text.format(k=diverged, n=len(report.runs)))
+    if len(report.best) > 1 and report.unfinished:
         lines.append(say("The best cells are compared once the study is finished."))
-    elif len(story.best) > 1:
-        lines += comparison(story)
+    elif len(report.best) > 1:
+        lines += comparison(report)
     return lines
 
 
-def no_best_cell(story: Story) -> str:
+def no_best_cell(report: StudyReport) -> str:
     """Why a study has no best cell."""
-    return story.say(
+    return report.say(
         "No cell of the grid has all its seeds finished without diverging, so there is no best "
         "cell yet."
-        if story.unfinished
+        if report.unfinished
         else "In every cell of the grid at least one seed diverged, so there is no best cell."
     )
 
 
-def _data(story: Story) -> str:
+def _data(report: StudyReport) -> str:
     """The data set, and how many of its training images were used when not all were."""
-    part = story.part_of_images()
-    text = story.say("{data} (on {n} of the {all} training images)")
-    return text.format(data=story.dataset, **part) if part else story.dataset
+    part = report.part_of_images()
+    text = report.say("{data} (on {n} of the {all} training images)")
+    return text.format(data=report.dataset, **part) if part else report.dataset
 
 
-def _best_in_words(story: Story, cell: CellSummary) -> str:
+def _best_in_words(report: StudyReport, cell: CellSummary) -> str:
     assert cell.mean is not None
     if tested := cell.test_accuracies:
-        test = story.say("{accuracy} on the test set").format(
-            accuracy=story.numbers.percent(*mean_and_deviation(tested))
+        test = report.say("{accuracy} on the test set").format(
+            accuracy=report.numbers.percent(*mean_and_deviation(tested))
         )
     else:
-        test = story.say("not yet evaluated on the test set")
-    group = story.group(cell.cell)
-    settings = story.describe(cell.cell, without=story.best_per)
+        test = report.say("not yet evaluated on the test set")
+    group = report.group(cell.cell)
+    settings = report.describe(cell.cell, without=report.best_per)
     if group:
         text = (
             "{accuracy} with {group} ({cell}; {test})"
@@ -158,60 +158,62 @@ def _best_in_words(story: Story, cell: CellSummary) -> str:
         )
     else:
         text = "{accuracy} ({cell}; {test})"
-    return story.say(text).format(
-        accuracy=story.numbers.percent(cell.mean, cell.deviation),
+    return report.say(text).format(
+        accuracy=report.numbers.percent(cell.mean, cell.deviation),
         group=group,
-        cell=settings or story.say("its only cell"),
+        cell=settings or report.say("its only cell"),
         test=test,
     )
 
 
-def comparison(story: Story) -> list[str]:
+def comparison(report: StudyReport) -> list[str]:
     """Which of the two best groups is better, on validation and on test, and whether by chance."""
-    first, second = sorted(story.best, key=lambda cell: cell.mean or 0.0, reverse=True)[:2]
-    names = story.name(first), story.name(second)
-    verdicts = {value: story.verdict(first, second, value) for value in (ACCURACY, "test_accuracy")}
+    first, second = sorted(report.best, key=lambda cell: cell.mean or 0.0, reverse=True)[:2]
+    names = report.name(first), report.name(second)
+    verdicts = {
+        value: report.verdict(first, second, value) for value in (ACCURACY, "test_accuracy")
+    }
     return [
-        verdict_sentence(story, found, *names, value)
+        verdict_sentence(report, found, *names, value)
         for value, found in verdicts.items()
         if found.seeds
     ]
 
 
-def notices(story: Story) -> list[Notice]:
+def notices(report: StudyReport) -> list[Notice]:
     """What a reader must know before any number: smaller than it should be, unfinished."""
-    say = story.say
+    say = report.say
     found = []
-    if story.size in ("smoke", "laptop"):
-        found.append(Notice(title=_size_title(story), text=_size_in_words(story)))
-    if story.unfinished:
+    if report.size in ("smoke", "laptop"):
+        found.append(Notice(title=_size_title(report), text=_size_in_words(report)))
+    if report.unfinished:
         found.append(
             Notice(
                 title=say("This study is not finished"),
                 text=say(
                     "{done} of {n} models are finished; the numbers below are those so far. "
                     "This command continues it where it stopped:"
-                ).format(done=story.n_done, n=len(story.runs)),
-                command=story.command,
+                ).format(done=report.n_done, n=len(report.runs)),
+                command=report.command,
             )
         )
     return found
 
 
-def _size_title(story: Story) -> str:
-    say = story.say
-    if story.size == "smoke":
+def _size_title(report: StudyReport) -> str:
+    say = report.say
+    if report.size == "smoke":
         return say("This is the study at its smoke size")
     return say("This is the study at its laptop size")
 
 
-def _size_in_words(story: Story) -> str:
+def _size_in_words(report: StudyReport) -> str:
     """What a study at a smaller size trained on, and for how long."""
-    say, numbers, texts = story.say, story.numbers, []
+    say, numbers, texts = report.say, report.numbers, []
     images, every, epochs = (
-        story.train_images,
-        story.all_train_images,
-        story.record.config.get("epochs"),
+        report.train_images,
+        report.all_train_images,
+        report.record.config.get("epochs"),
     )
     if images is not None and every is not None and isinstance(epochs, int):
         text = say(
@@ -225,14 +227,14 @@ def _size_in_words(story: Story) -> str:
             text.format(
                 n=numbers.integer(images),
                 all=numbers.integer(every),
-                data=story.dataset,
-                others=numbers.integer(story.validation_images or 0),
+                data=report.dataset,
+                others=numbers.integer(report.validation_images or 0),
                 epochs=epochs,
             )
         )
     texts.append(
         say("It shows that everything works; its numbers mean nothing.")
-        if story.size == "smoke"
+        if report.size == "smoke"
         else say(
             "Its numbers are those of this smaller study: the full one (--size full) trains more, "
             "and may rank its cells otherwise."

@@ -5,46 +5,46 @@ from collections.abc import Sequence
 from retroprop.figures.timing import Cost, cost_of_setting, describe_costs, median
 from retroprop.report.document import Block, Paragraph, Section
 from retroprop.report.pictures import picture
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.report.variations import fixed, variations
 from retroprop.studies.records import RunRecord
 
 
-def costs_section(story: Story, *, keys: Sequence[str] | None = None) -> Section | None:
+def costs_section(report: StudyReport, *, keys: Sequence[str] | None = None) -> Section | None:
     """A picture and its sentence for each varied setting whose values differ in parameters.
 
     Args:
-        story: The study's records.
+        report: The study's records.
         keys: The settings to draw; None for all that the study varies.
     """
-    if "time-by-setting" not in story.figures:
+    if "time-by-setting" not in report.figures:
         return None
-    say = story.say
+    say = report.say
     blocks: list[Block] = []
-    for key in story.varied if keys is None else keys:
-        for number, variation in enumerate(variations(story, key), start=1):
+    for key in report.varied if keys is None else keys:
+        for number, variation in enumerate(variations(report, key), start=1):
             costs = [
                 cost
                 for value, cell in variation.cells
-                if (cost := _cost(story, key, value, cell.runs)) is not None
+                if (cost := _cost(report, key, value, cell.runs)) is not None
             ]
             if len(costs) < 2:
                 continue
             figure = cost_of_setting(
                 costs,
-                x_label=story.setting_name(key),
-                language=story.language,
+                x_label=report.setting_name(key),
+                language=report.language,
             )
             description = describe_costs(
-                costs, say=say, number=story.seconds, count=story.numbers.integer
+                costs, say=say, number=report.seconds, count=report.numbers.integer
             )
-            settings = fixed(story, variation)
+            settings = fixed(report, variation)
             caption = say(
                 "Training seconds per epoch (median, with the lowest and the highest epoch) and "
                 "parameters, by {setting}"
-            ).format(setting=story.setting_name(key))
+            ).format(setting=report.setting_name(key))
             caption += f" ({settings})." if settings else "."
-            blocks.append(Paragraph(text=_sentences(story, costs)))
+            blocks.append(Paragraph(text=_sentences(report, costs)))
             name = f"time-{key.replace('_', '-')}-{number}"
             blocks.append(picture(name, caption, description, figure))
     if not blocks:
@@ -52,22 +52,22 @@ def costs_section(story: Story, *, keys: Sequence[str] | None = None) -> Section
     return Section(name="costs", heading=say("Time and parameters"), blocks=blocks)
 
 
-def _cost(story: Story, key: str, value: object, runs: Sequence[RunRecord]) -> Cost | None:
+def _cost(report: StudyReport, key: str, value: object, runs: Sequence[RunRecord]) -> Cost | None:
     seconds = [epoch.train_s for run in runs for epoch in run.epochs if epoch.epoch > 0]
     if not seconds or min(seconds) <= 0 or runs[0].parameters is None:
         return None
     return Cost(
         value=value,
-        label=story.setting(key, value, short=True),
-        name=story.phrase(key, value),
+        label=report.setting(key, value, short=True),
+        name=report.phrase(key, value),
         epoch_s=seconds,
         parameters=runs[0].parameters,
     )
 
 
-def _sentences(story: Story, costs: list[Cost]) -> str:
+def _sentences(report: StudyReport, costs: list[Cost]) -> str:
     """The slowest and the fastest value, the largest and the smallest model."""
-    say, numbers = story.say, story.numbers
+    say, numbers = report.say, report.numbers
     by_time = sorted(costs, key=lambda cost: median(cost.epoch_s))
     fast, slow = by_time[0], by_time[-1]
     ratio = median(slow.epoch_s) / median(fast.epoch_s)
@@ -77,10 +77,10 @@ def _sentences(story: Story, costs: list[Cost]) -> str:
             "{short}."
         ).format(
             slow=slow.name,
-            long=story.seconds(median(slow.epoch_s)),
+            long=report.seconds(median(slow.epoch_s)),
             ratio=numbers.decimal(ratio, 1),
             fast=fast.name,
-            short=story.seconds(median(fast.epoch_s)),
+            short=report.seconds(median(fast.epoch_s)),
         )
     ]
     by_size = sorted(costs, key=lambda cost: cost.parameters)

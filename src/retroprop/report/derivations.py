@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from retroprop.figures.speed import describe_lines, time_ratio, training_seconds
 from retroprop.report.document import Block, Paragraph, Picture, Section
 from retroprop.report.pictures import picture
-from retroprop.report.story import FIELDS, Story
+from retroprop.report.study_report import FIELDS, StudyReport
 from retroprop.studies.summary import CellSummary, cell_key, summarise_cells
 
 HAND, AUTOGRAD = "by-hand", "autograd"
@@ -33,10 +33,10 @@ class Pair:
         return self.autograd.mean / self.hand.mean
 
 
-def pairs(story: Story) -> list[Pair]:
+def pairs(report: StudyReport) -> list[Pair]:
     """The pairs of which both cells finished with a known time."""
     by_rest: dict[str, dict[str, CellSummary]] = {}
-    for cell in summarise_cells(story.runs, SECONDS):
+    for cell in summarise_cells(report.runs, SECONDS):
         derivation = cell.cell.get("derivation")
         if derivation in (HAND, AUTOGRAD) and cell.mean:
             rest = {name: value for name, value in cell.cell.items() if name != "derivation"}
@@ -48,9 +48,9 @@ def pairs(story: Story) -> list[Pair]:
     ]
 
 
-def speed_sentences(story: Story, found: Sequence[Pair]) -> str:
+def speed_sentences(report: StudyReport, found: Sequence[Pair]) -> str:
     """Which derivation trains faster, and how far their accuracies are apart."""
-    say, numbers = story.say, story.numbers
+    say, numbers = report.say, report.numbers
     ratios = sorted(pair.ratio for pair in found)
     median = statistics.median(ratios)
     hand_faster = sum(ratio > 1 for ratio in ratios)
@@ -96,7 +96,7 @@ def speed_sentences(story: Story, found: Sequence[Pair]) -> str:
             "Between models of the same cell and seed, the best validation accuracies differ by "
             "{points} at most."
         )
-        sentence += " " + gap.format(points=story.points(max(gaps)))
+        sentence += " " + gap.format(points=report.points(max(gaps)))
     return sentence
 
 
@@ -111,26 +111,26 @@ def _accuracy_gaps(found: Sequence[Pair]) -> list[float]:
     return gaps
 
 
-def speed_section(story: Story) -> Section | None:
+def speed_section(report: StudyReport) -> Section | None:
     """The pictures of the training time, when the [report] asks for "speed"."""
-    say = story.say
-    axis = next((key for key in ("width", "depth") if key in story.varied), None)
-    found = pairs(story)
-    if "speed" not in story.figures or axis is None or not found:
+    say = report.say
+    axis = next((key for key in ("width", "depth") if key in report.varied), None)
+    found = pairs(report)
+    if "speed" not in report.figures or axis is None or not found:
         return None
     # Of the other settings, those of the best cell; without one, those of the first pair.
-    top = story.best_cell.cell if story.best_cell is not None else {}
+    top = report.best_cell.cell if report.best_cell is not None else {}
     reference = {**found[0].hand.cell, **top}
-    others = [key for key in story.varied if key not in ("derivation", "width", "depth")]
+    others = [key for key in report.varied if key not in ("derivation", "width", "depth")]
     found = [pair for pair in found if all(pair.hand.cell[key] == reference[key] for key in others)]
     if not found:
         return None
     per_panel: dict[str, list[Pair]] = {}
     for pair in found:
-        deep = axis == "width" and "depth" in story.varied
-        title = story.phrase("depth", pair.hand.cell["depth"]) if deep else ""
+        deep = axis == "width" and "depth" in report.varied
+        title = report.phrase("depth", pair.hand.cell["depth"]) if deep else ""
         per_panel.setdefault(title, []).append(pair)
-    settings = story.describe({key: reference[key] for key in others})
+    settings = report.describe({key: reference[key] for key in others})
     blocks: list[Block] = [
         Paragraph(
             text=say(
@@ -138,8 +138,8 @@ def speed_section(story: Story) -> Section | None:
                 "Models trained as one program share its seconds evenly, whatever the derivation."
             )
         ),
-        _seconds(story, axis, per_panel, settings),
-        _ratios(story, axis, per_panel, settings),
+        _seconds(report, axis, per_panel, settings),
+        _ratios(report, axis, per_panel, settings),
     ]
     heading = say("Time by hand and by automatic differentiation")
     return Section(name="speed", heading=heading, blocks=blocks)
@@ -150,61 +150,67 @@ def _line(axis: str, group: Sequence[Pair], derivation: str) -> list[tuple[float
     return [(float(cell.cell[axis]), cell.mean) for cell in cells if cell.mean is not None]
 
 
-def _seconds(story: Story, axis: str, per_panel: dict[str, list[Pair]], settings: str) -> Picture:
-    say = story.say
+def _seconds(
+    report: StudyReport, axis: str, per_panel: dict[str, list[Pair]], settings: str
+) -> Picture:
+    say = report.say
     panels = {
         title: {
-            story.setting("derivation", name, short=True): _line(axis, group, name)
+            report.setting("derivation", name, short=True): _line(axis, group, name)
             for name in (HAND, AUTOGRAD)
         }
         for title, group in per_panel.items()
     }
     figure = training_seconds(
         panels,
-        x_label=story.setting_name(axis),
-        language=story.language,
+        x_label=report.setting_name(axis),
+        language=report.language,
     )
     described = []
     for title, lines in panels.items():
         words = describe_lines(
             lines,
-            name=_place(story, axis),
+            name=_place(report, axis),
             say=say,
-            number=story.seconds,
+            number=report.seconds,
         )
-        described.append(story.named(title, words))
+        described.append(report.named(title, words))
     caption = say("Training seconds per epoch, by hand and by autograd")
-    return picture("speed", _with(story, caption, settings), " ".join(described), figure, half=True)
+    return picture(
+        "speed", _with(report, caption, settings), " ".join(described), figure, half=True
+    )
 
 
-def _ratios(story: Story, axis: str, per_panel: dict[str, list[Pair]], settings: str) -> Picture:
-    say = story.say
+def _ratios(
+    report: StudyReport, axis: str, per_panel: dict[str, list[Pair]], settings: str
+) -> Picture:
+    say = report.say
     lines = {
         title: [(float(pair.hand.cell[axis]), pair.ratio) for pair in group]
         for title, group in per_panel.items()
     }
     figure = time_ratio(
         lines,
-        x_label=story.setting_name(axis),
-        language=story.language,
+        x_label=report.setting_name(axis),
+        language=report.language,
     )
     description = describe_lines(
         lines,
-        name=_place(story, axis),
+        name=_place(report, axis),
         say=say,
-        number=lambda value: story.numbers.decimal(value, 2),
+        number=lambda value: report.numbers.decimal(value, 2),
     )
     caption = say(
         "Training time by autograd divided by the time by hand; above the dashed line, the "
         "derivation by hand is faster"
     )
-    return picture("speed-ratio", _with(story, caption, settings), description, figure, half=True)
+    return picture("speed-ratio", _with(report, caption, settings), description, figure, half=True)
 
 
-def _place(story: Story, axis: str) -> str:
+def _place(report: StudyReport, axis: str) -> str:
     """How a place on the axis is said; "{value}" stands for its number."""
-    return story.setting_name(axis) + " {value}"
+    return report.setting_name(axis) + " {value}"
 
 
-def _with(story: Story, caption: str, settings: str) -> str:
+def _with(report: StudyReport, caption: str, settings: str) -> str:
     return f"{caption} ({settings})" if settings else caption

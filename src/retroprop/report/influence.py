@@ -8,7 +8,7 @@ from retroprop.figures.effects import Point, describe_effect, effect_of_setting
 from retroprop.figures.style import SERIES
 from retroprop.report.document import Block, Paragraph, Picture, Section
 from retroprop.report.pictures import picture
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.report.variations import Variation, fixed, lost, variations
 from retroprop.report.words import LOSS_AXES, capital
 from retroprop.studies.summary import CellSummary
@@ -16,22 +16,22 @@ from retroprop.studies.summary import CellSummary
 MOST_WITH_TRAIN = 3  # with more values, the train curves would hide those of validation
 
 
-def influence_sections(story: Story, *, keys: Sequence[str] | None = None) -> list[Section]:
+def influence_sections(report: StudyReport, *, keys: Sequence[str] | None = None) -> list[Section]:
     """The pictures "effect-of-setting" and "curves-by-setting" that the [report] asks for.
 
     Args:
-        story: The study's records.
+        report: The study's records.
         keys: The settings to draw; None for all that the study varies.
     """
-    say = story.say
+    say = report.say
     effects: list[Block] = []
     curves: list[Block] = []
-    for key in story.varied if keys is None else keys:
-        shown = [v for v in variations(story, key) if _complete(v) > 1]
-        if "effect-of-setting" in story.figures and shown:
-            effects.append(_effect(story, key, shown))
-        if "curves-by-setting" in story.figures:
-            curves += [_curves(story, v, number) for number, v in enumerate(shown, start=1)]
+    for key in report.varied if keys is None else keys:
+        shown = [v for v in variations(report, key) if _complete(v) > 1]
+        if "effect-of-setting" in report.figures and shown:
+            effects.append(_effect(report, key, shown))
+        if "curves-by-setting" in report.figures:
+            curves += [_curves(report, v, number) for number, v in enumerate(shown, start=1)]
     sections = []
     if effects:
         text = say(
@@ -65,34 +65,34 @@ def _accuracies(cell: CellSummary) -> list[float]:
     return [accuracy for accuracy in found if accuracy is not None]
 
 
-def _effect(story: Story, key: str, shown: Sequence[Variation]) -> Picture:
-    say = story.say
+def _effect(report: StudyReport, key: str, shown: Sequence[Variation]) -> Picture:
+    say = report.say
     lines = {}
     for variation in shown:
-        name = story.group(variation.base.cell) if len(shown) > 1 else ""
-        lines[name or story.name(variation.base)] = [
-            _point(story, key, value, variation) for value in story.values(key)
+        name = report.group(variation.base.cell) if len(shown) > 1 else ""
+        lines[name or report.name(variation.base)] = [
+            _point(report, key, value, variation) for value in report.values(key)
         ]
     figure = effect_of_setting(
         lines,
-        x_label=story.setting_name(key),
-        language=story.language,
+        x_label=report.setting_name(key),
+        language=report.language,
     )
-    description = describe_effect(lines, say=say, number=story.numbers.percent)
-    settings = [fixed(story, variation) for variation in shown]
-    if shown[0].each_at_its_best and len(story.varied) > 1:
+    description = describe_effect(lines, say=say, number=report.numbers.percent)
+    settings = [fixed(report, variation) for variation in shown]
+    if shown[0].each_at_its_best and len(report.varied) > 1:
         text = say("{name}: best validation accuracy, each value at its own best settings")
     elif all(settings):
         text = say("{name}: best validation accuracy, with {settings}")
     else:
         text = say("{name}: best validation accuracy")
-    caption = text.format(name=capital(story.setting_name(key)), settings=say("; ").join(settings))
+    caption = text.format(name=capital(report.setting_name(key)), settings=say("; ").join(settings))
     return picture(f"effect-{key.replace('_', '-')}", caption, description, figure, half=True)
 
 
-def _point(story: Story, key: str, value: Any, variation: Variation) -> Point:
+def _point(report: StudyReport, key: str, value: Any, variation: Variation) -> Point:
     cell = dict(variation.cells).get(value)
-    label = story.setting(key, value, short=True)
+    label = report.setting(key, value, short=True)
     if cell is None or cell.mean is None:
         return Point(value=value, label=label, mean=None)
     accuracies = _accuracies(cell)
@@ -105,19 +105,19 @@ def _point(story: Story, key: str, value: Any, variation: Variation) -> Point:
     )
 
 
-def _curves(story: Story, variation: Variation, number: int) -> Picture:
-    say, numbers, key = story.say, story.numbers, variation.key
+def _curves(report: StudyReport, variation: Variation, number: int) -> Picture:
+    say, numbers, key = report.say, report.numbers, variation.key
     complete = [(value, cell) for value, cell in variation.cells if cell.mean is not None]
     drawn = _spread(complete)
-    models = {story.setting(key, value, short=True): cell.runs for value, cell in drawn}
+    models = {report.setting(key, value, short=True): cell.runs for value, cell in drawn}
     runs = [run for group in models.values() for run in group]
     parts: Sequence[Part] = (
         ("validation", "train") if len(drawn) <= MOST_WITH_TRAIN else ("validation",)
     )
-    loss = story.loss(runs)
+    loss = report.loss(runs)
     # Losses of different kinds have no common axis.
     metrics = ("accuracy",) if loss == "mixed" else ("loss", "accuracy")
-    notes = lost(story, variation)
+    notes = lost(report, variation)
     figure = loss_and_accuracy_curves(
         models,
         metrics=metrics,
@@ -125,24 +125,24 @@ def _curves(story: Story, variation: Variation, number: int) -> Picture:
         stacked=True,
         name_parts=False,
         loss_label=LOSS_AXES[loss],
-        steps_per_epoch=story.steps_per_epoch(runs),
+        steps_per_epoch=report.steps_per_epoch(runs),
         notes=notes,
-        language=story.language,
+        language=report.language,
     )
     described = []
     for metric in metrics:
         write = numbers.percent if metric == "accuracy" else lambda value: numbers.decimal(value, 3)
         words = describe_curves(models, metric, parts=parts, say=say, number=write)
         title = say("accuracy (%)") if metric == "accuracy" else say(LOSS_AXES[loss])
-        described.append(story.named(title, words))
+        described.append(report.named(title, words))
     described += [f"{note}." for note in notes]
-    settings = fixed(story, variation)
-    if variation.each_at_its_best and len(story.varied) > 1:
+    settings = fixed(report, variation)
+    if variation.each_at_its_best and len(report.varied) > 1:
         text = say("{name}: curves of each value at its own best settings ({settings})")
-        settings = say("; ").join(story.varied_settings(cell.cell) for _, cell in drawn)
+        settings = say("; ").join(report.varied_settings(cell.cell) for _, cell in drawn)
     else:
         text = say("{name}: curves with {settings}") if settings else say("{name}: curves by value")
-    caption = text.format(name=capital(story.setting_name(key)), settings=settings) + "."
+    caption = text.format(name=capital(report.setting_name(key)), settings=settings) + "."
     if "train" in parts:
         caption += " " + say("Solid is validation, dashed is train.")
     else:

@@ -18,13 +18,13 @@ from retroprop.report.document import (
     Section,
     Table,
 )
-from retroprop.report.lab_story import SIZES, LabStory, NotRecordedError, Part, Question
-from retroprop.report.story import Story
+from retroprop.report.lab_report import SIZES, LabReport, NotRecordedError, Part, Question
+from retroprop.report.study_report import StudyReport
 from retroprop.studies.records import DEFAULT_DATABASE
 from retroprop.studies.schema import load_study
 
 
-def compose_lab(lab: LabStory) -> Document:
+def compose_lab(lab: LabReport) -> Document:
     """Write the document of a lab from its records, complete or not."""
     say = lab.say
     sections: list[Section] = []
@@ -52,14 +52,14 @@ def compose_lab(lab: LabStory) -> Document:
     )
 
 
-def part_sections(lab: LabStory, part: Part) -> list[Section]:
+def part_sections(lab: LabReport, part: Part) -> list[Section]:
     """A part of the assignment: its heading, then its questions."""
     blocks = [Prose(text=lab.say(part.introduction))] if part.introduction else []
     head = Section(name=part.name, heading=lab.say(part.title), blocks=blocks)
     return [head, *(question_section(lab, question) for question in part.questions)]
 
 
-def question_section(lab: LabStory, question: Question) -> Section:
+def question_section(lab: LabReport, question: Question) -> Section:
     """One question with its answer."""
     name = f"q-{question.name}"
     title = question.function or lab.say(question.title)
@@ -75,7 +75,7 @@ def question_section(lab: LabStory, question: Question) -> Section:
     )
 
 
-def points(lab: LabStory, question: Question) -> str:
+def points(lab: LabReport, question: Question) -> str:
     """What the assignment gives for a question, in words; "" where it says nothing."""
     if question.beyond:
         return lab.say("beyond the assignment")
@@ -89,7 +89,7 @@ def points(lab: LabStory, question: Question) -> str:
     return text.format(n=lab.numbers.integer(question.points))
 
 
-def _answers(lab: LabStory, question: Question) -> Iterator[Block]:
+def _answers(lab: LabReport, question: Question) -> Iterator[Block]:
     """What the answers yield; a notice where a study is missing, once for each study."""
     missing: dict[str, None] = {}
     for answer in question.answers:
@@ -108,65 +108,65 @@ def _answers(lab: LabStory, question: Question) -> Iterator[Block]:
         )
 
 
-def _marks(lab: LabStory, question: Question) -> Iterator[Notice]:
+def _marks(lab: LabReport, question: Question) -> Iterator[Notice]:
     """Which of the studies behind an answer are not finished, or were only tried."""
     for study in question.studies:
-        story = lab.find_study(study)
-        if story is None:
+        report = lab.find_study(study)
+        if report is None:
             continue
-        if story.unfinished:
+        if report.unfinished:
             yield Notice(
                 title=lab.say("The study {study} is not finished").format(study=study),
                 text=lab.say(
                     "{done} of {n} models are finished; this answer shows those so far. This "
                     "command continues it:"
-                ).format(done=story.n_done, n=len(story.runs)),
+                ).format(done=report.n_done, n=len(report.runs)),
                 command=run_command(lab, study),
             )
-        if story.size == "smoke":
+        if report.size == "smoke":
             yield Notice(
                 title=lab.say("The study {study} is at its smoke size").format(study=study),
                 text=lab.say("It shows that everything works; its numbers mean nothing."),
             )
 
 
-def _trace(lab: LabStory, question: Question) -> Iterator[Paragraph]:
+def _trace(lab: LabReport, question: Question) -> Iterator[Paragraph]:
     """Where the numbers of an answer come from, and the command that makes them again."""
     for study in question.studies:
-        story = lab.find_study(study)
-        if story is not None:
+        report = lab.find_study(study)
+        if report is not None:
             text = lab.say(
                 "The numbers are those of the study run {id}, listed at the end. This command "
                 "trains its models again:"
             )
             yield Paragraph(
                 title=lab.say("Where this comes from"),
-                text=text.format(id=story.record.id),
+                text=text.format(id=report.record.id),
                 command=f"{run_command(lab, study)} --fresh",
             )
 
 
-def run_command(lab: LabStory, study: str) -> str:
+def run_command(lab: LabReport, study: str) -> str:
     """The command that trains a study at the size of its records, or at laptop size."""
-    story = lab.find_study(study)
-    size = story.size if story is not None else lab.size or "laptop"
+    report = lab.find_study(study)
+    size = report.size if report is not None else lab.size or "laptop"
     return f"retroprop run {study}" + (f" --size {size}" if size != "full" else "") + _database(lab)
 
 
-def lab_command(lab: LabStory, size: str) -> str:
+def lab_command(lab: LabReport, size: str) -> str:
     """The command that trains what the records lack of the whole lab."""
     option = f" --size {size}" if size != "laptop" else ""  # the command's own default
     return f"retroprop lab run {lab.lab.name}{option}{_database(lab)}"
 
 
-def _database(lab: LabStory) -> str:
+def _database(lab: LabReport) -> str:
     """The option that names the records where they are not the usual ones; "" else."""
     if lab.records is None or lab.records.location == DEFAULT_DATABASE:
         return ""
     return f" --db {shlex.quote(lab.records.location)}"
 
 
-def summary(lab: LabStory) -> list[str]:
+def summary(lab: LabReport) -> list[str]:
     """How much is answered, then what came out."""
     lines = []
     asked = [one for one in lab.lab.questions if not one.beyond]
@@ -187,12 +187,12 @@ def summary(lab: LabStory) -> list[str]:
     return lines
 
 
-def missing_studies(lab: LabStory) -> list[str]:
+def missing_studies(lab: LabReport) -> list[str]:
     """The studies without a finished epoch."""
     return [study for study in lab.lab.studies if lab.find_study(study) is None]
 
 
-def notices(lab: LabStory) -> list[Notice]:
+def notices(lab: LabReport) -> list[Notice]:
     """What a reader must know before any number."""
     say, found = lab.say, []
     lacking = missing_studies(lab)
@@ -205,7 +205,7 @@ def notices(lab: LabStory) -> list[Notice]:
                 command=lab_command(lab, lab.size or "laptop"),
             )
         )
-    unfinished = [story for story in lab.stories if story.unfinished]
+    unfinished = [report for report in lab.reports if report.unfinished]
     if unfinished:
         text = "Begun and not finished: {studies}. This command continues them:"
         found.append(
@@ -233,20 +233,20 @@ def notices(lab: LabStory) -> list[Notice]:
             ),
         ),
     ):
-        smaller = [s.record.study for s in lab.stories if s.size == size and is_smaller(s)]
+        smaller = [s.record.study for s in lab.reports if s.size == size and is_smaller(s)]
         if smaller:
             found.append(Notice(title=title, text=text.format(studies=", ".join(smaller))))
     return found
 
 
-def is_smaller(story: Story) -> bool:
+def is_smaller(report: StudyReport) -> bool:
     """Whether the size of a study run makes it another study than the full one."""
-    return story.record.fingerprint != load_study(story.record.study).fingerprint
+    return report.record.fingerprint != load_study(report.record.study).fingerprint
 
 
-def records_sections(lab: LabStory) -> list[Section]:
+def records_sections(lab: LabReport) -> list[Section]:
     """Every study behind the answers: its settings, and all its models with their numbers."""
-    if not lab.stories:
+    if not lab.reports:
         return []
     head = Section(
         name="records",
@@ -259,14 +259,14 @@ def records_sections(lab: LabStory) -> list[Section]:
         ],
     )
     sections = [head]
-    for story in lab.stories:
-        name = f"study-{story.record.study}"
-        blocks: list[Block] = list(study_notices(story))
-        blocks += [*setting_section(story).blocks, *models_section(story).blocks]
+    for report in lab.reports:
+        name = f"study-{report.record.study}"
+        blocks: list[Block] = list(study_notices(report))
+        blocks += [*setting_section(report).blocks, *models_section(report).blocks]
         sections.append(
             Section(
                 name=name,
-                heading=f"{story.title()} ({story.record.id})",
+                heading=f"{report.title()} ({report.record.id})",
                 level=2,
                 blocks=[_renamed(block, name) for block in blocks],
             )
@@ -274,9 +274,9 @@ def records_sections(lab: LabStory) -> list[Section]:
     return sections
 
 
-def setup_code(lab: LabStory) -> str:
+def setup_code(lab: LabReport) -> str:
     """The first code cell of the notebook."""
-    size = lab.size or max((one.size for one in lab.stories), key=SIZES.index, default="laptop")
+    size = lab.size or max((one.size for one in lab.reports), key=SIZES.index, default="laptop")
     database = lab.records.location if lab.records is not None else DEFAULT_DATABASE
     lines = ["from retroprop.labs import open_lab"]
     if lab.lab.imports:

@@ -13,7 +13,7 @@ scores of the classes.
 from typing import Any, NamedTuple
 
 from retroprop.report.document import Block, Equation, Paragraph
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 
 
 class ModelFormula(NamedTuple):
@@ -202,21 +202,21 @@ _DEFAULTS = {"gradient": "mean", "output": "softmax"}
 """What was trained where an older record does not name the setting."""
 
 
-def introduced(story: Story, name: str, **words: str) -> list[Block]:
+def introduced(report: StudyReport, name: str, **words: str) -> list[Block]:
     """A formula after its introduction, in which the words fill the places in braces."""
     formula = FORMULAS[name]
-    text = story.say(formula.introduction).format(**words)
+    text = report.say(formula.introduction).format(**words)
     return [Paragraph(text=text), Equation(source=formula.notation, name=name)]
 
 
-def of_setting(story: Story, key: str, *, without: str = "") -> list[Block]:
+def of_setting(report: StudyReport, key: str, *, without: str = "") -> list[Block]:
     """The formulas of a setting's values in this study; a value without one adds nothing."""
-    values = [value or _DEFAULTS.get(key) for value in story.values(key)]
+    values = [value or _DEFAULTS.get(key) for value in report.values(key)]
     return [
         block
         for name in dict.fromkeys(formula_of(key, value) for value in values)
         if name in FORMULAS and name != without
-        for block in introduced(story, name)
+        for block in introduced(report, name)
     ]
 
 

@@ -16,40 +16,40 @@ from retroprop.report.network_models import (
     training_blocks,
     weight_decay,
 )
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.studies.kinds import usual_value
 
 
-def trained_section(story: Story) -> Section | None:
+def trained_section(report: StudyReport) -> Section | None:
     """The model, its gradient, its optimizers and its steps; None for an unknown kind."""
-    if story.of_kind is None:
+    if report.of_kind is None:
         return None
-    blocks = [block for part in story.of_kind.report for block in _blocks(story, part)]
-    return Section(name="trained", heading=story.say("What was trained"), blocks=blocks)
+    blocks = [block for part in report.of_kind.report for block in _blocks(report, part)]
+    return Section(name="trained", heading=report.say("What was trained"), blocks=blocks)
 
 
-def _blocks(story: Story, part: str) -> list[Block]:
+def _blocks(report: StudyReport, part: str) -> list[Block]:
     """One entry of a kind's report: a formula, a paragraph, or the formulas of a setting."""
     if part in FORMULAS:
-        return introduced(story, part)
+        return introduced(report, part)
     if part in PARAGRAPHS:
-        return PARAGRAPHS[part](story)
-    return of_setting(story, part)
+        return PARAGRAPHS[part](report)
+    return of_setting(report, part)
 
 
-def _convention(story: Story) -> list[Block]:
+def _convention(report: StudyReport) -> list[Block]:
     """What happens to the gradients of a minibatch."""
-    alone = all(size == 1 for size in story.values("batch_size"))
-    if alone or "gradient" in story.varied:
+    alone = all(size == 1 for size in report.values("batch_size"))
+    if alone or "gradient" in report.varied:
         return []
-    return [Paragraph(text=story.gradient_sentence())]
+    return [Paragraph(text=report.gradient_sentence())]
 
 
-def _derivation(story: Story) -> list[Block]:
+def _derivation(report: StudyReport) -> list[Block]:
     """Who computes the gradient: our formulas, autograd, or both in turn."""
-    say = story.say
-    recorded = (story.record.config.get("model") or {}).get("derivation")
-    used = set(story.values("derivation")) - {None} or {recorded}
+    say = report.say
+    recorded = (report.record.config.get("model") or {}).get("derivation")
+    used = set(report.values("derivation")) - {None} or {recorded}
     if used == {"by-hand"}:
         text = say("The gradient is computed from formulas derived by hand.")
     elif used == {"autograd"}:
@@ -62,8 +62,8 @@ def _derivation(story: Story) -> list[Block]:
     return [Paragraph(text=text)]
 
 
-def _cnn_layers(story: Story) -> list[Block]:
-    text = story.say(
+def _cnn_layers(report: StudyReport) -> list[Block]:
+    text = report.say(
         "A convolutional network: three convolutions of 16, 32 and 48 kernels, each "
         "followed by the activation and a max-pooling (2 × 2; after the last onto 4 × 4), "
         "then two dense layers of 256 units and one score for each class. A softmax turns "
@@ -72,46 +72,46 @@ def _cnn_layers(story: Story) -> list[Block]:
     return [Paragraph(text=text)]
 
 
-def _recorded_layers(story: Story) -> list[Block]:
-    layers = (story.record.config.get("model") or {}).get("layers")
+def _recorded_layers(report: StudyReport) -> list[Block]:
+    layers = (report.record.config.get("model") or {}).get("layers")
     if not (isinstance(layers, list) and layers):
         return []
-    title = story.say("Layers, from the image to the scores")
-    return [Paragraph(title=title, text=story.say("; ").join(str(layer) for layer in layers))]
+    title = report.say("Layers, from the image to the scores")
+    return [Paragraph(title=title, text=report.say("; ").join(str(layer) for layer in layers))]
 
 
-def _all_parameters(story: Story) -> list[Block]:
-    text = story.say(
+def _all_parameters(report: StudyReport) -> list[Block]:
+    text = report.say(
         "In the updates, W stands for all the parameters of the network and G for the "
         "gradient of the loss with respect to them."
     )
     return [Paragraph(text=text)]
 
 
-def _other_optimizers(story: Story) -> list[Block]:
+def _other_optimizers(report: StudyReport) -> list[Block]:
     """The optimizers of a model whose formula already is a step of SGD, Δw."""
-    others = of_setting(story, "optimizer", without="sgd")
+    others = of_setting(report, "optimizer", without="sgd")
     if not others:
         return []
-    text = story.say(
+    text = report.say(
         "SGD adds Δw to each weight. The other optimizers use the gradient G of the "
         "loss, which is −Δw / η."
     )
     return [Paragraph(text=text), *others]
 
 
-def _steps(story: Story) -> list[Block]:
+def _steps(report: StudyReport) -> list[Block]:
     """How many steps a model made, where every image makes one."""
-    images, epochs = story.train_images, story.record.config.get("epochs")
-    if 1 not in story.values("batch_size") or images is None or not isinstance(epochs, int):
+    images, epochs = report.train_images, report.record.config.get("epochs")
+    if 1 not in report.values("batch_size") or images is None or not isinstance(epochs, int):
         return []
-    text = story.say(
+    text = report.say(
         "With batch size 1, every image makes one step: one epoch is {steps} steps, and the {n} "
         "planned epochs are {all}."
         if epochs > 1
         else "With batch size 1, every image makes one step: the planned epoch is {steps} steps."
     )
-    numbers = story.numbers
+    numbers = report.numbers
     return [
         Paragraph(
             text=text.format(
@@ -121,16 +121,16 @@ def _steps(story: Story) -> list[Block]:
     ]
 
 
-def _schedule(story: Story) -> list[Block]:
+def _schedule(report: StudyReport) -> list[Block]:
     """How the learning rate moves; nothing where it stays."""
-    if "warmup-cosine" not in story.values("schedule"):
+    if "warmup-cosine" not in report.values("schedule"):
         return []
-    shares = [usual_value("warmup") if one is None else one for one in story.values("warmup")]
-    written = story.listed([story.numbers.percent(share, digits=0) for share in shares])
-    return introduced(story, "warmup-cosine", warmup=written)
+    shares = [usual_value("warmup") if one is None else one for one in report.values("warmup")]
+    written = report.listed([report.numbers.percent(share, digits=0) for share in shares])
+    return introduced(report, "warmup-cosine", warmup=written)
 
 
-PARAGRAPHS: dict[str, Callable[[Story], list[Block]]] = {
+PARAGRAPHS: dict[str, Callable[[StudyReport], list[Block]]] = {
     "all-parameters": _all_parameters,
     "architecture": architecture_blocks,
     "cnn-layers": _cnn_layers,

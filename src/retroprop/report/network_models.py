@@ -5,46 +5,46 @@ from collections.abc import Sequence
 from retroprop.calculus.architectures import parse_architecture
 from retroprop.report.document import Block, Paragraph
 from retroprop.report.model_formulas import OF_SETTING, introduced
-from retroprop.report.story import Story, setting_of
+from retroprop.report.study_report import StudyReport, setting_of
 from retroprop.report.words import capital, kernel_text
 from retroprop.studies.kinds import usual_value
 
 
-def architecture_blocks(story: Story) -> list[Block]:
+def architecture_blocks(report: StudyReport) -> list[Block]:
     """Multilayer perceptrons and convolutional networks, each with its layers."""
-    chosen = {text: parse_architecture(text) for text in story.values("architecture")}
+    chosen = {text: parse_architecture(text) for text in report.values("architecture")}
     families = {"convolutional" if one.channels else "dense" for one in chosen.values()}
     blocks: list[Block] = []
     for family, name in OF_SETTING["architecture"].items():
         if family in families:
-            blocks += introduced(story, name)
+            blocks += introduced(report, name)
     for text in chosen:
         blocks.append(
-            Paragraph(title=story.setting("architecture", text), text=_layers(story, text))
+            Paragraph(title=report.setting("architecture", text), text=_layers(report, text))
         )
     return blocks
 
 
-def resnet18_layers(story: Story) -> list[Block]:
+def resnet18_layers(report: StudyReport) -> list[Block]:
     """The stages of ResNet-18."""
-    layers = story.say(
+    layers = report.say(
         "a convolution of {first} kernels of 3 × 3 with BN and ReLU; four stages of two "
         "blocks each, with {widths} channels, the last three halving "
         "height and width; the mean over all places; one linear layer"
     )
-    (widths,) = story.values("widths")
+    (widths,) = report.values("widths")
     widths = widths or usual_value("widths")
-    written = layers.format(first=widths[0], widths=_counts(story, widths))
-    return [_from_image_to_scores(story, written)]
+    written = layers.format(first=widths[0], widths=_counts(report, widths))
+    return [_from_image_to_scores(report, written)]
 
 
-def mixer_layers(story: Story) -> list[Block]:
+def mixer_layers(report: StudyReport) -> list[Block]:
     """The layers and the sizes of the MLP-Mixer."""
-    say = story.say
+    say = report.say
     sizes = [
-        story.named(story.setting_name(key), _counts(story, story.values(key)))
+        report.named(report.setting_name(key), _counts(report, report.values(key)))
         for key in ("patch_size", "embedding", "blocks", "drop_rate")
-        if story.values(key) not in ([None], [0.0])
+        if report.values(key) not in ([None], [0.0])
     ]
     layers = say(
         "the image is cut into squares, and one linear map makes a token of each; the blocks; a "
@@ -53,35 +53,35 @@ def mixer_layers(story: Story) -> list[Block]:
         "four times as many"
     )
     return [
-        _from_image_to_scores(story, layers),
+        _from_image_to_scores(report, layers),
         Paragraph(title=say("Sizes"), text=say("; ").join(sizes) + "."),
     ]
 
 
-def _from_image_to_scores(story: Story, layers: str) -> Paragraph:
-    title = story.say("Layers, from the image to the scores")
-    return Paragraph(title=title, text=_with_parameters(story, layers, None))
+def _from_image_to_scores(report: StudyReport, layers: str) -> Paragraph:
+    title = report.say("Layers, from the image to the scores")
+    return Paragraph(title=title, text=_with_parameters(report, layers, None))
 
 
-def label_smoothing(story: Story) -> list[Block]:
+def label_smoothing(report: StudyReport) -> list[Block]:
     """What label smoothing does, if there is any."""
-    if not any(story.values("label_smoothing")):
+    if not any(report.values("label_smoothing")):
         return []
-    return introduced(story, "label-smoothing")
+    return introduced(report, "label-smoothing")
 
 
-def weight_decay(story: Story) -> list[Block]:
+def weight_decay(report: StudyReport) -> list[Block]:
     """Where the decay of the weights goes, if there is any."""
-    optimizers = story.values("optimizer")
-    coupled = [story.setting("optimizer", name) for name in optimizers if name != "adamw"]
-    if not any(story.values("weight_decay")) or not coupled:
+    optimizers = report.values("optimizer")
+    coupled = [report.setting("optimizer", name) for name in optimizers if name != "adamw"]
+    if not any(report.values("weight_decay")) or not coupled:
         return []
-    return introduced(story, "weight-decay", optimizers=story.listed(coupled))
+    return introduced(report, "weight-decay", optimizers=report.listed(coupled))
 
 
-def training_blocks(story: Story) -> list[Block]:
+def training_blocks(report: StudyReport) -> list[Block]:
     """What is done to the images, and how numbers are kept."""
-    say = story.say
+    say = report.say
     blocks: list[Block] = []
     normalizations = {
         "raw": say("The network reads the bytes of the image, 0 to 255, as they are."),
@@ -95,25 +95,25 @@ def training_blocks(story: Story) -> list[Block]:
             "divided by its standard deviation."
         ),
     }
-    used = [name for name in story.values("normalization") if name in normalizations]
+    used = [name for name in report.values("normalization") if name in normalizations]
     if len(used) > 1:
         for name in used:
-            title = capital(story.phrase("normalization", name))
+            title = capital(report.phrase("normalization", name))
             blocks.append(Paragraph(title=title, text=normalizations[name]))
     texts = [normalizations[used[0]]] if len(used) == 1 else []
-    texts += _augmentation(story)
+    texts += _augmentation(report)
     if texts:
         blocks.append(Paragraph(title=say("Images"), text=" ".join(texts)))
-    numerics = _numerics(story)
+    numerics = _numerics(report)
     if numerics:
         blocks.append(Paragraph(title=say("Training"), text=" ".join(numerics)))
     return blocks
 
 
-def _augmentation(story: Story) -> list[str]:
+def _augmentation(report: StudyReport) -> list[str]:
     """What happens to training images, and in which order they come."""
-    say, texts = story.say, []
-    if "flip-crop" in story.values("augmentation"):
+    say, texts = report.say, []
+    if "flip-crop" in report.values("augmentation"):
         texts.append(
             say(
                 "Each time a training image is visited, it is mirrored with probability ½ and "
@@ -126,15 +126,15 @@ def _augmentation(story: Story) -> list[str]:
         True: say("Each epoch visits the images in a new random order."),
         False: say("Every epoch visits the images in the order of the file."),
     }
-    order = story.values("shuffle")
+    order = report.values("shuffle")
     if len(order) == 1 and order[0] in orders:
         texts.append(orders[order[0]])
     return texts
 
 
-def _numerics(story: Story) -> list[str]:
+def _numerics(report: StudyReport) -> list[str]:
     """Initial weights, precision, and what ends or bounds a training."""
-    say, texts = story.say, []
+    say, texts = report.say, []
     starts = {
         "torch": say(
             "Weights and biases start from a uniform distribution whose width is that of torch: "
@@ -145,21 +145,21 @@ def _numerics(story: Story) -> list[str]:
             "m the units of a layer (Glorot and Bengio, 2010), biases from 0."
         ),
     }
-    texts += [starts[name] for name in story.values("initialization") if name in starts]
-    if story.values("precision") == ["bfloat16"]:
+    texts += [starts[name] for name in report.values("initialization") if name in starts]
+    if report.values("precision") == ["bfloat16"]:
         texts.append(
             say(
                 "Products are computed in bfloat16; parameters, losses and updates stay in float32."
             )
         )
-    for clip in story.values("clip_norm"):
+    for clip in report.values("clip_norm"):
         if clip is not None:
             texts.append(
                 say("A gradient longer than {n} is shortened to that norm.").format(
-                    n=story.numbers.setting(clip)
+                    n=report.numbers.setting(clip)
                 )
             )
-    for patience in story.values("patience"):
+    for patience in report.values("patience"):
         if patience is not None:
             texts.append(
                 say(
@@ -169,10 +169,10 @@ def _numerics(story: Story) -> list[str]:
     return texts
 
 
-def _layers(story: Story, text: str) -> str:
+def _layers(report: StudyReport, text: str) -> str:
     """The layers of an architecture, in words."""
-    say, chosen = story.say, parse_architecture(text)
-    layers = _dense(story, chosen.dense)
+    say, chosen = report.say, parse_architecture(text)
+    layers = _dense(report, chosen.dense)
     if chosen.channels:
         layers = say("{convolutions}, then {dense}").format(
             convolutions=say(
@@ -181,23 +181,23 @@ def _layers(story: Story, text: str) -> str:
                 else "convolutions of {kernels} kernels of {size}, stride {stride}, padding "
                 "{padding}"
             ).format(
-                kernels=_counts(story, chosen.channels),
+                kernels=_counts(report, chosen.channels),
                 size=kernel_text(chosen),
                 stride=_same_or_each(chosen.strides),
                 padding=_same_or_each(chosen.paddings),
             ),
             dense=layers,
         )
-    return _with_parameters(story, layers, text)
+    return _with_parameters(report, layers, text)
 
 
-def _dense(story: Story, sizes: Sequence[int]) -> str:
-    say = story.say
+def _dense(report: StudyReport, sizes: Sequence[int]) -> str:
+    say = report.say
     if len(sizes) == 1:
         return say("a hidden layer of {n} units").format(n=sizes[0])
     if len(set(sizes)) == 1:
         return say("{layers} hidden layers of {n} units").format(layers=len(sizes), n=sizes[0])
-    return say("hidden layers of {n} units").format(n=_counts(story, sizes))
+    return say("hidden layers of {n} units").format(n=_counts(report, sizes))
 
 
 def _same_or_each(sizes: Sequence[int]) -> str:
@@ -205,25 +205,25 @@ def _same_or_each(sizes: Sequence[int]) -> str:
     return "-".join(map(str, sizes[:1] if len(set(sizes)) == 1 else sizes))
 
 
-def _counts(story: Story, sizes: Sequence[float]) -> str:
+def _counts(report: StudyReport, sizes: Sequence[float]) -> str:
     """Whole numbers as a sentence lists them; commas cannot be taken for decimal ones."""
     if len(sizes) == 1:
-        return story.numbers.setting(sizes[0])
-    *first, last = (story.numbers.setting(size) for size in sizes)
-    return story.say("{first} and {last}").format(first=", ".join(first), last=last)
+        return report.numbers.setting(sizes[0])
+    *first, last = (report.numbers.setting(size) for size in sizes)
+    return report.say("{first} and {last}").format(first=", ".join(first), last=last)
 
 
-def _with_parameters(story: Story, layers: str, architecture: str | None) -> str:
+def _with_parameters(report: StudyReport, layers: str, architecture: str | None) -> str:
     """The layers with the number of parameters, where the records hold one."""
     counts = {
         run.parameters
-        for run in story.runs
+        for run in report.runs
         if architecture in (None, setting_of(run, "architecture"))
     }
     sentence = capital(layers)
     if len(counts) != 1 or None in counts:
         return sentence + "."
     (count,) = counts
-    return story.say("{layers}; {n} parameters.").format(
-        layers=sentence, n=story.numbers.integer(count or 0)
+    return report.say("{layers}; {n} parameters.").format(
+        layers=sentence, n=report.numbers.integer(count or 0)
     )

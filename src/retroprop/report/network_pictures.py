@@ -18,7 +18,7 @@ from retroprop.figures.token_mixing import describe_filters, filtered_pictures, 
 from retroprop.report.document import Block, Notice, Paragraph, Picture, Section
 from retroprop.report.pictures import picture
 from retroprop.report.results import every_cell
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.report.weights import NoWeightsError, trained_weights
 from retroprop.studies.records import RunRecord
 from retroprop.studies.summary import CellSummary, Curve, curve
@@ -28,19 +28,19 @@ FILTERS = "blocks.0.mlp_tokens.fc1.weight"
 MOST_IN_PAIR = 3
 
 
-def pairs_section(story: Story) -> Section | None:
+def pairs_section(report: StudyReport) -> Section | None:
     """Train and validation accuracy of two or three architectures in one plot ("pairs")."""
-    if "pairs" not in story.figures or len(story.values("architecture")) < 2:
+    if "pairs" not in report.figures or len(report.values("architecture")) < 2:
         return None
-    say = story.say
+    say = report.say
     best = {
         cell.cell["architecture"]: cell
-        for cell in sorted(story.cells, key=lambda cell: cell.mean or 0.0)
+        for cell in sorted(report.cells, key=lambda cell: cell.mean or 0.0)
         if cell.mean is not None and "architecture" in cell.cell
     }
-    known = [text for text in story.values("architecture") if text in best]
+    known = [text for text in report.values("architecture") if text in best]
     blocks: list[Block] = [
-        pair_picture(story, f"pair-{number}", [best[text] for text in group])
+        pair_picture(report, f"pair-{number}", [best[text] for text in group])
         for number, group in enumerate(pairs_of(known), start=1)
     ]
     if not blocks:
@@ -75,54 +75,55 @@ def _groups(kind: Sequence[str]) -> list[list[str]]:
 
 
 def pair_picture(
-    story: Story, name: str, cells: Sequence[CellSummary], *, half: bool = True
+    report: StudyReport, name: str, cells: Sequence[CellSummary], *, half: bool = True
 ) -> Picture:
     """Train and validation accuracy of these architectures in one plot."""
-    say = story.say
+    say = report.say
     parts: tuple[Part, ...] = ("validation", "train")
     names = {
-        story.setting("architecture", cell.cell["architecture"], short=True): cell for cell in cells
+        report.setting("architecture", cell.cell["architecture"], short=True): cell
+        for cell in cells
     }
     lines: dict[str, dict[Part, Curve]] = {
         name: {part: curve(cell.runs, f"{part}_accuracy").without_epoch_0() for part in parts}
         for name, cell in names.items()
     }
-    figure = accuracy_curves(lines, language=story.language)
+    figure = accuracy_curves(lines, language=report.language)
     runs = {name: cell.runs for name, cell in names.items()}
     description = describe_curves(
-        runs, "accuracy", parts=parts, say=say, number=story.numbers.percent
+        runs, "accuracy", parts=parts, say=say, number=report.numbers.percent
     )
-    long = [story.setting("architecture", cell.cell["architecture"]) for cell in cells]
-    caption = say("Train and validation accuracy: {names}.").format(names=story.listed(long))
+    long = [report.setting("architecture", cell.cell["architecture"]) for cell in cells]
+    caption = say("Train and validation accuracy: {names}.").format(names=report.listed(long))
     return picture(name, caption, description, figure, half=half)
 
 
-def gradients_section(story: Story) -> Section | None:
+def gradients_section(report: StudyReport) -> Section | None:
     """The norm of the gradient over the epochs ("gradient-norms")."""
-    if "gradient-norms" not in story.figures:
+    if "gradient-norms" not in report.figures:
         return None
-    cells: dict[str, Sequence[RunRecord]] = dict(every_cell(story)) or {
-        story.name(cell): cell.runs for cell in story.best[: len(SERIES)]
+    cells: dict[str, Sequence[RunRecord]] = dict(every_cell(report)) or {
+        report.name(cell): cell.runs for cell in report.best[: len(SERIES)]
     }
-    blocks = gradient_blocks(story, cells)
-    heading = story.say("Norm of the gradient")
+    blocks = gradient_blocks(report, cells)
+    heading = report.say("Norm of the gradient")
     return Section(name="gradient-norms", heading=heading, blocks=blocks) if blocks else None
 
 
-def gradient_blocks(story: Story, cells: Mapping[str, Sequence[RunRecord]]) -> list[Block]:
+def gradient_blocks(report: StudyReport, cells: Mapping[str, Sequence[RunRecord]]) -> list[Block]:
     """What the norm of the gradient is, and its picture for these models; [] without a norm."""
-    say = story.say
+    say = report.say
     found = {name: curve(runs, "gradient_norm") for name, runs in cells.items()}
     lines = {name: line for name, line in found.items() if any(value > 0 for value in line.mean)}
     if not lines:
         return []
-    figure = gradient_norm_curves(lines, language=story.language)
-    description = describe_gradient_norms(lines, say=say, number=story.numbers.significant)
+    figure = gradient_norm_curves(lines, language=report.language)
+    description = describe_gradient_norms(lines, say=say, number=report.numbers.significant)
     caption = say("Norm of the gradient over the epochs, on a logarithmic axis.")
     lost = [name for name in cells if name not in lines]
     if lost:
         without = say("Without a line, for lack of a norm above 0: {names}.")
-        caption += " " + without.format(names=story.listed(lost))
+        caption += " " + without.format(names=report.listed(lost))
     text = say(
         "The norm of the gradient of the loss with respect to all parameters together, ‖∂L/∂θ‖, is "
         "taken at each step, before any clipping; a point is its mean over the steps of an epoch."
@@ -130,22 +131,22 @@ def gradient_blocks(story: Story, cells: Mapping[str, Sequence[RunRecord]]) -> l
     return [Paragraph(text=text), picture("gradient-norms", caption, description, figure)]
 
 
-def weights_section(story: Story) -> Section | None:
+def weights_section(report: StudyReport) -> Section | None:
     """What the first layer of the best network has learnt ("kernels", "token-mixing")."""
-    drawings: dict[str, Callable[[Story, RunRecord], list[Block]]] = {
+    drawings: dict[str, Callable[[StudyReport, RunRecord], list[Block]]] = {
         "kernels": _kernels,
         "token-mixing": _filters,
     }
-    asked = [draw for name, draw in drawings.items() if name in story.figures]
+    asked = [draw for name, draw in drawings.items() if name in report.figures]
     if not asked:
         return None
-    say = story.say
+    say = report.say
     heading = say("What the first layer has learnt")
-    run = best_run(story)
+    run = best_run(report)
     if run is None:
         text = say("There are no weights to draw yet, because there is no best cell yet.")
         return Section(name="weights", heading=heading, blocks=[Paragraph(text=text)])
-    settings = story.varied_settings(run.cell)
+    settings = report.varied_settings(run.cell)
     text = say(
         "The weights are those of run {id}{settings}, after epoch {epoch}, the best on validation "
         "({accuracy})."
@@ -153,12 +154,12 @@ def weights_section(story: Story) -> Section | None:
         id=run.id,
         settings=f" ({settings})" if settings else "",
         epoch=run.best_epoch,
-        accuracy=story.numbers.percent(run.best_validation_accuracy or 0.0),
+        accuracy=report.numbers.percent(run.best_validation_accuracy or 0.0),
     )
     blocks: list[Block] = [Paragraph(text=text)]
     for draw in asked:
         try:
-            blocks += draw(story, run)
+            blocks += draw(report, run)
         except NoWeightsError as error:
             title = say("The weights could not be drawn")
             remedy = say(
@@ -169,29 +170,29 @@ def weights_section(story: Story) -> Section | None:
     return Section(name="weights", heading=heading, blocks=blocks)
 
 
-def best_run(story: Story) -> RunRecord | None:
+def best_run(report: StudyReport) -> RunRecord | None:
     """The seed with the best validation accuracy of the best cell."""
-    if story.best_cell is None:
+    if report.best_cell is None:
         return None
-    return max(story.best_cell.runs, key=lambda run: run.best_validation_accuracy or 0.0)
+    return max(report.best_cell.runs, key=lambda run: run.best_validation_accuracy or 0.0)
 
 
-def _kernels(story: Story, run: RunRecord) -> list[Block]:
-    weights = trained_weights(story, run, KERNELS).astype(np.float32)
-    text = story.say(
+def _kernels(report: StudyReport, run: RunRecord) -> list[Block]:
+    weights = trained_weights(report, run, KERNELS).astype(np.float32)
+    text = report.say(
         "Each tile is one kernel of the first convolution: above, its weights for the first "
         "channel of the image; below, their mean over the channels. Both panels are divided "
         "by their largest absolute weight and share one scale, on which grey is 0."
     )
-    caption = story.say("Kernels of the first convolution, {n} tiles.").format(n=len(weights))
-    figure = first_layer_kernels(weights, language=story.language)
-    description = describe_kernels(weights, say=story.say)
+    caption = report.say("Kernels of the first convolution, {n} tiles.").format(n=len(weights))
+    figure = first_layer_kernels(weights, language=report.language)
+    description = describe_kernels(weights, say=report.say)
     return [Paragraph(text=text), picture("kernels", caption, description, figure)]
 
 
-def _filters(story: Story, run: RunRecord) -> list[Block]:
-    say = story.say
-    weights = trained_weights(story, run, FILTERS).astype(np.float32)
+def _filters(report: StudyReport, run: RunRecord) -> list[Block]:
+    say = report.say
+    weights = trained_weights(report, run, FILTERS).astype(np.float32)
     text = say(
         "Each tile holds the weights of one hidden unit of the first token-mixing MLP, one for "
         "each patch of the image. Units of opposing phase stand side by side, low frequencies "
@@ -202,17 +203,17 @@ def _filters(story: Story, run: RunRecord) -> list[Block]:
         "of a convolution would. A Mixer does not do that: each of its filters sees the whole "
         "image once. It shows what a filter answers to."
     )
-    described = describe_filters(weights, say=say, number=story.numbers.decimal)
+    described = describe_filters(weights, say=say, number=report.numbers.decimal)
     drawings = [
         (
             "token-mixing",
             say("Filters of the first token-mixing layer, {n} tiles.").format(n=len(weights)),
-            token_mixing_filters(weights, language=story.language),
+            token_mixing_filters(weights, language=report.language),
         ),
         (
             "filtered-picture",
             say("A picture, and what some of the filters make of it when they slide over it."),
-            filtered_pictures(bundled_picture(), weights, language=story.language),
+            filtered_pictures(bundled_picture(), weights, language=report.language),
         ),
     ]
     return [

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retroprop.report.story import Story, hashable
+from retroprop.report.study_report import StudyReport, hashable
 from retroprop.studies.records import RunRecord
 from retroprop.studies.summary import CellSummary, best_cell, best_cells
 
@@ -38,65 +38,65 @@ class Variation:
         return [run for _, cell in self.cells for run in cell.runs]
 
 
-def bases(story: Story) -> list[CellSummary]:
+def bases(report: StudyReport) -> list[CellSummary]:
     """The best cells around which settings are varied: one for each group, if they are few."""
-    return story.best if len(story.best) <= MOST_GROUPS else best_cells(story.best)
+    return report.best if len(report.best) <= MOST_GROUPS else best_cells(report.best)
 
 
-def variations(story: Story, key: str) -> list[Variation]:
+def variations(report: StudyReport, key: str) -> list[Variation]:
     """The comparisons that show the influence of one varied setting, one for each base."""
-    top = story.best_cell
+    top = report.best_cell
     if top is None:
         return []
-    if key in story.best_per:
-        found = [(value, _best_with(story, key, value)) for value in story.values(key)]
+    if key in report.best_per:
+        found = [(value, _best_with(report, key, value)) for value in report.values(key)]
         cells = [(value, cell) for value, cell in found if cell is not None]
         return [Variation(key=key, base=top, cells=cells, each_at_its_best=True)]
     return [
-        Variation(key=key, base=base, cells=_alike(story, key, base), each_at_its_best=False)
-        for base in bases(story)
+        Variation(key=key, base=base, cells=_alike(report, key, base), each_at_its_best=False)
+        for base in bases(report)
     ]
 
 
-def fixed(story: Story, variation: Variation) -> str:
+def fixed(report: StudyReport, variation: Variation) -> str:
     """What the cells of a variation have in common, in words: "SGD, batch size 1"; "" if nothing.
 
     Only settings that the study varies are named.
     """
     if variation.each_at_its_best:
         return ""
-    return story.varied_settings(variation.base.cell, without=[variation.key])
+    return report.varied_settings(variation.base.cell, without=[variation.key])
 
 
-def lost(story: Story, variation: Variation) -> list[str]:
+def lost(report: StudyReport, variation: Variation) -> list[str]:
     """The values without a mean, with the reason, in words: "0.1: diverged 2/3"."""
     notes = []
     for value, cell in variation.cells:
-        if reason := no_mean(story, cell):
-            label = story.setting(variation.key, value, short=True)
-            notes.append(story.named(label, reason))
+        if reason := no_mean(report, cell):
+            label = report.setting(variation.key, value, short=True)
+            notes.append(report.named(label, reason))
     return notes
 
 
-def no_mean(story: Story, cell: CellSummary) -> str:
+def no_mean(report: StudyReport, cell: CellSummary) -> str:
     """Why a cell has no mean, in words; "" when it has one."""
     if cell.diverged:
-        return story.say("diverged {k}/{n}").format(k=cell.diverged, n=cell.n)
-    return "" if cell.complete else story.say("not finished")
+        return report.say("diverged {k}/{n}").format(k=cell.diverged, n=cell.n)
+    return "" if cell.complete else report.say("not finished")
 
 
-def _alike(story: Story, key: str, base: CellSummary) -> list[tuple[Any, CellSummary]]:
+def _alike(report: StudyReport, key: str, base: CellSummary) -> list[tuple[Any, CellSummary]]:
     """The cells that equal the base but for one setting."""
     others = {name: value for name, value in base.cell.items() if name != key}
     found = {
         hashable(cell.cell.get(key)): cell
-        for cell in story.cells
+        for cell in report.cells
         if {name: value for name, value in cell.cell.items() if name != key} == others
     }
-    return [(value, found[value]) for value in story.values(key) if value in found]
+    return [(value, found[value]) for value in report.values(key) if value in found]
 
 
-def _best_with(story: Story, key: str, value: Any) -> CellSummary | None:
+def _best_with(report: StudyReport, key: str, value: Any) -> CellSummary | None:
     """The best complete cell with a value of a setting, or else any cell with it."""
-    having = [cell for cell in story.cells if hashable(cell.cell.get(key)) == value]
+    having = [cell for cell in report.cells if hashable(cell.cell.get(key)) == value]
     return best_cell(having) or next(iter(having), None)

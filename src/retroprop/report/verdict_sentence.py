@@ -4,23 +4,23 @@ It says by how much, and what the verdict rests on: the paired t-test over the s
 seed what the choice of the images leaves to chance.
 """
 
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.studies.summary import ACCURACY, Verdict
 
 
 def verdict_sentence(
-    story: Story, found: Verdict, first: str, second: str, value: str = ACCURACY
+    report: StudyReport, found: Verdict, first: str, second: str, value: str = ACCURACY
 ) -> str:
     """Which of two cells is better, and whether that is more than chance.
 
     Args:
-        story: For the words.
+        report: For the words.
         found: The verdict on the first against the second.
         first: The name of the first.
         second: The name of the second.
         value: The accuracy that was compared, as in RunRecord.
     """
-    say = story.say
+    say = report.say
     if found.basis == "seeds":
         text = (
             "{where}, {better} is above {worse}: over {seeds}, the paired difference is {points} "
@@ -51,8 +51,8 @@ def verdict_sentence(
         where=say("On the test set" if value == "test_accuracy" else "On validation"),
         better=better,
         worse=worse,
-        seeds=story.seeds(found.seeds),
-        points=story.points(abs(found.difference), interval),
-        margin=story.points(found.margin or 0.0),
-        n=story.numbers.integer(found.images or 0),
+        seeds=report.seeds(found.seeds),
+        points=report.points(abs(found.difference), interval),
+        margin=report.points(found.margin or 0.0),
+        n=report.numbers.integer(found.images or 0),
     )

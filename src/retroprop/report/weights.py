@@ -8,7 +8,7 @@ import re
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.studies.records import RunRecord
 
 _MEMBER = re.compile(r"seed=(\d+),learning_rate=([^/]+)/(.+)")
@@ -18,21 +18,21 @@ class NoWeightsError(Exception):
     """The weights of a run are not there; the text is in the reader's language."""
 
 
-def trained_weights(story: Story, run: RunRecord, name: str) -> np.ndarray:
+def trained_weights(report: StudyReport, run: RunRecord, name: str) -> np.ndarray:
     """One tensor of a run's best epoch, such as "conv1.weight".
 
     Args:
-        story: With the folder of the records, and the reader's language.
+        report: With the folder of the records, and the reader's language.
         run: The run, whose record names its file.
         name: The tensor's name in the network.
 
     Raises:
         NoWeightsError: If there is no such file, it is damaged, or it lacks the tensor.
     """
-    say = story.say
-    if run.checkpoint is None or story.folder is None:
+    say = report.say
+    if run.checkpoint is None or report.folder is None:
         raise NoWeightsError(say("The record of run {id} names no file.").format(id=run.id))
-    path = story.folder / run.checkpoint
+    path = report.folder / run.checkpoint
     words = {"file": run.checkpoint}
     if not path.is_file():
         raise NoWeightsError(say("There is no file {file} beside the database.").format(**words))

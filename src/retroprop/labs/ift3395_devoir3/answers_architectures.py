@@ -16,9 +16,9 @@ from retroprop.labs.ift3395_devoir3.comparing import (
 )
 from retroprop.labs.ift3395_devoir3.depth import gradient_by_layer
 from retroprop.report.document import Block, Cell, Paragraph, Row, Table
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 from retroprop.report.network_pictures import gradient_blocks, pair_picture
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.studies.summary import verdict_of_images
 
 STUDY = "ift3395-architectures"
@@ -31,26 +31,26 @@ ADAM_EPSILON = 1e-8
 """What Adam adds to the size of a gradient before it divides by it."""
 
 
-def thin(story: Story) -> str:
+def thin(report: StudyReport) -> str:
     """The thin network of the study, whatever its depth: "mlp 64x53"."""
-    found = (one for one in story.values("architecture") if str(one).startswith("mlp 64x"))
+    found = (one for one in report.values("architecture") if str(one).startswith("mlp 64x"))
     return next(found, "mlp 64x53")
 
 
 # --- question 3 -----------------------------------------------------------------------------------
 
 
-def thin_network(lab: LabStory) -> Iterator[Block]:
+def thin_network(lab: LabReport) -> Iterator[Block]:
     """2.3 (b): the depth, then what became of it."""
-    story = lab.find_study(STUDY)
-    name = thin(story) if story is not None else "mlp 64x53"
+    report = lab.find_study(STUDY)
+    name = thin(report) if report is not None else "mlp 64x53"
     yield from answers_sizes.thin_depth(lab, len(parse_architecture(name).dense))
-    story = lab.study(STUDY)
-    found = measured(story, name)
+    report = lab.study(STUDY)
+    found = measured(report, name)
     if found is None:
-        yield Paragraph(text=missing_networks(story, [name]))
+        yield Paragraph(text=missing_networks(report, [name]))
         return
-    against = verdict_of_images(found.validation, CHANCE, story.validation_images)
+    against = verdict_of_images(found.validation, CHANCE, report.validation_images)
     text = (
         "Trained like the first network, it learns nothing: its best validation accuracy is "
         "{accuracy}, which is what guessing one of ten classes gives, and its loss stays at {loss} "
@@ -66,39 +66,39 @@ def thin_network(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def thin_curves(lab: LabStory) -> Iterator[Block]:
+def thin_curves(lab: LabReport) -> Iterator[Block]:
     """2.3 (c)."""
-    story = lab.study(STUDY)
-    yield from _pair(story, [MLP, thin(story)])
-    yield _performance(lab, story, [MLP, thin(story)])
+    report = lab.study(STUDY)
+    yield from _pair(report, [MLP, thin(report)])
+    yield _performance(lab, report, [MLP, thin(report)])
 
 
-def _pair(story: Story, architectures: Sequence[str]) -> Iterator[Block]:
+def _pair(report: StudyReport, architectures: Sequence[str]) -> Iterator[Block]:
     """Their accuracies in one plot, and a sentence about each; what has no numbers is named."""
-    found = measured_networks(story, architectures)
-    for text in _order(story, found):
+    found = measured_networks(report, architectures)
+    for text in _order(report, found):
         yield Paragraph(text=text)
     if found:
-        yield pair_picture(story, "accuracies", [one.cell for one in found], half=False)
-    if missing := missing_networks(story, architectures):
+        yield pair_picture(report, "accuracies", [one.cell for one in found], half=False)
+    if missing := missing_networks(report, architectures):
         yield Paragraph(text=missing)
 
 
-def _order(story: Story, found: Sequence[Measured]) -> Iterator[str]:
+def _order(report: StudyReport, found: Sequence[Measured]) -> Iterator[str]:
     """The best of them against each of the others, on validation and on test."""
     top = max(found, key=lambda one: one.validation, default=None)
     for one in found:
         if top is not None and one is not top:
-            yield " ".join(filter(None, (comparison(story, top, one, on) for on in ACCURACIES)))
+            yield " ".join(filter(None, (comparison(report, top, one, on) for on in ACCURACIES)))
 
 
-def _performance(lab: LabStory, story: Story, architectures: Sequence[str]) -> Table:
+def _performance(lab: LabReport, report: StudyReport, architectures: Sequence[str]) -> Table:
     """What each network reaches and costs, and how far train and validation are apart."""
     say, numbers = lab.say, lab.numbers
-    found = measured_networks(story, architectures)
+    found = measured_networks(report, architectures)
     rows = []
     for one in found:
-        link = story.anchor(one.cell)
+        link = report.anchor(one.cell)
         texts = [
             "—" if one.parameters is None else numbers.integer(one.parameters),
             "—" if one.epoch_s is None else numbers.significant(one.epoch_s),
@@ -126,33 +126,33 @@ def _performance(lab: LabStory, story: Story, architectures: Sequence[str]) -> T
     )
 
 
-def thin_gradients(lab: LabStory) -> Iterator[Block]:
+def thin_gradients(lab: LabReport) -> Iterator[Block]:
     """2.3 (d)."""
-    story = lab.study(STUDY)
-    names = [MLP, thin(story)]
-    found = measured_networks(story, names)
-    blocks = gradient_blocks(story, {one.name: one.cell.runs for one in found})
+    report = lab.study(STUDY)
+    names = [MLP, thin(report)]
+    found = measured_networks(report, names)
+    blocks = gradient_blocks(report, {one.name: one.cell.runs for one in found})
     if blocks:
         yield from blocks
     elif found:
         yield lab.prose("No norm of a gradient was recorded for these networks.")
-    if missing := missing_networks(story, names):
+    if missing := missing_networks(report, names):
         yield Paragraph(text=missing)
 
 
-def gradient_explains(lab: LabStory) -> Iterator[Block]:
+def gradient_explains(lab: LabReport) -> Iterator[Block]:
     """2.3 (e): the recorded norms, then the norm layer by layer at the start."""
-    story = lab.study(STUDY)
-    wide, deep = measured(story, MLP), measured(story, thin(story))
+    report = lab.study(STUDY)
+    wide, deep = measured(report, MLP), measured(report, thin(report))
     if wide is None or deep is None or not (wide.norm.mean and deep.norm.mean):
         yield lab.prose("The norms of both networks are needed for this answer.")
-        if missing := missing_networks(story, [MLP, thin(story)]):
+        if missing := missing_networks(report, [MLP, thin(report)]):
             yield Paragraph(text=missing)
         return
-    verdict = story.verdict(wide.cell, deep.cell)
+    verdict = report.verdict(wide.cell, deep.cell)
     ours, other = (sum(one.norm.mean) / len(one.norm.mean) for one in (wide, deep))
     smaller = other < ours
-    layers = gradient_by_layer(parse_architecture(thin(story)).dense)
+    layers = gradient_by_layer(parse_architecture(thin(report)).dense)
     vanishes = layers.first < 1e-6 * layers.last
     values = {
         "deep": deep.name,
@@ -175,7 +175,7 @@ def gradient_explains(lab: LabStory) -> Iterator[Block]:
         "against {other}, means over the epochs."
     )
     yield lab.prose(text, **values)
-    yield Paragraph(text=comparison(story, wide, deep))
+    yield Paragraph(text=comparison(report, wide, deep))
     if not vanishes:
         yield lab.prose(
             "Layer by layer the gradient of the untrained thin network does not vanish: this would "
@@ -214,13 +214,13 @@ def gradient_explains(lab: LabStory) -> Iterator[Block]:
 # --- question 4 -----------------------------------------------------------------------------------
 
 
-def convolutional(lab: LabStory) -> Iterator[Block]:
+def convolutional(lab: LabReport) -> Iterator[Block]:
     """2.4: the kernel, then what became of it."""
     yield from answers_sizes.kernel_size(lab, 3)
-    story = lab.study(STUDY)
-    found = measured(story, CNN)
+    report = lab.study(STUDY)
+    found = measured(report, CNN)
     if found is None:
-        yield Paragraph(text=missing_networks(story, [CNN]))
+        yield Paragraph(text=missing_networks(report, [CNN]))
         return
     yield lab.prose(
         "Trained like the first network, it reaches {accuracy} on validation, and its loss ends at "
@@ -230,23 +230,23 @@ def convolutional(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def convolutional_curves(lab: LabStory) -> Iterator[Block]:
+def convolutional_curves(lab: LabReport) -> Iterator[Block]:
     """2.4 (a)."""
-    story = lab.study(STUDY)
-    yield from _pair(story, [CNN, MLP])
+    report = lab.study(STUDY)
+    yield from _pair(report, [CNN, MLP])
 
 
-def which_is_better(lab: LabStory) -> Iterator[Block]:
+def which_is_better(lab: LabReport) -> Iterator[Block]:
     """2.4 (b)."""
-    story = lab.study(STUDY)
-    conv, dense = measured(story, CNN), measured(story, MLP)
+    report = lab.study(STUDY)
+    conv, dense = measured(report, CNN), measured(report, MLP)
     if conv is None or dense is None:
         yield lab.prose("Both networks must be finished before they can be compared.")
-        yield Paragraph(text=missing_networks(story, [CNN, MLP]))
+        yield Paragraph(text=missing_networks(report, [CNN, MLP]))
         return
-    sentences = {value: comparison(story, conv, dense, value) for value in ACCURACIES}
+    sentences = {value: comparison(report, conv, dense, value) for value in ACCURACIES}
     known = [value for value, text in sentences.items() if text]
-    signs = {story.verdict(conv.cell, dense.cell, value).sign for value in known}
+    signs = {report.verdict(conv.cell, dense.cell, value).sign for value in known}
     yield Paragraph(
         title=lab.say("Which works best?"),
         text=lab.say(
@@ -259,10 +259,10 @@ def which_is_better(lab: LabStory) -> Iterator[Block]:
             else "Validation and test disagree. {measured}"
         ).format(measured=" ".join(filter(None, sentences.values()))),
     )
-    generalisation = [_gap_sentence(lab, story, conv, dense), _turn(lab, conv), _turn(lab, dense)]
+    generalisation = [_gap_sentence(lab, report, conv, dense), _turn(lab, conv), _turn(lab, dense)]
     yield Paragraph(title=lab.say("Generalisation"), text=" ".join(generalisation))
-    yield _performance(lab, story, [CNN, MLP])
-    smaller_gap = gap_verdict(story, conv, dense).sign < 0
+    yield _performance(lab, report, [CNN, MLP])
+    smaller_gap = gap_verdict(report, conv, dense).sign < 0
     yield lab.prose(
         "Why: a kernel is used at every place of the image, so each of its few weights is "
         "determined by many pixels of every example, and it sees only neighbours, whose relation "
@@ -289,9 +289,9 @@ def which_is_better(lab: LabStory) -> Iterator[Block]:
         )
 
 
-def _gap_sentence(lab: LabStory, story: Story, first: Measured, second: Measured) -> str:
+def _gap_sentence(lab: LabReport, report: StudyReport, first: Measured, second: Measured) -> str:
     """Which of two networks has the smaller gap between train and validation."""
-    found = gap_verdict(story, first, second)
+    found = gap_verdict(report, first, second)
     small, large = (first, second) if first.gap <= second.gap else (second, first)
     return lab.say(
         "{small} has the smaller gap: at the last epoch its train accuracy is {near} above that on "
@@ -302,12 +302,12 @@ def _gap_sentence(lab: LabStory, story: Story, first: Measured, second: Measured
     ).format(
         small=small.name,
         large=large.name,
-        near=story.points(small.gap),
-        far=story.points(large.gap),
+        near=report.points(small.gap),
+        far=report.points(large.gap),
     )
 
 
-def _turn(lab: LabStory, one: Measured) -> str:
+def _turn(lab: LabReport, one: Measured) -> str:
     """Whether a network's validation loss rose again."""
     line = one.validation_loss.without_epoch_0()
     lowest = min(line.mean)
@@ -333,37 +333,39 @@ def _turn(lab: LabStory, one: Measured) -> str:
 # --- question 5 -----------------------------------------------------------------------------------
 
 
-def whole_image(lab: LabStory) -> Iterator[Block]:
+def whole_image(lab: LabReport) -> Iterator[Block]:
     """2.5 (b)."""
     yield from answers_sizes.whole_image(lab, 41)
 
 
-def three_kinds(lab: LabStory) -> Iterator[Block]:
+def three_kinds(lab: LabReport) -> Iterator[Block]:
     """2.5 (c)."""
-    story = lab.study(STUDY)
-    yield from _pair(story, [CNN, DEEP, WIDE])
-    yield _performance(lab, story, [CNN, DEEP, WIDE, MLP])
-    original, deep, wide = (measured(story, name) for name in (CNN, DEEP, WIDE))
+    report = lab.study(STUDY)
+    yield from _pair(report, [CNN, DEEP, WIDE])
+    yield _performance(lab, report, [CNN, DEEP, WIDE, MLP])
+    original, deep, wide = (measured(report, name) for name in (CNN, DEEP, WIDE))
     if original is None or deep is None or wide is None:
         yield lab.prose("The three networks are compared once all of them are finished.")
         return
-    gaps = [_gap_sentence(lab, story, one, original) for one in (deep, wide)]
+    gaps = [_gap_sentence(lab, report, one, original) for one in (deep, wide)]
     yield Paragraph(title=lab.say("Generalisation"), text=" ".join(gaps))
     yield Paragraph(text=" ".join(_turn(lab, one) for one in (original, deep, wide)))
     yield Paragraph(
         title=lab.say("Hypothesis, {name}").format(name=deep.name),
-        text=_deep_hypothesis(lab, story, deep, original),
+        text=_deep_hypothesis(lab, report, deep, original),
     )
     yield Paragraph(
         title=lab.say("Hypothesis, {name}").format(name=wide.name),
-        text=_wide_hypothesis(lab, story, wide, original),
+        text=_wide_hypothesis(lab, report, wide, original),
     )
 
 
-def _deep_hypothesis(lab: LabStory, story: Story, deep: Measured, original: Measured) -> str:
+def _deep_hypothesis(
+    lab: LabReport, report: StudyReport, deep: Measured, original: Measured
+) -> str:
     """Why the network of 1 × 1 kernels does as it does, where the numbers allow to say."""
-    worse = story.verdict(deep.cell, original.cell).sign < 0
-    less = _fits_less(story, deep, original)
+    worse = report.verdict(deep.cell, original.cell).sign < 0
+    less = _fits_less(report, deep, original)
     text = lab.say(
         "It fits even the training images less well: {train} at the last epoch, against {other}. "
         "So it underfits, although it has more layers. It cannot see edges or textures: a layer "
@@ -384,26 +386,28 @@ def _deep_hypothesis(lab: LabStory, story: Story, deep: Measured, original: Meas
     )
 
 
-def _fits_less(story: Story, first: Measured, second: Measured) -> bool:
+def _fits_less(report: StudyReport, first: Measured, second: Measured) -> bool:
     """Whether the first network's train accuracy is lower by more than chance."""
     a, b = (one.train_accuracy.mean[-1] for one in (first, second))
-    return verdict_of_images(a, b, story.train_images).sign < 0
+    return verdict_of_images(a, b, report.train_images).sign < 0
 
 
-def _wide_hypothesis(lab: LabStory, story: Story, wide: Measured, original: Measured) -> str:
+def _wide_hypothesis(
+    lab: LabReport, report: StudyReport, wide: Measured, original: Measured
+) -> str:
     """Why the network of one large kernel does as it does, where the numbers allow to say."""
-    dense = measured(story, MLP)
+    dense = measured(report, MLP)
     text = lab.say(
         "Without locality and without shared weights it is an MLP, and it overfits as one: {train} "
         "on train at the last epoch and a gap of {gap}, where {original} has {other}."
-        if gap_verdict(story, wide, original).sign > 0
+        if gap_verdict(report, wide, original).sign > 0
         else "Without locality and without shared weights it is an MLP, and one would expect a "
         "larger gap than that of {original}. These numbers do not show that: {gap} against "
         "{other}, with {train} on train at the last epoch."
     ).format(
         train=lab.numbers.percent(wide.train_accuracy.mean[-1]),
-        gap=story.points(wide.gap),
-        other=story.points(original.gap),
+        gap=report.points(wide.gap),
+        other=report.points(original.gap),
         original=original.name,
     )
     if dense is None:
@@ -411,18 +415,18 @@ def _wide_hypothesis(lab: LabStory, story: Story, wide: Measured, original: Meas
     end = lab.say(
         "The perceptron of 256-256 has a gap of {gap}. {measured} Its bottleneck of 41 units costs "
         "something."
-        if story.verdict(wide.cell, dense.cell).sign < 0
+        if report.verdict(wide.cell, dense.cell).sign < 0
         else "The perceptron of 256-256 has a gap of {gap}. {measured}"
     )
     return f"{text} " + end.format(
-        gap=story.points(dense.gap), measured=comparison(story, wide, dense)
+        gap=report.points(dense.gap), measured=comparison(report, wide, dense)
     )
 
 
-def summary(lab: LabStory) -> Iterator[str]:
+def summary(lab: LabReport) -> Iterator[str]:
     """How the five networks compare."""
-    story = lab.study(STUDY)
-    found = measured_networks(story, [MLP, thin(story), CNN, DEEP, WIDE])
+    report = lab.study(STUDY)
+    found = measured_networks(report, [MLP, thin(report), CNN, DEEP, WIDE])
     if len(found) > 1:
         ranked = sorted(found, key=lambda one: -one.validation)
         text = lab.say("Best validation accuracy of the networks: {items}.")
@@ -433,7 +437,7 @@ def summary(lab: LabStory) -> Iterator[str]:
             for one in ranked
         ]
         yield text.format(items=lab.say("; ").join(items))
-    conv, dense = measured(story, CNN), measured(story, MLP)
+    conv, dense = measured(report, CNN), measured(report, MLP)
     if conv is not None and dense is not None:
-        yield comparison(story, conv, dense)
-        yield _gap_sentence(lab, story, conv, dense)
+        yield comparison(report, conv, dense)
+        yield _gap_sentence(lab, report, conv, dense)

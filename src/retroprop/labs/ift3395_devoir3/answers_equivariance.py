@@ -19,7 +19,7 @@ from retroprop.labs.ift3395_devoir3.equivariance import (
 )
 from retroprop.labs.ift3395_devoir3.solution import SEED
 from retroprop.report.document import Block, Equation, Paragraph, Table, row
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 from retroprop.report.pictures import picture
 
 ROUNDING = 1e-5
@@ -40,7 +40,7 @@ def first_image() -> Tensor:
     return torch.tensor(load("fashion-mnist").train_images[0]).float()[None] / 255
 
 
-def figures(lab: LabStory) -> Iterator[Block]:
+def figures(lab: LabReport) -> Iterator[Block]:
     """2.1: the four figures."""
     say, found = lab.say, moved()
     yield lab.prose(
@@ -88,7 +88,7 @@ def _parts(difference: Tensor) -> tuple[float, float]:
     return float(inside.max()), float(beside.max())
 
 
-def _differences(lab: LabStory, found: Equivariance, symmetric: Equivariance) -> Table:
+def _differences(lab: LabReport, found: Equivariance, symmetric: Equivariance) -> Table:
     """How large the differences are, and where."""
     say, (right, down) = lab.say, SHIFT
     shift = found.shift_difference[0]
@@ -122,7 +122,7 @@ def _differences(lab: LabStory, found: Equivariance, symmetric: Equivariance) ->
     )
 
 
-def to_which(lab: LabStory) -> Iterator[Block]:
+def to_which(lab: LabReport) -> Iterator[Block]:
     """2.1 (a)."""
     say, found, symmetric = lab.say, moved(), compare_symmetric(first_image(), seed=SEED)
     inside, beside = _parts(found.shift_difference)
@@ -170,7 +170,7 @@ def to_which(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def how_useful(lab: LabStory) -> Iterator[Block]:
+def how_useful(lab: LabReport) -> Iterator[Block]:
     """2.1 (b): the argument, and what the images say."""
     yield lab.prose(
         "Equivariance is useful where the movement keeps the label and occurs in the data. What a "
@@ -220,14 +220,14 @@ def _middles() -> tuple[float, float]:
     )
 
 
-def useful_here(lab: LabStory) -> Iterator[Block]:
+def useful_here(lab: LabReport) -> Iterator[Block]:
     """2.1 (b): whether the recorded networks gained from it."""
-    story = lab.study("ift3395-architectures")
-    dense, convolutional = (measured(story, name) for name in ("mlp 256-256", "cnn 16-32-45 k3"))
+    report = lab.study("ift3395-architectures")
+    dense, convolutional = (measured(report, name) for name in ("mlp 256-256", "cnn 16-32-45 k3"))
     if dense is None or convolutional is None:
         yield lab.prose("The networks that would show whether it pays here are not finished yet.")
         return
-    verdict = story.verdict(convolutional.cell, dense.cell)
+    verdict = report.verdict(convolutional.cell, dense.cell)
     text = lab.say(
         "{difference} So the networks of questions 3 and 4 gain from their convolutions all the "
         "same, though other things than equivariance differ between the two."
@@ -238,4 +238,4 @@ def useful_here(lab: LabStory) -> Iterator[Block]:
         else "{difference} The networks of questions 3 and 4 go further: with as many parameters, "
         "the convolutions lose here."
     )
-    yield Paragraph(text=text.format(difference=comparison(story, convolutional, dense)))
+    yield Paragraph(text=text.format(difference=comparison(report, convolutional, dense)))

@@ -24,7 +24,7 @@ from retroprop.labs.source_code import source
 from retroprop.models.activations import activation_class
 from retroprop.models.budget import cnn_parameters, mlp_parameters
 from retroprop.report.document import Block, Code, Equation, Table, row
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 
 EXAMPLE = NetworkConfiguration(
     n_channels=(16, 32), kernel_sizes=(4, 5), strides=(1, 2), paddings=(1, 0)
@@ -32,7 +32,7 @@ EXAMPLE = NetworkConfiguration(
 """The CNN that the document gives as an example."""
 
 
-def gradient_norm(lab: LabStory) -> Iterator[Block]:
+def gradient_norm(lab: LabReport) -> Iterator[Block]:
     """1.1."""
     yield lab.prose(
         "Automatic differentiation gives one gradient for each input; their norm is that of all "
@@ -78,7 +78,7 @@ def _central(f: Callable[..., Tensor], *inputs: Tensor, step: float = 1e-5) -> f
     return math.sqrt(squares)
 
 
-def jacobian_norm(lab: LabStory) -> Iterator[Block]:
+def jacobian_norm(lab: LabReport) -> Iterator[Block]:
     """1.2."""
     yield lab.prose(
         "The Jacobian holds the derivative of every output with respect to every input, and its "
@@ -117,7 +117,7 @@ def jacobian_norm(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def activation_function(lab: LabStory) -> Iterator[Block]:
+def activation_function(lab: LabReport) -> Iterator[Block]:
     """1.3."""
     yield lab.prose(
         "A dictionary leads from the name to torch’s module. It is compared with the definitions "
@@ -150,7 +150,7 @@ def activation_function(lab: LabStory) -> Iterator[Block]:
     yield refusal(lambda: Trainer.create_activation_function("rellu"))
 
 
-def multilayer_perceptron(lab: LabStory) -> Iterator[Block]:
+def multilayer_perceptron(lab: LabReport) -> Iterator[Block]:
     """1.4."""
     yield lab.prose(
         "The network flattens the image itself. Each hidden layer is a Linear with the activation "
@@ -198,7 +198,7 @@ def _sums(what: str, p: Tensor) -> Check:
     return Check(what, worst, 1.0)
 
 
-def convolutional_network(lab: LabStory) -> Iterator[Block]:
+def convolutional_network(lab: LabReport) -> Iterator[Block]:
     """1.5."""
     yield lab.prose(
         "After each convolution come the activation and MaxPool2d(2); after the last one "
@@ -244,7 +244,7 @@ def convolutional_network(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def normalized_pixels(lab: LabStory) -> Iterator[Block]:
+def normalized_pixels(lab: LabReport) -> Iterator[Block]:
     """1.6."""
     yield lab.prose(
         "Each of the 784 pixels is a feature: the mean $m_j$ and the standard deviation $s_j$ of "

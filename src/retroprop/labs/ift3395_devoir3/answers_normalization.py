@@ -10,9 +10,9 @@ from retroprop.labs.ift3395_devoir3.solution import Trainer, examples
 from retroprop.report.answers import influence
 from retroprop.report.document import Block, Cell, Paragraph, Picture, Prose, Row, Table
 from retroprop.report.influence import influence_sections
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 from retroprop.report.results import tables_section
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.report.variations import no_mean, variations
 from retroprop.studies.summary import CellSummary, verdict_of_images
 
@@ -28,43 +28,43 @@ STILL = 1e-9
 """A mean norm of the gradient that no longer moves anything."""
 
 
-def curves(lab: LabStory) -> Iterator[Block]:
+def curves(lab: LabReport) -> Iterator[Block]:
     """2.2: the two figures, the table, and the check."""
-    story = lab.study(STUDY)
-    yield from _check(lab, story)
-    for section in influence_sections(story):
+    report = lab.study(STUDY)
+    yield from _check(lab, report)
+    for section in influence_sections(report):
         for block in section.blocks:
             if isinstance(block, Picture) and block.name.startswith("curves-learning-rate"):
                 yield block
-    yield from lab.blocks(story, tables_section)
+    yield from lab.blocks(report, tables_section)
 
 
-def _check(lab: LabStory, story: Story) -> Iterator[Block]:
+def _check(lab: LabReport, report: StudyReport) -> Iterator[Block]:
     """Whether the best combination passes 80 %."""
-    top = story.best_cell
+    top = report.best_cell
     if top is None or top.mean is None:
         yield lab.prose("No combination is finished yet, so there is no best one to check.")
         return
     yield lab.prose(
         "The best combination so far, {cell}, reaches {accuracy} on validation: more than the "
         "{wanted} that the assignment asks for as a check."
-        if story.unfinished and top.mean > WANTED
+        if report.unfinished and top.mean > WANTED
         else "The best combination so far, {cell}, reaches {accuracy} on validation: not yet the "
         "{wanted} that the assignment asks for as a check."
-        if story.unfinished
+        if report.unfinished
         else "The best combination, {cell}, reaches {accuracy} on validation: more than the "
         "{wanted} that the assignment asks for as a check."
         if top.mean > WANTED
         else "The best combination, {cell}, reaches only {accuracy} on validation: less than the "
         "{wanted} that the assignment asks for as a check.",
         title="The check",
-        cell=story.describe({key: top.cell[key] for key in story.varied if key in top.cell}),
+        cell=report.describe({key: top.cell[key] for key in report.varied if key in top.cell}),
         accuracy=lab.numbers.percent(top.mean, top.deviation),
         wanted=lab.numbers.percent(WANTED, digits=0),
     )
 
 
-def effect(lab: LabStory) -> Iterator[Block]:
+def effect(lab: LabReport) -> Iterator[Block]:
     """2.2 (a): what the pixels are before and after, then rate by rate."""
     raw, normalised = _lengths()
     number = lab.numbers.integer
@@ -79,14 +79,14 @@ def effect(lab: LabStory) -> Iterator[Block]:
         normalised=number(normalised),
         ratio=number(raw / normalised),
     )
-    story = lab.study(STUDY)
-    rates = [rate for rate in story.values("learning_rate") if isinstance(rate, float)]
-    sentences = [text for rate in rates if (text := _by_rate(story, rate))]
+    report = lab.study(STUDY)
+    rates = [rate for rate in report.values("learning_rate") if isinstance(rate, float)]
+    sentences = [text for rate in rates if (text := _by_rate(report, rate))]
     if sentences:
         yield Paragraph(title=lab.say("Measured"), text=" ".join(sentences))
     else:
         yield lab.prose("No learning rate is finished both with raw and with normalised pixels.")
-    yield from _starts(lab, story)
+    yield from _starts(lab, report)
 
 
 @cache
@@ -99,30 +99,30 @@ def _lengths() -> tuple[float, float]:
     return raw, normalised
 
 
-def _cell(story: Story, normalization: str, rate: float) -> CellSummary | None:
+def _cell(report: StudyReport, normalization: str, rate: float) -> CellSummary | None:
     wanted = {"normalization": normalization, "learning_rate": rate}
     return next(
         (
             cell
-            for cell in story.cells
+            for cell in report.cells
             if all(cell.cell.get(key, value) == value for key, value in wanted.items())
         ),
         None,
     )
 
 
-def _measured(story: Story, normalization: str, rate: float) -> Measured | None:
-    cell = _cell(story, normalization, rate)
+def _measured(report: StudyReport, normalization: str, rate: float) -> Measured | None:
+    cell = _cell(report, normalization, rate)
     if cell is None:
         return None
-    return measured_cell(cell, story.phrase("normalization", normalization))
+    return measured_cell(cell, report.phrase("normalization", normalization))
 
 
-def _by_rate(story: Story, rate: float) -> str:
+def _by_rate(report: StudyReport, rate: float) -> str:
     """Raw against normalised pixels at one learning rate; "" where there is nothing to say."""
-    say = story.say
-    pair = [_measured(story, kind, rate) for kind in (NORMALISED, RAW)]
-    opening = say("With {setting}:").format(setting=story.phrase("learning_rate", rate))
+    say = report.say
+    pair = [_measured(report, kind, rate) for kind in (NORMALISED, RAW)]
+    opening = say("With {setting}:").format(setting=report.phrase("learning_rate", rate))
     normalised, raw = pair
     if normalised is not None and raw is not None:
         text = say(
@@ -134,33 +134,33 @@ def _by_rate(story: Story, rate: float) -> str:
             if normalised.validation < raw.validation
             else "both reach {high} on validation."
         )
-        found = story.verdict(normalised.cell, raw.cell)
+        found = report.verdict(normalised.cell, raw.cell)
         chance = say("more than chance" if found.distinguishable else "not more than chance allows")
         ends = sorted((normalised.validation, raw.validation))
         text = text.format(
-            high=story.numbers.percent(ends[1]),
-            low=story.numbers.percent(ends[0]),
-            points=story.points(ends[1] - ends[0]),
+            high=report.numbers.percent(ends[1]),
+            low=report.numbers.percent(ends[0]),
+            points=report.points(ends[1] - ends[0]),
             chance=chance,
         )
         return f"{opening} {text}"
     reasons = [
-        say("{name}: {cell}").format(name=story.phrase("normalization", kind), cell=reason)
+        say("{name}: {cell}").format(name=report.phrase("normalization", kind), cell=reason)
         for kind in (NORMALISED, RAW)
-        if (cell := _cell(story, kind, rate)) is not None and (reason := no_mean(story, cell))
+        if (cell := _cell(report, kind, rate)) is not None and (reason := no_mean(report, cell))
     ]
     if not reasons:
         return ""
     return f"{opening} {say('without numbers')} ({say('; ').join(reasons)})."
 
 
-def _starts(lab: LabStory, story: Story) -> Iterator[Block]:
+def _starts(lab: LabReport, report: StudyReport) -> Iterator[Block]:
     """Loss before the training and norm of the gradient in the first epoch at the smallest rate."""
-    rates = [rate for rate in story.values("learning_rate") if isinstance(rate, float)]
+    rates = [rate for rate in report.values("learning_rate") if isinstance(rate, float)]
     if not rates:
         return
     rate = min(rates)
-    raw, normalised = (_measured(story, kind, rate) for kind in (RAW, NORMALISED))
+    raw, normalised = (_measured(report, kind, rate) for kind in (RAW, NORMALISED))
     if raw is None or normalised is None or not (raw.norm.mean and normalised.norm.mean):
         return
     if raw.validation_loss.epochs[0] != 0:
@@ -181,35 +181,35 @@ def _starts(lab: LabStory, story: Story) -> Iterator[Block]:
         chance=lab.numbers.decimal(math.log(10), 2),
         raw_norm=write(values[0]),
         norm=write(values[1]),
-        rate=story.phrase("learning_rate", rate),
+        rate=report.phrase("learning_rate", rate),
     )
 
 
-def convergence(lab: LabStory) -> Iterator[Block]:
+def convergence(lab: LabReport) -> Iterator[Block]:
     """2.2 (b): epochs until given accuracies, and the lowest validation loss."""
-    story = lab.study(STUDY)
+    report = lab.study(STUDY)
     rates = [
         rate
-        for rate in story.values("learning_rate")
-        if isinstance(rate, float) and _measured(story, NORMALISED, rate) is not None
+        for rate in report.values("learning_rate")
+        if isinstance(rate, float) and _measured(report, NORMALISED, rate) is not None
     ]
     if not rates:
         yield lab.prose("No model with normalised pixels is finished yet.")
         return
-    rate = max(rates, key=lambda one: _known(_measured(story, NORMALISED, one)).validation)
-    normalised, raw = _known(_measured(story, NORMALISED, rate)), _measured(story, RAW, rate)
+    rate = max(rates, key=lambda one: _known(_measured(report, NORMALISED, one)).validation)
+    normalised, raw = _known(_measured(report, NORMALISED, rate)), _measured(report, RAW, rate)
     if raw is None:
         yield lab.prose(
             "With {rate}, the best for normalised pixels, the model with raw pixels has no "
             "numbers: the two cannot be compared.",
-            rate=story.phrase("learning_rate", rate),
+            rate=report.phrase("learning_rate", rate),
         )
         return
     low, raw_low = min(normalised.validation_loss.mean), min(raw.validation_loss.mean)
     early = [(normalised.reaches(level), raw.reaches(level)) for level in LEVELS]
     sooner = sum(_sooner(a, b) for a, b in early)
     values = {
-        "rate": story.phrase("learning_rate", rate),
+        "rate": report.phrase("learning_rate", rate),
         "low": lab.numbers.decimal(low, 3),
         "raw": lab.numbers.decimal(raw_low, 3),
     }
@@ -226,7 +226,7 @@ def convergence(lab: LabStory) -> Iterator[Block]:
         "with raw ones.",
         **values,
     )
-    yield _speed_table(lab, story, normalised, raw, rate)
+    yield _speed_table(lab, report, normalised, raw, rate)
     yield lab.prose(
         "The usual explanation: along the weights of a layer the curvature of the loss goes with "
         "the square of the inputs. Raw pixels are all positive and differ in scale, so a few "
@@ -235,7 +235,7 @@ def convergence(lab: LabStory) -> Iterator[Block]:
         "Müller, Efficient BackProp, 1998). Adam divides by the size of each gradient, which "
         "repairs the scale of single weights, but not the directions that mix all of them."
     )
-    tail = _tail(lab, story, normalised, raw)
+    tail = _tail(lab, report, normalised, raw)
     if tail is not None:
         yield tail
 
@@ -252,7 +252,7 @@ def _sooner(first: int | None, second: int | None) -> int:
 
 
 def _speed_table(
-    lab: LabStory, story: Story, normalised: Measured, raw: Measured, rate: float
+    lab: LabReport, report: StudyReport, normalised: Measured, raw: Measured, rate: float
 ) -> Table:
     say = lab.say
     rows = [
@@ -260,7 +260,7 @@ def _speed_table(
             header=lab.numbers.percent(level, digits=0),
             cells=[
                 Cell(
-                    text=say("never") if epoch is None else str(epoch), link=story.anchor(one.cell)
+                    text=say("never") if epoch is None else str(epoch), link=report.anchor(one.cell)
                 )
                 for one in (raw, normalised)
                 for epoch in [one.reaches(level)]
@@ -269,7 +269,7 @@ def _speed_table(
         for level in LEVELS
     ]
     caption = say("First epoch with this validation accuracy, {rate}").format(
-        rate=story.phrase("learning_rate", rate)
+        rate=report.phrase("learning_rate", rate)
     )
     return Table(
         name="speed",
@@ -280,7 +280,7 @@ def _speed_table(
     )
 
 
-def _tail(lab: LabStory, story: Story, normalised: Measured, raw: Measured) -> Block | None:
+def _tail(lab: LabReport, report: StudyReport, normalised: Measured, raw: Measured) -> Block | None:
     """How steep the gradients still are at the end, for the claim about bold steps."""
     if not (normalised.norm.mean and raw.norm.mean):
         return None
@@ -297,7 +297,7 @@ def _tail(lab: LabStory, story: Story, normalised: Measured, raw: Measured) -> B
     )
 
 
-def learning_rates(lab: LabStory) -> Iterator[Block]:
+def learning_rates(lab: LabReport) -> Iterator[Block]:
     """2.2 (c): the smallest and the largest rate, each in its own words."""
     yield lab.prose(
         "A very small learning rate moves the weights too little in the epochs there are: the "
@@ -305,40 +305,40 @@ def learning_rates(lab: LabStory) -> Iterator[Block]:
         "over the minima: the loss jumps about, or the first steps throw the network to a place "
         "without a slope, from which it never comes back."
     )
-    story = lab.study(STUDY)
-    for variation in variations(story, "learning_rate"):
-        if text := influence(story, variation):
+    report = lab.study(STUDY)
+    for variation in variations(report, "learning_rate"):
+        if text := influence(report, variation):
             yield Paragraph(text=text)
-    rates = [rate for rate in story.values("learning_rate") if isinstance(rate, float)]
+    rates = [rate for rate in report.values("learning_rate") if isinstance(rate, float)]
     if len(rates) < 2:
         return
     for rate, tell in ((min(rates), _smallest), (max(rates), _largest)):
         sentences = [
-            tell(lab, story, found)
+            tell(lab, report, found)
             for kind in (RAW, NORMALISED)
-            if (found := _measured(story, kind, rate)) is not None
+            if (found := _measured(report, kind, rate)) is not None
         ]
         lost = [
-            story.say("{name}: {cell}").format(
-                name=story.phrase("normalization", kind), cell=no_mean(story, cell)
+            report.say("{name}: {cell}").format(
+                name=report.phrase("normalization", kind), cell=no_mean(report, cell)
             )
             for kind in (RAW, NORMALISED)
-            if (cell := _cell(story, kind, rate)) is not None and no_mean(story, cell)
+            if (cell := _cell(report, kind, rate)) is not None and no_mean(report, cell)
         ]
         if lost:
             text = lab.say("Without numbers: {notes}.")
             sentences.append(text.format(notes=lab.say("; ").join(lost)))
         if sentences:
-            phrase = story.phrase("learning_rate", rate)
+            phrase = report.phrase("learning_rate", rate)
             title = phrase[:1].upper() + phrase[1:]
             yield Paragraph(title=title, text=" ".join(sentences))
 
 
-def _smallest(lab: LabStory, story: Story, one: Measured) -> str:
+def _smallest(lab: LabReport, report: StudyReport, one: Measured) -> str:
     """Whether a model with the smallest rate had still far to go."""
     line, loss = one.validation_accuracy, one.validation_loss
     rising = line.mean[-1] == max(line.mean) and line.mean[-1] > line.mean[0]
-    slow = one.validation < max(cell.mean or 0.0 for cell in story.cells) - 0.05
+    slow = one.validation < max(cell.mean or 0.0 for cell in report.cells) - 0.05
     text = lab.say(
         "With {name}, the accuracy rises from {first} to {last} and is highest at the last epoch, "
         "{epoch}, while the loss has come from {loss} to {end} nats: underfitting, for want of "
@@ -360,11 +360,11 @@ def _smallest(lab: LabStory, story: Story, one: Measured) -> str:
     )
 
 
-def _largest(lab: LabStory, story: Story, one: Measured) -> str:
+def _largest(lab: LabReport, report: StudyReport, one: Measured) -> str:
     """Whether a model with the largest rate is stuck, jumps about, or learns."""
     line, loss = one.validation_accuracy, one.validation_loss
     best, last = max(line.mean), line.mean[-1]
-    falls = verdict_of_images(best, last, story.validation_images).sign > 0
+    falls = verdict_of_images(best, last, report.validation_images).sign > 0
     stuck = bool(one.norm.mean) and one.norm.mean[-1] <= STILL
     values = {
         "name": one.name,
@@ -401,9 +401,9 @@ def _largest(lab: LabStory, story: Story, one: Measured) -> str:
     return text.format(**values)
 
 
-def summary(lab: LabStory) -> Iterator[str]:
+def summary(lab: LabReport) -> Iterator[str]:
     """The best combination."""
-    story = lab.study(STUDY)
-    for block in _check(lab, story):
+    report = lab.study(STUDY)
+    for block in _check(lab, report):
         if isinstance(block, Prose):
             yield block.text

@@ -17,7 +17,7 @@ from retroprop.labs.source_code import source
 from retroprop.models import budget
 from retroprop.models.budget import Answer, CNNBudget, MLPBudget, Unknown, solve
 from retroprop.report.document import Block, Cell, Equation, Row, Table
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 
 TARGET = budget.mlp_parameters(784, (256, 256), 10)
 TOLERANCE = 10_000
@@ -28,7 +28,7 @@ DEEP = (8, 16, 32, 64)
 """Channels of the deep network, as the assignment fixes them."""
 
 
-def parameter_count(lab: LabStory) -> Iterator[Block]:
+def parameter_count(lab: LabReport) -> Iterator[Block]:
     """2.3 (a)."""
     sizes = (784, 256, 256, 10)
     number = lab.numbers.integer
@@ -54,7 +54,7 @@ def parameter_count(lab: LabStory) -> Iterator[Block]:
     yield source(budget.mlp_parameters)
 
 
-def solved(lab: LabStory, answer: Answer, corner: str, chosen: int) -> Table:
+def solved(lab: LabReport, answer: Answer, corner: str, chosen: int) -> Table:
     """The sizes that a solver found, with those just outside of the tolerance."""
     say, numbers = lab.say, lab.numbers
     found = [one for one in (answer.below, *answer.within, answer.above) if one is not None]
@@ -84,12 +84,12 @@ def solved(lab: LabStory, answer: Answer, corner: str, chosen: int) -> Table:
     )
 
 
-def inside(lab: LabStory, answer: Answer) -> str:
+def inside(lab: LabReport, answer: Answer) -> str:
     """The values within the tolerance: "52, 53, 54 and 55"."""
     return lab.listed([lab.numbers.integer(one.x) for one in answer.within])
 
 
-def thin_depth(lab: LabStory, chosen: int) -> Iterator[Block]:
+def thin_depth(lab: LabReport, chosen: int) -> Iterator[Block]:
     """2.3 (b): how many layers of 64 units."""
     answer = solve(THIN, TARGET, TOLERANCE)
     yield lab.prose(
@@ -102,7 +102,7 @@ def thin_depth(lab: LabStory, chosen: int) -> Iterator[Block]:
     yield solved(lab, answer, lab.say("layers of 64 units"), chosen)
 
 
-def kernel_size(lab: LabStory, chosen: int) -> Iterator[Block]:
+def kernel_size(lab: LabReport, chosen: int) -> Iterator[Block]:
     """2.4: which kernel."""
     answer = solve(KERNEL, TARGET, TOLERANCE)
     yield lab.prose(
@@ -117,7 +117,7 @@ def kernel_size(lab: LabStory, chosen: int) -> Iterator[Block]:
     yield solved(lab, answer, lab.say("kernel size"), chosen)
 
 
-def pointwise(lab: LabStory) -> Iterator[Block]:
+def pointwise(lab: LabReport) -> Iterator[Block]:
     """2.5 (a)."""
     yield lab.prose(
         "A convolution with a $1 times 1$ kernel *is* a dense layer over the channels, applied to "
@@ -158,7 +158,7 @@ def pointwise(lab: LabStory) -> Iterator[Block]:
     yield from _deep_size(lab)
 
 
-def _deep_size(lab: LabStory) -> Iterator[Block]:
+def _deep_size(lab: LabReport) -> Iterator[Block]:
     """Whether the prescribed channels keep the number of parameters; they do not."""
     count = budget.cnn_parameters(
         1, 10, n_channels=DEEP, kernel_sizes=(1, 1, 1, 1), dense_hiddens=(256, 256)
@@ -181,7 +181,7 @@ def _deep_size(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def whole_image(lab: LabStory, chosen: int) -> Iterator[Block]:
+def whole_image(lab: LabReport, chosen: int) -> Iterator[Block]:
     """2.5 (b)."""
     yield lab.prose(
         "A kernel as large as the image has a single place to stand, so nothing slides and no "

@@ -21,7 +21,7 @@ from retroprop.labs.ift3395_devoir3.checks import (
 from retroprop.labs.ift3395_devoir3.solution import Trainer
 from retroprop.labs.source_code import source
 from retroprop.report.document import Block, Code, Equation
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 
 LABELS = [1, 0, 3, 4]
 """The example of the document, with 5 classes."""
@@ -41,7 +41,7 @@ def minibatch(trainer: Trainer, n: int = 64) -> tuple[Tensor, Tensor]:
     return X[:n].double(), trainer.one_hot(y[:n]).double()
 
 
-def one_hot(lab: LabStory) -> Iterator[Block]:
+def one_hot(lab: LabReport) -> Iterator[Block]:
     """1.7."""
     yield lab.prose(
         "Row $n$ holds a single 1, in the column of the label $y_n$. Labels outside of the classes "
@@ -71,7 +71,7 @@ def one_hot(lab: LabStory) -> Iterator[Block]:
     yield refusal(lambda: trainer.one_hot(torch.tensor([5])))
 
 
-def loss_and_accuracy(lab: LabStory) -> Iterator[Block]:
+def loss_and_accuracy(lab: LabReport) -> Iterator[Block]:
     """1.8."""
     yield lab.prose(
         "The probabilities are cut to $[epsilon, 1 - epsilon]$ with $epsilon = 10^(-9)$ before the "
@@ -135,7 +135,7 @@ def _certain_and_wrong(trainer: Trainer) -> tuple[float, float]:
     return float(loss.detach()), largest(slope)
 
 
-def network_gradient_norm(lab: LabStory) -> Iterator[Block]:
+def network_gradient_norm(lab: LabReport) -> Iterator[Block]:
     """1.9."""
     yield lab.prose(
         "After a pass backwards each parameter holds its gradient in its buffer grad. The norm of "
@@ -163,7 +163,7 @@ def network_gradient_norm(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def training_step(lab: LabStory) -> Iterator[Block]:
+def training_step(lab: LabReport) -> Iterator[Block]:
     """1.10."""
     yield lab.prose(
         "Forward, the old gradients to zero, backward, a step of the optimizer. The norm that it "
@@ -209,7 +209,7 @@ def training_step(lab: LabStory) -> Iterator[Block]:
     yield lab.prose(text, before=write(before, 4), after=write(after, 4))
 
 
-def evaluation(lab: LabStory) -> Iterator[Block]:
+def evaluation(lab: LabReport) -> Iterator[Block]:
     """1.11."""
     yield lab.prose(
         "A whole set goes through the network 2,000 images at a time, without a graph. Each part "

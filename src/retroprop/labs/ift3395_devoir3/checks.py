@@ -15,7 +15,7 @@ from retroprop.data import load
 from retroprop.errors import UserError
 from retroprop.labs.ift3395_devoir3.solution import SEED, Examples, Trainer, examples
 from retroprop.report.document import Code, Table, row
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 
 
 class Check(NamedTuple):
@@ -37,7 +37,7 @@ def same_tensors(what: str, ours: Tensor, expected: Tensor, decimals: int = 6) -
     return Check(what, norm, norm_expected, largest(ours - expected), decimals)
 
 
-def checks_table(lab: LabStory, *checks: Check) -> Table:
+def checks_table(lab: LabReport, *checks: Check) -> Table:
     """The checks of one question."""
     say = lab.say
 
@@ -60,7 +60,7 @@ def checks_table(lab: LabStory, *checks: Check) -> Table:
     )
 
 
-def scientific(lab: LabStory, value: float) -> str:
+def scientific(lab: LabReport, value: float) -> str:
     """A small number as a power of ten: 3.1 × 10⁻¹⁶; an exact 0 stays 0.
 
     Args:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.report.variations import no_mean
 from retroprop.report.verdict_sentence import verdict_sentence
 from retroprop.studies.summary import (
@@ -86,52 +86,54 @@ def measured_cell(cell: CellSummary, name: str) -> Measured | None:
     )
 
 
-def measured(story: Story, architecture: str) -> Measured | None:
+def measured(report: StudyReport, architecture: str) -> Measured | None:
     """A network of the study of architectures; None where it is not finished or not there."""
-    for cell in story.cells:
+    for cell in report.cells:
         if cell.cell.get("architecture") == architecture:
-            return measured_cell(cell, story.setting("architecture", architecture))
+            return measured_cell(cell, report.setting("architecture", architecture))
     return None
 
 
-def measured_networks(story: Story, architectures: Sequence[str]) -> list[Measured]:
+def measured_networks(report: StudyReport, architectures: Sequence[str]) -> list[Measured]:
     """Those of these networks that are finished."""
-    found = (measured(story, one) for one in architectures)
+    found = (measured(report, one) for one in architectures)
     return [one for one in found if one is not None]
 
 
-def missing_networks(story: Story, architectures: Sequence[str]) -> str:
+def missing_networks(report: StudyReport, architectures: Sequence[str]) -> str:
     """Which of these networks have no numbers, and why, in a sentence; "" where all have."""
     reasons = {
-        cell.cell.get("architecture"): no_mean(story, cell) or story.say("not evaluated")
-        for cell in story.cells
+        cell.cell.get("architecture"): no_mean(report, cell) or report.say("not evaluated")
+        for cell in report.cells
         if measured_cell(cell, "") is None
     }
-    known = {cell.cell.get("architecture") for cell in story.cells}
+    known = {cell.cell.get("architecture") for cell in report.cells}
     notes = [
-        story.say("{name}: {cell}").format(
-            name=story.setting("architecture", one),
-            cell=reasons.get(one, story.say("not in the study")),
+        report.say("{name}: {cell}").format(
+            name=report.setting("architecture", one),
+            cell=reasons.get(one, report.say("not in the study")),
         )
         for one in architectures
         if one in reasons or one not in known
     ]
     if not notes:
         return ""
-    return story.say("Without numbers: {notes}.").format(notes=story.say("; ").join(notes))
+    return report.say("Without numbers: {notes}.").format(notes=report.say("; ").join(notes))
 
 
-def comparison(story: Story, first: Measured, second: Measured, value: str = ACCURACY) -> str:
+def comparison(
+    report: StudyReport, first: Measured, second: Measured, value: str = ACCURACY
+) -> str:
     """The verdict on two networks in a sentence, with their accuracies; "" unless both have one."""
     means = [one.validation if value == ACCURACY else one.test for one in (first, second)]
     if None in means:
         return ""
-    a, b = (story.numbers.percent(mean or 0.0) for mean in means)
+    a, b = (report.numbers.percent(mean or 0.0) for mean in means)
     names = f"{first.name} ({a})", f"{second.name} ({b})"
-    return verdict_sentence(story, story.verdict(first.cell, second.cell, value), *names, value)
+    return verdict_sentence(report, report.verdict(first.cell, second.cell, value), *names, value)
 
 
-def gap_verdict(story: Story, first: Measured, second: Measured) -> Verdict:
+def gap_verdict(report: StudyReport, first: Measured, second: Measured) -> Verdict:
     """Whether the gap between train and validation differs by more than chance.
 
     With one seed the train accuracy counts so many images that only the validation images leave
@@ -141,5 +143,5 @@ def gap_verdict(story: Story, first: Measured, second: Measured) -> Verdict:
     if len(differences := [a - b for a, b in pairs]) > 1:
         return verdict_of_seeds(differences)
     end, other_end = (one.validation_accuracy.mean[-1] for one in (first, second))
-    found = verdict_of_images(end, other_end, story.validation_images)
+    found = verdict_of_images(end, other_end, report.validation_images)
     return dataclasses.replace(found, difference=first.gap - second.gap)

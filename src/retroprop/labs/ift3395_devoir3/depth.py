@@ -17,7 +17,7 @@ from retroprop.data import load
 from retroprop.labs.ift3395_devoir3.checks import largest, scientific, seeded
 from retroprop.labs.ift3395_devoir3.solution import NetworkConfiguration, Trainer, examples
 from retroprop.report.document import Table, row
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 
 NORMALISED_OVER = 2000
 BATCH = 128
@@ -59,7 +59,7 @@ class LayerNorms:
         """How much of the squared norm of the whole belongs to the output layer."""
         return self.last**2 / sum(norm**2 for norm in self.usual)
 
-    def table(self, lab: LabStory) -> Table:
+    def table(self, lab: LabReport) -> Table:
         """Some of the layers."""
         say, n = lab.say, len(self.usual)
         shown = [1, *range(EVERY, n - 1, EVERY), n - 1, n]

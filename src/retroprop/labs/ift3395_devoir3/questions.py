@@ -13,7 +13,7 @@ from retroprop.labs.ift3395_devoir3 import answers_networks as networks
 from retroprop.labs.ift3395_devoir3 import answers_normalization as normalization
 from retroprop.labs.ift3395_devoir3 import answers_sizes as sizes
 from retroprop.labs.ift3395_devoir3 import answers_training as training
-from retroprop.report.lab_story import Lab, LabStory, Part, Question
+from retroprop.report.lab_report import Lab, LabReport, Part, Question
 
 NORMALIZATION = (normalization.STUDY,)
 ARCHITECTURES = (architectures.STUDY,)
@@ -331,7 +331,7 @@ print(solve(CNNBudget(channels=(Unknown(),), kernel_sizes=(28,)), 269_322).withi
 )
 
 
-def summary(lab: LabStory) -> Iterator[str]:
+def summary(lab: LabReport) -> Iterator[str]:
     """What came out of part 2."""
     yield from normalization.summary(lab)
     yield from architectures.summary(lab)

@@ -32,7 +32,7 @@ from retroprop.report.document import (
 )
 from retroprop.report.formula_words import formula_in
 from retroprop.report.lab_content import compose_lab
-from retroprop.report.lab_story import Lab, LabStory, Part, Question
+from retroprop.report.lab_report import Lab, LabReport, Part, Question
 from retroprop.report.pictures import picture
 
 PROVED = {True: say_later("Proved"), False: say_later("NOT PROVED")}
@@ -49,12 +49,12 @@ def examined(name: str) -> Result:
 # --- one answer -----------------------------------------------------------------------------------
 
 
-def answer(name: str, lab: LabStory) -> Iterator[Block]:
+def answer(name: str, lab: LabReport) -> Iterator[Block]:
     """The derivation of a question, its answer, and how it was verified."""
     yield from answer_blocks(examined(name), lab)
 
 
-def answer_blocks(result: Result, lab: LabStory) -> Iterator[Block]:
+def answer_blocks(result: Result, lab: LabReport) -> Iterator[Block]:
     """The answer to a question that was examined."""
     question = result.question
     yield from _derivation(lab, question)
@@ -74,7 +74,7 @@ def answer_blocks(result: Result, lab: LabStory) -> Iterator[Block]:
         yield Code(title=title.format(place=line.place, function=line.function), text=line.text)
 
 
-def _derivation(lab: LabStory, question: ProvedQuestion) -> Iterator[Block]:
+def _derivation(lab: LabReport, question: ProvedQuestion) -> Iterator[Block]:
     """Each step: why, then the formula that follows; not the last one when it is the answer."""
     if question.hypotheses:
         yield Prose(title=lab.say("Hypotheses"), text=_begun(lab.say(question.hypotheses)))
@@ -84,7 +84,7 @@ def _derivation(lab: LabStory, question: ProvedQuestion) -> Iterator[Block]:
             yield Equation(source=formula_in(step.formula, lab.language))
 
 
-def _proof(lab: LabStory, result: ProofResult) -> Iterator[Prose]:
+def _proof(lab: LabReport, result: ProofResult) -> Iterator[Prose]:
     """What SymPy said of a statement, and of the same with one thing wrong."""
     proof = result.proof
     claim, false = (formula_in(one, lab.language) for one in (proof.claim, proof.false))
@@ -98,7 +98,7 @@ def _proof(lab: LabStory, result: ProofResult) -> Iterator[Prose]:
     yield Prose(title=lab.say(REFUTED[result.refuted]), text=f"${false}$", quiet=True)
 
 
-def _check(lab: LabStory, result: CheckResult) -> Prose:
+def _check(lab: LabReport, result: CheckResult) -> Prose:
     """What was compared with what on random inputs, and the worst errors."""
     text = lab.say(
         "“{claim}” against {oracle}: the worst error is {error}; with one thing wrong, {wrong}."
@@ -127,7 +127,7 @@ def _begun(text: str) -> str:
 # --- the assignment -------------------------------------------------------------------------------
 
 
-def summary(lab: LabStory) -> Iterator[str]:
+def summary(lab: LabReport) -> Iterator[str]:
     """How much was proved and compared, and whether anything failed."""
     results = [examined(one.name) for one in SHEET]
     proofs = sum(len(one.proofs) for one in results)
@@ -169,7 +169,7 @@ _MORE = {
 
 
 def lab_of(
-    sheet: Sequence[ProvedQuestion], answered: Callable[[str, LabStory], Iterator[Block]] = answer
+    sheet: Sequence[ProvedQuestion], answered: Callable[[str, LabReport], Iterator[Block]] = answer
 ) -> Lab:
     """Questions of the sheet as an assignment, in the sheet's parts."""
 
@@ -231,7 +231,9 @@ def sheet_document(results: Sequence[Result], *, language: str, author: str = ""
     """
     found = {one.question.name: one for one in results}
     sheet = [one.question for one in results]
-    lab = LabStory(lab_of(sheet, lambda name, lab: answer_blocks(found[name], lab)), None, language)
+    lab = LabReport(
+        lab_of(sheet, lambda name, lab: answer_blocks(found[name], lab)), None, language
+    )
     document = compose_lab(lab)
     course = "IFT3395, Fundamentals of machine learning · assignment 3, theoretical part"
     return replace(
@@ -252,7 +254,7 @@ def sheet_document(results: Sequence[Result], *, language: str, author: str = ""
     )
 
 
-def _verdicts(lab: LabStory, results: Sequence[Result]) -> Section:
+def _verdicts(lab: LabReport, results: Sequence[Result]) -> Section:
     """A table of all verdicts, one row a question."""
     rows = []
     for result in results:

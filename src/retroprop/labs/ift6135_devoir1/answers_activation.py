@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from retroprop.labs.ift6135_devoir1.outcomes import outcome_table, ranking, scale, tested
 from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.document import Block, Notice, Table
-from retroprop.report.lab_story import LabStory, only
+from retroprop.report.lab_report import LabReport, only
 from retroprop.report.network_pictures import gradients_section
 from retroprop.report.results import curves_section
-from retroprop.report.story import Story, setting_of
+from retroprop.report.study_report import StudyReport, setting_of
 from retroprop.report.weights import NoWeightsError, trained_weights
 from retroprop.studies.records import RunRecord
 from retroprop.studies.summary import CellSummary, curve
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 ACTIVATIONS = "ift6135-activations"
 
 
-def nonlinearity(lab: LabStory) -> Iterator[Block]:
+def nonlinearity(lab: LabReport) -> Iterator[Block]:
     """Which is best, with the four figures."""
-    story = lab.study(ACTIVATIONS)
-    yield from ranking(lab, story, "activation")
-    yield from tested(lab, story)
-    yield from scale(lab, story)
+    report = lab.study(ACTIVATIONS)
+    yield from ranking(lab, report, "activation")
+    yield from tested(lab, report)
+    yield from scale(lab, report)
     yield lab.prose(
         "The four figures follow, two above each other: loss and accuracy over the epochs, each on "
         "validation and on train. Every line carries the name of its activation function at its "
         "end, in place of a legend."
     )
-    yield from only("picture", lab.blocks(story, curves_section))
-    yield outcome_table(lab, story, "activation")
+    yield from only("picture", lab.blocks(report, curves_section))
+    yield outcome_table(lab, report, "activation")
 
 
-def why_nonlinearity(lab: LabStory) -> Iterator[Block]:
+def why_nonlinearity(lab: LabReport) -> Iterator[Block]:
     """The usual explanation, and what our numbers say of it."""
     from retroprop.labs.ift6135_devoir1.checks import first_gradients
 
@@ -58,13 +58,13 @@ def why_nonlinearity(lab: LabStory) -> Iterator[Block]:
         else "In the first layer the gradient with the sigmoid is not smaller than with ReLU.",
         ratio=lab.numbers.integer(relu / sigmoid),
     )
-    story = lab.study(ACTIVATIONS)
-    yield from _against_records(lab, story, {name: of[0] for name, of in gradients.items()})
-    yield from only("picture", lab.blocks(story, gradients_section))
-    yield from flat_units(lab, story)
+    report = lab.study(ACTIVATIONS)
+    yield from _against_records(lab, report, {name: of[0] for name, of in gradients.items()})
+    yield from only("picture", lab.blocks(report, gradients_section))
+    yield from flat_units(lab, report)
 
 
-def _gradient_table(lab: LabStory, gradients: dict[str, tuple[float, ...]]) -> Table:
+def _gradient_table(lab: LabReport, gradients: dict[str, tuple[float, ...]]) -> Table:
     say = lab.say
     layers = len(next(iter(gradients.values())))
     return facts(
@@ -82,20 +82,22 @@ def _gradient_table(lab: LabStory, gradients: dict[str, tuple[float, ...]]) -> T
     )
 
 
-def _against_records(lab: LabStory, story: Story, first: dict[str, float]) -> Iterator[Block]:
+def _against_records(
+    lab: LabReport, report: StudyReport, first: dict[str, float]
+) -> Iterator[Block]:
     """Whether the explanation fits what was trained."""
     cells = {
         name: cell
-        for cell in story.cells
+        for cell in report.cells
         if (name := cell.cell.get("activation")) in first and cell.mean is not None
     }
     if len(cells) < 2:
         return
     ranked = sorted(cells, key=lambda name: -(cells[name].mean or 0.0))
-    names = {name: story.setting("activation", name) for name in cells}
+    names = {name: report.setting("activation", name) for name in cells}
     best, second, last = ranked[0], ranked[1], ranked[-1]
     title = "What our training says of it"
-    if best == "relu" and story.verdict(cells[best], cells[second]).sign > 0:
+    if best == "relu" and report.verdict(cells[best], cells[second]).sign > 0:
         yield lab.prose(
             "ReLU, the only one whose slope does not fall where a unit is active, is ahead of both "
             "others by more than noise. That fits the explanation; it does not prove it.",
@@ -114,25 +116,25 @@ def _against_records(lab: LabStory, story: Story, first: dict[str, float]) -> It
             title=title,
             best=names[best],
         )
-    yield from _contradictions(lab, story, cells, first)
-    if second != last and story.verdict(cells[second], cells[last]).sign <= 0:
+    yield from _contradictions(lab, report, cells, first)
+    if second != last and report.verdict(cells[second], cells[last]).sign <= 0:
         yield lab.prose(
             "Between {second} and {last} these records do not decide.",
             second=names[second],
             last=names[last],
         )
-    yield from _first_epochs(lab, story, {names[name]: cells[name] for name in ranked})
+    yield from _first_epochs(lab, report, {names[name]: cells[name] for name in ranked})
 
 
 def _contradictions(
-    lab: LabStory, story: Story, cells: dict[str, CellSummary], first: dict[str, float]
+    lab: LabReport, report: StudyReport, cells: dict[str, CellSummary], first: dict[str, float]
 ) -> Iterator[Block]:
     """Where training ranks two functions against the size of their first gradients."""
     against = [
         (better, worse)
         for better in cells
         for worse in cells
-        if first[better] < first[worse] and story.verdict(cells[better], cells[worse]).sign > 0
+        if first[better] < first[worse] and report.verdict(cells[better], cells[worse]).sign > 0
     ]
     for better, worse in against:
         yield lab.prose(
@@ -141,8 +143,8 @@ def _contradictions(
             "not decide: the optimizer is Adam, which divides each step by the size of the "
             "gradients (Kingma and Ba, 2015), so a gradient that is small everywhere costs less "
             "than it would with plain gradient descent.",
-            better=story.setting("activation", better),
-            worse=story.setting("activation", worse),
+            better=report.setting("activation", better),
+            worse=report.setting("activation", worse),
             small=lab.numbers.significant(first[better]),
             large=lab.numbers.significant(first[worse]),
         )
@@ -152,7 +154,9 @@ def _contradictions(
         )
 
 
-def _first_epochs(lab: LabStory, story: Story, cells: dict[str, CellSummary]) -> Iterator[Block]:
+def _first_epochs(
+    lab: LabReport, report: StudyReport, cells: dict[str, CellSummary]
+) -> Iterator[Block]:
     """How fast each begins."""
     lines = {n: curve(c.runs, "validation_accuracy").without_epoch_0() for n, c in cells.items()}
     begun = {name: line.mean[0] for name, line in lines.items() if line.epochs[:1] == (1,)}
@@ -168,18 +172,18 @@ def _first_epochs(lab: LabStory, story: Story, cells: dict[str, CellSummary]) ->
     )
 
 
-def flat_units(lab: LabStory, story: Story) -> Iterator[Block]:
+def flat_units(lab: LabReport, report: StudyReport) -> Iterator[Block]:
     """How many units of the trained networks stand where their function is flat."""
     from retroprop.labs.ift6135_devoir1.checks import flat_shares
 
     found: dict[str, tuple[float, ...]] = {}
-    for cell in story.cells:
+    for cell in report.cells:
         run = max(cell.runs, key=lambda run: run.best_validation_accuracy or 0.0)
         activation = str(setting_of(run, "activation"))
         if cell.mean is None:
             continue
         try:
-            found[activation] = flat_shares(trained_layers(story, run), activation)
+            found[activation] = flat_shares(trained_layers(report, run), activation)
         except NoWeightsError as error:
             yield Notice(title=lab.say("The weights could not be read"), text=str(error))
     if not found or len({len(shares) for shares in found.values()}) > 1:
@@ -204,7 +208,7 @@ def flat_units(lab: LabStory, story: Story) -> Iterator[Block]:
         )
     rows = [
         (
-            story.setting("activation", name),
+            report.setting("activation", name),
             [lab.numbers.share(share, digits=1) for share in shares],
         )
         for name, shares in found.items()
@@ -218,7 +222,7 @@ def flat_units(lab: LabStory, story: Story) -> Iterator[Block]:
     )
 
 
-def trained_layers(story: Story, run: RunRecord) -> "list[tuple[Tensor, Tensor]]":
+def trained_layers(report: StudyReport, run: RunRecord) -> "list[tuple[Tensor, Tensor]]":
     """Weight and bias of every linear layer of a trained MLP, the output layer last.
 
     Raises:
@@ -231,8 +235,8 @@ def trained_layers(story: Story, run: RunRecord) -> "list[tuple[Tensor, Tensor]]
     names = [*(f"hidden_layers.{n}" for n in range(hidden)), "output_layer"]
     return [
         (
-            torch.tensor(trained_weights(story, run, f"{name}.weight")),
-            torch.tensor(trained_weights(story, run, f"{name}.bias")),
+            torch.tensor(trained_weights(report, run, f"{name}.weight")),
+            torch.tensor(trained_weights(report, run, f"{name}.bias")),
         )
         for name in names
     ]

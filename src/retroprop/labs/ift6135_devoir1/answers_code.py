@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from retroprop.labs.ift6135_devoir1.tables import ROUNDING, agreement_table, facts, shape, work
 from retroprop.labs.source_code import source
 from retroprop.report.document import Block, Equation, Table
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 
 if TYPE_CHECKING:
     from retroprop.labs.ift6135_devoir1.checks import LayerStart
 
 
-def linear(lab: LabStory) -> Iterator[Block]:
+def linear(lab: LabReport) -> Iterator[Block]:
     """1.1: the linear layer."""
     from retroprop.labs.ift6135_devoir1.checks import linear_errors
     from retroprop.models.mlp import Linear
@@ -48,7 +48,7 @@ def linear(lab: LabStory) -> Iterator[Block]:
     yield agreement_table(lab, ["Linear"])
 
 
-def build_layers(lab: LabStory) -> Iterator[Block]:
+def build_layers(lab: LabReport) -> Iterator[Block]:
     """1.2: the layers of the MLP and their initial weights."""
     from retroprop.labs.ift6135_devoir1.checks import layer_starts
     from retroprop.models.mlp import MLP
@@ -73,7 +73,7 @@ def build_layers(lab: LabStory) -> Iterator[Block]:
     yield _starts(lab, layer_starts())
 
 
-def _starts(lab: LabStory, layers: "Sequence[LayerStart]") -> Table:
+def _starts(lab: LabReport, layers: "Sequence[LayerStart]") -> Table:
     say, numbers = lab.say, lab.numbers
     rows = [
         (
@@ -103,7 +103,7 @@ def _starts(lab: LabStory, layers: "Sequence[LayerStart]") -> Table:
     )
 
 
-def activations(lab: LabStory) -> Iterator[Block]:
+def activations(lab: LabReport) -> Iterator[Block]:
     """1.3: the activation function and the forward pass."""
     from retroprop.labs.ift6135_devoir1.checks import forward_error
     from retroprop.models.mlp import MLP
@@ -134,7 +134,7 @@ def activations(lab: LabStory) -> Iterator[Block]:
     yield agreement_table(lab, ["ReLU", "Tanh", "Sigmoid", "MLP"])
 
 
-def basic_block(lab: LabStory) -> Iterator[Block]:
+def basic_block(lab: LabReport) -> Iterator[Block]:
     """2.1: the residual block."""
     from retroprop.labs.ift6135_devoir1.checks import block_summary, shortcut_error
     from retroprop.models.resnet18 import BasicBlock
@@ -180,7 +180,7 @@ def basic_block(lab: LabStory) -> Iterator[Block]:
     yield agreement_table(lab, ["Conv2d", "BatchNorm2d", "BasicBlock"])
 
 
-def resnet(lab: LabStory) -> Iterator[Block]:
+def resnet(lab: LabReport) -> Iterator[Block]:
     """2.2: ResNet-18."""
     from retroprop.labs.ift6135_devoir1.checks import resnet_stages
     from retroprop.models.resnet18 import ResNet18
@@ -212,7 +212,7 @@ def resnet(lab: LabStory) -> Iterator[Block]:
     yield agreement_table(lab, ["ResNet18"])
 
 
-def patch_embedding(lab: LabStory) -> Iterator[Block]:
+def patch_embedding(lab: LabReport) -> Iterator[Block]:
     """3.1: patches by a convolution."""
     from retroprop.labs.ift6135_devoir1.checks import embedding
     from retroprop.models.mlpmixer import PatchEmbed
@@ -266,7 +266,7 @@ def patch_embedding(lab: LabStory) -> Iterator[Block]:
     yield agreement_table(lab, ["PatchEmbedding"])
 
 
-def mixer(lab: LabStory) -> Iterator[Block]:
+def mixer(lab: LabReport) -> Iterator[Block]:
     """3.2: the Mixer block and the whole network."""
     from retroprop.labs.ift6135_devoir1.checks import (
         mixer_summary,
@@ -314,7 +314,7 @@ def mixer(lab: LabStory) -> Iterator[Block]:
     yield agreement_table(lab, ["TokenMixing", "ChannelMixing", "MixerBlock", "MLPMixer"])
 
 
-def cross_entropy(lab: LabStory) -> Iterator[Block]:
+def cross_entropy(lab: LabReport) -> Iterator[Block]:
     """4.1: the loss, without torch's."""
     from retroprop.labs.ift6135_devoir1.checks import loss_checks
     from retroprop.labs.ift6135_devoir1.utils import cross_entropy_loss

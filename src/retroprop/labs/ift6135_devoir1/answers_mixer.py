@@ -15,9 +15,9 @@ from retroprop.labs.ift6135_devoir1.filter_measures import change, spread
 from retroprop.labs.ift6135_devoir1.outcomes import complete_cells
 from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.document import Block, Cell, Notice
-from retroprop.report.lab_story import LabStory, NotRecordedError, only
+from retroprop.report.lab_report import LabReport, NotRecordedError, only
 from retroprop.report.network_pictures import FILTERS, best_run, weights_section
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.report.weights import NoWeightsError, trained_weights
 from retroprop.studies.summary import CellSummary
 
@@ -26,15 +26,15 @@ PUBLISHED = 0.868
 """The validation accuracy that the document reports after 15 epochs."""
 
 
-def best_mixer(lab: LabStory) -> Iterator[Block]:
+def best_mixer(lab: LabReport) -> Iterator[Block]:
     """Its accuracy, its hyperparameters and the search."""
     yield from search(lab, lab.study(MIXER), PUBLISHED)
 
 
-def filters(lab: LabStory) -> Iterator[Block]:
+def filters(lab: LabReport) -> Iterator[Block]:
     """The token-mixing weights of the first block, measured and applied to a picture."""
-    story = lab.study(MIXER)
-    run = best_run(story)
+    report = lab.study(MIXER)
+    run = best_run(report)
     if run is None:
         return
     yield lab.prose(
@@ -44,16 +44,16 @@ def filters(lab: LabStory) -> Iterator[Block]:
         "side by side, low frequencies first. Each is divided by its own largest absolute weight.",
         title="How the filters are drawn",
     )
-    pictures = list(lab.blocks(story, weights_section))
+    pictures = list(lab.blocks(report, weights_section))
     drawn = {block.name: block for block in only("picture", pictures)}  # pyright: ignore
     if "token-mixing" in drawn:
         yield drawn["token-mixing"]
     try:
-        weights = trained_weights(story, run, FILTERS).astype(np.float64)
+        weights = trained_weights(report, run, FILTERS).astype(np.float64)
     except NoWeightsError as error:
         yield Notice(title=lab.say("The weights could not be read"), text=str(error))
         return
-    yield from _filter_comment(lab, weights, initial_weights(story, run, FILTERS))
+    yield from _filter_comment(lab, weights, initial_weights(report, run, FILTERS))
     if "filtered-picture" in drawn:
         yield lab.prose(
             "In the next figure some of the filters slide over a picture. This is not what the "
@@ -64,7 +64,7 @@ def filters(lab: LabStory) -> Iterator[Block]:
         yield drawn["filtered-picture"]
 
 
-def _filter_comment(lab: LabStory, weights: np.ndarray, initial: np.ndarray) -> Iterator[Block]:
+def _filter_comment(lab: LabReport, weights: np.ndarray, initial: np.ndarray) -> Iterator[Block]:
     """Locality and smoothness of the filters, beside untrained ones and beside convolutions."""
     say, numbers = lab.say, lab.numbers
     tiles, before = filter_tiles(weights), filter_tiles(initial)
@@ -152,7 +152,7 @@ def _filter_comment(lab: LabStory, weights: np.ndarray, initial: np.ndarray) -> 
     )
 
 
-def why_mixer(lab: LabStory) -> Iterator[Block]:
+def why_mixer(lab: LabReport) -> Iterator[Block]:
     """Why it works where plain MLPs do not, with what is measured here."""
     from retroprop.labs.ift6135_devoir1.checks import mixer_summary, mlp_summary, resnet_summary
 
@@ -198,14 +198,14 @@ def why_mixer(lab: LabStory) -> Iterator[Block]:
     yield from _three_networks(lab)
 
 
-def _one_token(lab: LabStory) -> Iterator[Block]:
+def _one_token(lab: LabReport) -> Iterator[Block]:
     """The Mixer beside itself with a single patch: the fairest comparison in these records."""
-    story = lab.find_study(PATCHES)
-    if story is None:
+    report = lab.find_study(PATCHES)
+    if report is None:
         raise NotRecordedError(PATCHES)
     whole, four = (
-        complete_cells(story, "patch_size").get(32),
-        complete_cells(story, "patch_size").get(4),
+        complete_cells(report, "patch_size").get(32),
+        complete_cells(report, "patch_size").get(4),
     )
     if whole is None or four is None:
         return
@@ -216,7 +216,7 @@ def _one_token(lab: LabStory) -> Iterator[Block]:
             "plain MLP with shortcuts. There patches of 4 × 4 are *not* better: {four} against "
             "{whole}."
         )
-    elif story.verdict(four, whole).sign > 0:
+    elif report.verdict(four, whole).sign > 0:
         text = (
             "The fairest comparison is in question 4.4: with one patch of 32 × 32 a Mixer is a "
             "plain MLP with shortcuts, and everything else is the same. Patches of 4 × 4 reach "
@@ -233,32 +233,33 @@ def _one_token(lab: LabStory) -> Iterator[Block]:
         text,
         four=lab.numbers.percent(four.mean or 0.0),
         whole=lab.numbers.percent(whole.mean or 0.0),
-        points=story.points(abs(difference)),
+        points=report.points(abs(difference)),
         few=lab.numbers.integer(four.runs[0].parameters or 0),
         many=lab.numbers.integer(whole.runs[0].parameters or 0),
     )
 
 
-def _three_networks(lab: LabStory) -> Iterator[Block]:
+def _three_networks(lab: LabReport) -> Iterator[Block]:
     """The best MLP, Mixer and ResNet-18 of the records, with what each was trained on."""
     say, numbers = lab.say, lab.numbers
-    found: dict[str, tuple[Story, CellSummary]] = {}
+    found: dict[str, tuple[StudyReport, CellSummary]] = {}
     for name, studies in (
         ("MLP", (ACTIVATIONS,)),
         ("MLP-Mixer", (MIXER, PATCHES)),
         ("ResNet-18", (RESNET, RATES)),
     ):
         cells = [
-            (story, best)
+            (report, best)
             for one in studies
-            if (story := lab.find_study(one)) is not None and (best := story.best_cell) is not None
+            if (report := lab.find_study(one)) is not None
+            and (best := report.best_cell) is not None
         ]
         if cells:
             found[name] = max(cells, key=lambda pair: pair[1].mean or 0.0)
     if len(found) < 2:
         return
     rows = []
-    for name, (story, best) in found.items():
+    for name, (report, best) in found.items():
         run = max(best.runs, key=lambda one: one.best_validation_accuracy or 0.0)
         train = run.epochs[-1].train_accuracy
         rows.append(
@@ -267,12 +268,12 @@ def _three_networks(lab: LabStory) -> Iterator[Block]:
                 [
                     Cell(
                         text=numbers.share(best.mean or 0.0, best.deviation),
-                        link=story.anchor(best),
+                        link=report.anchor(best),
                     ),
                     "—" if train is None else numbers.share(train),
                     numbers.integer(run.parameters or 0),
-                    numbers.integer(story.train_images or 0),
-                    str(story.record.config.get("epochs", "—")),
+                    numbers.integer(report.train_images or 0),
+                    str(report.record.config.get("epochs", "—")),
                 ],
             )
         )
@@ -289,7 +290,7 @@ def _three_networks(lab: LabStory) -> Iterator[Block]:
         ],
         rows,
     )
-    conditions = {_conditions(story) for story, _ in found.values()}
+    conditions = {_conditions(report) for report, _ in found.values()}
     by_accuracy = sorted(found, key=lambda name: -(found[name][1].mean or 0.0))
     if len(conditions) > 1:
         yield lab.prose(
@@ -300,9 +301,9 @@ def _three_networks(lab: LabStory) -> Iterator[Block]:
         yield lab.prose(
             "All were trained on the same number of images and epochs; from the best to the last "
             "they are {order}.",
-            order=lab.stories[0].listed(by_accuracy),
+            order=lab.reports[0].listed(by_accuracy),
         )
 
 
-def _conditions(story: Story) -> tuple[Any, ...]:
-    return story.train_images, story.record.config.get("epochs")
+def _conditions(report: StudyReport) -> tuple[Any, ...]:
+    return report.train_images, report.record.config.get("epochs")

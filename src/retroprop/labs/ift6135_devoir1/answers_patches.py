@@ -14,29 +14,29 @@ from retroprop.labs.ift6135_devoir1.outcomes import (
 from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.costs import costs_section
 from retroprop.report.document import Block, Equation, Table
-from retroprop.report.lab_story import LabStory, only
+from retroprop.report.lab_report import LabReport, only
 from retroprop.report.results import curves_section
-from retroprop.report.story import Story, setting_of
+from retroprop.report.study_report import StudyReport, setting_of
 
 PATCHES = "ift6135-mixer-patches"
 
 
-def patch_sizes(lab: LabStory) -> Iterator[Block]:
+def patch_sizes(lab: LabReport) -> Iterator[Block]:
     """Which size is best, with the four figures."""
-    story = lab.study(PATCHES)
-    yield from ranking(lab, story, "patch_size")
-    yield from tested(lab, story)
-    yield from scale(lab, story)
+    report = lab.study(PATCHES)
+    yield from ranking(lab, report, "patch_size")
+    yield from tested(lab, report)
+    yield from scale(lab, report)
     yield lab.prose(
         "A patch must divide the image, so the possible sizes are 1, 2, 4, 8, 16 and 32; tried "
         "were {sizes}.",
-        sizes=story.listed([str(size) for size in story.values("patch_size")]),
+        sizes=report.listed([str(size) for size in report.values("patch_size")]),
     )
-    yield from only("picture", lab.blocks(story, curves_section))
-    yield outcome_table(lab, story, "patch_size")
+    yield from only("picture", lab.blocks(report, curves_section))
+    yield outcome_table(lab, report, "patch_size")
 
 
-def why_patch_sizes(lab: LabStory) -> Iterator[Block]:
+def why_patch_sizes(lab: LabReport) -> Iterator[Block]:
     """What a patch size does to the network, and what the accuracies say of it."""
     yield lab.prose(
         "The size of a patch sets how much one token holds and how many tokens there are. Small "
@@ -46,8 +46,8 @@ def why_patch_sizes(lab: LabStory) -> Iterator[Block]:
         "Such a Mixer compares no places; it is a plain MLP on the whole image, with shortcuts.",
         title="Why the size matters",
     )
-    story = lab.study(PATCHES)
-    best, cells = story.best_cell, complete_cells(story, "patch_size")
+    report = lab.study(PATCHES)
+    best, cells = report.best_cell, complete_cells(report, "patch_size")
     if best is None or len(cells) < 2:
         return
     whole = cells.get(32)
@@ -63,18 +63,18 @@ def why_patch_sizes(lab: LabStory) -> Iterator[Block]:
         yield lab.prose(
             "Patches of {size} × {size} are {points} above the single patch of 32 × 32, more than "
             "noise: with the same images, optimizer and channels, mixing places helps."
-            if story.verdict(best, whole).sign > 0
+            if report.verdict(best, whole).sign > 0
             else "Patches of {size} × {size} are {points} above the single patch of 32 × 32, which "
             "is within noise: these records do not show that mixing places helps.",
             size=size,
-            points=story.points((best.mean or 0.0) - (whole.mean or 0.0)),
+            points=report.points((best.mean or 0.0) - (whole.mean or 0.0)),
         )
     finest = cells[min(cells)]
     if finest.key != best.key:
         yield lab.prose(
             "The smallest patches, {least} × {least}, cost most and are behind {size} × {size} by "
             "more than noise: more tokens are not better without end."
-            if story.verdict(best, finest).sign > 0
+            if report.verdict(best, finest).sign > 0
             else "The smallest patches, {least} × {least}, cost most; they are not better than "
             "{size} × {size}.",
             least=min(cells),
@@ -82,7 +82,7 @@ def why_patch_sizes(lab: LabStory) -> Iterator[Block]:
         )
 
 
-def patch_costs(lab: LabStory) -> Iterator[Block]:
+def patch_costs(lab: LabReport) -> Iterator[Block]:
     """Parameters and time, explained by formulas and counted."""
     yield lab.prose(
         "With $S = (32 slash P)^2$ tokens, $D$ channels, $H = D slash 2$ hidden token units and "
@@ -96,11 +96,11 @@ def patch_costs(lab: LabStory) -> Iterator[Block]:
         f'B (underbrace(2 S H + H + S, "{lab.say("token mixing")}") + '
         f'underbrace(8 D^2 + 5 D, "{lab.say("channel mixing")}") + 4 D) + 12 D + 10'
     )
-    story = lab.study(PATCHES)
-    costs = _patch_costs(story)
-    yield _cost_table(lab, story, costs)
+    report = lab.study(PATCHES)
+    costs = _patch_costs(report)
+    yield _cost_table(lab, report, costs)
     yield from _cost_sentences(lab, costs)
-    yield from only("picture", lab.blocks(story, costs_section))
+    yield from only("picture", lab.blocks(report, costs_section))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,12 +126,12 @@ class PatchCost:
     seconds: float | None
 
 
-def _patch_costs(story: Story) -> list[PatchCost]:
+def _patch_costs(report: StudyReport) -> list[PatchCost]:
     """The sizes of a study, from small to large."""
     from retroprop.labs.ift6135_devoir1.checks import mixer_summary
 
     found = []
-    for cell in story.cells:
+    for cell in report.cells:
         run, patch = cell.runs[0], cell.cell["patch_size"]
         summary = mixer_summary(patch, setting_of(run, "embedding"), setting_of(run, "blocks"))
         seconds = [epoch.train_s for one in cell.runs for epoch in one.epochs if epoch.epoch > 0]
@@ -153,7 +153,7 @@ def _patch_costs(story: Story) -> list[PatchCost]:
     return sorted(found, key=lambda cost: cost.patch)
 
 
-def _cost_table(lab: LabStory, story: Story, costs: list[PatchCost]) -> Table:
+def _cost_table(lab: LabReport, report: StudyReport, costs: list[PatchCost]) -> Table:
     say, numbers = lab.say, lab.numbers
     different = [cost for cost in costs if cost.recorded not in (None, cost.parameters)]
     notes = [
@@ -164,7 +164,7 @@ def _cost_table(lab: LabStory, story: Story, costs: list[PatchCost]) -> Table:
     return facts(
         "patch-costs",
         say("What a patch size costs: parameters and multiplications counted, seconds recorded"),
-        story.setting_name("patch_size"),
+        report.setting_name("patch_size"),
         [
             say("tokens"),
             say("embedding"),
@@ -189,7 +189,7 @@ def _cost_table(lab: LabStory, story: Story, costs: list[PatchCost]) -> Table:
     )
 
 
-def _cost_sentences(lab: LabStory, costs: list[PatchCost]) -> Iterator[Block]:
+def _cost_sentences(lab: LabReport, costs: list[PatchCost]) -> Iterator[Block]:
     if len(costs) < 2:
         return
     fewest = min(costs, key=lambda cost: cost.parameters)

@@ -12,9 +12,9 @@ from retroprop.labs.ift6135_devoir1.outcomes import (
 )
 from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.document import Block, Table
-from retroprop.report.lab_story import LabStory, only
+from retroprop.report.lab_report import LabReport, only
 from retroprop.report.results import curves_section
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.studies.summary import CellSummary, curve
 
 RATES = "ift6135-resnet18-rates"
@@ -22,20 +22,20 @@ DOCUMENT_RATE = 0.001
 """The learning rate that the document finds best for ResNet-18."""
 
 
-def learning_rates(lab: LabStory) -> Iterator[Block]:
+def learning_rates(lab: LabReport) -> Iterator[Block]:
     """Which rate is best, with the four figures."""
-    story = lab.study(RATES)
-    yield from ranking(lab, story, "learning_rate")
-    yield from _beside_document(lab, story)
-    yield from tested(lab, story)
-    yield from scale(lab, story)
-    yield from only("picture", lab.blocks(story, curves_section))
-    yield outcome_table(lab, story, "learning_rate")
+    report = lab.study(RATES)
+    yield from ranking(lab, report, "learning_rate")
+    yield from _beside_document(lab, report)
+    yield from tested(lab, report)
+    yield from scale(lab, report)
+    yield from only("picture", lab.blocks(report, curves_section))
+    yield outcome_table(lab, report, "learning_rate")
 
 
-def _beside_document(lab: LabStory, story: Story) -> Iterator[Block]:
+def _beside_document(lab: LabReport, report: StudyReport) -> Iterator[Block]:
     """Our best rate beside that of the document."""
-    best, same = story.best_cell, complete_cells(story, "learning_rate").get(DOCUMENT_RATE)
+    best, same = report.best_cell, complete_cells(report, "learning_rate").get(DOCUMENT_RATE)
     if best is None:
         return
     rate = best.cell.get("learning_rate")
@@ -43,7 +43,7 @@ def _beside_document(lab: LabStory, story: Story) -> Iterator[Block]:
         yield lab.prose("The document finds 0.001 best too.")
     elif same is None:
         yield lab.prose("The document finds 0.001 best, which has no finished model here.")
-    elif story.verdict(best, same).sign > 0:
+    elif report.verdict(best, same).sign > 0:
         yield lab.prose(
             "The document finds 0.001 best; here {rate} is ahead of it by more than noise.",
             rate=lab.numbers.setting(rate),
@@ -56,7 +56,7 @@ def _beside_document(lab: LabStory, story: Story) -> Iterator[Block]:
         )
 
 
-def why_learning_rates(lab: LabStory) -> Iterator[Block]:
+def why_learning_rates(lab: LabReport) -> Iterator[Block]:
     """What a rate means for the weights, and what the records show at both ends."""
     from retroprop.labs.ift6135_devoir1.checks import largest_layer_deviation
 
@@ -70,15 +70,15 @@ def why_learning_rates(lab: LabStory) -> Iterator[Block]:
         title="Too large and too small",
         sigma=lab.numbers.decimal(sigma, 4),
     )
-    story = lab.study(RATES)
-    yield _step_table(lab, story, sigma)
-    best, cells = story.best_cell, complete_cells(story, "learning_rate")
+    report = lab.study(RATES)
+    yield _step_table(lab, report, sigma)
+    best, cells = report.best_cell, complete_cells(report, "learning_rate")
     if best is None or len(cells) < 2:
         return
     largest, smallest = cells[max(cells)], cells[min(cells)]
-    steps = story.steps_per_epoch(story.runs)
-    if _is_behind(story, best, largest):
-        yield _too_large(lab, story, best, largest, sigma)
+    steps = report.steps_per_epoch(report.runs)
+    if _is_behind(report, best, largest):
+        yield _too_large(lab, report, best, largest, sigma)
     else:
         yield lab.prose(
             "The largest rate that finished, {rate}, is the best: too large was not tried."
@@ -87,7 +87,7 @@ def why_learning_rates(lab: LabStory) -> Iterator[Block]:
             "noise.",
             rate=lab.numbers.setting(largest.cell["learning_rate"]),
         )
-    if not _is_behind(story, best, smallest):
+    if not _is_behind(report, best, smallest):
         yield lab.prose(
             "The smallest rate that finished, {rate}, is the best: too small was not tried."
             if smallest.key == best.key
@@ -96,19 +96,19 @@ def why_learning_rates(lab: LabStory) -> Iterator[Block]:
             rate=lab.numbers.setting(smallest.cell["learning_rate"]),
         )
     elif steps is not None:
-        yield _too_small(lab, story, best, smallest, sigma, steps)
+        yield _too_small(lab, report, best, smallest, sigma, steps)
 
 
-def _is_behind(story: Story, best: CellSummary, cell: CellSummary) -> bool:
+def _is_behind(report: StudyReport, best: CellSummary, cell: CellSummary) -> bool:
     """Whether the best cell is another one, and ahead by more than noise."""
-    return cell.key != best.key and story.verdict(best, cell).sign > 0
+    return cell.key != best.key and report.verdict(best, cell).sign > 0
 
 
 def _too_large(
-    lab: LabStory, story: Story, best: CellSummary, largest: CellSummary, sigma: float
+    lab: LabReport, report: StudyReport, best: CellSummary, largest: CellSummary, sigma: float
 ) -> Block:
     rate = largest.cell["learning_rate"]
-    found = course(story, largest.runs)
+    found = course(report, largest.runs)
     if found == "guessing":
         text = (
             "With {rate} one step is {ratio} times the weights, and the network is never better "
@@ -128,21 +128,21 @@ def _too_large(
         text,
         rate=lab.numbers.setting(rate),
         ratio=lab.numbers.significant(rate / sigma),
-        points=story.points((best.mean or 0.0) - (largest.mean or 0.0)),
+        points=report.points((best.mean or 0.0) - (largest.mean or 0.0)),
         best=lab.numbers.setting(best.cell["learning_rate"]),
     )
 
 
 def _too_small(
-    lab: LabStory,
-    story: Story,
+    lab: LabReport,
+    report: StudyReport,
     best: CellSummary,
     smallest: CellSummary,
     sigma: float,
     steps: int,
 ) -> Block:
     rate = smallest.cell["learning_rate"]
-    steps *= story.record.config.get("epochs") or 1
+    steps *= report.record.config.get("epochs") or 1
     train = curve(smallest.runs, "train_loss").without_epoch_0().mean
     of_best = curve(best.runs, "train_loss").without_epoch_0().mean
     slower = bool(train) and bool(of_best) and train[-1] > of_best[-1]
@@ -157,18 +157,18 @@ def _too_small(
         rate=lab.numbers.setting(rate),
         steps=lab.numbers.integer(steps),
         reach=lab.numbers.percent(rate * steps / sigma, digits=0),
-        gap=story.points((best.mean or 0.0) - (smallest.mean or 0.0)),
+        gap=report.points((best.mean or 0.0) - (smallest.mean or 0.0)),
         train=lab.numbers.decimal(train[-1], 3) if train else "—",
         of_best=lab.numbers.decimal(of_best[-1], 3) if of_best else "—",
     )
 
 
-def _step_table(lab: LabStory, story: Story, sigma: float) -> Table:
+def _step_table(lab: LabReport, report: StudyReport, sigma: float) -> Table:
     say, numbers = lab.say, lab.numbers
-    per_epoch = story.steps_per_epoch(story.runs)
-    steps = (per_epoch or 0) * (story.record.config.get("epochs") or 0)
+    per_epoch = report.steps_per_epoch(report.runs)
+    steps = (per_epoch or 0) * (report.record.config.get("epochs") or 0)
     rows = []
-    for rate in story.values("learning_rate"):
+    for rate in report.values("learning_rate"):
         far = numbers.significant(rate * steps / sigma) if steps else "—"
         rows.append((numbers.setting(rate), [numbers.significant(rate / sigma), far]))
     return facts(

@@ -18,7 +18,7 @@ from retroprop.labs.ift6135_devoir1.filter_measures import (
 from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.languages import say_later
 from retroprop.report.document import Block, Cell, Notice, Table
-from retroprop.report.lab_story import LabStory, only
+from retroprop.report.lab_report import LabReport, only
 from retroprop.report.network_pictures import KERNELS, best_run, weights_section
 from retroprop.report.weights import NoWeightsError, trained_weights
 
@@ -30,15 +30,15 @@ LITTLE = 0.25
 """Weights that moved by less than this part of their norm look as they began."""
 
 
-def best_resnet(lab: LabStory) -> Iterator[Block]:
+def best_resnet(lab: LabReport) -> Iterator[Block]:
     """Its accuracy, its hyperparameters and the search."""
     yield from search(lab, lab.study(RESNET), PUBLISHED)
 
 
-def kernels(lab: LabStory) -> Iterator[Block]:
+def kernels(lab: LabReport) -> Iterator[Block]:
     """The 64 kernels, how they were drawn, and what is measured of them."""
-    story = lab.study(RESNET)
-    run = best_run(story)
+    report = lab.study(RESNET)
+    run = best_run(report)
     if run is None:
         return
     yield lab.prose(
@@ -50,17 +50,17 @@ def kernels(lab: LabStory) -> Iterator[Block]:
         "negative to positive, with grey for 0, so that the sign is seen in a grey print too.",
         title="How the kernels are drawn",
     )
-    yield from only("picture", lab.blocks(story, weights_section))
+    yield from only("picture", lab.blocks(report, weights_section))
     try:
-        weights = trained_weights(story, run, KERNELS).astype(np.float64)
+        weights = trained_weights(report, run, KERNELS).astype(np.float64)
     except NoWeightsError as error:
         yield Notice(title=lab.say("The weights could not be read"), text=str(error))
         return
-    initial = initial_weights(story, run, KERNELS)
+    initial = initial_weights(report, run, KERNELS)
     yield from _kernel_comment(lab, weights, initial)
 
 
-def _kernel_comment(lab: LabStory, weights: np.ndarray, initial: np.ndarray) -> Iterator[Block]:
+def _kernel_comment(lab: LabReport, weights: np.ndarray, initial: np.ndarray) -> Iterator[Block]:
     """What kinds of kernels there are, beside those of random and of untrained weights."""
     yield lab.prose(
         "A kernel of 3 × 3 is a sum of nine orthogonal patterns: products of (1, 1, 1), (−1, 0, 1) "
@@ -134,7 +134,7 @@ _KIND_NAMES = {
 }
 
 
-def _kind_table(lab: LabStory, grey: np.ndarray, before: np.ndarray) -> Table:
+def _kind_table(lab: LabReport, grey: np.ndarray, before: np.ndarray) -> Table:
     say, numbers, n = lab.say, lab.numbers, len(grey)
     counted = [np.bincount(kinds(one), minlength=len(KINDS)) for one in (grey, before)]
     rows: list[tuple[str, list[str | Cell]]] = []
@@ -171,7 +171,7 @@ def _kind_table(lab: LabStory, grey: np.ndarray, before: np.ndarray) -> Table:
     )
 
 
-def _edges(lab: LabStory, grey: np.ndarray) -> Iterator[Block]:
+def _edges(lab: LabReport, grey: np.ndarray) -> Iterator[Block]:
     """Along which directions the edges run."""
     found = edge_directions(grey)
     if not found:
@@ -200,5 +200,5 @@ def _usual(count: int, share: float, n: int) -> bool:
     return low <= count <= high
 
 
-def _listed(lab: LabStory, at: list[int]) -> str:
+def _listed(lab: LabReport, at: list[int]) -> str:
     return lab.say("; ").join(lab.say(_KIND_NAMES[KINDS[one]]) for one in at)

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from retroprop.labs.ift6135_devoir1.tables import facts
 from retroprop.report.answers import influence
 from retroprop.report.document import Block, Cell, Paragraph, Table
-from retroprop.report.lab_story import LabStory
-from retroprop.report.story import Story
+from retroprop.report.lab_report import LabReport
+from retroprop.report.study_report import StudyReport
 from retroprop.report.variations import variations
 from retroprop.studies.records import RunRecord
 from retroprop.studies.schema import load_study
@@ -26,11 +26,11 @@ DOCUMENT_EPOCHS, DOCUMENT_IMAGES = 15, 45_000
 """Of the answers that the document shows."""
 
 
-def scale(lab: LabStory, story: Story) -> Iterator[Block]:
+def scale(lab: LabReport, report: StudyReport) -> Iterator[Block]:
     """How much the study trained, beside what the document's answers trained."""
-    numbers, full = lab.numbers, load_study(story.record.study)
-    images, every = story.train_images, story.all_train_images
-    epochs = story.record.config.get("epochs")
+    numbers, full = lab.numbers, load_study(report.record.study)
+    images, every = report.train_images, report.all_train_images
+    epochs = report.record.config.get("epochs")
     if images is None or every is None or not isinstance(epochs, int):
         return
     yield lab.prose(
@@ -46,42 +46,42 @@ def scale(lab: LabStory, story: Story) -> Iterator[Block]:
         all=numbers.integer(every),
         epochs=_epochs(lab, epochs),
         full=numbers.integer(full.epochs),
-        seeds=story.seeds(len({run.seed for run in story.runs})),
-        validation=numbers.integer(story.validation_images or 0),
+        seeds=report.seeds(len({run.seed for run in report.runs})),
+        validation=numbers.integer(report.validation_images or 0),
     )
 
 
-def _epochs(lab: LabStory, n: int) -> str:
+def _epochs(lab: LabReport, n: int) -> str:
     return lab.say("{n} epoch" if n == 1 else "{n} epochs").format(n=lab.numbers.integer(n))
 
 
-def ranking(lab: LabStory, story: Story, *keys: str) -> Iterator[Block]:
+def ranking(lab: LabReport, report: StudyReport, *keys: str) -> Iterator[Block]:
     """Which value of each setting is best, by how much, and whether that is more than noise."""
     found = False
     for key in keys:
-        for variation in variations(story, key):
-            text = influence(story, variation)
+        for variation in variations(report, key):
+            text = influence(report, variation)
             if text:
                 found = True
-                name = story.setting_name(key)
-                title = lab.say("So far, {name}") if story.unfinished else "{name}"
+                name = report.setting_name(key)
+                title = lab.say("So far, {name}") if report.unfinished else "{name}"
                 title = title.format(name=name)
                 yield Paragraph(title=title[:1].upper() + title[1:], text=text)
-    if not found and story.best_cell is None:
+    if not found and report.best_cell is None:
         yield lab.prose(
             "No model has finished all its epochs without diverging, so nothing can be ranked yet."
         )
 
 
-def complete_cells(story: Story, key: str) -> dict[Any, CellSummary]:
+def complete_cells(report: StudyReport, key: str) -> dict[Any, CellSummary]:
     """The complete cells by their value, of a study that varies one setting."""
-    return {cell.cell[key]: cell for cell in story.cells if cell.mean is not None}
+    return {cell.cell[key]: cell for cell in report.cells if cell.mean is not None}
 
 
-def course(story: Story, runs: Sequence[RunRecord]) -> Course:
+def course(report: StudyReport, runs: Sequence[RunRecord]) -> Course:
     """What the epochs of a cell show."""
-    guess = 1 / len(story.info.classes) if story.info is not None else None
-    return course_of(runs, guess=guess, images=story.validation_images)
+    guess = 1 / len(report.info.classes) if report.info is not None else None
+    return course_of(runs, guess=guess, images=report.validation_images)
 
 
 def course_of(runs: Sequence[RunRecord], *, guess: float | None, images: int | None) -> Course:
@@ -125,7 +125,7 @@ def _jumps(loss: Sequence[float]) -> int:
     return sum(one > JUMP * before and one > JUMP * after for before, one, after in triples)
 
 
-def course_in_words(lab: LabStory, found: Course) -> str:
+def course_in_words(lab: LabReport, found: Course) -> str:
     """A course for a cell of a table."""
     say = lab.say
     return {
@@ -139,11 +139,11 @@ def course_in_words(lab: LabStory, found: Course) -> str:
     }[found]
 
 
-def outcome_table(lab: LabStory, story: Story, key: str) -> Table:
+def outcome_table(lab: LabReport, report: StudyReport, key: str) -> Table:
     """For each value of the one varied setting what it reached, and what its epochs show."""
-    say, best = lab.say, story.best_cell
+    say, best = lab.say, report.best_cell
     rows = []
-    for cell in story.cells:
+    for cell in report.cells:
         runs = cell.runs
         marked = best is not None and cell.key == best.key
         missing = Cell(text="—", mark="absent", spoken=say("none"))
@@ -153,18 +153,18 @@ def outcome_table(lab: LabStory, story: Story, key: str) -> Table:
                 text=lab.numbers.share(cell.mean, cell.deviation),
                 mark="best" if marked else "",
                 spoken=say("best") if marked else "",
-                link=story.anchor(cell),
+                link=report.anchor(cell),
             )
         rows.append(
             (
-                story.setting(key, cell.cell.get(key)),
+                report.setting(key, cell.cell.get(key)),
                 [
                     accuracy,
                     *(
                         _last(lab, runs, metric)
                         for metric in ("train_accuracy", "validation_loss", "train_loss")
                     ),
-                    course_in_words(lab, course(story, runs)),
+                    course_in_words(lab, course(report, runs)),
                 ],
             )
         )
@@ -177,11 +177,11 @@ def outcome_table(lab: LabStory, story: Story, key: str) -> Table:
         )
     ]
     if best is not None:
-        notes.append(say("★ marks the best value so far.") if story.unfinished else "")
+        notes.append(say("★ marks the best value so far.") if report.unfinished else "")
     return facts(
         f"outcome-{key.replace('_', '-')}",
         say("What each value reached"),
-        story.setting_name(key),
+        report.setting_name(key),
         [
             say("best validation accuracy (%)"),
             say("train accuracy, last epoch (%)"),
@@ -195,7 +195,7 @@ def outcome_table(lab: LabStory, story: Story, key: str) -> Table:
     )
 
 
-def _last(lab: LabStory, runs: Sequence[RunRecord], metric: str) -> str:
+def _last(lab: LabReport, runs: Sequence[RunRecord], metric: str) -> str:
     line = curve(runs, metric).without_epoch_0()
     if not line.mean:
         return "—"
@@ -203,24 +203,24 @@ def _last(lab: LabStory, runs: Sequence[RunRecord], metric: str) -> str:
     return lab.numbers.share(last) if metric.endswith("accuracy") else lab.numbers.decimal(last, 3)
 
 
-def tested(lab: LabStory, story: Story) -> Iterator[Block]:
+def tested(lab: LabReport, report: StudyReport) -> Iterator[Block]:
     """The accuracy on the test images of the best cell, where it was measured."""
-    best = story.best_cell
+    best = report.best_cell
     accuracies = [run.test_accuracy for run in best.runs] if best is not None else []
     known = [one for one in accuracies if one is not None]
-    if best is None or not known or len(known) < best.n or story.info is None:
+    if best is None or not known or len(known) < best.n or report.info is None:
         return
     yield lab.prose(
         "Chosen on validation, {cell} was tested once: {accuracy} of the {n} test images are "
         "right.",
-        cell=story.describe({key: best.cell[key] for key in story.varied if key in best.cell})
+        cell=report.describe({key: best.cell[key] for key in report.varied if key in best.cell})
         or lab.say("the model"),
         accuracy=lab.numbers.percent(sum(known) / len(known)),
-        n=lab.numbers.integer(story.info.n_test),
+        n=lab.numbers.integer(report.info.n_test),
     )
 
 
-def hyperparameters(lab: LabStory, story: Story, run: RunRecord) -> Table:
+def hyperparameters(lab: LabReport, report: StudyReport, run: RunRecord) -> Table:
     """Everything that was chosen for one run, searched or not."""
     say = lab.say
     searched, fixed = say("searched"), say("fixed")
@@ -228,19 +228,19 @@ def hyperparameters(lab: LabStory, story: Story, run: RunRecord) -> Table:
     for key, value in run.settings.items():
         if key in ("kind", "derivation") or value is None or _idle(key, value, run.settings):
             continue
-        of_grid = key in story.varied
+        of_grid = key in report.varied
         rows.append(
             (
-                story.setting_name(key),
-                [story.setting(key, value), searched if of_grid else fixed],
+                report.setting_name(key),
+                [report.setting(key, value), searched if of_grid else fixed],
             )
         )
     rows += [
-        (say("epochs"), [str(story.record.config.get("epochs", "—")), fixed]),
+        (say("epochs"), [str(report.record.config.get("epochs", "—")), fixed]),
         (say("seed"), [str(run.seed), fixed]),
         (
             say("training images"),
-            [lab.numbers.integer(story.train_images) if story.train_images else "—", fixed],
+            [lab.numbers.integer(report.train_images) if report.train_images else "—", fixed],
         ),
         (
             say("parameters of a model"),
@@ -264,13 +264,13 @@ def _idle(key: str, value: Any, settings: dict[str, Any]) -> bool:
     return key in ("label_smoothing", "drop_rate") and value == 0
 
 
-def beside_published(lab: LabStory, story: Story, published: float) -> Iterator[Block]:
+def beside_published(lab: LabReport, report: StudyReport, published: float) -> Iterator[Block]:
     """The best accuracy beside that of the document, and what differs in the conditions."""
-    best = story.best_cell
-    if best is None or best.mean is None or story.train_images is None:
+    best = report.best_cell
+    if best is None or best.mean is None or report.train_images is None:
         return
-    epochs = story.record.config.get("epochs") or 0
-    small = story.train_images < (story.all_train_images or 0) or epochs < DOCUMENT_EPOCHS
+    epochs = report.record.config.get("epochs") or 0
+    small = report.train_images < (report.all_train_images or 0) or epochs < DOCUMENT_EPOCHS
     difference = best.mean - published
     if small:
         text = (
@@ -289,15 +289,15 @@ def beside_published(lab: LabStory, story: Story, published: float) -> Iterator[
             "The document reports {published} on validation after {document} epochs; ours is "
             "{ours}, {difference} below it, with {images} images and {epochs}."
         )
-    seen = story.train_images * epochs
+    seen = report.train_images * epochs
     yield lab.prose(
         text,
         published=lab.numbers.percent(published, digits=1),
         document=DOCUMENT_EPOCHS,
         all=lab.numbers.integer(DOCUMENT_IMAGES),
         ours=lab.numbers.percent(best.mean),
-        images=lab.numbers.integer(story.train_images),
+        images=lab.numbers.integer(report.train_images),
         epochs=_epochs(lab, epochs),
         share=lab.numbers.percent(seen / (DOCUMENT_IMAGES * DOCUMENT_EPOCHS), digits=1),
-        difference=story.points(abs(difference)),
+        difference=report.points(abs(difference)),
     )

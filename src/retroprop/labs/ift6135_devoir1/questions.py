@@ -19,7 +19,7 @@ from retroprop.labs.ift6135_devoir1.answers_mixer import MIXER
 from retroprop.labs.ift6135_devoir1.answers_patches import PATCHES
 from retroprop.labs.ift6135_devoir1.answers_rates import RATES
 from retroprop.labs.ift6135_devoir1.answers_resnet import RESNET
-from retroprop.report.lab_story import Lab, LabStory, Part, Question
+from retroprop.report.lab_report import Lab, LabReport, Part, Question
 
 PROBLEM_1 = Part(
     name="problem-1",
@@ -216,7 +216,7 @@ filtered_pictures(bundled_picture(), filters).savefig("filtered.png")""",
 )
 
 
-def summary(lab: LabStory) -> Iterator[str]:
+def summary(lab: LabReport) -> Iterator[str]:
     """What came out, a sentence for each study that is recorded."""
     say = lab.say
     for study, key, text in (
@@ -238,26 +238,26 @@ def summary(lab: LabStory) -> Iterator[str]:
             say("Best MLP-Mixer with patches of 4 × 4: {result}; the document reports 86.8%."),
         ),
     ):
-        story = lab.find_study(study)
-        best = story.best_cell if story is not None else None
-        if story is None or best is None or best.mean is None:
+        report = lab.find_study(study)
+        best = report.best_cell if report is not None else None
+        if report is None or best is None or best.mean is None:
             continue
         others = sorted(
-            (cell for cell in story.cells if cell.mean is not None and cell.key != best.key),
+            (cell for cell in report.cells if cell.mean is not None and cell.key != best.key),
             key=lambda cell: -(cell.mean or 0.0),
         )
         noise = ""
         if key and others:
             noise = (
                 say(", ahead of the next by more than noise")
-                if story.verdict(best, others[0]).sign > 0
+                if report.verdict(best, others[0]).sign > 0
                 else say(", not ahead of the next by more than noise")
             )
         yield text.format(
-            name=story.setting(key, best.cell[key]) if key in best.cell else "",
+            name=report.setting(key, best.cell[key]) if key in best.cell else "",
             result=say("{accuracy} on validation ({n} training images)").format(
                 accuracy=lab.numbers.percent(best.mean),
-                n=lab.numbers.integer(story.train_images or 0),
+                n=lab.numbers.integer(report.train_images or 0),
             ),
             noise=noise,
         )

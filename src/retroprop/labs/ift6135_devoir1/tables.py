@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from retroprop.report.document import Cell, Table, row
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 
 if TYPE_CHECKING:
     from retroprop.models.summary import LayerSummary
@@ -40,7 +40,7 @@ def facts(
     )
 
 
-def work(lab: LabStory, parts: Sequence["LayerSummary"]) -> list[tuple[str, list[str]]]:
+def work(lab: LabReport, parts: Sequence["LayerSummary"]) -> list[tuple[str, list[str]]]:
     """A row for each part of a network: output shape, parameters, millions of multiplications."""
     write = lab.numbers
     return [
@@ -56,7 +56,7 @@ def work(lab: LabStory, parts: Sequence["LayerSummary"]) -> list[tuple[str, list
     ]
 
 
-def agreement_table(lab: LabStory, names: Sequence[str]) -> Table:
+def agreement_table(lab: LabReport, names: Sequence[str]) -> Table:
     """Rows of `retroprop verify`, compared now: by hand, automatic, and by central differences."""
     from retroprop.labs.ift6135_devoir1.checks import agreement
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from retroprop.labs.inf8225_tp1.answers_mlp import DEPTHS, DERIVATIONS, WIDTHS
 from retroprop.report.derivations import Pair, pairs, speed_section, speed_sentences
 from retroprop.report.document import Block, Cell, Paragraph, Row, Table, row
-from retroprop.report.lab_story import LabStory, only
+from retroprop.report.lab_report import LabReport, only
 from retroprop.report.numbers import NO_BREAK
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 
 
-def gradients(lab: LabStory) -> Iterator[Block]:
+def gradients(lab: LabReport) -> Iterator[Block]:
     """Our gradients beside autograd's, for every depth and width of the assignment."""
     from retroprop.labs.inf8225_tp1 import checks
 
@@ -30,7 +30,7 @@ def gradients(lab: LabStory) -> Iterator[Block]:
     yield _by_depth_and_width(lab, found)
 
 
-def _by_depth_and_width(lab: LabStory, found: dict[tuple[int, int], float]) -> Table:
+def _by_depth_and_width(lab: LabReport, found: dict[tuple[int, int], float]) -> Table:
     rows = [
         row(str(depth), *(lab.numbers.power_of_ten(found[depth, width]) for width in WIDTHS))
         for depth in DEPTHS
@@ -45,7 +45,7 @@ def _by_depth_and_width(lab: LabStory, found: dict[tuple[int, int], float]) -> T
     )
 
 
-def optimisation(lab: LabStory) -> Iterator[Block]:
+def optimisation(lab: LabReport) -> Iterator[Block]:
     """The same training by hand and by autograd with torch.optim, step by step."""
     import torch
 
@@ -69,7 +69,7 @@ def optimisation(lab: LabStory) -> Iterator[Block]:
 
 
 def _steps_table(
-    lab: LabStory, double: dict[str, dict[int, float]], single: dict[str, dict[int, float]]
+    lab: LabReport, double: dict[str, dict[int, float]], single: dict[str, dict[int, float]]
 ) -> Table:
     rows = [
         row(
@@ -89,10 +89,10 @@ def _steps_table(
     )
 
 
-def whole_epochs(lab: LabStory) -> Iterator[Block]:
+def whole_epochs(lab: LabReport) -> Iterator[Block]:
     """How far rounding takes both derivations apart in a whole epoch, from the records."""
-    story = lab.study(DERIVATIONS)
-    gaps = _loss_gaps(story)
+    report = lab.study(DERIVATIONS)
+    gaps = _loss_gaps(report)
     if not gaps:
         return
     ordered = sorted(gaps, key=lambda item: item[0])
@@ -110,7 +110,7 @@ def whole_epochs(lab: LabStory) -> Iterator[Block]:
         title=lab.say("A whole training"),
         text=text.format(
             n=len(gaps),
-            epochs=story.record.config.get("epochs"),
+            epochs=report.record.config.get("epochs"),
             low=lab.numbers.power_of_ten(low[0]),
             high=write(high[0], 4),
             median=lab.numbers.power_of_ten(middle[0]),
@@ -119,10 +119,10 @@ def whole_epochs(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def _loss_gaps(story: Story) -> list[tuple[float, str]]:
+def _loss_gaps(report: StudyReport) -> list[tuple[float, str]]:
     """For each pair and seed: how far the last validation losses are apart, and which cell."""
     found = []
-    for pair in pairs(story):
+    for pair in pairs(report):
         by_seed = {run.seed: run for run in pair.autograd.runs}
         for run in pair.hand.runs:
             twin = by_seed.get(run.seed)
@@ -130,43 +130,43 @@ def _loss_gaps(story: Story) -> list[tuple[float, str]]:
                 continue
             ours, theirs = run.epochs[-1].validation_loss, twin.epochs[-1].validation_loss
             if ours is not None and theirs is not None:
-                name = story.describe(run.cell, without=["derivation"])
+                name = report.describe(run.cell, without=["derivation"])
                 found.append((abs(ours - theirs), name))
     return found
 
 
-def speed(lab: LabStory) -> Iterator[Block]:
+def speed(lab: LabReport) -> Iterator[Block]:
     """Which derivation is faster, by depth and width."""
-    story = lab.study(DERIVATIONS)
-    found = pairs(story)
+    report = lab.study(DERIVATIONS)
+    found = pairs(report)
     if not found:
         text = lab.say("No pair of models, by hand and by autograd, is finished yet.")
         yield Paragraph(text=text)
         return
-    yield Paragraph(text=speed_sentences(story, found))
-    yield Paragraph(text=" ".join(_speed_by_width(lab, story)))
-    yield from only("picture", lab.blocks(story, speed_section))
-    yield _seconds_table(lab, story, found)
+    yield Paragraph(text=speed_sentences(report, found))
+    yield Paragraph(text=" ".join(_speed_by_width(lab, report)))
+    yield from only("picture", lab.blocks(report, speed_section))
+    yield _seconds_table(lab, report, found)
 
 
-def _seconds_table(lab: LabStory, story: Story, found: Sequence[Pair]) -> Table:
+def _seconds_table(lab: LabReport, report: StudyReport, found: Sequence[Pair]) -> Table:
     """Seconds by hand and by autograd, and their ratio, for every pair."""
-    widths = story.values("width")
+    widths = report.values("width")
     rows: dict[str, dict[int, Cell]] = {}
     for pair in found:
-        name = story.describe(pair.hand.cell, without=["derivation", "width"])
+        name = report.describe(pair.hand.cell, without=["derivation", "width"])
         write = lab.numbers.significant
         text = f"{write(pair.hand.mean or 0.0)} / {write(pair.autograd.mean or 0.0)}"
         text += f" ({lab.numbers.decimal(pair.ratio, 2)})"
-        cell = Cell(text=text.replace(" ", NO_BREAK), link=story.anchor(pair.hand))
+        cell = Cell(text=text.replace(" ", NO_BREAK), link=report.anchor(pair.hand))
         rows.setdefault(name, {})[pair.hand.cell["width"]] = cell
     missing = Cell(text="—", mark="absent", spoken=lab.say("not in the grid"))
     return Table(
         name="seconds",
         caption=lab.say("Training time per epoch (s): by hand / by autograd (their ratio)"),
         corner=lab.say("network"),
-        across=story.setting_name("width"),
-        columns=[story.setting("width", width) for width in widths],
+        across=report.setting_name("width"),
+        columns=[report.setting("width", width) for width in widths],
         rows=[
             Row(header=name, cells=[cells.get(width, missing) for width in widths])
             for name, cells in rows.items()
@@ -175,10 +175,10 @@ def _seconds_table(lab: LabStory, story: Story, found: Sequence[Pair]) -> Table:
     )
 
 
-def _speed_by_width(lab: LabStory, story: Story) -> Iterator[str]:
+def _speed_by_width(lab: LabReport, report: StudyReport) -> Iterator[str]:
     """The ratio of the narrowest and of the widest networks, and the reason it suggests."""
     ratios: dict[int, list[float]] = {}
-    for pair in pairs(story):
+    for pair in pairs(report):
         ratios.setdefault(pair.hand.cell.get("width", 0), []).append(pair.ratio)
     if len(ratios) > 1:
         narrow, wide = min(ratios), max(ratios)

@@ -6,38 +6,38 @@ from retroprop.labs.inf8225_tp1 import published
 from retroprop.labs.inf8225_tp1.answers_search import CAPACITY_GAP
 from retroprop.labs.inf8225_tp1.one_optimizer import of_optimizer, without_optimizer
 from retroprop.report.document import Block, Cell, Paragraph, Row, Table
-from retroprop.report.lab_story import Answer, LabStory
-from retroprop.report.story import Story
+from retroprop.report.lab_report import Answer, LabReport
+from retroprop.report.study_report import StudyReport
 from retroprop.studies.summary import CellSummary, Verdict, mean_and_deviation, verdict_of_images
 
 LOGISTIC, NETWORKS = "inf8225-logistic", "inf8225-mlp"
 WELL_FITTED = 0.95  # of the training images
 
 
-def _same_setting(story: Story) -> bool:
+def _same_setting(report: StudyReport) -> bool:
     """Whether the study trained on what the document did: all images, five epochs."""
-    return story.size == "full" and story.train_images == story.all_train_images
+    return report.size == "full" and report.train_images == report.all_train_images
 
 
 def beside(optimizer: str) -> Answer:
     """Our validation table minus the document's, and whether chance explains the differences."""
 
-    def answer(lab: LabStory) -> Iterator[Block]:
-        story = of_optimizer(lab.study(LOGISTIC), optimizer)
-        pairs = _pairs(story, optimizer)
-        if not pairs or story.unfinished:
+    def answer(lab: LabReport) -> Iterator[Block]:
+        report = of_optimizer(lab.study(LOGISTIC), optimizer)
+        pairs = _pairs(report, optimizer)
+        if not pairs or report.unfinished:
             return
         title = lab.say("Beside the document’s own run")
-        yield Paragraph(title=title, text=" ".join(_sentences(story, optimizer, pairs)))
-        yield _differences(lab, story, pairs)
+        yield Paragraph(title=title, text=" ".join(_sentences(report, optimizer, pairs)))
+        yield _differences(lab, report, pairs)
 
     return answer
 
 
-def _pairs(story: Story, optimizer: str) -> list[tuple[CellSummary, float]]:
+def _pairs(report: StudyReport, optimizer: str) -> list[tuple[CellSummary, float]]:
     """Our cells that the document has too, each with the document's accuracy."""
     found = []
-    for cell in story.cells:
+    for cell in report.cells:
         theirs = published.validation(
             optimizer, cell.cell.get("learning_rate", 0), cell.cell.get("batch_size", 0)
         )
@@ -46,22 +46,22 @@ def _pairs(story: Story, optimizer: str) -> list[tuple[CellSummary, float]]:
     return found
 
 
-def _verdict(story: Story, cell: CellSummary, theirs: float) -> Verdict:
+def _verdict(report: StudyReport, cell: CellSummary, theirs: float) -> Verdict:
     """Our accuracy against the document's, on other images: only their number can be judged."""
-    return verdict_of_images(cell.mean or 0.0, theirs, story.validation_images)
+    return verdict_of_images(cell.mean or 0.0, theirs, report.validation_images)
 
 
 def _sentences(
-    story: Story, optimizer: str, pairs: list[tuple[CellSummary, float]]
+    report: StudyReport, optimizer: str, pairs: list[tuple[CellSummary, float]]
 ) -> Iterator[str]:
-    say, numbers = story.say, story.numbers
-    near = [cell for cell, p in pairs if not _verdict(story, cell, p).distinguishable]
+    say, numbers = report.say, report.numbers
+    near = [cell for cell, p in pairs if not _verdict(report, cell, p).distinguishable]
     yield say(
         "The document trained one model per cell, on another random split; how it scaled the "
         "pixels is cut off in its print. In {k} of the {n} cells our mean is as close to its "
         "number as two sets of {images} images leave to chance (95 %, binomial)."
-    ).format(k=len(near), n=len(pairs), images=numbers.integer(story.validation_images or 0))
-    best = story.best_cell
+    ).format(k=len(near), n=len(pairs), images=numbers.integer(report.validation_images or 0))
+    best = report.best_cell
     assert best is not None
     rate, size = published.BEST[optimizer]
     ours_too = best.cell.get("learning_rate") == rate and best.cell.get("batch_size") == size
@@ -77,7 +77,7 @@ def _sentences(
         size=size,
         theirs=numbers.percent(published.validation(optimizer, rate, size) or 0.0),
         there=numbers.percent(same[0][0].mean or 0.0, same[0][0].deviation) if same else "—",
-        cell=without_optimizer(story, best),
+        cell=without_optimizer(report, best),
         ours=numbers.percent(best.mean or 0.0, best.deviation),
     )
     again = published.TRAINED_AGAIN[optimizer] / 100
@@ -86,10 +86,10 @@ def _sentences(
         "Trained a second time in the document, with another split and other weights, that cell "
         "had {again}, {points} less: one model and one split are a noisy measure, and the best of "
         "twelve such numbers is probably a lucky one."
-    ).format(again=numbers.percent(again), points=story.points(first - again))
-    if elsewhere := _printed_elsewhere(story, optimizer):
+    ).format(again=numbers.percent(again), points=report.points(first - again))
+    if elsewhere := _printed_elsewhere(report, optimizer):
         yield elsewhere
-    if not _same_setting(story):
+    if not _same_setting(report):
         yield say("Our study is smaller than the document’s: its numbers do not compare directly.")
 
 
@@ -97,12 +97,12 @@ def _place(rate: float, size: int) -> dict[str, float]:
     return {"learning_rate": rate, "batch_size": size}
 
 
-def _printed_elsewhere(story: Story, optimizer: str) -> str:
+def _printed_elsewhere(report: StudyReport, optimizer: str) -> str:
     """Cells where the document's table and its printed training disagree."""
-    say, numbers = story.say, story.numbers
+    say, numbers = report.say, report.numbers
     items = [
         say("{cell}: {table} in the table, {log} in the output").format(
-            cell=story.describe({"learning_rate": rate, "batch_size": size}),
+            cell=report.describe({"learning_rate": rate, "batch_size": size}),
             table=numbers.percent(published.validation(name, rate, size) or 0.0),
             log=numbers.percent(log / 100),
         )
@@ -118,8 +118,10 @@ def _printed_elsewhere(story: Story, optimizer: str) -> str:
     return text.format(items=say("; ").join(items))
 
 
-def _differences(lab: LabStory, story: Story, pairs: list[tuple[CellSummary, float]]) -> Table:
-    rates, sizes = story.values("learning_rate"), story.values("batch_size")
+def _differences(
+    lab: LabReport, report: StudyReport, pairs: list[tuple[CellSummary, float]]
+) -> Table:
+    rates, sizes = report.values("learning_rate"), report.values("batch_size")
     by_place = {
         (cell.cell["learning_rate"], cell.cell["batch_size"]): (cell, p) for cell, p in pairs
     }
@@ -132,17 +134,17 @@ def _differences(lab: LabStory, story: Story, pairs: list[tuple[CellSummary, flo
                 cells.append(Cell(text="—", mark="absent", spoken=lab.say("not in both")))
                 continue
             cell, theirs = found
-            verdict = _verdict(story, cell, theirs)
+            verdict = _verdict(report, cell, theirs)
             sign = "+" if verdict.difference > 0 else ""
             text = sign + lab.numbers.share(verdict.difference)
             cells.append(Cell(text=text + (" ≠" if verdict.distinguishable else "")))
-        rows.append(Row(header=story.setting("learning_rate", rate), cells=cells))
+        rows.append(Row(header=report.setting("learning_rate", rate), cells=cells))
     return Table(
         name="beside",
         caption=lab.say("Our mean less the document’s number, in percentage points"),
-        corner=story.setting_name("learning_rate"),
-        across=story.setting_name("batch_size"),
-        columns=[story.setting("batch_size", size) for size in sizes],
+        corner=report.setting_name("learning_rate"),
+        across=report.setting_name("batch_size"),
+        columns=[report.setting("batch_size", size) for size in sizes],
         rows=rows,
         notes=[
             lab.say(
@@ -156,15 +158,15 @@ def _differences(lab: LabStory, story: Story, pairs: list[tuple[CellSummary, flo
 def test_beside(optimizer: str) -> Answer:
     """Our test accuracy beside the document's, which tested the model of the last epoch."""
 
-    def answer(lab: LabStory) -> Iterator[Block]:
-        story = of_optimizer(lab.study(LOGISTIC), optimizer)
-        best = story.best_cell
+    def answer(lab: LabReport) -> Iterator[Block]:
+        report = of_optimizer(lab.study(LOGISTIC), optimizer)
+        best = report.best_cell
         tested = best.test_accuracies if best is not None else []
-        if not tested or story.info is None:
+        if not tested or report.info is None:
             return
         mean, deviation = mean_and_deviation(tested)
         theirs = published.TEST[optimizer] / 100
-        found = verdict_of_images(mean, theirs, story.test_images)
+        found = verdict_of_images(mean, theirs, report.test_images)
         text = lab.say(
             "The document’s {name} model has {theirs} on the same {n} test images; ours {ours}, "
             "{points} more, which is larger than the {margin} that these images leave to chance "
@@ -189,10 +191,10 @@ def test_beside(optimizer: str) -> Answer:
                     text.format(
                         name=lab.numbers.setting(optimizer),
                         theirs=lab.numbers.percent(theirs),
-                        n=lab.numbers.integer(story.info.n_test),
+                        n=lab.numbers.integer(report.info.n_test),
                         ours=lab.numbers.percent(mean, deviation),
-                        points=story.points(abs(found.difference)),
-                        margin=story.points(found.margin or 0.0),
+                        points=report.points(abs(found.difference)),
+                        margin=report.points(found.margin or 0.0),
                     ),
                     reference,
                 ]
@@ -202,25 +204,25 @@ def test_beside(optimizer: str) -> Answer:
     return answer
 
 
-def analysis(lab: LabStory) -> Iterator[Block]:
+def analysis(lab: LabReport) -> Iterator[Block]:
     """What the whole of part 2 shows, and what it cost."""
-    story = lab.study(LOGISTIC)
-    parts = {name: of_optimizer(story, name) for name in ("sgd", "adam")}
+    report = lab.study(LOGISTIC)
+    parts = {name: of_optimizer(report, name) for name in ("sgd", "adam")}
     best = {name: part.best_cell for name, part in parts.items()}
-    if story.unfinished or None in best.values():
+    if report.unfinished or None in best.values():
         yield Paragraph(text=lab.say("The analysis is written once the study is finished."))
         return
     yield Paragraph(text=_sensitivity(lab, parts))
-    yield Paragraph(title=lab.say("Cost"), text=" ".join(_cost(lab, story)))
+    yield Paragraph(title=lab.say("Cost"), text=" ".join(_cost(lab, report)))
 
 
-def _sensitivity(lab: LabStory, parts: dict[str, Story]) -> str:
+def _sensitivity(lab: LabReport, parts: dict[str, StudyReport]) -> str:
     """Which optimizer depends less on its settings: the spread between best and worst cell."""
     spreads = {}
     for name, part in parts.items():
         means = [cell.mean for cell in part.cells if cell.mean is not None]
         spreads[name] = max(means) - min(means)
-    story = next(iter(parts.values()))
+    report = next(iter(parts.values()))
     narrow, wide = sorted(spreads, key=lambda name: spreads[name])
     lost = sum(cell.diverged > 0 for part in parts.values() for cell in part.cells)
     text = lab.say(
@@ -233,8 +235,8 @@ def _sensitivity(lab: LabStory, parts: dict[str, Story]) -> str:
     written = text.format(
         narrow=lab.numbers.setting(narrow),
         wide=lab.numbers.setting(wide),
-        narrow_points=story.points(spreads[narrow]),
-        wide_points=story.points(spreads[wide]),
+        narrow_points=report.points(spreads[narrow]),
+        wide_points=report.points(spreads[wide]),
     )
     if lost:
         text = lab.say("Cells with a diverged seed have no mean and are not counted: {n}.")
@@ -242,13 +244,13 @@ def _sensitivity(lab: LabStory, parts: dict[str, Story]) -> str:
     return written
 
 
-def underfitting(lab: LabStory) -> Iterator[Block]:
+def underfitting(lab: LabReport) -> Iterator[Block]:
     """How far the best model is from its own training images, and whether capacity is why."""
-    story = lab.study(LOGISTIC)
-    linear = _train_accuracy(story)
-    if story.unfinished or linear is None:
+    report = lab.study(LOGISTIC)
+    linear = _train_accuracy(report)
+    if report.unfinished or linear is None:
         return
-    best = story.best_cell
+    best = report.best_cell
     assert best is not None
     text = lab.say(
         "On its own training images the best model of all, {cell}, has {train} at the last epoch: "
@@ -256,7 +258,7 @@ def underfitting(lab: LabStory) -> Iterator[Block]:
         if linear < WELL_FITTED
         else "On its own training images the best model of all, {cell}, has {train} at the last "
         "epoch: it does not underfit."
-    ).format(cell=story.describe(best.cell), train=lab.numbers.percent(linear, digits=1))
+    ).format(cell=report.describe(best.cell), train=lab.numbers.percent(linear, digits=1))
     yield Paragraph(title=lab.say("Underfitting"), text=text)
     deep = _train_accuracy(lab.study(NETWORKS))
     if deep is None or linear >= WELL_FITTED:
@@ -271,17 +273,17 @@ def underfitting(lab: LabStory) -> Iterator[Block]:
     yield Paragraph(text=text.format(deep=lab.numbers.percent(deep, digits=1)))
 
 
-def _train_accuracy(story: Story) -> float | None:
+def _train_accuracy(report: StudyReport) -> float | None:
     """The train accuracy of the best cell at its last epoch, a mean over the seeds."""
-    best = story.best_cell
+    best = report.best_cell
     ends = [run.epochs[-1].train_accuracy for run in best.runs] if best is not None else []
     known = [end for end in ends if end is not None]
     return sum(known) / len(known) if known and len(known) == len(ends) else None
 
 
-def _cost(lab: LabStory, story: Story) -> Iterator[str]:
+def _cost(lab: LabReport, report: StudyReport) -> Iterator[str]:
     say, numbers = lab.say, lab.numbers
-    epochs = [epoch for run in story.runs for epoch in run.epochs]
+    epochs = [epoch for run in report.runs for epoch in run.epochs]
     train = sum(epoch.train_s for epoch in epochs)
     evaluate = sum(epoch.evaluate_s for epoch in epochs)
     yield say(
@@ -290,17 +292,17 @@ def _cost(lab: LabStory, story: Story) -> Iterator[str]:
         "models, on another machine and with a loader that converts every image again in each "
         "epoch."
     ).format(
-        n=numbers.integer(len(story.runs)),
-        wall=numbers.duration(story.record.wall_s),
+        n=numbers.integer(len(report.runs)),
+        wall=numbers.duration(report.record.wall_s),
         train=numbers.duration(train),
         evaluate=numbers.duration(evaluate),
         hours=published.HOURS,
     )
     by_size = {}
-    for size in story.values("batch_size"):
+    for size in report.values("batch_size"):
         seconds = [
             run.train_s_per_epoch
-            for run in story.runs
+            for run in report.runs
             if run.cell.get("batch_size") == size and run.train_s_per_epoch
         ]
         if seconds:

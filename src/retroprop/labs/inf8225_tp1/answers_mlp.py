@@ -12,8 +12,8 @@ from retroprop.labs.source_code import source
 from retroprop.report.document import Block, Code, Equation, Paragraph
 from retroprop.report.formula_words import formula_in
 from retroprop.report.influence import influence_sections
-from retroprop.report.lab_story import LabStory, only
-from retroprop.report.story import Story
+from retroprop.report.lab_report import LabReport, only
+from retroprop.report.study_report import StudyReport
 from retroprop.studies.summary import CellSummary, gaps, mean_and_deviation, verdict_of_images
 
 STUDY, DERIVATIONS, LOGISTIC = "inf8225-mlp", "inf8225-mlp-derivations", "inf8225-logistic"
@@ -23,7 +23,7 @@ DEPTHS, WIDTHS = (1, 3, 5), (25, 100, 300, 500, 1000)
 # --- a: the pseudocode ----------------------------------------------------------------------------
 
 
-def pseudocode(lab: LabStory) -> Iterator[Block]:
+def pseudocode(lab: LabReport) -> Iterator[Block]:
     """Backpropagation for one example, with the shape of every product."""
     yield lab.prose(
         "For one example: $bx$ with $D$ entries, its one-hot label $by$ with $K$, $L$ hidden "
@@ -40,7 +40,7 @@ def pseudocode(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def why_each_line(lab: LabStory) -> Iterator[Block]:
+def why_each_line(lab: LabReport) -> Iterator[Block]:
     """Why each line of the backward pass is true, and what it costs."""
     yield lab.prose(
         "Softmax and cross-entropy together have a simple derivative: the loss is "
@@ -106,7 +106,7 @@ def why_each_line(lab: LabStory) -> Iterator[Block]:
 # --- b: the functions -----------------------------------------------------------------------------
 
 
-def functions(lab: LabStory) -> Iterator[Block]:
+def functions(lab: LabReport) -> Iterator[Block]:
     """The small functions: ReLU, its derivative, and that of softmax with cross-entropy."""
     from retroprop.labs.inf8225_tp1 import checks, mlp
 
@@ -128,7 +128,7 @@ def functions(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def model(lab: LabStory) -> Iterator[Block]:
+def model(lab: LabReport) -> Iterator[Block]:
     """`MLPModel`: initialisation, forward, backward."""
     from retroprop.labs.inf8225_tp1.mlp import MLPModel
 
@@ -143,7 +143,7 @@ def model(lab: LabStory) -> Iterator[Block]:
     yield source(MLPModel.__init__, MLPModel.forward, MLPModel.backward)
 
 
-def updates(lab: LabStory) -> Iterator[Block]:
+def updates(lab: LabReport) -> Iterator[Block]:
     """`MLPModel.sgd_update`, `adam_update` and `train`."""
     from retroprop.labs.inf8225_tp1 import mlp
     from retroprop.labs.inf8225_tp1.mlp import MLPModel
@@ -159,10 +159,10 @@ def updates(lab: LabStory) -> Iterator[Block]:
 # --- b: depth and width ---------------------------------------------------------------------------
 
 
-def setting(lab: LabStory) -> Iterator[Block]:
+def setting(lab: LabReport) -> Iterator[Block]:
     """How the networks of the search are trained."""
-    story = lab.study(STUDY)
-    training = story.record.config.get("training") or {}
+    report = lab.study(STUDY)
+    training = report.record.config.get("training") or {}
     constant = training.get("schedule", "constant") == "constant"
     text = lab.say(
         "All networks are trained with batch size {batch} and the learning rates {rates} "
@@ -175,33 +175,33 @@ def setting(lab: LabStory) -> Iterator[Block]:
     yield Paragraph(
         text=text.format(
             batch=training.get("batch_size"),
-            rates=story.setting("learning_rate", training.get("learning_rate")),
-            epochs=story.record.config.get("epochs"),
-            gradient=story.gradient_sentence(),
+            rates=report.setting("learning_rate", training.get("learning_rate")),
+            epochs=report.record.config.get("epochs"),
+            gradient=report.gradient_sentence(),
         )
     )
 
 
-def discussion(lab: LabStory) -> Iterator[Block]:
+def discussion(lab: LabReport) -> Iterator[Block]:
     """What width and depth do to the fit, and what the best network costs."""
-    story = lab.study(STUDY)
-    best = story.best_cell
-    if story.unfinished or best is None:
+    report = lab.study(STUDY)
+    best = report.best_cell
+    if report.unfinished or best is None:
         yield Paragraph(text=lab.say("The discussion is written once the study is finished."))
         return
     for name, title in (("sgd", "SGD"), ("adam", "Adam")):
-        part = of_optimizer(story, name)
+        part = of_optimizer(report, name)
         if texts := [*_gap_by_width(part), *_price(part)]:
             yield Paragraph(title=title, text=" ".join(texts))
-    for section in influence_sections(_best_only(story))[1:]:
+    for section in influence_sections(_best_only(report))[1:]:
         yield from only("picture", section.blocks)
 
 
-def _best_only(story: Story) -> Story:
+def _best_only(report: StudyReport) -> StudyReport:
     """The models of the optimizer with the best cell."""
-    best = story.best_cell
+    best = report.best_cell
     assert best is not None
-    return of_optimizer(story, str(best.cell.get("optimizer")))
+    return of_optimizer(report, str(best.cell.get("optimizer")))
 
 
 def _gap(cell: CellSummary) -> float | None:
@@ -210,50 +210,50 @@ def _gap(cell: CellSummary) -> float | None:
     return mean_and_deviation(found)[0] if found else None
 
 
-def _gap_by_width(story: Story) -> Iterator[str]:
+def _gap_by_width(report: StudyReport) -> Iterator[str]:
     """Whether the gap between train and validation grows with the width, at every depth."""
     grew, lines = [], []
-    for depth in story.values("depth"):
-        cells = {cell.cell["width"]: cell for cell in story.cells if cell.cell["depth"] == depth}
+    for depth in report.values("depth"):
+        cells = {cell.cell["width"]: cell for cell in report.cells if cell.cell["depth"] == depth}
         known = {width: gap for width, cell in cells.items() if (gap := _gap(cell)) is not None}
         if len(known) < 2:
             return
         narrow, wide = known[min(known)], known[max(known)]
         grew.append(wide > narrow)
         lines.append(
-            story.say("{depth}: from {narrow} to {wide}").format(
-                depth=story.phrase("depth", depth),
-                narrow=story.points(narrow),
-                wide=story.points(wide),
+            report.say("{depth}: from {narrow} to {wide}").format(
+                depth=report.phrase("depth", depth),
+                narrow=report.points(narrow),
+                wide=report.points(wide),
             )
         )
-    text = story.say(
+    text = report.say(
         "From the narrowest to the widest network the gap between train and validation grows "
         "({lines}): more units fit the training images more closely, the beginning of overfitting."
         if all(grew)
         else "From the narrowest to the widest network the gap between train and validation does "
         "not grow at every depth ({lines})."
     )
-    yield text.format(lines=story.say("; ").join(lines))
+    yield text.format(lines=report.say("; ").join(lines))
 
 
-def _price(story: Story) -> Iterator[str]:
+def _price(report: StudyReport) -> Iterator[str]:
     """The cheapest cell that chance does not tell from the best one."""
-    best = story.best_cell
+    best = report.best_cell
     if best is None or best.mean is None:
         return
     near = [
         (seconds, cell)
-        for cell in story.cells
+        for cell in report.cells
         if cell.mean is not None
-        and not story.verdict(best, cell).distinguishable
+        and not report.verdict(best, cell).distinguishable
         and (seconds := _seconds(cell)) is not None
     ]
     dear = _seconds(best)
     if not near or dear is None:
         return
     seconds, cheap = min(near, key=lambda item: item[0])
-    text = story.say(
+    text = report.say(
         "The best network, {best}, takes {dear} s of training per epoch; {cheap} takes {seconds} s "
         "and is {points} below, which may be chance."
         if cheap is not best
@@ -261,11 +261,11 @@ def _price(story: Story) -> Iterator[str]:
         "one is below it by more than chance."
     )
     yield text.format(
-        best=without_optimizer(story, best),
-        dear=story.numbers.significant(dear),
-        cheap=without_optimizer(story, cheap),
-        seconds=story.numbers.significant(seconds),
-        points=story.points(best.mean - (cheap.mean or 0.0)),
+        best=without_optimizer(report, best),
+        dear=report.numbers.significant(dear),
+        cheap=without_optimizer(report, cheap),
+        seconds=report.numbers.significant(seconds),
+        points=report.points(best.mean - (cheap.mean or 0.0)),
     )
 
 
@@ -274,10 +274,10 @@ def _seconds(cell: CellSummary) -> float | None:
     return sum(known) / len(known) if len(known) == len(cell.runs) else None
 
 
-def beside_the_linear_model(lab: LabStory) -> Iterator[Block]:
+def beside_the_linear_model(lab: LabReport) -> Iterator[Block]:
     """The best MLP beside the best logistic regression, on the same test images."""
     deep, linear = lab.study(STUDY), lab.study(LOGISTIC)
-    tested = [_best_test(story) for story in (deep, linear)]
+    tested = [_best_test(report) for report in (deep, linear)]
     if None in tested or deep.info is None:
         return
     (ours, cell), (theirs, _) = (one for one in tested if one is not None)
@@ -303,10 +303,10 @@ def beside_the_linear_model(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def _best_test(story: Story) -> tuple[float, str] | None:
+def _best_test(report: StudyReport) -> tuple[float, str] | None:
     """The mean test accuracy of the best cell on validation, and its name."""
-    best = story.best_cell
+    best = report.best_cell
     tested = best.test_accuracies if best is not None else []
     if best is None or not tested:
         return None
-    return mean_and_deviation(tested)[0], story.describe(best.cell)
+    return mean_and_deviation(tested)[0], report.describe(best.cell)

@@ -17,14 +17,14 @@ from retroprop.labs.inf8225_tp1.joint import ask_joint, joint_table, on_five_axe
 from retroprop.labs.inf8225_tp1.queries import QUESTIONS
 from retroprop.labs.source_code import source
 from retroprop.report.document import Block, Cell, Code, Equation, Paragraph, Row, Table
-from retroprop.report.lab_story import Answer, LabStory
+from retroprop.report.lab_report import Answer, LabReport
 
 
-def _interpretation(lab: LabStory) -> Interpretation:
+def _interpretation(lab: LabReport) -> Interpretation:
     return Interpretation(load("inf8225"), lab.say, lab.numbers, lab.language)
 
 
-def network(lab: LabStory) -> Iterator[Block]:
+def network(lab: LabReport) -> Iterator[Block]:
     """The graph and its variables."""
     said = _interpretation(lab)
     yield lab.prose(
@@ -36,7 +36,7 @@ def network(lab: LabStory) -> Iterator[Block]:
     yield said.drawing("prior")
 
 
-def tables(lab: LabStory) -> Iterator[Block]:
+def tables(lab: LabReport) -> Iterator[Block]:
     """The five tables, and whether they are distributions."""
     net = load("inf8225")
     yield lab.prose(
@@ -73,7 +73,7 @@ def _shapes(net: BayesNet) -> Iterator[tuple[str, str]]:
         yield name.ljust(13), f"({', '.join(map(str, shape))})"
 
 
-def _conditional_tables(lab: LabStory, net: BayesNet) -> Table:
+def _conditional_tables(lab: LabReport, net: BayesNet) -> Table:
     rows = []
     for name in net.variables:
         parents = net.parents[name]
@@ -95,7 +95,7 @@ def _conditional_tables(lab: LabStory, net: BayesNet) -> Table:
     )
 
 
-def how(lab: LabStory) -> Iterator[Block]:
+def how(lab: LabReport) -> Iterator[Block]:
     """How an answer is computed, with and without an intervention, and the check of all sixteen."""
     yield lab.prose(
         "A query sums the joint probability over the variables that it does not name, and divides "
@@ -134,7 +134,7 @@ def _difference(net: BayesNet, letter: str) -> float:
 def queries(letters: str) -> Answer:
     """Our answers to some queries, beside the document's."""
 
-    def answer(lab: LabStory) -> Iterator[Block]:
+    def answer(lab: LabReport) -> Iterator[Block]:
         yield _interpretation(lab).answers(tuple(letters))
 
     return answer
@@ -143,14 +143,14 @@ def queries(letters: str) -> Answer:
 def told(*passages: Passage) -> Answer:
     """Passages without their titles, which name the letters that the question has already."""
 
-    def answer(lab: LabStory) -> Iterator[Block]:
+    def answer(lab: LabReport) -> Iterator[Block]:
         for passage in passages:
             yield Paragraph(text=_interpretation(lab).paragraph(passage).text)
 
     return answer
 
 
-def prior(lab: LabStory) -> Iterator[Block]:
+def prior(lab: LabReport) -> Iterator[Block]:
     """What the grade is before anything is known."""
     said = _interpretation(lab)
     text = lab.say(
@@ -167,14 +167,14 @@ def prior(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def two_networks(lab: LabStory) -> Iterator[Block]:
+def two_networks(lab: LabReport) -> Iterator[Block]:
     """The top grade observed, and set."""
     said = _interpretation(lab)
     yield said.drawing("observed", given={"G": "g2"})
     yield said.drawing("done", do={"G": "g2"})
 
 
-def comparison(lab: LabStory) -> Iterator[Block]:
+def comparison(lab: LabReport) -> Iterator[Block]:
     """All comparisons of an observation with an intervention in one table."""
     said = _interpretation(lab)
     seen, done = said.share("P(R=r1 | G=g2)"), said.share("P(R=r1 | do(G=g2))")
@@ -201,5 +201,5 @@ def comparison(lab: LabStory) -> Iterator[Block]:
     yield from told(DOWNWARDS)(lab)
 
 
-def _in_points(lab: LabStory, number: str) -> str:
+def _in_points(lab: LabReport, number: str) -> str:
     return lab.say("{n} points").format(n=number)

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from retroprop.labs.inf8225_tp1.check_table import check_table
 from retroprop.labs.source_code import source
 from retroprop.report.document import Block, Equation, Paragraph
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 
 
-def theory(lab: LabStory) -> Iterator[Block]:
+def theory(lab: LabReport) -> Iterator[Block]:
     """The gradient that the assignment gives, and what it says."""
     yield lab.prose(
         "With $z = theta tilde(bx)$ and $p = softmax(z)$, the loss of one example of class $y$ is "
@@ -31,7 +31,7 @@ def theory(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def accuracy(lab: LabStory) -> Iterator[Block]:
+def accuracy(lab: LabReport) -> Iterator[Block]:
     """`accuracy` and `accuracy_and_loss_whole_dataset`."""
     from retroprop.labs.inf8225_tp1 import checks, regression
 
@@ -50,7 +50,7 @@ def accuracy(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def cross_entropy(lab: LabStory) -> Iterator[Block]:
+def cross_entropy(lab: LabReport) -> Iterator[Block]:
     """`cross_entropy`."""
     from retroprop.labs.inf8225_tp1 import checks, regression
 
@@ -73,7 +73,7 @@ def cross_entropy(lab: LabStory) -> Iterator[Block]:
     yield Paragraph(text=text.format(nats=lab.numbers.decimal(checks.cross_entropy_of_zero(), 2)))
 
 
-def softmax(lab: LabStory) -> Iterator[Block]:
+def softmax(lab: LabReport) -> Iterator[Block]:
     """`softmax`, stable for the document's example."""
     from retroprop.byhand import losses
     from retroprop.labs.inf8225_tp1 import checks, regression
@@ -99,11 +99,11 @@ def softmax(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def _listed(lab: LabStory, values: list[float]) -> str:
+def _listed(lab: LabReport, values: list[float]) -> str:
     return "[" + lab.say(", ").join(f"{value:g}" for value in values) + "]"
 
 
-def inputs_tilde(lab: LabStory) -> Iterator[Block]:
+def inputs_tilde(lab: LabReport) -> Iterator[Block]:
     """`inputs_tilde`."""
     from retroprop.labs.inf8225_tp1 import checks, regression
 
@@ -120,7 +120,7 @@ def inputs_tilde(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def forward(lab: LabStory) -> Iterator[Block]:
+def forward(lab: LabReport) -> Iterator[Block]:
     """`LinearModel.__init__` and `forward`."""
     from retroprop.labs.inf8225_tp1 import checks
     from retroprop.labs.inf8225_tp1.regression import LinearModel
@@ -140,7 +140,7 @@ def forward(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def gradient(lab: LabStory) -> Iterator[Block]:
+def gradient(lab: LabReport) -> Iterator[Block]:
     """`LinearModel.get_grads`."""
     from retroprop.labs.inf8225_tp1 import checks
     from retroprop.labs.inf8225_tp1.regression import LinearModel
@@ -162,7 +162,7 @@ def gradient(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def sgd(lab: LabStory) -> Iterator[Block]:
+def sgd(lab: LabReport) -> Iterator[Block]:
     """`LinearModel.sgd_update`."""
     from retroprop.byhand.optimizers import SGD
     from retroprop.labs.inf8225_tp1 import checks
@@ -178,7 +178,7 @@ def sgd(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def adam(lab: LabStory) -> Iterator[Block]:
+def adam(lab: LabReport) -> Iterator[Block]:
     """`LinearModel.adam_update`, beside algorithm 1 of the paper."""
     from retroprop.byhand.optimizers import Adam
     from retroprop.labs.inf8225_tp1 import checks
@@ -223,7 +223,7 @@ def adam(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def train(lab: LabStory) -> Iterator[Block]:
+def train(lab: LabReport) -> Iterator[Block]:
     """`train`, and why it keeps a copy."""
     from retroprop.labs.inf8225_tp1 import checks, regression
 

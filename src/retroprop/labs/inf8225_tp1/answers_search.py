@@ -11,9 +11,9 @@ from retroprop.report.answers import influence, progress
 from retroprop.report.content import comparison, no_best_cell
 from retroprop.report.document import Block, Paragraph
 from retroprop.report.influence import influence_sections
-from retroprop.report.lab_story import Answer, LabStory, only
+from retroprop.report.lab_report import Answer, LabReport, only
 from retroprop.report.results import curves_section, tables_section, test_section
-from retroprop.report.story import Story, setting_of
+from retroprop.report.study_report import StudyReport, setting_of
 from retroprop.report.variations import variations
 from retroprop.studies.records import RunRecord
 from retroprop.studies.summary import CellSummary, best_cell, curve, mean_and_deviation
@@ -35,46 +35,46 @@ def search(study: str, optimizer: str, *, figures: bool = False) -> Answer:
         figures: Whether to draw the accuracy against each setting.
     """
 
-    def answer(lab: LabStory) -> Iterator[Block]:
-        story = of_optimizer(lab.study(study), optimizer)
-        yield Paragraph(text=" ".join(best_sentences(story)))
-        yield from only("table", lab.blocks(story, tables_section))
-        if story.unfinished:
+    def answer(lab: LabReport) -> Iterator[Block]:
+        report = of_optimizer(lab.study(study), optimizer)
+        yield Paragraph(text=" ".join(best_sentences(report)))
+        yield from only("table", lab.blocks(report, tables_section))
+        if report.unfinished:
             return
-        for key in story.varied:
-            for variation in variations(story, key):
-                if text := influence(story, variation):
-                    name = story.setting_name(key)
+        for key in report.varied:
+            for variation in variations(report, key):
+                if text := influence(report, variation):
+                    name = report.setting_name(key)
                     yield Paragraph(title=name[:1].upper() + name[1:], text=text)
         if figures:
-            for section in influence_sections(story)[:1]:
+            for section in influence_sections(report)[:1]:
                 yield from section.blocks
 
     return answer
 
 
-def best_sentences(story: Story) -> list[str]:
+def best_sentences(report: StudyReport) -> list[str]:
     """The best cell, the next, and which others the seeds do not tell from it."""
-    say, best = story.say, story.best_cell
+    say, best = report.say, report.best_cell
     if best is None or best.mean is None:
-        return [no_best_cell(story)]
-    others = [cell for cell in story.cells if cell.mean is not None and cell is not best]
+        return [no_best_cell(report)]
+    others = [cell for cell in report.cells if cell.mean is not None and cell is not best]
     opening = say(
         "So far the best of {n} cells has {cell}: {accuracy} on validation ({spread})."
-        if story.unfinished
+        if report.unfinished
         else "The best of {n} cells has {cell}: {accuracy} on validation ({spread})."
     ).format(
-        n=len(story.cells),
-        cell=without_optimizer(story, best),
-        accuracy=story.numbers.percent(best.mean, best.deviation),
-        spread=story.spread(best.n),
+        n=len(report.cells),
+        cell=without_optimizer(report, best),
+        accuracy=report.numbers.percent(best.mean, best.deviation),
+        spread=report.spread(best.n),
     )
-    return [opening, *_rivals(story, best, others)] if others else [opening]
+    return [opening, *_rivals(report, best, others)] if others else [opening]
 
 
-def _rivals(story: Story, best: CellSummary, others: Sequence[CellSummary]) -> list[str]:
+def _rivals(report: StudyReport, best: CellSummary, others: Sequence[CellSummary]) -> list[str]:
     """The next cell, the worst one, and those that are not told from the best."""
-    say, top = story.say, best.mean or 0.0
+    say, top = report.say, best.mean or 0.0
     ranked = sorted(others, key=lambda cell: -(cell.mean or 0.0))
     second, last = ranked[0], ranked[-1]
     text = say(
@@ -84,14 +84,14 @@ def _rivals(story: Story, best: CellSummary, others: Sequence[CellSummary]) -> l
     )
     sentences = [
         text.format(
-            next=without_optimizer(story, second),
-            near=story.points(top - (second.mean or 0.0)),
-            worst=without_optimizer(story, last),
-            far=story.points(top - (last.mean or 0.0)),
+            next=without_optimizer(report, second),
+            near=report.points(top - (second.mean or 0.0)),
+            worst=without_optimizer(report, last),
+            far=report.points(top - (last.mean or 0.0)),
         )
     ]
-    near = [cell for cell in ranked if story.verdict(best, cell).sign <= 0]
-    names = say("; ").join(without_optimizer(story, cell) for cell in near)
+    near = [cell for cell in ranked if report.verdict(best, cell).sign <= 0]
+    names = say("; ").join(without_optimizer(report, cell) for cell in near)
     if best.n > 1:
         text = (
             "The paired t-test over {seeds} tells the best from every other cell (95 %)."
@@ -114,11 +114,11 @@ def _rivals(story: Story, best: CellSummary, others: Sequence[CellSummary]) -> l
         )
     sentences.append(
         say(text).format(
-            seeds=story.seeds(best.n),
+            seeds=report.seeds(best.n),
             names=names,
             k=len(near),
             n=len(others),
-            images=story.numbers.integer(story.validation_images or 0),
+            images=report.numbers.integer(report.validation_images or 0),
         )
     )
     return sentences
@@ -130,33 +130,33 @@ def _rivals(story: Story, best: CellSummary, others: Sequence[CellSummary]) -> l
 def rates_and_batches(study: str, optimizer: str) -> Answer:
     """Whether the best learning rate falls with the batch size, as the summed gradient asks."""
 
-    def answer(lab: LabStory) -> Iterator[Block]:
-        story = of_optimizer(lab.study(study), optimizer)
-        best = _best_rates(story)
-        if len(best) < 2 or story.unfinished:
+    def answer(lab: LabReport) -> Iterator[Block]:
+        report = of_optimizer(lab.study(study), optimizer)
+        best = _best_rates(report)
+        if len(best) < 2 or report.unfinished:
             return
         yield Paragraph(
             title=lab.say("The learning rate and the batch size together"),
-            text=" ".join([*_rate_sentences(story, optimizer, best), *_loud_errors(story)]),
+            text=" ".join([*_rate_sentences(report, optimizer, best), *_loud_errors(report)]),
         )
 
     return answer
 
 
-def _best_rates(story: Story) -> dict[int, float]:
+def _best_rates(report: StudyReport) -> dict[int, float]:
     """The best learning rate of each batch size, where all of its cells have a mean."""
     found: dict[int, float] = {}
-    for size in sorted(story.values("batch_size")):
-        best = best_cell(cell for cell in story.cells if cell.cell.get("batch_size") == size)
+    for size in sorted(report.values("batch_size")):
+        best = best_cell(cell for cell in report.cells if cell.cell.get("batch_size") == size)
         if best is not None:
             found[size] = best.cell["learning_rate"]
     return found
 
 
-def _rate_sentences(story: Story, optimizer: str, best: dict[int, float]) -> list[str]:
-    say, numbers = story.say, story.numbers
+def _rate_sentences(report: StudyReport, optimizer: str, best: dict[int, float]) -> list[str]:
+    say, numbers = report.say, report.numbers
     rates = list(best.values())
-    listed = story.listed(
+    listed = report.listed(
         [
             say("{rate} for batch size {size}").format(
                 rate=numbers.setting(rate), size=numbers.integer(size)
@@ -166,7 +166,7 @@ def _rate_sentences(story: Story, optimizer: str, best: dict[int, float]) -> lis
     )
     sentences = [say("The best learning rate is {listed}.").format(listed=listed)]
     if len(set(rates)) == 1:
-        return [_same_rate(story, rates[0])]
+        return [_same_rate(report, rates[0])]
     falls = all(a >= b for a, b in pairwise(rates)) and rates[0] > rates[-1]
     rises = all(a <= b for a, b in pairwise(rates)) and rates[0] < rates[-1]
     if optimizer == "sgd":
@@ -191,26 +191,26 @@ def _rate_sentences(story: Story, optimizer: str, best: dict[int, float]) -> lis
     return [*sentences, say(text)]
 
 
-def _same_rate(story: Story, rate: float) -> str:
+def _same_rate(report: StudyReport, rate: float) -> str:
     """What it says that one learning rate is best for every batch size."""
-    text = story.say(
+    text = report.say(
         "The best learning rate is {rate} for every batch size, the smallest of the grid: whether "
         "a larger batch asks for a smaller rate than a smaller one lies outside of it."
-        if rate == min(story.values("learning_rate"))
+        if rate == min(report.values("learning_rate"))
         else "The best learning rate is {rate} for every batch size, the largest of the grid: the "
         "best may lie outside of it."
-        if rate == max(story.values("learning_rate"))
+        if rate == max(report.values("learning_rate"))
         else "The best learning rate is {rate} for every batch size, so here the batch size does "
         "not ask for another rate."
     )
-    return text.format(rate=story.numbers.setting(rate))
+    return text.format(rate=report.numbers.setting(rate))
 
 
-def _loud_errors(story: Story) -> list[str]:
+def _loud_errors(report: StudyReport) -> list[str]:
     """The cell with the largest loss at the end, if it is worse than knowing nothing."""
     ends = [
         (curve(cell.runs, "validation_loss"), curve(cell.runs, "validation_accuracy"), cell)
-        for cell in story.cells
+        for cell in report.cells
         if cell.mean is not None
     ]
     ends = [one for one in ends if one[0].mean and one[1].mean]
@@ -220,7 +220,7 @@ def _loud_errors(story: Story) -> list[str]:
     untrained = loss.mean[0]
     if loss.epochs[0] != 0 or loss.mean[-1] <= untrained:
         return []
-    text = story.say(
+    text = report.say(
         "With {cell} the last validation loss is {loss} nats, above the {untrained} of the "
         "untrained model, although {accuracy} of the images are well classified: the steps are so "
         "long that the model is nearly certain everywhere, also where it is wrong. The accuracy "
@@ -229,10 +229,10 @@ def _loud_errors(story: Story) -> list[str]:
     )
     return [
         text.format(
-            cell=without_optimizer(story, cell),
-            loss=story.numbers.decimal(loss.mean[-1], 2),
-            untrained=story.numbers.decimal(untrained, 2),
-            accuracy=story.numbers.percent(accuracy.mean[-1], digits=1),
+            cell=without_optimizer(report, cell),
+            loss=report.numbers.decimal(loss.mean[-1], 2),
+            untrained=report.numbers.decimal(untrained, 2),
+            accuracy=report.numbers.percent(accuracy.mean[-1], digits=1),
         )
     ]
 
@@ -243,27 +243,27 @@ def _loud_errors(story: Story) -> list[str]:
 def best_model(study: str, optimizer: str) -> Answer:
     """The curves of the best model, what they show, and the test set, used once."""
 
-    def answer(lab: LabStory) -> Iterator[Block]:
-        story = of_optimizer(lab.study(study), optimizer)
-        best = story.best_cell
+    def answer(lab: LabReport) -> Iterator[Block]:
+        report = of_optimizer(lab.study(study), optimizer)
+        best = report.best_cell
         if best is None:
-            yield Paragraph(text=" ".join(best_sentences(story)))
+            yield Paragraph(text=" ".join(best_sentences(report)))
             return
-        yield Paragraph(text=_tested(story, best))
-        yield from only("picture", lab.blocks(story, curves_section))
-        texts = [progress(story, best), *_fitting(story, best)]
+        yield Paragraph(text=_tested(report, best))
+        yield from only("picture", lab.blocks(report, curves_section))
+        texts = [progress(report, best), *_fitting(report, best)]
         title = lab.say("Epochs, overfitting and underfitting")
         yield Paragraph(title=title, text=" ".join(filter(None, texts)))
-        if kept := [*_last_and_best(story, best), *_all_last_and_best(story)]:
+        if kept := [*_last_and_best(report, best), *_all_last_and_best(report)]:
             yield Paragraph(title=lab.say("Which epoch is kept"), text=" ".join(kept))
-        yield from lab.blocks(story, test_section)
+        yield from lab.blocks(report, test_section)
 
     return answer
 
 
-def _tested(story: Story, best: CellSummary) -> str:
-    say, numbers, tested = story.say, story.numbers, best.test_accuracies
-    cell = without_optimizer(story, best)
+def _tested(report: StudyReport, best: CellSummary) -> str:
+    say, numbers, tested = report.say, report.numbers, best.test_accuracies
+    cell = without_optimizer(report, best)
     assert best.mean is not None
     validation = numbers.percent(best.mean, best.deviation)
     if not tested:
@@ -284,19 +284,19 @@ def _tested(story: Story, best: CellSummary) -> str:
         cell=cell,
         test=numbers.percent(mean, deviation),
         validation=validation,
-        spread=story.spread(best.n),
-        points=story.points(abs(best.mean - mean)),
+        spread=report.spread(best.n),
+        points=report.points(abs(best.mean - mean)),
     )
 
 
-def _fitting(story: Story, best: CellSummary) -> list[str]:
+def _fitting(report: StudyReport, best: CellSummary) -> list[str]:
     """Whether the losses still fell at the last epoch: a sign that it was stopped early."""
     train, validation = curve(best.runs, "train_loss"), curve(best.runs, "validation_loss")
     if len(train.mean) < 3 or len(validation.mean) < 3:
         return []
     fell = [line.mean[-2] - line.mean[-1] for line in (train, validation)]
     constant = {setting_of(run, "schedule") for run in best.runs} <= {None, "constant"}
-    text = story.say(
+    text = report.say(
         "In the last epoch the loss changed by {train} nats on train and {validation} on "
         "validation (downwards positive). The schedule takes the learning rate to 0 there, so this "
         "does not tell whether more epochs would help."
@@ -313,7 +313,7 @@ def _fitting(story: Story, best: CellSummary) -> list[str]:
         else "In the last epoch the loss changed by {train} nats on train and {validation} on "
         "validation (downwards positive)."
     )
-    digits = story.numbers.decimal
+    digits = report.numbers.decimal
     return [
         text.format(train=digits(fell[0], 3), validation=digits(fell[1], 3), n=train.epochs[-1])
     ]
@@ -333,14 +333,14 @@ def _below_best(runs: Sequence[RunRecord]) -> list[float]:
     return losses
 
 
-def _all_last_and_best(story: Story) -> list[str]:
+def _all_last_and_best(report: StudyReport) -> list[str]:
     """The same over all models of the optimizer."""
-    runs = [run for run in story.runs if run.status == "finished"]
+    runs = [run for run in report.runs if run.status == "finished"]
     losses = _below_best(runs)
     below = [loss for loss in losses if loss > 0]
     if not below:
         return []
-    text = story.say(
+    text = report.say(
         "Over all {n} finished models of this optimizer, the last epoch is below the best one in "
         "{k}, by {points} on average and {most} at most."
     )
@@ -348,20 +348,20 @@ def _all_last_and_best(story: Story) -> list[str]:
         text.format(
             n=len(runs),
             k=len(below),
-            points=story.points(sum(below) / len(below)),
-            most=story.points(max(below)),
+            points=report.points(sum(below) / len(below)),
+            most=report.points(max(below)),
         )
     ]
 
 
-def _last_and_best(story: Story, best: CellSummary) -> list[str]:
+def _last_and_best(report: StudyReport, best: CellSummary) -> list[str]:
     """Which epochs are the best of the best cell, and how far the last is below them."""
     losses = _below_best(best.runs)
     if not losses:
         return []
     mean = sum(losses) / len(losses)
     epochs = ", ".join(str(run.best_epoch) for run in best.runs)
-    text = story.say(
+    text = report.say(
         "The best epoch on validation, by seed: {epochs}. The last epoch is {points} below the "
         "best on average; a reference to the live model, as the document keeps, would be tested "
         "with the last."
@@ -369,7 +369,7 @@ def _last_and_best(story: Story, best: CellSummary) -> list[str]:
         else "The best epoch on validation, by seed: {epochs}. The last epoch is the best one for "
         "every seed, so here a reference to the live model would have been the same."
     )
-    return [text.format(epochs=epochs, points=story.points(mean))]
+    return [text.format(epochs=epochs, points=report.points(mean))]
 
 
 # --- SGD beside Adam ------------------------------------------------------------------------------
@@ -378,35 +378,35 @@ def _last_and_best(story: Story, best: CellSummary) -> list[str]:
 def compared(study: str) -> Answer:
     """The best SGD model beside the best Adam model, on validation and on the test set."""
 
-    def answer(lab: LabStory) -> Iterator[Block]:
-        story = lab.study(study)
-        if len(story.best) < 2 or story.unfinished:
+    def answer(lab: LabReport) -> Iterator[Block]:
+        report = lab.study(study)
+        if len(report.best) < 2 or report.unfinished:
             yield Paragraph(text=lab.say("Both are compared once the study is finished."))
             return
-        yield Paragraph(text=" ".join(comparison(story)))
-        yield from only("picture", lab.blocks(story, curves_section))
-        if text := _start(story):
+        yield Paragraph(text=" ".join(comparison(report)))
+        yield from only("picture", lab.blocks(report, curves_section))
+        if text := _start(report):
             yield Paragraph(title=lab.say("After one epoch"), text=text)
-        yield from only("table", lab.blocks(story, test_section))
+        yield from only("table", lab.blocks(report, test_section))
 
     return answer
 
 
-def _start(story: Story) -> str:
+def _start(report: StudyReport) -> str:
     """Who is ahead after the first epoch."""
     firsts = []
-    for cell in story.best:
+    for cell in report.best:
         line = curve(cell.runs, "validation_accuracy").without_epoch_0()
         if not line.mean or line.epochs[0] != 1:
             return ""
-        firsts.append((line.mean[0], story.name(cell)))
+        firsts.append((line.mean[0], report.name(cell)))
     (high, first), (low, second) = sorted(firsts, reverse=True)[:2]
-    text = story.say(
+    text = report.say(
         "After the first epoch {first} has {high} and {second} {low}: {first} starts faster."
         if high - low >= CAPACITY_GAP
         else "After the first epoch both are close: {first} has {high} and {second} {low}."
     )
-    percent = story.numbers.percent
+    percent = report.numbers.percent
     return text.format(
         first=first, second=second, high=percent(high, digits=1), low=percent(low, digits=1)
     )

@@ -2,16 +2,16 @@
 
 import dataclasses
 
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.studies.summary import CellSummary
 
 
-def of_optimizer(story: Story, optimizer: str) -> Story:
+def of_optimizer(report: StudyReport, optimizer: str) -> StudyReport:
     """The study with the models of one optimizer only."""
-    runs = tuple(run for run in story.runs if run.cell.get("optimizer") == optimizer)
-    return dataclasses.replace(story, runs=runs)
+    runs = tuple(run for run in report.runs if run.cell.get("optimizer") == optimizer)
+    return dataclasses.replace(report, runs=runs)
 
 
-def without_optimizer(story: Story, cell: CellSummary) -> str:
+def without_optimizer(report: StudyReport, cell: CellSummary) -> str:
     """A cell in words where the optimizer is clear: "learning rate 0.01, batch size 1"."""
-    return story.describe(cell.cell, without=["optimizer"])
+    return report.describe(cell.cell, without=["optimizer"])

@@ -9,7 +9,7 @@ from retroprop.labs.inf8225_tp1.questions_mlp import MLP
 from retroprop.labs.inf8225_tp1.questions_network import NETWORK
 from retroprop.labs.inf8225_tp1.questions_regression import REGRESSION
 from retroprop.report.content import summary as study_summary
-from retroprop.report.lab_story import Lab, LabStory
+from retroprop.report.lab_report import Lab, LabReport
 
 IMPORTS = """\
 import torch
@@ -22,13 +22,13 @@ torch.manual_seed(0)
 """
 
 
-def summary(lab: LabStory) -> Iterator[str]:
+def summary(lab: LabReport) -> Iterator[str]:
     """What came out: the sixteen answers, then the best models of parts 2 and 3."""
     yield from Interpretation(load("inf8225"), lab.say, lab.numbers, lab.language).summary()[:1]
     for study in (LOGISTIC, STUDY):
-        story = lab.study(study)
+        report = lab.study(study)
         text = lab.say("{title}: {sentences}")
-        yield text.format(title=story.title(), sentences=" ".join(study_summary(story)))
+        yield text.format(title=report.title(), sentences=" ".join(study_summary(report)))
 
 
 LAB = Lab(

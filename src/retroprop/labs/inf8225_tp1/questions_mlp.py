@@ -3,7 +3,7 @@
 from retroprop.labs.inf8225_tp1 import answers_autograd
 from retroprop.labs.inf8225_tp1 import answers_mlp as answers
 from retroprop.labs.inf8225_tp1.answers_search import best_model, compared, search
-from retroprop.report.lab_story import Part, Question
+from retroprop.report.lab_report import Part, Question
 
 STUDY, DERIVATIONS, LOGISTIC = answers.STUDY, answers.DERIVATIONS, answers.LOGISTIC
 

@@ -5,7 +5,7 @@ from typing import Any
 from retroprop.labs.inf8225_tp1 import answers_network as answers
 from retroprop.labs.inf8225_tp1 import interpretation as passages
 from retroprop.labs.inf8225_tp1.queries import QUESTIONS
-from retroprop.report.lab_story import Answer, Part, Question
+from retroprop.report.lab_report import Answer, Part, Question
 
 TABLES = """\
 from retroprop.labs.inf8225_tp1.bayes import *

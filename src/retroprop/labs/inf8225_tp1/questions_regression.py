@@ -8,7 +8,7 @@ from retroprop.labs.inf8225_tp1.answers_search import (
     rates_and_batches,
     search,
 )
-from retroprop.report.lab_story import Part, Question
+from retroprop.report.lab_report import Part, Question
 
 STUDY = document.LOGISTIC
 

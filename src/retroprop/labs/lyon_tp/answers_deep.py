@@ -11,14 +11,14 @@ from retroprop.labs.lyon_tp.measurements import (
     shallow_against_deep,
 )
 from retroprop.report.document import Block, Equation, Paragraph, Table, row
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 
 STUDY = "lyon-deep"
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
 DEPTHS = (1, 2, 3)
 
 
-def network(lab: LabStory) -> Iterator[Block]:
+def network(lab: LabReport) -> Iterator[Block]:
     """How the deep network is implemented."""
     yield lab.prose(
         "The network is a list of matrices of weights, each a tensor with requires_grad=True, so "
@@ -39,7 +39,7 @@ def network(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def consistency(lab: LabStory) -> Iterator[Block]:
+def consistency(lab: LabReport) -> Iterator[Block]:
     """Part 2 again by autograd, and the gradients of deeper networks by both ways."""
     apart = shallow_against_deep()
     yield Paragraph(
@@ -70,7 +70,7 @@ def consistency(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def why_weights(lab: LabStory) -> Iterator[Block]:
+def why_weights(lab: LabReport) -> Iterator[Block]:
     """How the activity passes through the layers before the first step, for each scale."""
     yield lab.prose(
         "A layer of ReLU units multiplies the mean square of the activities by about "
@@ -80,20 +80,21 @@ def why_weights(lab: LabStory) -> Iterator[Block]:
         "through any number of layers; with a fixed $sigma$ the factor depends on the width.",
         title="Why the initial weights matter",
     )
-    story = lab.study(STUDY)
-    depth = max((value for value in story.values("depth") if isinstance(value, int)), default=3)
-    scales, widths = story.values("initial_scale"), story.values("width")
+    report = lab.study(STUDY)
+    depth = max((value for value in report.values("depth") if isinstance(value, int)), default=3)
+    scales, widths = report.values("initial_scale"), report.values("width")
     yield Table(
         name="activities",
         caption=lab.say("Mean square of the activities before training, {settings}").format(
-            settings=story.phrase("depth", depth)
+            settings=report.phrase("depth", depth)
         ),
         corner=lab.say("initial weights"),
         columns=[lab.say("layer {n}").format(n=layer + 1) for layer in range(depth)],
         rows=[
             row(
                 lab.say("{scale}, {width}").format(
-                    scale=story.setting("initial_scale", scale), width=story.phrase("width", width)
+                    scale=report.setting("initial_scale", scale),
+                    width=report.phrase("width", width),
                 ),
                 *(
                     lab.numbers.decimal(value, 3)
@@ -106,7 +107,7 @@ def why_weights(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def why_depth(lab: LabStory) -> Iterator[Block]:
+def why_depth(lab: LabReport) -> Iterator[Block]:
     """What more layers and more units can bring, in general."""
     yield lab.prose(
         "One hidden layer can approximate every continuous function, if it is wide enough "

@@ -18,8 +18,8 @@ from retroprop.models.cnn import CNN
 from retroprop.report.costs import costs_section
 from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Table, row
 from retroprop.report.influence import influence_sections
-from retroprop.report.lab_story import LabStory, only
-from retroprop.report.story import Story
+from retroprop.report.lab_report import LabReport, only
+from retroprop.report.study_report import StudyReport
 from retroprop.studies.summary import CellSummary, mean_and_deviation, verdict_of_images
 
 NEAR = 0.01  # an accuracy within one point of the best is near it
@@ -28,13 +28,13 @@ NEAR = 0.01  # an accuracy within one point of the best is near it
 # --- activation functions -------------------------------------------------------------------------
 
 
-def activations(lab: LabStory) -> Iterator[Block]:
+def activations(lab: LabReport) -> Iterator[Block]:
     """What the records say, then the functions and how they pass a gradient on."""
-    story = lab.study("lyon-activations")
-    yield from sentences(lab, story, "activation", ["depth"])
-    yield from sentences(lab, story, "depth")
-    yield from curves(lab, story)
-    yield from tables_of(lab, story)
+    report = lab.study("lyon-activations")
+    yield from sentences(lab, report, "activation", ["depth"])
+    yield from sentences(lab, report, "depth")
+    yield from curves(lab, report)
+    yield from tables_of(lab, report)
     yield lab.prose(
         "The derivative of the sigmoid is at most $frac(1, 4)$, that of tanh at most 1, and that "
         "of ReLU is 1 wherever the unit is active:",
@@ -44,34 +44,35 @@ def activations(lab: LabStory) -> Iterator[Block]:
         source="sigma'(z) = sigma(z) (1 - sigma(z)), quad tanh'(z) = 1 - tanh(z)^2, quad "
         "rect'(z) = bone_({z > 0})"
     )
-    depth = max((one for one in story.values("depth") if isinstance(one, int)), default=3)
-    width = story.runs[0].settings.get("width") or 100
-    yield from _gradients(lab, story, depth, width)
+    depth = max((one for one in report.values("depth") if isinstance(one, int)), default=3)
+    width = report.runs[0].settings.get("width") or 100
+    yield from _gradients(lab, report, depth, width)
     yield lab.prose(
         "The activation function is one argument of the network of part 3; autograd derives it. "
         "With the derivatives written out by hand the gradients are the same (3.2)."
     )
 
 
-def _gradients(lab: LabStory, story: Story, depth: int, width: int) -> Iterator[Block]:
+def _gradients(lab: LabReport, report: StudyReport, depth: int, width: int) -> Iterator[Block]:
     """The norm of the gradient in each layer before the first step."""
     found = {
         name: gradient_by_layer(name, depth, width)
-        for name in story.values("activation")
+        for name in report.values("activation")
         if name in ("sigmoid", "tanh", "relu")
     }
     layers = [lab.say("layer {n}").format(n=layer + 1) for layer in range(depth)]
-    settings = story.describe({"depth": depth, "width": width})
+    settings = report.describe({"depth": depth, "width": width})
     yield Table(
         name="gradients",
         caption=lab.say("Norm of the gradient of each layer before training, {settings}").format(
             settings=settings
         ),
-        corner=story.setting_name("activation"),
+        corner=report.setting_name("activation"),
         columns=[*layers, lab.say("output")],
         rows=[
             row(
-                story.setting("activation", name), *(lab.numbers.decimal(norm, 2) for norm in norms)
+                report.setting("activation", name),
+                *(lab.numbers.decimal(norm, 2) for norm in norms),
             )
             for name, norms in found.items()
         ],
@@ -81,10 +82,10 @@ def _gradients(lab: LabStory, story: Story, depth: int, width: int) -> Iterator[
     )
     ratios = {name: norms[0] / norms[-1] for name, norms in found.items()}
     if len(ratios) > 1:
-        yield Paragraph(text=_apart(lab, story, ratios))
+        yield Paragraph(text=_apart(lab, report, ratios))
 
 
-def _apart(lab: LabStory, story: Story, ratios: dict[str, float]) -> str:
+def _apart(lab: LabReport, report: StudyReport, ratios: dict[str, float]) -> str:
     """In which network the first and the last layer get the most different gradients."""
     by_distance = sorted(ratios, key=lambda name: abs(math.log(ratios[name])))
     near, far = by_distance[0], by_distance[-1]
@@ -94,24 +95,24 @@ def _apart(lab: LabStory, story: Story, ratios: dict[str, float]) -> str:
         "they are, the worse it fits."
     ).format(
         far=lab.numbers.decimal(ratios[far], 3),
-        farthest=story.setting("activation", far),
+        farthest=report.setting("activation", far),
         near=lab.numbers.decimal(ratios[near], 3),
-        nearest=story.setting("activation", near),
+        nearest=report.setting("activation", near),
     )
 
 
 # --- optimizers -----------------------------------------------------------------------------------
 
 
-def optimizers(lab: LabStory) -> Iterator[Block]:
+def optimizers(lab: LabReport) -> Iterator[Block]:
     """What the records say, then the equations and the check of their implementation."""
-    story = lab.study("lyon-optimizers")
-    yield from sentences(lab, story, "optimizer")
-    text = _near(lab, story)
-    if text and not story.unfinished:
+    report = lab.study("lyon-optimizers")
+    yield from sentences(lab, report, "optimizer")
+    text = _near(lab, report)
+    if text and not report.unfinished:
         yield Paragraph(title=lab.say("How much the rate matters"), text=text)
-    yield from curves(lab, story)
-    yield from tables_of(lab, story)
+    yield from curves(lab, report)
+    yield from tables_of(lab, report)
     yield lab.prose(
         "Both divide the step of each weight by the size of its own past gradients, so that "
         "weights with small gradients move as well. Adagrad adds up all squares, so its steps only "
@@ -140,13 +141,13 @@ def optimizers(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def _near(lab: LabStory, story: Story) -> str:
+def _near(lab: LabReport, report: StudyReport) -> str:
     """At how many of the rates each optimizer comes near its own best."""
     lines = []
-    for cell in story.best:
+    for cell in report.best:
         alike = [
             one.mean
-            for one in story.cells
+            for one in report.cells
             if one.mean is not None
             and all(
                 one.cell[key] == value for key, value in cell.cell.items() if key != "learning_rate"
@@ -155,7 +156,7 @@ def _near(lab: LabStory, story: Story) -> str:
         near = sum(mean >= (cell.mean or 0.0) - NEAR for mean in alike)
         lines.append(
             lab.say("{name}: {k} of {n}").format(
-                name=story.name(cell), k=near, n=len(story.values("learning_rate"))
+                name=report.name(cell), k=near, n=len(report.values("learning_rate"))
             )
         )
     if not lines:
@@ -168,15 +169,15 @@ def _near(lab: LabStory, story: Story) -> str:
 # --- minibatches ----------------------------------------------------------------------------------
 
 
-def minibatches(lab: LabStory) -> Iterator[Block]:
+def minibatches(lab: LabReport) -> Iterator[Block]:
     """At the same rate, at each size's own best rate, and what an epoch costs."""
-    story = lab.study("lyon-minibatches")
-    yield from sentences(lab, story, "batch_size")
-    own = with_figures(story, best_per=["batch_size"])
-    if not story.unfinished and "batch_size" in story.varied:
+    report = lab.study("lyon-minibatches")
+    yield from sentences(lab, report, "batch_size")
+    own = with_figures(report, best_per=["batch_size"])
+    if not report.unfinished and "batch_size" in report.varied:
         yield from list(sentences(lab, own, "batch_size"))[:1]
         yield _own_best(lab, own)
-    yield from tables_of(lab, story)
+    yield from tables_of(lab, report)
     drawn = with_figures(own, "effect-of-setting", "curves-by-setting")
     for section in influence_sections(drawn, keys=["batch_size"]):
         yield from only("picture", section.blocks)
@@ -192,7 +193,7 @@ def minibatches(lab: LabStory) -> Iterator[Block]:
     yield code(lab, DeepNetwork.learn)
 
 
-def _own_best(lab: LabStory, own: Story) -> Table:
+def _own_best(lab: LabReport, own: StudyReport) -> Table:
     """Each size at its best rate: its steps, its accuracy and its seconds per epoch."""
 
     def cells(cell: CellSummary) -> list[Cell]:
@@ -228,27 +229,27 @@ def _own_best(lab: LabStory, own: Story) -> Table:
 # --- the convolutional network --------------------------------------------------------------------
 
 
-def convolution(lab: LabStory) -> Iterator[Block]:
+def convolution(lab: LabReport) -> Iterator[Block]:
     """How well it does, beside the best dense network, and what its settings do."""
-    story = lab.study("lyon-convolution")
-    yield from _against_dense(lab, story)
-    for key in story.varied:
-        yield from sentences(lab, story, key)
-    yield from tables_of(lab, story)
-    yield from curves(lab, story)
-    cost = costs_section(with_figures(story, "time-by-setting"))
+    report = lab.study("lyon-convolution")
+    yield from _against_dense(lab, report)
+    for key in report.varied:
+        yield from sentences(lab, report, key)
+    yield from tables_of(lab, report)
+    yield from curves(lab, report)
+    cost = costs_section(with_figures(report, "time-by-setting"))
     yield from cost.blocks if cost else ()
 
 
-def _against_dense(lab: LabStory, story: Story) -> Iterator[Paragraph]:
+def _against_dense(lab: LabReport, report: StudyReport) -> Iterator[Paragraph]:
     """The test accuracy against that of the best dense network in the records."""
-    best, dense = story.best_cell, best_dense(lab)
+    best, dense = report.best_cell, best_dense(lab)
     ours = best.test_accuracies if best is not None else []
-    if not ours or dense is None or story.info is None:
+    if not ours or dense is None or report.info is None:
         return
     other, cell = dense
     theirs = mean_and_deviation(cell.test_accuracies)[0]
-    found = verdict_of_images(mean_and_deviation(ours)[0], theirs, story.test_images)
+    found = verdict_of_images(mean_and_deviation(ours)[0], theirs, report.test_images)
     yield Paragraph(
         text=lab.say(
             "On the test base the convolutional network is {gap} above the best dense network of "
@@ -263,8 +264,8 @@ def _against_dense(lab: LabStory, story: Story) -> Iterator[Paragraph]:
             "records ({study}: {settings}; {accuracy}) are not distinguishable: they are {gap} "
             "apart, and the choice of {n} images leaves {margin} to chance."
         ).format(
-            gap=story.points(abs(found.difference)),
-            margin=story.points(found.margin or 0.0),
+            gap=report.points(abs(found.difference)),
+            margin=report.points(found.margin or 0.0),
             study=other.record.study,
             settings=other.describe(cell.cell),
             accuracy=lab.numbers.percent(theirs),
@@ -273,21 +274,21 @@ def _against_dense(lab: LabStory, story: Story) -> Iterator[Paragraph]:
     )
 
 
-def best_dense(lab: LabStory) -> tuple[Story, CellSummary] | None:
+def best_dense(lab: LabReport) -> tuple[StudyReport, CellSummary] | None:
     """The dense network with the highest validation accuracy of those that were tested."""
-    found: list[tuple[float, Story, CellSummary]] = []
+    found: list[tuple[float, StudyReport, CellSummary]] = []
     for name in ("lyon-shallow", "lyon-deep", "lyon-activations", "lyon-optimizers"):
-        story = lab.find_study(name)
-        cell = story.best_cell if story is not None else None
-        if story is not None and cell is not None and cell.test_accuracies:
-            found.append((cell.mean or 0.0, story, cell))
+        report = lab.find_study(name)
+        cell = report.best_cell if report is not None else None
+        if report is not None and cell is not None and cell.test_accuracies:
+            found.append((cell.mean or 0.0, report, cell))
     if not found:
         return None
-    _, story, cell = max(found, key=lambda one: one[0])
-    return story, cell
+    _, report, cell = max(found, key=lambda one: one[0])
+    return report, cell
 
 
-def layers(lab: LabStory) -> Iterator[Block]:
+def layers(lab: LabReport) -> Iterator[Block]:
     """The network in torch.nn, its parameters, and why convolutions suit images."""
     yield lab.prose(
         "The network is made of torch.nn’s layers: convolutions with ReLU and max-pooling, then "

@@ -20,12 +20,12 @@ from retroprop.labs.lyon_tp.measurements import (
 )
 from retroprop.labs.lyon_tp.pictures import first_of_each
 from retroprop.report.document import Block, Equation, Paragraph, Table, row
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 from retroprop.report.pictures import picture
 from retroprop.studies.summary import CellSummary
 
 
-def images(lab: LabStory) -> Iterator[Block]:
+def images(lab: LabReport) -> Iterator[Block]:
     """The structure of the base, its images and labels."""
     mnist, number = load("mnist"), lab.numbers.integer
     n_train, n_test = len(mnist.train_images), len(mnist.test_images)
@@ -67,7 +67,7 @@ def images(lab: LabStory) -> Iterator[Block]:
     yield code(lab, data.presentations)
 
 
-def rule(lab: LabStory) -> Iterator[Block]:
+def rule(lab: LabReport) -> Iterator[Block]:
     """How the perceptron is implemented, and that it does what the document says."""
     yield lab.prose(
         "Each of the ten neurons is a linear function of the 784 pixels and of one more input, "
@@ -96,7 +96,7 @@ def rule(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def why_steps(lab: LabStory) -> Iterator[Block]:
+def why_steps(lab: LabReport) -> Iterator[Block]:
     """What more steps cannot do at a constant rate, and how much the accuracy still moves."""
     yield lab.prose(
         "With a constant rate the weights never come to rest: every example pulls them towards its "
@@ -104,8 +104,8 @@ def why_steps(lab: LabStory) -> Iterator[Block]:
         "optimum; they do not end the wandering around it.",
         title="What more steps cannot do",
     )
-    story = lab.study("lyon-perceptron")
-    variation = around_the_best(story, "learning_rate")
+    report = lab.study("lyon-perceptron")
+    variation = around_the_best(report, "learning_rate")
     if variation is None:
         return
     moves = {
@@ -117,7 +117,7 @@ def why_steps(lab: LabStory) -> Iterator[Block]:
         return
     listed = [
         lab.say("{best} with {place}").format(
-            best=story.points(moved), place=story.setting("learning_rate", value)
+            best=report.points(moved), place=report.setting("learning_rate", value)
         )
         for value, moved in sorted(moves.items())
     ]
@@ -129,7 +129,7 @@ def why_steps(lab: LabStory) -> Iterator[Block]:
             else "From one epoch to the next, the first aside, the validation accuracy of a model "
             "still changes by {list} (mean of the absolute changes): not most at the largest rate, "
             "so the progress of slow rates outweighs the wandering."
-        ).format(list=story.listed(listed))
+        ).format(list=report.listed(listed))
     )
 
 
@@ -143,7 +143,7 @@ def _moves(cell: CellSummary) -> float | None:
     return sum(changes) / len(changes) if changes else None
 
 
-def why_rates(lab: LabStory) -> Iterator[Block]:
+def why_rates(lab: LabReport) -> Iterator[Block]:
     """Which rates can diverge, from the lengths of the images, and whether they did."""
     norms, numbers = image_norms(), lab.numbers
     safe, average = 2 / norms.highest, 2 / norms.mean
@@ -165,8 +165,8 @@ def why_rates(lab: LabStory) -> Iterator[Block]:
         safe=numbers.decimal(safe, 4),
         average=numbers.decimal(average, 4),
     )
-    story = lab.study("lyon-perceptron")
-    variation = around_the_best(story, "learning_rate")
+    report = lab.study("lyon-perceptron")
+    variation = around_the_best(report, "learning_rate")
     if variation is None:
         return
     lost, kept = divided(variation)
@@ -182,14 +182,14 @@ def why_rates(lab: LabStory) -> Iterator[Block]:
             else "The records do not follow these limits alone: around the best settings, the "
             "rates that diverged are {lost}, and those that did not {kept}."
         ).format(
-            lost=story.listed([story.setting("learning_rate", rate) for rate in lost]),
-            kept=story.listed([story.setting("learning_rate", rate) for rate in kept]),
-            largest=story.setting("learning_rate", max([*lost, *kept], default=0)),
+            lost=report.listed([report.setting("learning_rate", rate) for rate in lost]),
+            kept=report.listed([report.setting("learning_rate", rate) for rate in kept]),
+            largest=report.setting("learning_rate", max([*lost, *kept], default=0)),
         )
     )
 
 
-def why_weights(lab: LabStory) -> Iterator[Block]:
+def why_weights(lab: LabReport) -> Iterator[Block]:
     """Why the initial weights of a perceptron matter for the time only, and their sign little."""
     norms, numbers = image_norms(), lab.numbers
     yield lab.prose(

@@ -15,14 +15,14 @@ from retroprop.labs.lyon_tp.measurements import (
     sigmoid_slope,
 )
 from retroprop.report.document import Block, Cell, Equation, Paragraph, Table, row
-from retroprop.report.lab_story import LabStory
-from retroprop.report.story import Story, hashable
+from retroprop.report.lab_report import LabReport
+from retroprop.report.study_report import StudyReport, hashable
 from retroprop.studies.summary import CellSummary
 
 STUDY = "lyon-shallow"
 
 
-def equations(lab: LabStory) -> Iterator[Block]:
+def equations(lab: LabReport) -> Iterator[Block]:
     """How the network is implemented, and that it does what the document says."""
     yield lab.prose(
         "The equations are those of the assignment, one example at a time; each layer has one more "
@@ -47,10 +47,10 @@ def equations(lab: LabStory) -> Iterator[Block]:
     )
 
 
-def why_rates(lab: LabStory) -> Iterator[Block]:
+def why_rates(lab: LabReport) -> Iterator[Block]:
     """The limit that the output layer sets to the rate, for each width, beside the records."""
-    story = lab.study(STUDY)
-    variation = around_the_best(story, "width")
+    report = lab.study(STUDY)
+    variation = around_the_best(report, "width")
     if variation is None:
         return
     yield lab.prose(
@@ -62,12 +62,12 @@ def why_rates(lab: LabStory) -> Iterator[Block]:
     )
     scale = variation.base.cell.get("initial_scale", "auto")
     limits, rows = {}, []
-    for width in story.values("width"):
+    for width in report.values("width"):
         squares = hidden_squares(width, scale)
         limits[width] = 2 / squares
         means = {
             cell.cell["learning_rate"]: cell.mean
-            for cell in story.cells
+            for cell in report.cells
             if cell.mean is not None
             and cell.cell.get("width") == width
             and hashable(cell.cell.get("initial_scale", scale)) == scale
@@ -77,9 +77,9 @@ def why_rates(lab: LabStory) -> Iterator[Block]:
     yield Table(
         name="limits",
         caption=lab.say("The limit that the output layer sets to the rate, {settings}").format(
-            settings=story.phrase("initial_scale", scale)
+            settings=report.phrase("initial_scale", scale)
         ),
-        corner=story.setting_name("width"),
+        corner=report.setting_name("width"),
         columns=[
             lab.say("mean ‖y¹‖² before training"),
             lab.say("2 divided by it"),
@@ -87,21 +87,21 @@ def why_rates(lab: LabStory) -> Iterator[Block]:
         ],
         rows=[
             row(
-                story.setting("width", width),
+                report.setting("width", width),
                 lab.numbers.decimal(squares, 1),
                 lab.numbers.decimal(limits[width], 3),
-                story.setting("learning_rate", best) if best is not None else "—",
+                report.setting("learning_rate", best) if best is not None else "—",
             )
             for width, squares, best in rows
         ],
     )
-    texts = [_against_limits(lab, story, limits, {width: best for width, _, best in rows})]
-    texts += _at_the_largest_rate(lab, story, scale)
+    texts = [_against_limits(lab, report, limits, {width: best for width, _, best in rows})]
+    texts += _at_the_largest_rate(lab, report, scale)
     yield Paragraph(text=" ".join(texts))
 
 
 def _against_limits(
-    lab: LabStory, story: Story, limits: dict[Any, float], bests: dict[Any, float | None]
+    lab: LabReport, report: StudyReport, limits: dict[Any, float], bests: dict[Any, float | None]
 ) -> str:
     """Whether the best rates of the records lie below the limits."""
     beyond = [width for width, best in bests.items() if best is not None and best > limits[width]]
@@ -110,15 +110,15 @@ def _against_limits(
         if not beyond
         else "In the records the best rate lies above this limit with {widths}: the hidden layer "
         "moves too, so the limit is only a guide."
-    ).format(widths=story.listed([story.phrase("width", width) for width in beyond]))
+    ).format(widths=report.listed([report.phrase("width", width) for width in beyond]))
 
 
-def _at_the_largest_rate(lab: LabStory, story: Story, scale: Any) -> list[str]:
+def _at_the_largest_rate(lab: LabReport, report: StudyReport, scale: Any) -> list[str]:
     """Whether the largest rate does worse in a wide network than in a narrow one."""
-    rate = max(story.values("learning_rate"), default=None)
+    rate = max(report.values("learning_rate"), default=None)
     means = {
         cell.cell["width"]: cell.mean
-        for cell in story.cells
+        for cell in report.cells
         if cell.cell.get("learning_rate") == rate
         and hashable(cell.cell.get("initial_scale", scale)) == scale
         and cell.mean is not None
@@ -135,16 +135,16 @@ def _at_the_largest_rate(lab: LabStory, story: Story, scale: Any) -> list[str]:
             else "At the largest rate tried, {rate}, the accuracy does not fall with the width "
             "({high} with {narrow}, {low} with {wide}), which the limit alone would suggest."
         ).format(
-            rate=story.setting("learning_rate", rate),
+            rate=report.setting("learning_rate", rate),
             high=lab.numbers.percent(means[narrow]),
-            narrow=story.phrase("width", narrow),
+            narrow=report.phrase("width", narrow),
             low=lab.numbers.percent(means[wide]),
-            wide=story.phrase("width", wide),
+            wide=report.phrase("width", wide),
         )
     ]
 
 
-def why_weights(lab: LabStory) -> Iterator[Block]:
+def why_weights(lab: LabReport) -> Iterator[Block]:
     """Saturation, measured before the first step, beside the accuracies of the records."""
     apart = equal_neurons()
     yield lab.prose(
@@ -162,8 +162,8 @@ def why_weights(lab: LabStory) -> Iterator[Block]:
         n=FEW,
         apart=error(lab, apart),
     )
-    story = lab.study(STUDY)
-    variation = around_the_best(story, "initial_scale")
+    report = lab.study(STUDY)
+    variation = around_the_best(report, "initial_scale")
     if variation is None:
         return
     width = variation.base.cell.get("width", 100)
@@ -171,32 +171,32 @@ def why_weights(lab: LabStory) -> Iterator[Block]:
     yield Table(
         name="saturation",
         caption=lab.say("Saturation of the hidden neurons, {settings}").format(
-            settings=story.phrase("width", width)
+            settings=report.phrase("width", width)
         ),
-        corner=story.setting_name("initial_scale"),
+        corner=report.setting_name("initial_scale"),
         columns=[
             lab.say("mean y (1 − y) before training"),
             lab.say("Best validation accuracy (%)"),
         ],
         rows=[
             row(
-                story.setting("initial_scale", scale),
+                report.setting("initial_scale", scale),
                 lab.numbers.decimal(slopes[scale], 3),
                 Cell(
                     text=lab.numbers.share(cell.mean, cell.deviation)
                     if cell.mean is not None
                     else "—",
-                    link=story.anchor(cell),
+                    link=report.anchor(cell),
                 ),
             )
             for scale, cell in variation.cells
         ],
     )
-    yield Paragraph(text=_against_saturation(lab, story, slopes, dict(variation.cells)))
+    yield Paragraph(text=_against_saturation(lab, report, slopes, dict(variation.cells)))
 
 
 def _against_saturation(
-    lab: LabStory, story: Story, slopes: dict[Any, float], cells: dict[Any, CellSummary]
+    lab: LabReport, report: StudyReport, slopes: dict[Any, float], cells: dict[Any, CellSummary]
 ) -> str:
     """Whether the start that saturates most does worst in the records."""
     most = min(slopes, key=lambda scale: slopes[scale])
@@ -211,10 +211,10 @@ def _against_saturation(
         if cell.mean == min(means) < max(means)
         else "In the records the most saturated start, {start}, is not the worst: saturation alone "
         "does not decide."
-    ).format(start=story.setting("initial_scale", most), k=cell.diverged, n=cell.n)
+    ).format(start=report.setting("initial_scale", most), k=cell.diverged, n=cell.n)
 
 
-def parameters(lab: LabStory) -> Iterator[Block]:
+def parameters(lab: LabReport) -> Iterator[Block]:
     """What a hidden neuron costs."""
     yield lab.prose(
         "A hidden neuron has {n_in} weights from the pixels and the constant input, and {n_out} to "

@@ -6,13 +6,13 @@ from typing import Any
 
 from retroprop.labs.source_code import source
 from retroprop.report.document import Code
-from retroprop.report.lab_story import LabStory
+from retroprop.report.lab_report import LabReport
 
 ROUNDING = 1e-12
 """Errors above this are no rounding of float64."""
 
 
-def code(lab: LabStory, *functions: Callable[..., Any]) -> Code:
+def code(lab: LabReport, *functions: Callable[..., Any]) -> Code:
     """The source of some functions of one module, with its place."""
     module = inspect.getmodule(functions[0])
     assert module is not None
@@ -22,7 +22,7 @@ def code(lab: LabStory, *functions: Callable[..., Any]) -> Code:
     return source(*functions, title=title)
 
 
-def error(lab: LabStory, value: float) -> str:
+def error(lab: LabReport, value: float) -> str:
     """An error of float64, and a warning where it is more than rounding."""
     text = lab.numbers.power_of_ten(value)
     if value < ROUNDING:

@@ -10,9 +10,9 @@ from typing import Any
 from retroprop.report.answers import progress
 from retroprop.report.confusions import confusion_section
 from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Table
-from retroprop.report.lab_story import Answer, LabStory, only
+from retroprop.report.lab_report import Answer, LabReport, only
 from retroprop.report.results import curves_section, test_section
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.report.variations import Variation, bases, lost, variations
 from retroprop.studies.summary import (
     curve,
@@ -22,13 +22,15 @@ from retroprop.studies.summary import (
 MOST_EPOCHS = 5  # columns of a table, so that it fits a telephone
 
 
-def with_figures(story: Story, *figures: str, best_per: Sequence[str] | None = None) -> Story:
+def with_figures(
+    report: StudyReport, *figures: str, best_per: Sequence[str] | None = None
+) -> StudyReport:
     """The same records, of which other figures are asked, or other best cells."""
-    config: dict[str, Any] = dict(story.record.config)
+    config: dict[str, Any] = dict(report.record.config)
     config["report"] = {**(config.get("report") or {}), "figures": list(figures)}
     if best_per is not None:
         config["selection"] = {**(config.get("selection") or {}), "best_per": list(best_per)}
-    return dataclasses.replace(story, record=dataclasses.replace(story.record, config=config))
+    return dataclasses.replace(report, record=dataclasses.replace(report.record, config=config))
 
 
 # --- the performance on the test base -------------------------------------------------------------
@@ -37,17 +39,17 @@ def with_figures(story: Story, *figures: str, best_per: Sequence[str] | None = N
 def performance(study: str) -> Answer:
     """How well the best model of a study does on the test base."""
 
-    def answer(lab: LabStory) -> Iterator[Block]:
-        story = lab.study(study)
-        yield Paragraph(text=_performance(lab, story))
-        yield from only("table", lab.blocks(story, test_section))
-        yield from lab.blocks(with_figures(story, "confusion"), confusion_section)
+    def answer(lab: LabReport) -> Iterator[Block]:
+        report = lab.study(study)
+        yield Paragraph(text=_performance(lab, report))
+        yield from only("table", lab.blocks(report, test_section))
+        yield from lab.blocks(with_figures(report, "confusion"), confusion_section)
 
     return answer
 
 
-def _performance(lab: LabStory, story: Story) -> str:
-    say, numbers, best = lab.say, lab.numbers, story.best_cell
+def _performance(lab: LabReport, report: StudyReport) -> str:
+    say, numbers, best = lab.say, lab.numbers, report.best_cell
     if best is None or best.mean is None:
         return say(
             "There is no performance to state yet: no combination of the settings has all its "
@@ -62,8 +64,8 @@ def _performance(lab: LabStory, story: Story) -> str:
         "validation are {settings}, with {validation} ({spread})."
     ).format(
         test=numbers.percent(*mean_and_deviation(on_test)) if on_test else "",
-        spread=story.spread(best.n),
-        settings=story.describe(best.cell) or say("its only cell"),
+        spread=report.spread(best.n),
+        settings=report.describe(best.cell) or say("its only cell"),
         validation=numbers.percent(best.mean, best.deviation),
     )
     untrained = curve(best.runs, "validation_accuracy")
@@ -79,27 +81,27 @@ def _performance(lab: LabStory, story: Story) -> str:
 def steps(study: str) -> Answer:
     """What the number of steps does, at the best settings and at each learning rate."""
 
-    def answer(lab: LabStory) -> Iterator[Block]:
-        story = lab.study(study)
-        for base in bases(story):
-            group = story.group(base.cell) if len(story.best) > 1 else ""
-            yield Paragraph(title=group, text=progress(story, base))
-        for variation in variations(story, "learning_rate")[:1]:
-            yield from _by_steps(lab, story, variation)
-        yield from curves(lab, story)
+    def answer(lab: LabReport) -> Iterator[Block]:
+        report = lab.study(study)
+        for base in bases(report):
+            group = report.group(base.cell) if len(report.best) > 1 else ""
+            yield Paragraph(title=group, text=progress(report, base))
+        for variation in variations(report, "learning_rate")[:1]:
+            yield from _by_steps(lab, report, variation)
+        yield from curves(lab, report)
 
     return answer
 
 
-def curves(lab: LabStory, story: Story) -> Iterator[Picture]:
+def curves(lab: LabReport, report: StudyReport) -> Iterator[Picture]:
     """Loss and accuracy of the best cells over the epochs, side by side."""
-    drawn = with_figures(story, "accuracy-curves", "loss-curves")
+    drawn = with_figures(report, "accuracy-curves", "loss-curves")
     for block in lab.blocks(drawn, curves_section):
         if isinstance(block, Picture):
             yield dataclasses.replace(block, half=True)
 
 
-def _by_steps(lab: LabStory, story: Story, variation: Variation) -> Iterator[Block]:
+def _by_steps(lab: LabReport, report: StudyReport, variation: Variation) -> Iterator[Block]:
     """The accuracy after some numbers of steps, a row for each learning rate."""
     lines = {
         value: dict(zip(line.epochs, line.mean, strict=True))
@@ -110,8 +112,8 @@ def _by_steps(lab: LabStory, story: Story, variation: Variation) -> Iterator[Blo
     shared = sorted(set.intersection(*(set(line) for line in lines.values()))) if lines else []
     if len(lines) < 2 or len(shared) < 2:
         return
-    yield Paragraph(text=_steps_and_rates(lab, story, variation, lines, shared))
-    yield _steps_table(lab, story, variation, lines, _some(shared))
+    yield Paragraph(text=_steps_and_rates(lab, report, variation, lines, shared))
+    yield _steps_table(lab, report, variation, lines, _some(shared))
 
 
 def _some(epochs: Sequence[int]) -> list[int]:
@@ -123,8 +125,8 @@ def _some(epochs: Sequence[int]) -> list[int]:
 
 
 def _steps_and_rates(
-    lab: LabStory,
-    story: Story,
+    lab: LabReport,
+    report: StudyReport,
     variation: Variation,
     lines: dict[Any, dict[int, float]],
     epochs: Sequence[int],
@@ -141,7 +143,7 @@ def _steps_and_rates(
             "The best learning rate after {few} is also the best after {many}: {early}."
             if early == late
             else "After {few} the best learning rate is {early}, after {many} it is {late}."
-            if story.verdict(cells[late], cells[early]).distinguishable
+            if report.verdict(cells[late], cells[early]).distinguishable
             else "After {few} the best learning rate is {early}, after {many} it is {late}, which "
             "the seeds do not tell from {early}."
         ),
@@ -155,28 +157,28 @@ def _steps_and_rates(
     ]
     key = variation.key
     return " ".join(texts).format(
-        few=_after(lab, story, variation, first),
-        many=_after(lab, story, variation, last),
-        early=story.setting(key, early),
-        late=story.setting(key, late),
-        small=story.setting(key, small),
-        large=story.setting(key, large),
-        small_gain=story.points(gains[small]),
-        large_gain=story.points(gains[large]),
+        few=_after(lab, report, variation, first),
+        many=_after(lab, report, variation, last),
+        early=report.setting(key, early),
+        late=report.setting(key, late),
+        small=report.setting(key, small),
+        large=report.setting(key, large),
+        small_gain=report.points(gains[small]),
+        large_gain=report.points(gains[large]),
     )
 
 
-def _after(lab: LabStory, story: Story, variation: Variation, epoch: int) -> str:
+def _after(lab: LabReport, report: StudyReport, variation: Variation, epoch: int) -> str:
     """An epoch as a number of steps, where each of its models has the same."""
-    per_epoch = story.steps_per_epoch(variation.runs)
+    per_epoch = report.steps_per_epoch(variation.runs)
     if per_epoch is None:
         return lab.say("epoch {n}").format(n=epoch)
     return lab.say("{n} steps").format(n=lab.numbers.integer(per_epoch * epoch))
 
 
 def _steps_table(
-    lab: LabStory,
-    story: Story,
+    lab: LabReport,
+    report: StudyReport,
     variation: Variation,
     lines: dict[Any, dict[int, float]],
     epochs: Sequence[int],
@@ -191,25 +193,25 @@ def _steps_table(
             text=lab.numbers.share(accuracy),
             mark="best" if best else "",
             spoken=lab.say("best") if best else "",
-            link=story.anchor(cells[value]),
+            link=report.anchor(cells[value]),
         )
 
     notes = [lab.say("Means over the seeds; ★ marks the best of each column.")]
-    without = lost(story, variation)
+    without = lost(report, variation)
     if without:
-        notes.append(lab.say("Without a row: {values}.").format(values=story.listed(without)))
-    settings = story.describe(
-        {key: variation.base.cell[key] for key in story.varied if key != variation.key}
+        notes.append(lab.say("Without a row: {values}.").format(values=report.listed(without)))
+    settings = report.describe(
+        {key: variation.base.cell[key] for key in report.varied if key != variation.key}
     )
     caption = lab.say("Validation accuracy (%) after so many steps")
     return Table(
         name=f"steps-{variation.key.replace('_', '-')}",
         caption=f"{caption}, {settings}" if settings else caption,
-        corner=story.setting_name(variation.key),
-        columns=[_after(lab, story, variation, epoch) for epoch in epochs],
+        corner=report.setting_name(variation.key),
+        columns=[_after(lab, report, variation, epoch) for epoch in epochs],
         rows=[
             Row(
-                header=story.setting(variation.key, value),
+                header=report.setting(variation.key, value),
                 cells=[cell(value, epoch) for epoch in epochs],
             )
             for value in lines

@@ -9,9 +9,9 @@ from retroprop.report.answers import influence
 from retroprop.report.costs import costs_section
 from retroprop.report.document import Block, Paragraph, Table
 from retroprop.report.influence import influence_sections
-from retroprop.report.lab_story import Answer, LabStory, only
+from retroprop.report.lab_report import Answer, LabReport, only
 from retroprop.report.results import tables_section
-from retroprop.report.story import Story, hashable
+from retroprop.report.study_report import StudyReport, hashable
 from retroprop.report.variations import Variation, variations
 from retroprop.studies.summary import CellSummary, curve
 
@@ -34,14 +34,14 @@ def setting(
         costs: Whether to show what its values cost.
     """
 
-    def answer(lab: LabStory) -> Iterator[Block]:
-        story = lab.study(study)
-        yield from sentences(lab, story, key, along)
-        drawn = with_figures(story, "effect-of-setting", "curves-by-setting", "time-by-setting")
+    def answer(lab: LabReport) -> Iterator[Block]:
+        report = lab.study(study)
+        yield from sentences(lab, report, key, along)
+        drawn = with_figures(report, "effect-of-setting", "curves-by-setting", "time-by-setting")
         for section in influence_sections(drawn, keys=[key]):
             yield from only("picture", section.blocks)
         if tables:
-            yield from tables_of(lab, story)
+            yield from tables_of(lab, report)
         if costs:
             cost = costs_section(drawn, keys=[key])
             yield from cost.blocks if cost else ()
@@ -49,14 +49,14 @@ def setting(
     return answer
 
 
-def tables_of(lab: LabStory, story: Story) -> Iterator[Table]:
+def tables_of(lab: LabReport, report: StudyReport) -> Iterator[Table]:
     """The tables of the accuracies in the whole grid; what is noted of all stands below the last.
 
     Tables of other values, such as the time, are left out.
     """
     found = [
         table
-        for table in lab.blocks(story, tables_section)
+        for table in lab.blocks(report, tables_section)
         if isinstance(table, Table) and table.name.startswith("table-1-")
     ]
     for table in found[:-1]:
@@ -66,35 +66,37 @@ def tables_of(lab: LabStory, story: Story) -> Iterator[Table]:
 
 
 def sentences(
-    lab: LabStory, story: Story, key: str, along: Sequence[str] = ()
+    lab: LabReport, report: StudyReport, key: str, along: Sequence[str] = ()
 ) -> Iterator[Paragraph]:
     """The influence of a setting around each best cell, and on what its best value depends."""
-    if story.unfinished:
+    if report.unfinished:
         yield Paragraph(text=lab.say("The answers are written once the study is finished."))
         return
-    if key not in story.varied:
+    if key not in report.varied:
         yield Paragraph(
             text=lab.say("The study has one value only of this setting, {name}.").format(
-                name=story.setting_name(key)
+                name=report.setting_name(key)
             )
         )
         return
-    found = variations(story, key)
+    found = variations(report, key)
     for variation in found:
-        text = influence(story, variation)
+        text = influence(report, variation)
         if text:
-            group = story.group(variation.base.cell) if len(found) > 1 else ""
+            group = report.group(variation.base.cell) if len(found) > 1 else ""
             yield Paragraph(title=group, text=text)
-    base = story.best_cell
+    base = report.best_cell
     if base is None:
         yield Paragraph(text=lab.say("There is no best cell to start from: every one diverged."))
         return
-    told = [text for one in along if (text := interaction(lab, story, base, key, one))]
+    told = [text for one in along if (text := interaction(lab, report, base, key, one))]
     if told:
         yield Paragraph(title=lab.say("Together with other settings"), text=" ".join(told))
 
 
-def interaction(lab: LabStory, story: Story, base: CellSummary, key: str, other: str) -> str:
+def interaction(
+    lab: LabReport, report: StudyReport, base: CellSummary, key: str, other: str
+) -> str:
     """For which values of another setting the best value of this one is a different one.
 
     A value that the seeds do not tell from the best one counts as best.
@@ -102,18 +104,18 @@ def interaction(lab: LabStory, story: Story, base: CellSummary, key: str, other:
     usual = hashable(base.cell.get(key))
     ranges: dict[Any, float] = {}
     moved: list[str] = []
-    for value in story.values(other):
-        cells = _alike(story, {**base.cell, other: value}, key)
+    for value in report.values(other):
+        cells = _alike(report, {**base.cell, other: value}, key)
         means = {one: cell.mean for one, cell in cells.items() if cell.mean is not None}
         if len(means) < 2:
             continue
         top = max(means, key=lambda one: means[one])
         ranges[value] = max(means.values()) - min(means.values())
         if top != usual and (
-            usual not in means or story.verdict(cells[top], cells[usual]).distinguishable
+            usual not in means or report.verdict(cells[top], cells[usual]).distinguishable
         ):
             text = lab.say("{best} with {place}")
-            best, place = story.quoted(key, top), story.phrase(other, value)
+            best, place = report.quoted(key, top), report.phrase(other, value)
             moved.append(text.format(best=best, place=place))
     if len(ranges) < 2:
         return ""
@@ -135,30 +137,30 @@ def interaction(lab: LabStory, story: Story, base: CellSummary, key: str, other:
             )
         )
     return " ".join(texts).format(
-        other=story.setting_name(other),
-        moved=story.listed(moved),
-        usual=story.quoted(key, usual),
-        most=story.phrase(other, most),
-        least=story.phrase(other, least),
-        far=story.points(ranges[most]),
-        near=story.points(ranges[least]),
+        other=report.setting_name(other),
+        moved=report.listed(moved),
+        usual=report.quoted(key, usual),
+        most=report.phrase(other, most),
+        least=report.phrase(other, least),
+        far=report.points(ranges[most]),
+        near=report.points(ranges[least]),
     )
 
 
-def _alike(story: Story, cell: dict[str, Any], key: str) -> dict[Any, CellSummary]:
+def _alike(report: StudyReport, cell: dict[str, Any], key: str) -> dict[Any, CellSummary]:
     """The cells for each value of a setting, the others being those of a cell."""
     rest = {name: hashable(value) for name, value in cell.items() if name != key}
     return {
         hashable(one.cell[key]): one
-        for one in story.cells
+        for one in report.cells
         if {name: hashable(value) for name, value in one.cell.items() if name != key} == rest
     }
 
 
-def around_the_best(story: Story, key: str) -> Variation | None:
+def around_the_best(report: StudyReport, key: str) -> Variation | None:
     """The variation of a setting around the best of the best cells; None without one."""
-    best = story.best_cell
-    found = [one for one in variations(story, key) if best is not None and one.base is best]
+    best = report.best_cell
+    found = [one for one in variations(report, key) if best is not None and one.base is best]
     return found[0] if found else None
 
 
@@ -171,20 +173,20 @@ def divided(variation: Variation) -> tuple[list[Any], list[Any]]:
 def wearing_off(study: str, key: str) -> Answer:
     """Whether the influence of the initial weights wears off: its range early and late."""
 
-    def answer(lab: LabStory) -> Iterator[Block]:
-        story = lab.study(study)
-        variation = around_the_best(story, key)
+    def answer(lab: LabReport) -> Iterator[Block]:
+        report = lab.study(study)
+        variation = around_the_best(report, key)
         if variation is None:
             return
         cells = [cell for _, cell in variation.cells if cell.mean is not None]
-        text = _wearing_off(lab, story, key, cells)
+        text = _wearing_off(lab, report, key, cells)
         if text:
             yield Paragraph(text=text)
 
     return answer
 
 
-def _wearing_off(lab: LabStory, story: Story, key: str, cells: list[CellSummary]) -> str:
+def _wearing_off(lab: LabReport, report: StudyReport, key: str, cells: list[CellSummary]) -> str:
     lines = [curve(cell.runs, "validation_accuracy").without_epoch_0() for cell in cells]
     if len(lines) < 2 or min(len(line.epochs) for line in lines) < 2:
         return ""
@@ -196,4 +198,4 @@ def _wearing_off(lab: LabStory, story: Story, key: str, cells: list[CellSummary]
         if late < early
         else "The influence of the setting “{name}” does not wear off: between its best and its "
         "worst value there are {early} after the first epoch, and {late} after the last."
-    ).format(name=story.setting_name(key), early=story.points(early), late=story.points(late))
+    ).format(name=report.setting_name(key), early=report.points(early), late=report.points(late))

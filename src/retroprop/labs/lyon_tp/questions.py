@@ -18,7 +18,7 @@ from retroprop.labs.lyon_tp.measurements import (
     shallow_against_deep,
     shallow_gradient_error,
 )
-from retroprop.report.lab_story import Lab, LabStory, Part, Question
+from retroprop.report.lab_report import Lab, LabReport, Part, Question
 from retroprop.studies.summary import mean_and_deviation
 
 PERCEPTRON, SHALLOW, DEEP = "lyon-perceptron", "lyon-shallow", "lyon-deep"
@@ -341,7 +341,7 @@ _FURTHER = Part(
 )
 
 
-def summary(lab: LabStory) -> Iterator[str]:
+def summary(lab: LabReport) -> Iterator[str]:
     """The performance on the test base of each part that was tested."""
     names = {
         PERCEPTRON: lab.say("the perceptron"),
@@ -351,8 +351,8 @@ def summary(lab: LabStory) -> Iterator[str]:
     }
     found: dict[str, float] = {}
     for study, name in names.items():
-        story = lab.find_study(study)
-        cell = story.best_cell if story is not None else None
+        report = lab.find_study(study)
+        cell = report.best_cell if report is not None else None
         if cell is not None and (values := cell.test_accuracies):
             found[name] = mean_and_deviation(values)[0]
     if not found:

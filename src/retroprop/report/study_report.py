@@ -1,6 +1,6 @@
 """The records of one study run together with the words for them, in one language.
 
-Every section of a report starts from a `Story`: it knows the cells, the best ones
+Every section of a report starts from a `StudyReport`: it knows the cells, the best ones
 among them, and how to name a setting, a cell or a count.
 """
 
@@ -44,7 +44,7 @@ def setting_of(run: RunRecord, key: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Story(Words):
+class StudyReport(Words):
     """The records of one study run, and how to speak of them in one language.
 
     `folder` is where the checkpoints of the records lie; None when that is not known.
@@ -57,7 +57,7 @@ class Story(Words):
     folder: Path | None = None
 
     @classmethod
-    def read(cls, records: Records, record: StudyRunRecord, language: str) -> "Story":
+    def read(cls, records: Records, record: StudyRunRecord, language: str) -> "StudyReport":
         """What the records hold of a study run."""
         runs = tuple(records.runs(record.id))
         return cls(record, runs, records.location, language, records.folder)

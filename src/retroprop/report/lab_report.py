@@ -1,7 +1,7 @@
 """What an assignment asks, as data, and the records that its answers read.
 
 A lab has parts, a part has questions, a question has answers. An answer is a function of a
-`LabStory` that yields the blocks of a document, one after the other. It asks the story for the
+`LabReport` that yields the blocks of a document, one after the other. It asks the report for the
 studies it speaks of; where one is not recorded yet, what was yielded until then stays, and the
 report says which command makes the rest.
 
@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from retroprop.report.document import Block, Prose, Section
-from retroprop.report.story import Story
+from retroprop.report.study_report import StudyReport
 from retroprop.report.words import Words
 from retroprop.studies.records import Records, StudyRunRecord
 from retroprop.studies.schema import load_study
@@ -23,7 +23,7 @@ from retroprop.studies.schema import load_study
 SIZES = ("smoke", "laptop", "full")
 
 
-Answer = Callable[["LabStory"], Iterator[Block]]
+Answer = Callable[["LabReport"], Iterator[Block]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ class Lab:
     title: str
     source: str
     parts: tuple[Part, ...]
-    summary: Callable[["LabStory"], Iterator[str]] | None = None
+    summary: Callable[["LabReport"], Iterator[str]] | None = None
     imports: str = ""
     answers_in_code: bool = False
 
@@ -119,7 +119,7 @@ class NotRecordedError(Exception):
 
 
 @dataclass(frozen=True)
-class LabStory(Words):
+class LabReport(Words):
     """A lab's records, and how to speak of them in one language.
 
     Attributes:
@@ -135,21 +135,21 @@ class LabStory(Words):
     size: str | None = None
 
     @cached_property
-    def _found(self) -> dict[str, Story | None]:
+    def _found(self) -> dict[str, StudyReport | None]:
         return {}
 
-    def study(self, name: str) -> Story:
+    def study(self, name: str) -> StudyReport:
         """The records of a study.
 
         Raises:
             NotRecordedError: If it has no finished epoch; the report then names the command.
         """
-        story = self.find_study(name)
-        if story is None:
+        report = self.find_study(name)
+        if report is None:
             raise NotRecordedError(name)
-        return story
+        return report
 
-    def find_study(self, name: str) -> Story | None:
+    def find_study(self, name: str) -> StudyReport | None:
         """The records of a study that fit best; None when it has no finished epoch.
 
         In this order: of the size that is asked for; the study as the catalog has it; finished;
@@ -159,7 +159,7 @@ class LabStory(Words):
             self._found[name] = self._find(name)
         return self._found[name]
 
-    def _find(self, name: str) -> Story | None:
+    def _find(self, name: str) -> StudyReport | None:
         if self.records is None:
             return None
         as_shipped = {load_study(name, size=size).fingerprint for size in SIZES}
@@ -175,15 +175,15 @@ class LabStory(Words):
             )
 
         for record in sorted(self.records.study_runs(name), key=rank, reverse=True):
-            story = Story.read(self.records, record, self.language)
-            if story.begun:
-                return story
+            report = StudyReport.read(self.records, record, self.language)
+            if report.begun:
+                return report
         return None
 
     @property
-    def stories(self) -> list[Story]:
+    def reports(self) -> list[StudyReport]:
         """The studies that have records, in the order of the lab."""
-        return [story for name in self.lab.studies if (story := self.find_study(name))]
+        return [report for name in self.lab.studies if (report := self.find_study(name))]
 
     def prose(self, text: str, *, title: str = "", **values: Any) -> Prose:
         """A translated paragraph; `values` fill its places, and are written as they are."""
@@ -193,10 +193,12 @@ class LabStory(Words):
             title=self.say(title) if title else "",
         )
 
-    def blocks(self, story: Story, *sections: Callable[[Story], Section | None]) -> Iterator[Block]:
+    def blocks(
+        self, report: StudyReport, *sections: Callable[[StudyReport], Section | None]
+    ) -> Iterator[Block]:
         """The blocks of sections of a study's own report: its tables, curves, answers."""
         for section in sections:
-            found = section(story)
+            found = section(report)
             if found is not None:
                 yield from found.blocks
 
