@@ -32,7 +32,7 @@ def test_every_text_is_translated_and_no_translation_is_left_over():
         ("self.say('a' 'b')", {"ab"}),
         ("def f():\n    return say('a' if x else 'b' if y else 'c')", {"a", "b", "c"}),
         ("def f():\n    if x:\n        text = 'a'\n    text = 'b'\n    say(text)", {"a", "b"}),
-        ("TITLE = 'a'\nclass C:\n    def f(self):\n        return translate(TITLE)", {"a"}),
+        ("TITLE = 'a'\nclass C:\n    def f(self):\n        return say(TITLE)", {"a"}),
         ("def f():\n    text = 'a'\n    return lambda: say(text)", {"a"}),
         ("def f():\n    for word in ('a', 'b'):\n        say(word)", {"a", "b"}),
         ("x = [say(word) for word in ('a', 'b')]", {"a", "b"}),
