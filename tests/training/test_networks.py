@@ -11,10 +11,10 @@ from retroprop.byhand.schedules import warmup_cosine
 from retroprop.models.catalog import MODELS
 from retroprop.studies.kinds import KINDS, OPTIMIZERS, optimizers_of
 from retroprop.training.checkpoints import load_tensors
-from retroprop.training.factories import FACTORIES, options_of, settings_of
+from retroprop.training.factories import FACTORIES, Factory, network_of, options_of, settings_of
 from retroprop.training.populations import Population
 from retroprop.training.settings import PopulationSettings, RunSettings
-from retroprop.training.torch_optimizers import TORCH_OPTIMIZERS
+from retroprop.training.torch_optimizers import TORCH_OPTIMIZERS, make_optimizer
 from retroprop.training.trajectories import Trajectory, member_parameters
 from retroprop.training.vectorized import VectorizedAutogradLearner
 
@@ -266,3 +266,34 @@ def test_a_network_of_the_catalog_is_a_kind_with_settings_and_back(model, option
         if len(chosen.get(option, ())) == 1:
             chosen[option] *= len(chosen["n_channels"])
     assert (name, found) == (model, chosen)
+
+
+@pytest.mark.parametrize("kind", [name for name, row in KINDS.items() if row.engine == "trainer"])
+def test_the_weights_of_a_network_are_those_of_its_seed_whatever_drew_before(kind):
+    shape = (8, 8, 3)
+    chosen = RunSettings(kind=kind, patch_size=4, embedding=8, widths=(4, 4, 4, 4), seed=3)
+    torch.manual_seed(1)
+    first = network_of(chosen, shape, 4).state_dict()
+    torch.manual_seed(2)
+    again = network_of(chosen, shape, 4).state_dict()
+    other = network_of(replace(chosen, seed=4), shape, 4).state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in first.items())
+    assert any(not torch.equal(tensor, other[name]) for name, tensor in first.items())
+
+
+def test_a_kind_that_the_catalog_does_not_have_seeds_its_own_network(monkeypatch):
+    own = Factory(network=lambda settings, shape, classes: torch.nn.Linear(shape[0], classes))
+    monkeypatch.setitem(FACTORIES, "own", own)
+    settings_of_own = RunSettings(kind="own", seed=5)
+    one, two = (network_of(settings_of_own, (7, 7, 1), 4).weight for _ in range(2))
+    assert torch.equal(one, two)
+    assert options_of(settings_of_own) == ("own", {})
+
+
+def test_an_optimizer_without_a_fused_kernel_is_made_all_the_same(monkeypatch):
+    monkeypatch.setitem(TORCH_OPTIMIZERS, "rmsprop", (torch.optim.RMSprop, ("momentum",)))
+    parameters = [torch.nn.Parameter(torch.ones(2))]
+    made = make_optimizer("rmsprop", parameters, 0.1, momentum=0.5, weight_decay=0.2, fused=True)
+    group = made.param_groups[0]
+    assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.1, 0.5, 0.2)
+    assert make_optimizer("adam", parameters, 0.1, fused=True).param_groups[0]["fused"]

@@ -91,8 +91,10 @@ def make_learner(
 
 
 def network_of(settings: RunSettings, image_shape: Shape, n_classes: int) -> nn.Module:
-    """The untrained torch network that the settings of a run describe."""
-    return FACTORIES[settings.kind].network(settings, image_shape, n_classes)
+    """The untrained torch network that a run's settings describe, with the weights of its seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return FACTORIES[settings.kind].network(settings, image_shape, n_classes)
 
 
 # -- populations -----------------------------------------------------------------------------------
@@ -162,9 +164,12 @@ def _cnn_parameters(settings: PopulationSettings, image_shape: Shape, n_classes:
 
 
 def options_of(settings: RunSettings) -> tuple[str, dict[str, Any]]:
-    """The network of `models.catalog` that a kind of the trainer is, and its options."""
+    """The network of `models.catalog` that a kind is, and its options.
+
+    A kind that the catalog does not have stays as it is, with no options.
+    """
     if settings.kind != "network":
-        options = _OPTIONS[settings.kind]
+        options = _OPTIONS.get(settings.kind, {})
         return settings.kind, {name: getattr(settings, key) for name, key in options.items()}
     architecture = parse_architecture(settings.architecture)
     names = ("activation", "initialization") if architecture.kind == "mlp" else ("activation",)

@@ -1,6 +1,8 @@
 """The optimizers of `torch.optim` by the names of `studies.kinds.OPTIMIZERS`."""
 
+import inspect
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -37,7 +39,7 @@ def make_optimizer(
         learning_rate: η.
         momentum: μ, of those that have one.
         weight_decay: λ; None is torch's default: 0.01 for AdamW and 0 for the others.
-        fused: Whether one kernel makes the whole step, which rounds in its own way.
+        fused: Whether one kernel makes the step, where there is one; it rounds in its own way.
 
     Raises:
         UserError: If there is no such optimizer.
@@ -48,7 +50,9 @@ def make_optimizer(
         raise UserError(str(error)) from None
     make, takes = TORCH_OPTIMIZERS[name]
     options = {"momentum": momentum, "nesterov": True}
-    chosen = {option: options[option] for option in takes}
+    chosen: dict[str, Any] = {option: options[option] for option in takes}
     if weight_decay is not None:
         chosen["weight_decay"] = weight_decay
-    return make(parameters, lr=learning_rate, fused=fused or None, **chosen)
+    if fused and "fused" in inspect.signature(make).parameters:
+        chosen["fused"] = True
+    return make(parameters, lr=learning_rate, **chosen)
