@@ -30,6 +30,13 @@ def _own_folders(tmp_path, monkeypatch, shared_cache):
 
 
 @pytest.fixture(autouse=True)
+def _ordinary_arithmetic():
+    """A command that trains sets denormal numbers to 0 in its process: here, that of the tests."""
+    yield
+    torch.set_flush_denormal(False)
+
+
+@pytest.fixture(autouse=True)
 def _every_text_has_its_french():
     """Fail where a test said a text that is not in the French catalog."""
     untranslated.clear()

@@ -168,7 +168,7 @@ def test_the_record_in_the_folder_is_the_one_in_the_database(trained):
 
 
 def test_other_commands_know_a_training(call, trained, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", "40")
     db = ("--db", str(trained / "retroprop.db"))
     one, two = (record_of(trained / name)["id"] for name in ("colour", "grey"))
     code, out, err = call("runs", *db)

@@ -251,6 +251,14 @@ def _print_result(result: StudyRunRecord, records: Records, db: str) -> None:
     console.print(f"Report:  retroprop report {result.study}{option}", soft_wrap=True)
 
 
+def _print_whole(table: Table) -> None:
+    """Print a table with all of its columns whole: a narrow terminal breaks its lines."""
+    unbounded = console.options.update(width=10_000)
+    width = console.measure(table, options=unbounded).maximum
+    wide = Console(file=console.file, width=max(width, console.width), highlight=False)
+    wide.print(table)
+
+
 def _print_study_runs(records: Records) -> None:
     study_runs = records.study_runs()
     if not study_runs:
@@ -260,7 +268,6 @@ def _print_study_runs(records: Records) -> None:
     table.add_column("study run", no_wrap=True, overflow="fold")
     for name in ("status", "models", "seconds", "begun (UTC)", "best validation"):
         table.add_column(name, justify="right" if name in ("models", "seconds") else "left")
-    table.columns[4].no_wrap = True
     for record in study_runs:
         members = records.runs(record.id, with_epochs=False)
         done = sum(run.status in ("finished", "diverged") for run in members)
@@ -274,7 +281,7 @@ def _print_study_runs(records: Records) -> None:
             record.created_at.replace("T", " ")[:16],
             f"{best.best_validation_accuracy:.2%}" if best else "–",
         )
-    console.print(table)
+    _print_whole(table)
 
 
 def _print_models(records: Records, study_run: StudyRunRecord) -> None:
@@ -289,7 +296,7 @@ def _print_models(records: Records, study_run: StudyRunRecord) -> None:
     for run in members:
         varied = [setting(value) for value in run.cell.values()]
         table.add_row(str(run.id), *varied, str(run.seed), run.status, _best(run), _test(run))
-    console.print(table)
+    _print_whole(table)
 
 
 def _compare_runs(members: list[RunRecord]) -> None:
