@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from retroprop.errors import UserError
 from retroprop.training.settings import check_known
 
 TORCH_OPTIMIZERS: dict[str, tuple[Callable[..., Optimizer], tuple[str, ...]]] = {
@@ -44,10 +43,7 @@ def make_optimizer(
     Raises:
         UserError: If there is no such optimizer.
     """
-    try:
-        check_known(name, TORCH_OPTIMIZERS, "optimizer")
-    except ValueError as error:
-        raise UserError(str(error)) from None
+    check_known(name, TORCH_OPTIMIZERS, "optimizer")
     make, takes = TORCH_OPTIMIZERS[name]
     options = {"momentum": momentum, "nesterov": True}
     chosen: dict[str, Any] = {option: options[option] for option in takes}
