@@ -1,0 +1,273 @@
+"""Let every single operation of a training on its files and database fail, and resume it.
+
+    python -m benchmarks.faults
+    python -m benchmarks.faults --subjects train --every 5
+
+A small library in C (failing_disk.c, loaded before Python; needs Linux and a C compiler) lets the
+n-th operation fail as disks do: no space from then on, an error of the device, a refusal, a write
+that takes half, a rename that is lost. For every n: whoever reads the terminal sees one sentence
+and no traceback; and the same command, given again on a healthy disk, ends with every number,
+weight and file of a training that nothing disturbed.
+
+Each case is a fork of one process that has everything imported, so that thousands are affordable.
+"""
+
+import ctypes
+import dataclasses
+import errno
+import importlib
+import mmap
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import arguments_of, keep, say
+from benchmarks.kills import (
+    Attempt,
+    Hang,
+    Peace,
+    Subject,
+    Tally,
+    check_attempt,
+    differences,
+    outcome,
+    subjects,
+)
+
+OPEN, WRITE, SYNC, RENAME, REMOVE, MAKE, RESIZE = (2**i for i in range(7))
+ERROR, SHORT, LOST = 1, 2, 3
+
+
+class Order(ctypes.Structure):
+    """What failing_disk.c reads: `struct order` there."""
+
+    _fields_ = (
+        *((name, ctypes.c_long) for name in ("counted", "fails_at", "lasts")),
+        *((name, ctypes.c_long) for name in ("operations", "how", "error")),
+        ("folder", ctypes.c_char * 4096),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """How a disk fails: which operations, how, and whether it goes on."""
+
+    operations: int
+    how: int
+    error: int = 0
+    lasts: bool = False
+
+
+FAULTS = {
+    "no space": Fault(OPEN | WRITE | MAKE | RESIZE, ERROR, errno.ENOSPC, lasts=True),
+    "device error": Fault(WRITE | SYNC | RENAME | RESIZE, ERROR, errno.EIO),
+    "refusal": Fault(OPEN | RENAME | REMOVE | MAKE, ERROR, errno.EACCES),
+    "short write": Fault(WRITE, SHORT),
+    "lost rename": Fault(RENAME, LOST),
+}
+
+
+class Disk:
+    """The disk that fails as it is told to; this process has the library loaded."""
+
+    def __init__(self, file: Path) -> None:
+        """Share the order with the library."""
+        with file.open("r+b") as opened:
+            self.memory = mmap.mmap(opened.fileno(), ctypes.sizeof(Order))
+        self.order = Order.from_buffer(self.memory)
+
+    @contextmanager
+    def failing(self, folder: Path, fault: Fault, at: int) -> Iterator[None]:
+        """Let the operation of this number fail under a folder; 0 lets none fail, but counts."""
+        self.order.counted, self.order.fails_at, self.order.lasts = 0, at, fault.lasts
+        self.order.how, self.order.error = fault.how, fault.error
+        self.order.folder = str(folder.resolve()).encode() + b"/"
+        self.order.operations = fault.operations
+        try:
+            yield
+        finally:
+            self.order.operations = 0
+
+
+class _Child:
+    """A fork of this process, looked at like a `subprocess.Popen`."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.returncode = pid, None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    def wait(self) -> None:
+        if self.returncode is None:
+            self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+class Forked(Attempt):
+    """An attempt that need not import anything."""
+
+    def __enter__(self) -> "Forked":
+        """Fork, and do there what the command does."""
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid == 0:
+            self._be_the_command()
+        self.process: Any = _Child(pid)
+        return self
+
+    def _be_the_command(self) -> None:
+        from retroprop.cli import main
+
+        status = 70
+        try:
+            os.setsid()
+            os.chdir(self.folder)
+            said = os.open(self.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(said, 1)
+            os.dup2(said, 2)
+            sys.argv = ["retroprop", *self.subject.command]
+            main()
+            status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+
+# --- every operation of a subject -----------------------------------------------------------------
+
+
+def disturb(subject: Subject, disk: Disk, folder: Path, every: int, tally: Tally) -> int:
+    """Let each operation of a subject fail in each way; returns how many were."""
+    peace_folder = folder / subject.name
+    subject.prepare(peace_folder)
+    _run(subject, peace_folder, None, tally)
+    peace = Peace(outcome(peace_folder), 0.0)
+    cases = 0
+    for name, fault in FAULTS.items():
+        with disk.failing(counting := folder / "counting", fault, 0):
+            subject.prepare(counting)
+            _run(subject, counting, None, tally)
+            operations = disk.order.counted
+        shutil.rmtree(counting)
+        for n in range(1, operations + 1, every):
+            _one_case(subject, disk, folder / "case", name, n, peace, tally)
+            cases += 1
+        say(f"{subject.name}: {name} at {operations} operations, {len(tally.faults)} faults so far")
+    return cases
+
+
+def _one_case(
+    subject: Subject, disk: Disk, folder: Path, name: str, n: int, peace: Peace, tally: Tally
+) -> None:
+    what = f"{name} at operation {n}"
+    tally.strikes[f"{subject.name}: {name}"] += 1
+    subject.prepare(folder)
+    with disk.failing(folder, FAULTS[name], n):
+        status, said = _run(subject, folder, what, tally)
+    if status not in (0, 1, 2):
+        tally.fault(subject, f"exit status {status} after {what}: …{said[-300:]}")
+    if status != 0 and len(_sentences(said)) != 1:
+        tally.fault(subject, f"no sentence, or several, after {what}: …{said[-300:]}")
+    again, said = _run(subject, folder, None, tally)
+    if again == 0:
+        tally.ended += 1
+        for different in differences(peace.outcome, outcome(folder)):
+            tally.fault(subject, f"another {different} after {what}")
+    shutil.rmtree(folder)
+
+
+def _run(subject: Subject, folder: Path, struck: str | None, tally: Tally) -> tuple[int, str]:
+    try:
+        with Forked(subject, folder, folder.with_suffix(".txt")) as attempt:
+            status = attempt.wait()
+            check_attempt(attempt, status, struck, tally)
+            return status, attempt.said()
+    except Hang as hang:
+        tally.fault(subject, f"{hang} after {struck}")
+        return -1, ""
+
+
+def _sentences(said: str) -> list[str]:
+    """The errors that a command printed."""
+    return [line for line in said.splitlines() if line.startswith("retroprop: ")]
+
+
+# --- a process with the library -------------------------------------------------------------------
+
+
+def build_library(folder: Path) -> Path:
+    """Compile failing_disk.c.
+
+    Raises:
+        FileNotFoundError: Without a C compiler.
+    """
+    library = folder / "failing_disk.so"
+    source = Path(__file__).with_name("failing_disk.c")
+    command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"]
+    subprocess.run(command, check=True)
+    return library
+
+
+def import_all(subject: Subject, folder: Path) -> None:
+    """Import here what a subject imports in the end, so that no fork need do it."""
+    subject.prepare(folder)
+    names = folder.with_suffix(".modules")
+    program = (
+        "import sys, atexit; from retroprop.cli import main; "
+        f"atexit.register(lambda: open({str(names)!r}, 'w').write('\\n'.join(sys.modules))); "
+        f"sys.argv[1:] = {list(subject.command)!r}; main()"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=folder, check=True, capture_output=True)
+    for name in names.read_text(encoding="utf-8").split():
+        if name.partition(".")[0] in ("retroprop", "torch", "numpy", "sqlalchemy", "matplotlib"):
+            importlib.import_module(name)
+
+
+def main() -> None:
+    """Disturb every subject, and write the record; exit status 1 if something was wrong."""
+    parser = arguments_of(__doc__)
+    chosen = subjects(2)
+    names = [subject.name for subject in chosen]
+    parser.add_argument("--subjects", nargs="+", choices=names, default=["train", "networks"])
+    parser.add_argument("--every", type=int, default=1, help="of how many operations one fails")
+    options = parser.parse_args()
+    if "FAILING_DISK" not in os.environ:
+        with tempfile.TemporaryDirectory() as folder:
+            orders = Path(folder) / "order"
+            orders.write_bytes(bytes(ctypes.sizeof(Order)))
+            environment = os.environ | {
+                "LD_PRELOAD": str(build_library(Path(folder))),
+                "FAILING_DISK": str(orders),
+                "OMP_NUM_THREADS": "1",
+                "RETROPROP_LANGUAGE": "en",
+            }
+            command = [sys.executable, "-m", "benchmarks.faults", *sys.argv[1:]]
+            raise SystemExit(subprocess.run(command, env=environment).returncode)
+    disk, tally, cases = Disk(Path(os.environ["FAILING_DISK"])), Tally(), 0
+    with tempfile.TemporaryDirectory() as folder:
+        for subject in chosen:
+            if subject.name in options.subjects:
+                import_all(subject, Path(folder) / "imports")
+                cases += disturb(subject, disk, Path(folder), options.every, tally)
+                shutil.rmtree(Path(folder) / "imports")
+    say(f"{cases} operations failed, {tally.ended} resumed to the end, {len(tally.faults)} faults")
+    results = {"every": options.every, "cases": dict(tally.strikes), "faults": tally.faults}
+    keep("faults", results)
+    if tally.faults:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
