@@ -242,6 +242,7 @@ def main() -> None:
     names = [subject.name for subject in chosen]
     parser.add_argument("--subjects", nargs="+", choices=names, default=["train", "networks"])
     parser.add_argument("--every", type=int, default=1, help="of how many operations one fails")
+    parser.add_argument("--no-record", action="store_true", help="print only")
     options = parser.parse_args()
     if "FAILING_DISK" not in os.environ:
         with tempfile.TemporaryDirectory() as folder:
@@ -264,7 +265,8 @@ def main() -> None:
                 shutil.rmtree(Path(folder) / "imports")
     say(f"{cases} operations failed, {tally.ended} resumed to the end, {len(tally.faults)} faults")
     results = {"every": options.every, "cases": dict(tally.strikes), "faults": tally.faults}
-    keep("faults", results)
+    if not options.no_record:
+        keep("faults", results)
     if tally.faults:
         raise SystemExit(1)
 

@@ -14,6 +14,7 @@ connection, a file written elsewhere, the end of the process. One input of each 
 
 import argparse
 import contextlib
+import functools
 import json
 import math
 import mmap
@@ -25,7 +26,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -58,7 +59,12 @@ class Escape(BaseException):
     """Raised where a parser reaches for something that an input must never reach."""
 
 
-def damaged(chance: random.Random, seeds: list[bytes], words: list[bytes]) -> bytes:
+def input_of(seed: int, number: int, seeds: list[bytes], words: Sequence[bytes]) -> bytes:
+    """The input of a seed and a number."""
+    return damaged(random.Random(f"{seed} {number}"), seeds, words)
+
+
+def damaged(chance: random.Random, seeds: list[bytes], words: Sequence[bytes]) -> bytes:
     """A good input after a few small accidents."""
     data = chance.choice(seeds)
     for _ in range(chance.randint(1, 6)):
@@ -91,13 +97,17 @@ def damaged(chance: random.Random, seeds: list[bytes], words: list[bytes]) -> by
 class Trial:
     """Runs inputs of one target, and says what is wrong with them."""
 
+    running: "Trial | None" = None
+    """The one that has an input in hand; what the process does otherwise is its own affair."""
+
     def __init__(self, target: Target, folder: Path) -> None:
         """Make the parser ready; it may write in this folder only."""
         self.folder = str(folder.resolve())
-        self.inside = False
         self.parse: Callable[[bytes], object] = target.parser(folder)
         self.accepted = 0
-        sys.addaudithook(self._watch)
+        for good in target.seeds():  # imports what an input needs, before anything is bounded
+            with contextlib.suppress(UserError):
+                self.parse(good)
 
     def __call__(self, data: bytes) -> str | None:
         """What is wrong with what an input does; None if nothing is."""
@@ -128,17 +138,15 @@ class Trial:
     @contextlib.contextmanager
     def _limits(self) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_PROF, SLOW_S)
-        self.inside = True
+        Trial.running = self
         try:
             yield
         finally:
-            self.inside = False
+            Trial.running = None
             signal.setitimer(signal.ITIMER_PROF, 0)
 
-    def _watch(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Called by Python before it opens, runs or connects anything."""
-        if not self.inside:
-            return
+    def check(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Stop what no input may cause."""
         if event in RUN:
             raise Escape(f"{event} {str(arguments)[:80]}")
         writes = event == "open" and self._writes(arguments)
@@ -156,8 +164,21 @@ class Trial:
         return os.path.abspath(os.fsdecode(path)).startswith((self.folder, os.devnull))
 
 
+def _watch(event: str, arguments: tuple[Any, ...]) -> None:
+    """Called by Python before it opens, runs or connects anything."""
+    if Trial.running is not None:
+        Trial.running.check(event, arguments)
+
+
 def _too_slow(*_: object) -> None:
     raise Slow(f"{SLOW_S:g} s of processor time")
+
+
+@functools.cache
+def guard_process() -> None:
+    """Let this process see what parsers do, and how long; once, for it cannot be undone."""
+    sys.addaudithook(_watch)
+    signal.signal(signal.SIGPROF, _too_slow)
 
 
 # --- one target, in a process of its own ----------------------------------------------------------
@@ -202,11 +223,8 @@ def fuzz(name: str, numbers: range, seed: int, folder: Path, *, guided: bool) ->
     else:
         trial = Trial(target, work)
     seeds = [data[:LONGEST_INPUT] for data in (*corpus_of(name), *target.seeds())]
-    for good in target.seeds():  # imports what an ordinary input needs, before memory is bounded
-        with contextlib.suppress(UserError):
-            trial.parse(good)
     _bound_memory()
-    signal.signal(signal.SIGPROF, _too_slow)
+    guard_process()
     progress = Progress(folder / "progress")
     findings: dict[str, dict[str, Any]] = {}
     tried = 0
@@ -229,8 +247,7 @@ def fuzz(name: str, numbers: range, seed: int, folder: Path, *, guided: bool) ->
         _guide(atheris, once, seeds, target.words, folder, runs=len(numbers), seed=seed)
     for number in numbers:
         known = number < len(seeds)
-        chance = random.Random(f"{seed} {number}")
-        once(seeds[number] if known else damaged(chance, seeds, target.words))
+        once(seeds[number] if known else input_of(seed, number, seeds, target.words))
         if tried % 10_000 == 0:
             write()
     write()
@@ -250,7 +267,7 @@ def _guide(
     atheris: Any,
     once: Callable[[bytes], None],
     seeds: list[bytes],
-    words: list[bytes],
+    words: Sequence[bytes],
     folder: Path,
     *,
     runs: int,
@@ -343,6 +360,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--guided", action="store_true", help="by coverage; needs atheris")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--no-record", action="store_true", help="print only")
     parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -374,7 +392,8 @@ def main() -> None:
     kinds = sum(len(found["findings"]) for found in results.values())
     say(f"{everything:,} inputs in all, {kinds} kinds of findings")
     record = {"seed": options.seed, "guided": options.guided, "inputs": everything}
-    keep("fuzz", record | {"targets": dict(sorted(results.items()))})
+    if not options.no_record:
+        keep("fuzz", record | {"targets": dict(sorted(results.items()))})
     if kinds:
         raise SystemExit(1)
 

@@ -441,8 +441,11 @@ def _calculate(*command: str) -> Callable[[Path], Parser]:
             with contextlib.redirect_stdout(io.StringIO()):
                 try:
                     app([*command, *arguments], exit_on_error=False, print_error=False)
-                except (SystemExit, CycloptsError) as end:
-                    raise UserError(str(end)) from None
+                except CycloptsError as error:
+                    raise UserError(str(error)) from None
+                except SystemExit as end:
+                    if end.code:
+                        raise UserError("an error that was printed") from None
 
         return run
 

@@ -371,8 +371,7 @@ def strike_until_it_ends(
 ) -> None:
     """Start a subject again and again, and strike it each time, until it has got to its end."""
     subject.prepare(folder)
-    struck = 0
-    done = False
+    struck, way, done = 0, "nothing", False
     while not done:
         before = {run.position: _numbers(run) for run in finished(folder)}
         with Attempt(subject, folder, folder.with_suffix(".txt")) as attempt:
@@ -537,6 +536,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     names = [subject.name for subject in SUBJECTS]
     parser.add_argument("--subjects", nargs="+", choices=names, default=names)
+    parser.add_argument("--no-record", action="store_true", help="print only")
     options = parser.parse_args()
     subjects = [subject for subject in SUBJECTS if subject.name in options.subjects]
     results = {}
@@ -556,7 +556,8 @@ def main() -> None:
             "trainings_ended": tally.ended,
             "faults": tally.faults,
         }
-    keep("kills", results)
+    if not options.no_record:
+        keep("kills", results)
     if any(result["faults"] for result in results.values()):
         raise SystemExit(1)
 

@@ -1,0 +1,92 @@
+"""Short forms of kills.py, faults.py and fuzz.py: what they look for is not there, and is seen."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from benchmarks.fuzz_targets import TARGETS, Target
+
+from benchmarks import fuzz, kills
+
+PROJECT = Path(__file__).parents[2]
+
+
+def test_killed_studies_end_with_the_numbers_weights_and_files_of_a_study_in_peace(tmp_path):
+    (by_hand,) = (one for one in kills.subjects(3) if one.name == "by-hand")
+    tally = kills.torment([by_hand], kills.strike_until_it_ends, strikes=3, folder=tmp_path, seed=1)
+    assert not tally.faults
+    assert tally.ended >= 1
+    assert tally.strikes.total() >= 3
+
+
+def test_another_number_weight_or_file_is_seen():
+    one = {"files": ["a"], "study": ("finished", 0.5), "a": "digest"}
+    assert kills.differences(one, dict(one)) == []
+    assert kills.differences(one, one | {"study": ("finished", 0.6)}) == ["study"]
+    assert kills.differences(one, one | {"a": "other"}) == ["a"]
+    assert "files: .a.tmp" in kills.differences(one, one | {"files": ["a", ".a.tmp"]})
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+@pytest.mark.skipif(sys.platform != "linux", reason="LD_PRELOAD is Linux's")
+def test_a_disk_that_fails_now_and_then_changes_no_number():
+    command = [sys.executable, "-m", "benchmarks.faults", "--subjects", "train", "--no-record"]
+    done = subprocess.run(
+        [*command, "--every", "89"], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert ", 0 faults" in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_damaged_inputs_end_in_an_answer_or_a_sentence(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RETROPROP_CACHE", str(tmp_path))  # the target of cached arrays has its own
+    assert findings(name, TARGETS[name], tmp_path, inputs=int(60 * TARGETS[name].share) + 5) == {}
+
+
+def findings(name, target, folder, inputs):
+    fuzz.guard_process()
+    trial = fuzz.Trial(target, folder)
+    seeds = [*fuzz.corpus_of(name), *target.seeds()]
+    tried = [*seeds, *(fuzz.input_of(0, n, seeds, target.words) for n in range(inputs))]
+    return {what: data for data in tried if (what := trial(data))}
+
+
+def refuse(data):
+    raise KeyError("planted")
+
+
+def compute(data):
+    while True:
+        pass
+
+
+def run_a_program(data):
+    subprocess.run(["true"], check=True)
+
+
+def write_elsewhere(data):
+    Path("/tmp/elsewhere").write_text("never")
+
+
+def answer(data):
+    return data
+
+
+@pytest.mark.parametrize(
+    ("parser", "seen"),
+    [
+        (refuse, "KeyError in "),
+        (compute, "Slow: "),
+        (run_a_program, "Escape: subprocess.Popen"),
+        (write_elsewhere, "Escape: open"),
+        (answer, None),
+    ],
+)
+def test_what_no_input_may_cause_is_a_finding(parser, seen, tmp_path):
+    target = Target(lambda: [b"x"], lambda folder: parser)
+    found = findings("planted", target, tmp_path, inputs=0)
+    assert [what[: len(seen)] for what in found] == ([] if seen is None else [seen])
