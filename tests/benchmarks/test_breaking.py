@@ -71,7 +71,7 @@ def run_a_program():
 
 
 def write_elsewhere():
-    Path("elsewhere").write_text("never")
+    Path(__file__).with_name("elsewhere").write_text("never")
 
 
 @pytest.mark.parametrize(
