@@ -43,5 +43,5 @@ def test_other_elements_than_numbers_are_refused(array):
 def test_a_header_that_ends_too_early_is_refused(length):
     file = io.BytesIO()
     np.lib.format.write_array(file, np.zeros(3))
-    with pytest.raises(ValueError, match="it does not begin|not that of"):
+    with pytest.raises(ValueError, match=r"it does not begin|not that of"):
         read_header(io.BytesIO(file.getvalue()[:length]))

@@ -1,4 +1,4 @@
-"""The header of NumPy's .npy files, read without evaluating it.
+r"""The header of NumPy's .npy files, read without evaluating it.
 
     \x93NUMPY  major  minor  length of the header  {'descr': '|u1', 'fortran_order': False,
     'shape': (60000, 28, 28), }  and then the numbers
