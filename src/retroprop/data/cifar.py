@@ -25,11 +25,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
 
 from retroprop.data.catalog import Arrays, find
+from retroprop.data.pictures import open_image
 from retroprop.data.safe_pickle import read_pickle
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 
 Files = dict[str, bytes]
 """The content of the files of one layout, keyed by base name."""
@@ -365,11 +365,12 @@ def _decode_png(data: bytes, *, name: str, rows: int) -> np.ndarray:
             "get the file again"
         )
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        with open_image(io.BytesIO(data), formats=["PNG"]) as image:
             strip = np.array(image.convert("RGB"))  # (image, pixel, channel)
-    except (OSError, SyntaxError, ValueError, EOFError, zlib.error, struct.error) as error:
+    except Exception as error:  # a damaged file makes Pillow fail in many ways; all mean the same
         raise UserError(
-            f"{name} should be a PNG image, but it is damaged ({error}); get the file again"
+            f"{name} should be a PNG image, but it is damaged ({in_short(error)}); get the file "
+            "again"
         ) from error
     return strip.reshape(rows, 32, 32, 3)
 
