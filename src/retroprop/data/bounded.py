@@ -18,7 +18,7 @@ class Bounded(io.RawIOBase):
         stream: A file, or what `gzip.open` gives.
         limit: The most bytes it may have.
         too_long: What to say when it has more.
-        unreadable: What to say when it cannot be read; {error} stands for the reason.
+        unreadable: What to say when it cannot be read, with {error} in place of the reason.
     """
 
     def __init__(self, stream: _Readable, *, limit: int, too_long: str, unreadable: str) -> None:
@@ -40,7 +40,7 @@ class Bounded(io.RawIOBase):
             # One byte too many tells a stream that goes on from one that ends at the limit.
             data = self.stream.read(min(len(buffer), self.left + 1))
         except (OSError, EOFError, zlib.error) as error:
-            raise UserError(self.unreadable.format(error=in_short(error))) from error
+            raise UserError(self.unreadable.replace("{error}", in_short(error))) from error
         self.left -= len(data)
         if self.left < 0:
             raise UserError(self.too_long)

@@ -59,8 +59,13 @@ def read_pickle(data: bytes | BinaryIO, *, name: str) -> Any:
 Value = TypeVar("Value")
 
 
-def explained(read: Callable[[], Value], *, name: str) -> Value:
-    """What a reader gives; whatever stops it becomes one sentence about the file of this name.
+def explained(read: Callable[[], Value], *, name: str, what: str = "a pickle file") -> Value:
+    """What a reader gives; whatever stops it becomes one sentence about the file.
+
+    Args:
+        read: Reads the file, or raises something.
+        name: What to call the file.
+        what: What the file should be.
 
     Raises:
         UserError: If it was stopped.
@@ -78,7 +83,7 @@ def explained(read: Callable[[], Value], *, name: str) -> Value:
         # A stack machine fed with rubbish fails in many ways; all mean the same.
         reason = in_short(error) or type(error).__name__
         raise UserError(
-            f"{name} should be a pickle file, but it is damaged ({reason}); get the file again"
+            f"{name} should be {what}, but it is damaged ({reason}); get the file again"
         ) from error
 
 

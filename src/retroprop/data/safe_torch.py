@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from retroprop.data.safe_npz import open_zip
 from retroprop.data.safe_pickle import Global, Machine, Refused, Unfinished, explained, is_size
 
 _MAGIC = 0x1950A86A20F9469CFC6C
@@ -43,7 +44,6 @@ _ELEMENTS = {
 _REBUILD = "torch._utils._rebuild_tensor_v2"
 _ORDERED = "collections.OrderedDict"  # the hooks of every tensor, an empty one
 _AXES = 8
-_MOST_FILES = 10_000  # of a zip; a tensor has one, and their list takes ten times its bytes
 
 
 def is_torch_file(data: bytes) -> bool:
@@ -64,9 +64,7 @@ def read_torch_file(data: bytes, *, name: str) -> Any:
 
 
 def _read_zip(data: bytes) -> Any:
-    if data.count(b"PK\x01\x02") > _MOST_FILES:
-        raise Refused(f"it is a zip of more than {_MOST_FILES:,} files")
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    with open_zip(data) as archive:
         members = archive.infolist()
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise Refused("it is a compressed zip, which torch.save does not write")
