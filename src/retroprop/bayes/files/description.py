@@ -108,6 +108,22 @@ class Builder:
         self.states[name] = tuple(states)
         self._places[name] = at
 
+    def add_numbered(self, cards: Sequence[tuple[int, int]]) -> None:
+        """Declare v0, v1, … with states 0, 1, …: their places and numbers of states."""
+        total = 0
+        for at, states in cards:
+            total += states
+            if total > self.limits.entries:
+                self.fail(
+                    at, f"the variables have more states together than the {self.limits.entries:,} "
+                    "entries of tables that are read"
+                )  # fmt: skip
+        names = [str(state) for state in range(max(states for _, states in cards))]
+        shared = {states: tuple(names[:states]) for _, states in cards}
+        for i, (at, states) in enumerate(cards):
+            self.states[f"v{i}"] = shared[states]
+            self._places[f"v{i}"] = at
+
     def known(self, name: str, at: int) -> str:
         """The name, if it is a variable's."""
         if name not in self.states:
