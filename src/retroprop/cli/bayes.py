@@ -49,7 +49,8 @@ def list_networks() -> None:
         console.print(Padding(source, (0, 0, 0, 15), expand=False))
     _say()
     _say("Look at one:    retroprop bayes show NAME")
-    _say("Or your own:    retroprop bayes show FILE.bif   (.xmlbif .uai .json .net .xdsl .gz)")
+    _say("Or your own:    retroprop bayes show FILE.bif")
+    _say("                (or .xmlbif .uai .json .net .xdsl, and .gz after any of them)")
 
 
 def show(network: NetworkName, /, *, format: FormatName = None) -> None:

@@ -33,6 +33,7 @@ _VALUES = re.compile(r"[-+0-9.eE,\s]*")  # what a run of numbers is made of
 _NUMBER = r"\s*[-+]?(?:[0-9.]+(?:[eE][-+]?[0-9]+)?|Inf|∞)\s*"
 _LABEL = re.compile(rf'[\[(]{_NUMBER},{_NUMBER}[\])]|(?:[^\s{{}}();,|"/]+|/(?![/*]))+')
 _PROPERTY = re.compile(r'((?:"[^"\n]*"|[^";}]++)*+);')
+MOST_PROPERTIES = 1000  # of the network
 _SIMPLE_BLOCK = re.compile(r'\([^()"/{}]*\)\s*\{[^"/{}]*\}')
 _PLAIN = re.compile(r"[A-Za-z0-9_.+\-<>=%*:&#@!?$^~'/]+")
 
@@ -95,6 +96,8 @@ class _Parser(Scanner):
             if self.word("'property' or '}'") != "property":
                 self.source.expected(start, "'property' or '}'")
             found.append(self.property())
+            if len(found) > MOST_PROPERTIES:
+                self.source.fail(start, f"expected at most {MOST_PROPERTIES:,} properties")
         self.take("}")
         return found
 

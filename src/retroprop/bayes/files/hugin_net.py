@@ -13,6 +13,7 @@ functions and instances of classes are refused by name, as is a table that is a 
 Source: Hugin Expert, Hugin API reference manual, The NET language.
 """
 
+import itertools
 import re
 from array import array
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from retroprop.bayes.files.scanner import Scanner
 from retroprop.bayes.files.source import LIMITS, Limits, Source, number, shortened
 from retroprop.errors import UserError
 
+MOST_ATTRIBUTES = 1000
 _BODY = re.compile(r'\{(?:[^"}%]++|"(?:[^"\\]|\\.)*+"|%[^\n]*+)*+\}', re.DOTALL)
 _VALUE = re.compile(r'(?:[^";}%]++|"(?:[^"\\]|\\.)*+"|%[^\n]*+)*+', re.DOTALL)
 _ITEM = re.compile(r"(?:[\s,]|%[^\n]*)*+([();]|[^\s(),;%]+)")
@@ -117,6 +119,8 @@ class _Parser(Scanner):
             self.take("|")
             while not self.sees(")"):
                 parents.append(self.word("the name of a parent or ')'"))
+                if len(parents) == MAX_AXES:
+                    self.source.fail(start, f"expected at most {MAX_AXES - 1} parents")
         self.take(")")
         shape = self.builder.add_family(child, parents, start)
         found: dict[str, NDArray[np.float64]] = {}
@@ -175,7 +179,11 @@ class _Parser(Scanner):
     def attributes(self, known: dict[str, Callable[[], Any]]) -> None:
         """Read `{ name = value; … }`: the values that somebody reads, and over the others."""
         self.take("{")
-        while not self.sees("}"):
+        for count in itertools.count():
+            if self.sees("}"):
+                break
+            if count == MOST_ATTRIBUTES:
+                self.source.fail(self.at, f"expected at most {count:,} attributes of one thing")
             name = self.word("the name of an attribute or '}'")
             self.take("=")
             if name in known:

@@ -17,6 +17,7 @@ from retroprop.errors import UserError
 
 _BEFORE_XML = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*")
 _NOT_XML = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+DEEPEST = 100  # elements in one another, where they are not read
 _LINE = 2**32  # a place is its line times this, and its column
 
 
@@ -134,6 +135,8 @@ class XmlReader:
         """Begin an element."""
         if self.ignored:
             self.ignored += 1
+            if self.ignored > DEEPEST:
+                self.fail(self.here(), "the file is nested too deeply for a network")
             return
         tag = self.tag(tag)
         around = self.path[-1] if self.path else ""
