@@ -44,10 +44,13 @@ NAMES = st.text(
 ).filter(lambda name: '"' not in name and name.strip() == name)
 
 
+WORDS = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=6)
+
+
 @st.composite
-def descriptions(draw):
-    """Random networks with any names and with rows of awkward numbers."""
-    names = draw(st.lists(NAMES, min_size=1, max_size=5, unique=True))
+def descriptions(draw, variables=NAMES):
+    """Random networks with any names of states and with rows of awkward numbers."""
+    names = draw(st.lists(variables, min_size=1, max_size=5, unique=True))
     states = {
         name: tuple(draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))) for name in names
     }
@@ -85,6 +88,16 @@ def test_a_written_network_is_read_back_bit_by_bit(network, format):
         assert np.array_equal(again.tables[name], table)
 
 
+@settings(max_examples=40)
+@given(descriptions(WORDS), st.sampled_from(["net", "xdsl"]))
+def test_what_hugin_and_genie_would_read_is_read_back_bit_by_bit(network, format):
+    again = parse(render(network, format).encode(), format, "again")
+    assert dict(again.states) == dict(network.states)
+    assert dict(again.parents) == dict(network.parents)
+    for name, table in network.tables.items():
+        assert np.array_equal(again.tables[name], table)
+
+
 @settings(max_examples=30)
 @given(descriptions())
 def test_uai_keeps_the_structure_and_every_number(network):
@@ -95,7 +108,9 @@ def test_uai_keeps_the_structure_and_every_number(network):
         assert np.array_equal(again.tables[number[name]], table)
 
 
-@pytest.mark.parametrize("suffix", ["bif", "bif.gz", "xmlbif", "xml.gz", "bifxml", "json"])
+@pytest.mark.parametrize(
+    "suffix", ["bif", "bif.gz", "xmlbif", "xml.gz", "bifxml", "json", "net", "xdsl", "xdsl.gz"]
+)
 def test_the_suffix_names_the_format_of_a_file(suffix):
     for name in NETWORKS:
         path = write_network(load(name), f"{name}.{suffix}")
@@ -119,8 +134,8 @@ def test_the_name_and_the_properties_of_a_network_survive():
 
 
 def test_a_name_that_a_format_cannot_hold_is_refused_with_the_one_that_can():
-    net = BayesNet({'a"b': ([1.0], [])}, {'a"b': [" padded "]})
-    for format in ("bif", "xmlbif"):
+    net = BayesNet({'a"b c': ([1.0], [])}, {'a"b c': [" padded "]})
+    for format in ("bif", "xmlbif", "net", "xdsl"):
         with pytest.raises(UserError, match=r"write the network as \.json"):
             write_network(net, f"net.{format}")
     assert BayesNet.read(write_network(net, "net.json")) == net
@@ -482,9 +497,6 @@ HOSTILE = {
         gzip.compress(b"<BIF><NETWORK><VARIABLE>" + b"<OUTCOME>a</OUTCOME>" * 500_000),
         "expected at most 10,000 <OUTCOME> here",
     ),
-    "xmlbif: many variables, zipped": (
-        "xmlbif", gzip.compress(b"<BIF><NETWORK>" + b"<VARIABLE/>" * 10**6), "at most 200,000",
-    ),
     "xdsl: nested deeply where nothing is read, zipped": (
         "xdsl", gzip.compress(b"<smile><extensions>" + b"<a>" * 3_000_000), "nested too deeply",
     ),
@@ -575,6 +587,12 @@ def test_a_gzip_file_is_unpacked_only_up_to_the_limit(tmp_path):
         BayesNet.read(tmp_path / "cut.bif.gz")
 
 
+def test_an_xml_file_cannot_have_more_tables_than_variables_are_read():
+    blocks = b"<BIF><NETWORK>" + b"<DEFINITION/>" * 21
+    with pytest.raises(UserError, match="column 275: expected at most 20 blocks"):
+        parse(blocks, "xmlbif", "net.xml", limits=Limits(variables=10))
+
+
 def test_limits_can_be_raised_and_lowered(tmp_path):
     path = write_network(load("asia"), tmp_path / "asia.bif", name="asia")
     for limits in (Limits(bytes=100), Limits(variables=7), Limits(states=1), Limits(entries=35)):
@@ -654,9 +672,9 @@ PGMPY = find_spec("pgmpy")
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_published_networks_are_read_within_seconds(name, tmp_path):
     folder = Path(PGMPY.origin).parent / "utils" / "example_models"
-    started = time.perf_counter()
+    started = time.process_time()
     net = BayesNet.read(folder / f"{name}.bif.gz")
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     entries = sum(table.size for table in net.tables.values())
     assert (len(net.variables), entries) == PUBLISHED[name]
     for format in NAMED:

@@ -15,7 +15,7 @@ Where they can occur, the file is refused, whatever the tolerance.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
@@ -108,19 +108,22 @@ class Builder:
         self.states[name] = tuple(states)
         self._places[name] = at
 
-    def add_numbered(self, cards: Sequence[tuple[int, int]]) -> None:
+    def add_numbered(self, cards: Iterable[tuple[int, int]]) -> None:
         """Declare v0, v1, … with states 0, 1, …: their places and numbers of states."""
+        names: list[str] = []
+        shared: dict[int, tuple[str, ...]] = {}  # variables of as many states share their names
         total = 0
-        for at, states in cards:
+        for i, (at, states) in enumerate(cards):
             total += states
             if total > self.limits.entries:
                 self.fail(
-                    at, f"the variables have more states together than the {self.limits.entries:,} "
-                    "entries of tables that are read"
-                )  # fmt: skip
-        names = [str(state) for state in range(max(states for _, states in cards))]
-        shared = {states: tuple(names[:states]) for _, states in cards}
-        for i, (at, states) in enumerate(cards):
+                    at,
+                    "the variables have more states together than the "
+                    f"{self.limits.entries:,} entries of tables that are read",
+                )
+            names += map(str, range(len(names), states))
+            if states not in shared:
+                shared[states] = tuple(names[:states])
             self.states[f"v{i}"] = shared[states]
             self._places[f"v{i}"] = at
 

@@ -83,12 +83,13 @@ class _Parser(Scanner):
                 self.source.expected(start, "'net', 'node' or 'potential'")
             case _:
                 if keyword == "continuous":
-                    keyword += " " + self.word("'node'")
+                    self.word("'node'")
                 name = self.word("the name of a node")
                 self.source.fail(
                     start,
-                    f"{shortened(name)!r} is a {shortened(keyword)}; only discrete chance nodes "
-                    "are read, no decisions, utilities, continuous nodes, functions or instances",
+                    f"the node {shortened(name)!r} is of the kind {shortened(keyword)!r}; only "
+                    "discrete chance nodes are read, no decisions, utilities, continuous nodes, "
+                    "functions or instances",
                 )
 
     def node(self) -> None:

@@ -35,6 +35,7 @@ FIRST_PARENT_FASTEST = (
     "are wrong: let pyAgrum write it as BIF"
 )
 _WORD = re.compile(r"#[^\n]*|[^\s#]+")
+_INTEGER = re.compile(r"[0-9]{1,12}")
 _AGRUM = re.compile(r"^[0-9]+(?: [0-9]+)+ +# \S.*$", re.MULTILINE)
 
 
@@ -54,11 +55,9 @@ def parse_uai(
     if kind.upper() != "BAYES":
         source.expected(at, "'BAYES'")
     count = words.integer("the number of variables", 1, limits.variables)
-    cards = []
-    for _ in range(count):
-        at = words.place
-        cards.append((at, words.integer("a number of states", 1, limits.states)))
-    builder.add_numbered(cards)
+    builder.add_numbered(
+        (words.place, words.integer("a number of states", 1, limits.states)) for _ in range(count)
+    )
     at = words.place
     tables = words.integer("the number of tables", 0, limits.variables)
     if tables != count:
@@ -142,7 +141,7 @@ class _Words:
 
     def integer(self, what: str, least: int, most: int) -> int:
         at, word = self.next(what)
-        if not re.fullmatch(r"[0-9]{1,12}", word) or not least <= int(word) <= most:
+        if not _INTEGER.fullmatch(word) or not least <= int(word) <= most:
             between = f" from {least:,} to {most:,}" if least < most else ""
             self.source.expected(at, f"{what}{between}")
         return int(word)

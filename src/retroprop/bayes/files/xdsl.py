@@ -17,7 +17,7 @@ read with a doubt.
 Source: BayesFusion, GeNIe Modeler and SMILE: the XDSL file format.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, NoReturn
 
 import numpy as np
@@ -113,7 +113,7 @@ def write_xdsl(network: Description) -> str:
     """
     lines = ['<?xml version="1.0" encoding="UTF-8"?>']
     lines += [f'<smile version="1.0" id="{_id(network.name or "unknown")}">', "  <nodes>"]
-    for name in topological_order(network.parents) or ():  # as SMILE reads them
+    for name in _parents_first(network.parents):
         lines.append(f'    <cpt id="{_id_without_blanks(name)}">')
         lines += [f'      <state id="{_id(state)}"/>' for state in network.states[name]]
         if network.parents[name]:
@@ -123,6 +123,16 @@ def write_xdsl(network: Description) -> str:
         numbers = "\n        ".join(" ".join(map(repr, row)) for row in rows)
         lines += [f"      <probabilities>{numbers}</probabilities>", "    </cpt>"]
     return "\n".join([*lines, "  </nodes>", "</smile>"]) + "\n"
+
+
+def _parents_first(parents: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """The variables as SMILE wants them, in the network's own order where that is one."""
+    before: set[str] = set()
+    for name, its_parents in parents.items():
+        if not before.issuperset(its_parents):
+            return topological_order(parents) or ()
+        before.add(name)
+    return tuple(parents)
 
 
 def _id(text: str) -> str:
