@@ -119,8 +119,7 @@ def write_xdsl(network: Description) -> str:
         if network.parents[name]:
             parents = " ".join(map(_id_without_blanks, network.parents[name]))
             lines.append(f"      <parents>{parents}</parents>")
-        rows = network.tables[name].reshape(-1, network.tables[name].shape[-1]).tolist()
-        numbers = "\n        ".join(" ".join(map(repr, row)) for row in rows)
+        numbers = " ".join(map(repr, network.tables[name].ravel().tolist()))
         lines += [f"      <probabilities>{numbers}</probabilities>", "    </cpt>"]
     return "\n".join([*lines, "  </nodes>", "</smile>"]) + "\n"
 
