@@ -5,11 +5,15 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from retroprop.bayes import BayesNet
+from retroprop.bayes.files import FORMATS, Format
 from retroprop.bayes.networks import NETWORKS, load
+from retroprop.cli.bayes import FormatName
 from retroprop.cli.help_texts import BAYES
 from retroprop.figures.bayes_network import draw_network
 
@@ -145,6 +149,45 @@ def test_convert_writes_the_format_of_the_suffix(call, tmp_path):
     assert code == 0
     assert "0.0104" in out
     assert call("bayes", "convert", "asia.bif", "again.uai")[0] == 0
+
+
+READERS = {
+    "show": [],
+    "query": ["tub"],
+    "do": ["smoke=yes", "lung"],
+    "posteriors": [],
+    "mpe": [],
+    "draw": ["-o", "drawn.svg"],
+    "convert": ["again.bif"],
+}
+
+
+def test_every_command_that_reads_a_file_takes_its_format(call, refused):
+    assert set(BAYES) - {"list"} == set(READERS)
+    Path("asia").write_bytes(load("asia").write("asia.net").read_bytes())  # hides no shipped one
+    Path("network.dat").write_bytes(Path("asia.net").read_bytes())
+    for name, words in READERS.items():
+        expected = call("bayes", name, "asia.net", *words)
+        assert expected[0] == 0
+        for file in ("network.dat", "asia"):
+            assert call("bayes", name, file, *words, "--format", "net") == expected
+        assert "or name the format" in refused("bayes", name, "network.dat", *words)
+        assert "Did you mean" in refused("bayes", name, "network.dat", *words, "--format", "nett")
+
+
+def test_the_formats_of_the_option_are_those_that_are_read():
+    assert set(get_args(Format)) == set(FORMATS)
+    choices, _ = get_args(get_args(FormatName)[0])
+    assert get_args(choices) == get_args(Format)
+
+
+def test_what_a_file_may_not_have_meant_is_said_beside_the_answer(call):
+    text = "BAYES\n3\n2 2 2\n3\n1 0   # a\n1 1   # b\n3 0 1 2   # c\n2 0.5 0.5 2 0.5 0.5 8"
+    Path("net.uai").write_text(text + " 0.1 0.9" * 4)
+    code, out, err = call("bayes", "query", "net.uai", "v2")
+    assert (code, out.split()[-1]) == (0, "0.9")
+    assert err.startswith("retroprop: net.uai: its comments are those of pyAgrum, ")
+    assert len(err.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -91,16 +91,19 @@ class BayesNet(Network):
         tolerance: float = TOLERANCE,
         limits: Limits = LIMITS,
     ) -> Self:
-        """Read a network from a BIF, XMLBIF, UAI or JSON file.
+        """Read a network from a file: BIF, XMLBIF, UAI, JSON, Hugin's NET or GeNIe's XDSL.
 
         Args:
             path: The file; gzipped or not.
-            format: "bif", "xmlbif", "uai" or "json"; by the suffix when left out.
+            format: One of `files.FORMATS`; by the suffix when left out.
             tolerance: How far from 1 the sum of a row may be; it is then divided by its sum.
             limits: What the file may cost.
 
         Raises:
             UserError: If the file cannot be read, is malformed (with line and column) or too large.
+
+        Warns:
+            DoubtfulFile: If the file shows that it was probably meant otherwise.
         """
         read = read_description(path, format=format, tolerance=tolerance, limits=limits)
         return cls(read.spec, read.states)

@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from retroprop.bayes import BayesNet, NamedTable
+    from retroprop.bayes.files import Format
 
 console = Console(highlight=False)
 
 NetworkName = Annotated[str, Parameter(help="The name of a shipped network, or a file.")]
 Words = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
+FormatName = Annotated[
+    Literal["bif", "xmlbif", "uai", "json", "net", "xdsl"] | None,
+    Parameter(name="--format", help="The format of the file, whatever its suffix says."),
+]
 Given = Annotated[
     Words,
     Parameter(
@@ -44,15 +49,16 @@ def list_networks() -> None:
         console.print(Padding(source, (0, 0, 0, 15), expand=False))
     _say()
     _say("Look at one:    retroprop bayes show NAME")
-    _say("Or your own:    retroprop bayes show FILE.bif    (.xmlbif .uai .json, .gz)")
+    _say("Or your own:    retroprop bayes show FILE.bif")
+    _say("                (or .xmlbif .uai .json .net .xdsl, and .gz after any of them)")
 
 
-def show(network: NetworkName, /) -> None:
+def show(network: NetworkName, /, *, format: FormatName = None) -> None:
     """Show the variables, states, parents and tables of a network."""
     from retroprop.bayes.networks import NETWORKS, describe
 
-    net = _load(network)
-    if network in NETWORKS:
+    net = _load(network, format)
+    if network in NETWORKS and format is None:
         for line in describe(network).properties:
             _say(line.replace(" = ", ": ", 1))
         _say()
@@ -72,6 +78,7 @@ def query(
     given: Given = None,
     do: Do = None,
     ask: Annotated[str | None, Parameter(negative=())] = None,
+    format: FormatName = None,
 ) -> None:
     """Answer a question about some variables of a network.
 
@@ -82,7 +89,7 @@ def query(
     ask
         Instead of all this, a question in notation: "P(G | R=1, do(S=0))".
     """
-    net = _load(network)
+    net = _load(network, format)
     if ask is not None:
         if targets or given or do:
             raise UserError("--ask is a whole question; leave the variables, --given and --do out.")
@@ -96,7 +103,15 @@ def query(
     _say(repr(net.query(list(targets), given=_states(net, given), do=_states(net, do))))
 
 
-def do(network: NetworkName, intervention: str, target: str, /, *, given: Words = None) -> None:
+def do(
+    network: NetworkName,
+    intervention: str,
+    target: str,
+    /,
+    *,
+    given: Words = None,
+    format: FormatName = None,
+) -> None:
     """Compare observing a state with setting it, side by side.
 
     Parameters
@@ -108,7 +123,7 @@ def do(network: NetworkName, intervention: str, target: str, /, *, given: Words 
     given
         What is observed besides, as VARIABLE=STATE.
     """
-    net = _load(network)
+    net = _load(network, format)
     fixed, known = _states(net, [intervention]), _states(net, given)
     answers = [
         net.query(target, given=known),
@@ -122,9 +137,16 @@ def do(network: NetworkName, intervention: str, target: str, /, *, given: Words 
         _print_formulas(net, next(iter(fixed)), target)
 
 
-def posteriors(network: NetworkName, /, *, given: Given = None, do: Do = None) -> None:
+def posteriors(
+    network: NetworkName,
+    /,
+    *,
+    given: Given = None,
+    do: Do = None,
+    format: FormatName = None,
+) -> None:
     """Print the probability of every state of every variable."""
-    net = _load(network)
+    net = _load(network, format)
     seen, fixed = _states(net, given), _states(net, do)
     width = max(len(name) for name in net.variables)
     for name, answer in net.posteriors(given=seen, do=fixed).items():
@@ -141,9 +163,16 @@ def posteriors(network: NetworkName, /, *, given: Given = None, do: Do = None) -
         )
 
 
-def mpe(network: NetworkName, /, *, given: Given = None, do: Do = None) -> None:
+def mpe(
+    network: NetworkName,
+    /,
+    *,
+    given: Given = None,
+    do: Do = None,
+    format: FormatName = None,
+) -> None:
     """Find the most probable joint state of all variables."""
-    net = _load(network)
+    net = _load(network, format)
     _say(repr(net.mpe(given=_states(net, given), do=_states(net, do))))
 
 
@@ -158,6 +187,7 @@ def draw(
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     lang: ReadersLanguage = None,
     theme: Literal["auto", "light", "dark"] = "auto",
+    format: FormatName = None,
 ) -> None:
     """Draw a network with the probabilities of all variables, as SVG.
 
@@ -176,7 +206,7 @@ def draw(
     """
     from retroprop.figures.bayes_network import draw_network
 
-    net = _load(network)
+    net = _load(network, format)
     drawing = draw_network(
         net,
         given=_states(net, given),
@@ -197,18 +227,19 @@ def draw(
     _say(f"Wrote {path}")
 
 
-def convert(network: NetworkName, output: Path, /) -> None:
+def convert(network: NetworkName, output: Path, /, *, format: FormatName = None) -> None:
     """Write a network in another format, which the suffix names.
 
     Parameters
     ----------
     output
-        The file to write: .bif, .xmlbif, .uai or .json, and .gz after it to compress.
+        The file to write: .bif, .xmlbif, .uai, .json, .net or .xdsl, and .gz after it to
+        compress.
     """
     from retroprop.bayes.networks import NETWORKS, describe
 
-    net = _load(network)
-    known = describe(network) if network in NETWORKS else None
+    net = _load(network, format)
+    known = describe(network) if network in NETWORKS and format is None else None
     name = known.name if known else Path(network).name.split(".")[0]
     net.write(output, name=name, properties=known.properties if known else ())
     _say(f"Wrote {output}")
@@ -217,10 +248,21 @@ def convert(network: NetworkName, output: Path, /) -> None:
 # --- what the person asked for --------------------------------------------------------------------
 
 
-def _load(network: str) -> "BayesNet":
+def _load(network: str, format: "Format | None") -> "BayesNet":
+    """The network, and on standard error what its file may not have meant."""
+    import warnings
+
+    from retroprop.bayes.files import DoubtfulFile
     from retroprop.bayes.networks import load_or_read
 
-    return load_or_read(network)
+    with warnings.catch_warnings(record=True) as doubts:
+        warnings.simplefilter("always", DoubtfulFile)
+        net = load_or_read(network, format)
+    for doubt in doubts:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"retroprop: {doubt.message}", markup=False, style="yellow"
+        )
+    return net
 
 
 def _states(net: "BayesNet", words: "Sequence[str] | None") -> dict[str, str]:

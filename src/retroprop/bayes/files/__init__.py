@@ -1,4 +1,4 @@
-"""Network files: BIF, XMLBIF, UAI and JSON, read and written; any of them may be gzipped.
+"""Network files: BIF, XMLBIF, UAI, JSON, NET, XDSL, read and written; any may be gzipped.
 
 | format | suffixes | names | numbers |
 |---|---|---|---|
@@ -6,23 +6,30 @@
 | xmlbif | .xmlbif .bifxml .xml | kept | exact |
 | uai | .uai | the format has none: v0, v1, … | exact |
 | json | .json | kept | exact |
+| net (Hugin) | .net | kept | exact |
+| xdsl (GeNIe) | .xdsl | kept | exact |
 
 Exact: a network that we wrote is read back bit by bit. The rows of a table that comes from
 elsewhere are divided by their sum when it is within 1e-3 of one, and refused otherwise. A malformed
-file ends in a `UserError` with line and column, and a hostile one meets `Limits`.
+file ends in a `UserError` with line and column, a hostile one meets `Limits`, and where a file can
+be read but may mean something else, a `DoubtfulFile` warns.
 """
 
 import gzip
+import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from retroprop.bayes.files.bif import parse_bif, write_bif
 from retroprop.bayes.files.description import Description
+from retroprop.bayes.files.hugin_net import parse_net, write_net
 from retroprop.bayes.files.json_format import parse_json, write_json
 from retroprop.bayes.files.source import LIMITS, Limits, decoded, read_bytes, unpacked
 from retroprop.bayes.files.uai import parse_evidence, parse_uai, write_uai
 from retroprop.bayes.files.uai import write_evidence as render_evidence
+from retroprop.bayes.files.xdsl import parse_xdsl, write_xdsl
 from retroprop.bayes.files.xmlbif import parse_xmlbif, write_xmlbif
 from retroprop.bayes.network import Network
 from retroprop.bayes.validation import TOLERANCE
@@ -32,6 +39,8 @@ from retroprop.files import replace_file
 __all__ = [
     "FORMATS",
     "Description",
+    "DoubtfulFile",
+    "Format",
     "Limits",
     "parse",
     "read_description",
@@ -41,14 +50,33 @@ __all__ = [
     "write_network",
 ]
 
-Format = Literal["bif", "xmlbif", "uai", "json"]
+Format = Literal["bif", "xmlbif", "uai", "json", "net", "xdsl"]
 
 FORMATS: dict[str, tuple[str, ...]] = {
     "bif": (".bif",),
     "xmlbif": (".xmlbif", ".bifxml", ".xml"),
     "uai": (".uai",),
     "json": (".json",),
+    "net": (".net",),
+    "xdsl": (".xdsl",),
 }
+_OF_BYTES = {
+    "xmlbif": parse_xmlbif,
+    "xdsl": parse_xdsl,
+}  # which say themselves how they are encoded
+_OF_TEXT = {"bif": parse_bif, "uai": parse_uai, "json": parse_json, "net": parse_net}
+_WRITERS = {
+    "bif": write_bif,
+    "xmlbif": write_xmlbif,
+    "uai": write_uai,
+    "json": write_json,
+    "net": write_net,
+    "xdsl": write_xdsl,
+}
+
+
+class DoubtfulFile(UserWarning):
+    """A file that was read as its format has it, and was probably meant otherwise."""
 
 
 def read_description(
@@ -80,14 +108,22 @@ def parse(
 
     Raises:
         UserError: If they are malformed (with line and column) or too large.
+
+    Warns:
+        DoubtfulFile: If the file shows that it was probably meant otherwise.
     """
+    if not 0 <= tolerance < math.inf:
+        raise UserError(f"the tolerance is a number of at least 0, and got {tolerance}.")
     data = unpacked(data, name, limits)
-    if format == "xmlbif":  # which says itself how it is encoded
-        return parse_xmlbif(data, name, limits=limits, tolerance=tolerance)
-    parsers = {"bif": parse_bif, "uai": parse_uai, "json": parse_json}
-    if format not in parsers:
+    if format in _OF_BYTES:
+        found = _OF_BYTES[format](data, name, limits=limits, tolerance=tolerance)
+    elif format in _OF_TEXT:
+        found = _OF_TEXT[format](decoded(data, name), limits=limits, tolerance=tolerance)
+    else:
         raise _unknown(format)
-    return parsers[format](decoded(data, name), limits=limits, tolerance=tolerance)
+    for doubt in found.doubts:
+        warnings.warn(f"{name}: {doubt}.", DoubtfulFile, stacklevel=2)
+    return found
 
 
 def write_network(
@@ -103,7 +139,7 @@ def write_network(
     Args:
         net: The network.
         path: The file; gzipped if it ends in .gz.
-        format: "bif", "xmlbif", "uai" or "json"; by the suffix when left out.
+        format: One of FORMATS; by the suffix when left out.
         name: Of the network.
         properties: Lines about it, such as its source.
 
@@ -122,10 +158,9 @@ def render(description: Description, format: str) -> str:
     Raises:
         UserError: If the format cannot hold a name.
     """
-    writers = {"bif": write_bif, "xmlbif": write_xmlbif, "uai": write_uai, "json": write_json}
-    if format not in writers:
+    if format not in _WRITERS:
         raise _unknown(format)
-    return writers[format](description)
+    return _WRITERS[format](description)
 
 
 def describe(net: Network, name: str = "", properties: Sequence[str] = ()) -> Description:
@@ -179,7 +214,7 @@ def format_of(path: Path, format: str | None = None) -> str:
     endings = [ending for known in FORMATS.values() for ending in known]
     raise UserError(
         f"the file {path} has a suffix of no network format; expected {', '.join(endings)} "
-        "(or .gz after it), or name the format."
+        "(or .gz after it), or name the format (--format bif)."
     )
 
 

@@ -9,24 +9,31 @@ or a row for the configurations that are not listed after `default`. After `tabl
 the child change slowest and those of the last parent fastest, as the format's text has it; we write
 rows. Commas and bars between words carry no meaning, except that one variable stands before a bar.
 
+Other programs write more than the format allows, and we read it where it can mean one thing only:
+labels such as [0_25], _25_60] and (25,60], which bnlearn makes of intervals, and unquoted names
+with blanks, which pgmpy writes: commas separate them where there are as many as there should be.
+A property goes up to its semicolon, so a URL needs no quotes.
+
 Source: F. Cozman, The Interchange Format for Bayesian Networks, version 0.15 (1997).
 """
 
 import re
 from collections.abc import Sequence
-from itertools import product
+from itertools import chain, product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retroprop.bayes.files.description import TOLERANCE, Builder, Description
-from retroprop.bayes.files.source import LIMITS, Limits, Source, number
-from retroprop.errors import UserError, did_you_mean
+from retroprop.bayes.files.scanner import Scanner
+from retroprop.bayes.files.source import LIMITS, Limits, Source, number, shortened, suggestion
+from retroprop.errors import UserError
 
-_BLANK = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
-_WORD = re.compile(r'(?:[^\s{}()\[\];,|"/]+|/(?![/*]))+')
-_QUOTED = re.compile(r'"([^"\n]*)"')
 _VALUES = re.compile(r"[-+0-9.eE,\s]*")  # what a run of numbers is made of
+_NUMBER = r"\s*[-+]?(?:[0-9.]+(?:[eE][-+]?[0-9]+)?|Inf|∞)\s*"
+_LABEL = re.compile(rf'[\[(]{_NUMBER},{_NUMBER}[\])]|(?:[^\s{{}}();,|"/]+|/(?![/*]))+')
+_PROPERTY = re.compile(r'((?:"[^"\n]*"|[^";}]++)*+);')
+MOST_PROPERTIES = 1000  # of the network
 _SIMPLE_BLOCK = re.compile(r'\([^()"/{}]*\)\s*\{[^"/{}]*\}')
 _PLAIN = re.compile(r"[A-Za-z0-9_.+\-<>=%*:&#@!?$^~'/]+")
 
@@ -42,13 +49,15 @@ def parse_bif(
     return _Parser(source, Builder(source.fail, limits, tolerance)).network()
 
 
-class _Parser:
-    """Walks over the text; `self.at` is the place of the next token."""
+class _Parser(Scanner):
+    BLANK = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+    WORD = re.compile(r'(?:[^\s{}()\[\];,|"/]+|/(?![/*]))+')
+    QUOTED = re.compile(r'"([^"\n]*)"')
+    IGNORED = ",|"
 
     def __init__(self, source: Source, builder: Builder) -> None:
-        self.source, self.text, self.builder = source, source.text, builder
-        self.at = 0
-        self.skip()
+        super().__init__(source)
+        self.builder = builder
 
     # --- blocks ---------------------------------------------------------------------------------
 
@@ -59,7 +68,7 @@ class _Parser:
             keyword = self.word("'network', 'variable' or 'probability'")
             match keyword:
                 case "network":
-                    name = "" if self.sees("{") else self.word("the name of the network")
+                    name = "" if self.sees("{") else self.name("the name of the network")
                     properties += self.attributes()
                 case "variable":
                     self.variable()
@@ -67,11 +76,11 @@ class _Parser:
                     blocks.append(self.at)  # read when all variables are known
                     self.skip_block()
                 case _:
-                    near = did_you_mean(keyword[:30], ("network", "variable", "probability"))
+                    near = suggestion(keyword, ("network", "variable", "probability"))
                     self.source.fail(
                         start,
                         "expected 'network', 'variable' or 'probability', and got "
-                        f"{keyword[:30]!r}. {near}",
+                        f"{shortened(keyword)!r}. {near}",
                     )
         for self.at in blocks:
             self.skip()
@@ -87,19 +96,26 @@ class _Parser:
             if self.word("'property' or '}'") != "property":
                 self.source.expected(start, "'property' or '}'")
             found.append(self.property())
+            if len(found) > MOST_PROPERTIES:
+                self.source.fail(start, f"expected at most {MOST_PROPERTIES:,} properties")
         self.take("}")
         return found
 
     def property(self) -> str:
-        words = []
-        while not self.sees(";"):
-            words.append(self.word("the text of the property, or ';'", any_mark=True))
-        self.take(";")
-        return " ".join(words)
+        """Read up to the semicolon, in which // begins no comment."""
+        found = _PROPERTY.match(self.text, self.at)
+        if not found:
+            self.source.expected(self.at, "the text of the property, and ';' after it")
+        self.at = found.end()
+        self.skip()
+        text = found[1].strip()
+        if quoted := self.QUOTED.fullmatch(text):
+            return quoted[1]
+        return " ".join(text.replace('"', "").split())
 
     def variable(self) -> None:
         start = self.at
-        name = self.word("the name of a variable")
+        name = self.name("the name of a variable")
         states: list[str] | None = None
         self.take("{")
         while not self.sees("}"):
@@ -113,7 +129,7 @@ class _Parser:
                     self.source.expected(here, "'type', 'property' or '}'")
         self.take("}")
         if states is None:
-            self.source.fail(start, f"the variable {name[:30]!r} has no type")
+            self.source.fail(start, f"the variable {shortened(name)!r} has no type")
         self.builder.add_variable(name, states, start)
 
     def type(self) -> list[str]:
@@ -128,7 +144,7 @@ class _Parser:
             self.source.expected(start, "the number of states")
         self.take("]")
         self.take("{")
-        states = self.names("}")
+        states = self.labels("}", int(number))
         self.take("}")
         if not self.sees("}"):  # some writers leave the semicolon out
             self.take(";")
@@ -138,13 +154,11 @@ class _Parser:
 
     def probability(self) -> None:
         start = self.at
-        self.take("(")
-        child = self.word("the name of a variable")
-        parents = self.names(")", before_bar=False)
-        self.take(")")
+        child, parents = self.family()
         shape = self.builder.add_family(child, parents, start)
         table = np.full(shape, np.nan)
         default: NDArray[np.float64] | None = None
+        whole = ""  # what filled the table at once
         indices = [{state: i for i, state in enumerate(self.builder.states[p])} for p in parents]
         self.take("{")
         while not self.sees("}"):
@@ -152,14 +166,19 @@ class _Parser:
             if self.sees("("):
                 row = self.row(indices, parents)
                 if not np.isnan(table[row][0]):
-                    self.source.fail(here, "this row of the table is given twice")
+                    self.source.fail(here, f"this row of the table is given twice{whole}")
                 table[row] = self.values(shape[-1])
                 continue
             match self.word("'(', 'table', 'default', 'property' or '}'"):
                 case "table":
-                    whole = self.values(table.size).reshape(shape[-1], *shape[:-1])
-                    table = np.ascontiguousarray(np.moveaxis(whole, 0, -1))
+                    if default is not None or not np.isnan(table).all():
+                        self.source.fail(here, "the table is given twice, as a whole and otherwise")
+                    values = self.values(table.size).reshape(shape[-1], *shape[:-1])
+                    table = np.ascontiguousarray(np.moveaxis(values, 0, -1))
+                    whole = ", as a row and in the whole table"
                 case "default":
+                    if default is not None or whole:
+                        self.source.fail(here, "the rows that this is for are given twice")
                     default = self.values(shape[-1])
                 case "property":
                     self.property()
@@ -170,33 +189,52 @@ class _Parser:
         if missing.any() and default is None:
             index = np.unravel_index(int(np.argmax(missing)), missing.shape)
             given = self.builder.configuration(child, index)
-            self.source.fail(start, f"the table of {child[:30]!r} has no row{given}")
+            self.source.fail(start, f"the table of {shortened(child)!r} has no row{given}")
         if default is not None:
             table = np.where(missing[..., None], default, table)
         self.builder.add_table(child, table, start)
+
+    def family(self) -> tuple[str, list[str]]:
+        """( child | parents ): the child, which may stand without a bar, and its parents."""
+        self.take("(")
+        known = self.builder.states
+        groups = self.groups("|)", "the name of a variable")
+        if self.text.startswith("|", self.at):
+            child = [" ".join(chain(*groups))]
+            self.step()
+            groups = self.groups("|)", "a name or ')'")
+            if self.text.startswith("|", self.at):
+                self.source.fail(self.at, "expected one variable before one '|'")
+        else:
+            child = []
+        self.take(")")
+        names = [" ".join(group) for group in groups]
+        if not all(name in known for name in names):
+            names = list(chain(*groups))
+        names = child + names
+        if not names:
+            self.source.expected(self.at, "the name of a variable")
+        return names[0], names[1:]
 
     def row(self, indices: Sequence[dict[str, int]], parents: Sequence[str]) -> tuple[int, ...]:
         """(yes, no): which row of the table follows."""
         start = self.at
         self.take("(")
-        row = []
-        while not self.sees(")"):
-            here = self.at
-            state = self.word("a state of a parent, or ')'")
-            if len(row) < len(indices):
-                if state not in indices[len(row)]:
-                    parent = parents[len(row)]
-                    near = did_you_mean(state[:30], list(indices[len(row)])[:50])
-                    self.source.fail(here, f"{parent[:30]!r} has no state {state[:30]!r}. {near}")
-                row.append(indices[len(row)][state])
-            else:
-                row.append(0)
+        here = self.at
+        states = self.labels(")", len(indices))
         self.take(")")
-        if len(row) != len(indices):
+        for parent, state, known in zip(parents, states, indices, strict=False):
+            if state not in known:
+                near = suggestion(state, known)
+                self.source.fail(
+                    here, f"{shortened(parent)!r} has no state {shortened(state)!r}. {near}"
+                )
+        if len(states) != len(indices):
             self.source.fail(
-                start, f"expected a state of each of the {len(indices)} parents, and got {len(row)}"
+                start,
+                f"expected a state of each of the {len(indices)} parents, and got {len(states)}",
             )
-        return tuple(row)
+        return tuple(known[state] for state, known in zip(states, indices, strict=True))
 
     def values(self, count: int) -> NDArray[np.float64]:
         """As many numbers, and the semicolon."""
@@ -235,62 +273,48 @@ class _Parser:
 
     # --- words ----------------------------------------------------------------------------------
 
-    def skip(self) -> None:
-        """Over blanks and comments."""
-        self.at = _BLANK.match(self.text, self.at).end()  # type: ignore[union-attr]
-
-    def step(self) -> None:
-        """Over a mark, and the blanks behind it."""
-        self.at += 1
-        self.skip()
-
-    def skip_commas(self) -> None:
-        """Over commas and bars, which carry no meaning here."""
-        while self.at < len(self.text) and self.text[self.at] in ",|":
-            self.step()
-
-    def sees(self, mark: str) -> bool:
-        """Whether the next token is this mark; commas and bars are passed over."""
-        self.skip_commas()
-        return self.text.startswith(mark, self.at)
-
-    def take(self, mark: str) -> None:
-        """Over the mark that must stand here."""
-        if not self.sees(mark):
-            self.source.expected(self.at, repr(mark))
-        self.step()
-
-    def word(self, what: str, *, any_mark: bool = False) -> str:
-        """The next word or quoted text."""
-        self.skip_commas()
-        if found := _WORD.match(self.text, self.at):
-            word = found[0]
-        elif found := _QUOTED.match(self.text, self.at):
-            word = found[1]
-        elif any_mark and self.at < len(self.text) and self.text[self.at] not in '};"/':
-            word = self.text[self.at]
-            self.step()
-            return word
-        else:
-            self.source.expected(self.at, what)
-        self.at = found.end()
-        self.skip()
-        return word
-
-    def names(self, end: str, *, before_bar: bool = True) -> list[str]:
-        """Words up to a mark."""
-        found = []
-        barred = before_bar
-        while True:
-            while self.at < len(self.text) and self.text[self.at] in ",|":
-                if self.text[self.at] == "|" and not before_bar:
-                    if barred or found:
-                        self.source.fail(self.at, "expected one variable before one '|'")
-                    barred = True
+    def groups(self, ends: str, what: str) -> list[list[str]]:
+        """Words up to one of some marks, those between two commas together; quoted ones alone."""
+        found: list[list[str]] = []
+        together = False
+        count = 0
+        while not (self.at < len(self.text) and self.text[self.at] in ends):
+            if self.text.startswith(",", self.at):
+                together = False
                 self.step()
-            if self.text.startswith(end, self.at):
-                return found
-            found.append(self.word(f"a name or {end!r}"))
+                continue
+            quoted = self.QUOTED.match(self.text, self.at)
+            label = quoted or _LABEL.match(self.text, self.at)
+            count += 1
+            if not label:
+                self.source.expected(self.at, what)
+            if count > self.builder.limits.states:
+                self.source.fail(self.at, f"expected at most {count - 1:,} names in a list")
+            if together and not quoted:
+                found[-1].append(label[0])
+            else:
+                found.append([label[1] if quoted else label[0]])
+            together = not quoted
+            self.at = label.end()
+            self.skip()
+        return found
+
+    def name(self, what: str) -> str:
+        """One name, up to a brace."""
+        start = self.at
+        groups = self.groups("{", what)
+        if len(groups) != 1:
+            self.source.expected(start, what)
+        return " ".join(groups[0])
+
+    def labels(self, end: str, count: int) -> list[str]:
+        """States up to a mark; where there are blanks in them, commas tell them apart."""
+        groups = self.groups(end, f"a name or {end!r}")
+        words = list(chain(*groups))
+        joined = [" ".join(group) for group in groups]
+        if len(words) == count or (len(groups) == 1 and count != 1):
+            return words
+        return joined
 
     def skip_block(self) -> None:
         """Over ( … ) { … }, which is read later."""
@@ -311,8 +335,8 @@ class _Parser:
             if end > self.at:
                 self.at = end
                 self.skip()
-            else:
-                self.word("'}'")
+            elif self.word("'}'") == "property":
+                self.property()
         self.take("}")
 
 
@@ -357,7 +381,7 @@ def _written(name: str) -> str:
         return name
     if '"' in name or "\n" in name or "\r" in name or not name:
         raise UserError(
-            f"the name {name[:30]!r} cannot be written in BIF, which has no way to quote it; "
+            f"the name {shortened(name)!r} cannot be written in BIF, which has no way to quote it; "
             "write the network as .json."
         )
     return f'"{name}"'

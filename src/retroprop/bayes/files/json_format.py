@@ -14,11 +14,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from retroprop.bayes.files.description import TOLERANCE, Builder, Description
-from retroprop.bayes.files.source import LIMITS, Limits, Source, shortened
+from retroprop.bayes.files.source import LIMITS, Limits, Source, shortened, suggestion
 from retroprop.bayes.validation import repeated
-from retroprop.errors import did_you_mean
 
 FORMAT, VERSION = "retroprop-bayes", 1
+MOST_LISTS = 2**22  # each takes a hundred bytes; a row of a table is one
 _KEYS = {"format", "version", "name", "properties", "variables"}
 _VARIABLE_KEYS = {"name", "states", "parents", "table"}
 _BLANK = re.compile(r"[ \t\n\r]*")
@@ -81,6 +81,9 @@ class _Reader:
                 raise _Twice(repeated([key for key, _ in pairs]))
             return found
 
+        lists = self.source.text.count("[") + self.source.text.count("{")
+        if lists > MOST_LISTS:  # before Python makes them all
+            self.source.fail(0, f"expected at most {MOST_LISTS:,} lists and objects, not {lists:,}")
         try:
             return json.loads(
                 self.source.text, parse_constant=no_constant, object_pairs_hook=once, parse_int=_int
@@ -134,7 +137,7 @@ class _Reader:
     def keys(self, item: dict[str, Any], place: Path, known: set[str], needed: set[str]) -> None:
         for key in item:
             if key not in known:
-                near = did_you_mean(shortened(key), known)
+                near = suggestion(key, known)
                 self.fail((*place, key), f"unknown key {shortened(key)!r}. {near}")
         for key in sorted(needed - set(item)):
             self.fail(place, f"the key {key!r} is missing")

@@ -4,17 +4,21 @@ A file may come from anywhere. So its size is bounded before it is decoded, a gz
 only as far as the bound, and what a parser allocates is bounded too (`Limits`).
 """
 
+import codecs
 import gzip
 import io
 import re
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
-from retroprop.errors import UserError
+from retroprop.errors import UserError, did_you_mean
 
 GZIP_MAGIC = b"\x1f\x8b"
+LONGEST_SENTENCE = 400  # characters, whatever names a file gives; its own name not counted
 _TOKEN = re.compile(r"[^\s;,(){}\[\]]+")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
@@ -66,8 +70,7 @@ class Source:
         Raises:
             UserError: Always.
         """
-        end = "" if sentence.endswith((".", "?")) else "."
-        raise UserError(f"{self.where(offset)}: {sentence}{end}")
+        raise refusal(self.where(offset), sentence)
 
     def expected(self, offset: int, what: str) -> NoReturn:
         """Raise a UserError that says what was expected at a place and what stands there.
@@ -81,6 +84,24 @@ class Source:
             found = _TOKEN.match(self.text, offset, offset + 40)
             got = repr(shortened(found[0] if found else self.text[offset]))
         self.fail(offset, f"expected {what}, and got {got}")
+
+
+def refusal(place: str, sentence: str) -> UserError:
+    """The error about a place of a file; the sentence is cut when it quotes too much of it."""
+    sentence = shortened(sentence, LONGEST_SENTENCE)
+    end = "" if sentence.endswith((".", "?", "…")) else "."
+    return UserError(f"{place}: {sentence}{end}")
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """What was meant, or "" where saying that would take more than a line.
+
+    >>> suggestion("rian", ["Rain", "Cloudy"])
+    "Did you mean 'Rain'?"
+    """
+    names = [shortened(name) for name in islice(known, 2000)]
+    near = did_you_mean(shortened(word), names) if names else ""
+    return near if len(near) < 200 else ""
 
 
 def shortened(text: str, longest: int = 30) -> str:
@@ -140,11 +161,14 @@ def unpacked(data: bytes, name: str, limits: Limits) -> bytes:
 def decoded(data: bytes, name: str) -> Source:
     """The text of a file in UTF-8, its line ends made one character.
 
+    A byte-order mark is left out; one of UTF-16, which Windows calls Unicode, is believed.
+
     Raises:
-        UserError: If it is no UTF-8.
+        UserError: If it is no such text.
     """
+    utf_16 = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if utf_16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UserError(

@@ -9,9 +9,10 @@
     2 1 2
     2 0.4 0.6 …        numbers of each table: how many, then they; the last variable fastest
 
-The format has no names: variables are v0, v1, … and states 0, 1, … when a file is read. (pyAgrum
+The format has no names: variables are v0, v1, … and states 0, 1, … when a file is read. pyAgrum
 3.3 lets the first parent change fastest, against the format: its tables with two parents or more
-say something else here.)
+say something else here. Their numbers cannot tell, but pyAgrum writes a comment with the name of
+the variable after the list of each table, and then the network is read with a doubt.
 
 An evidence file holds the number of observations and then pairs of variable and state; older ones
 begin with the number of such samples.
@@ -19,6 +20,7 @@ begin with the number of such samples.
 Source: UAI 2014 inference competition, file formats; UAI 2008 evaluation for the older evidence.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -27,7 +29,14 @@ import numpy as np
 from retroprop.bayes.files.description import TOLERANCE, Builder, Description
 from retroprop.bayes.files.source import LIMITS, Limits, Source, number
 
+FIRST_PARENT_FASTEST = (
+    "its comments are those of pyAgrum, which lets the first parent change fastest, against the "
+    "format; it was read as the format has it, so if pyAgrum wrote it, tables with several parents "
+    "are wrong: let pyAgrum write it as BIF"
+)
 _WORD = re.compile(r"#[^\n]*|[^\s#]+")
+_INTEGER = re.compile(r"[0-9]{1,12}")
+_AGRUM = re.compile(r"^[0-9]+(?: [0-9]+)+ +# \S.*$", re.MULTILINE)
 
 
 def parse_uai(
@@ -46,9 +55,9 @@ def parse_uai(
     if kind.upper() != "BAYES":
         source.expected(at, "'BAYES'")
     count = words.integer("the number of variables", 1, limits.variables)
-    for i in range(count):
-        at, states = words.place, words.integer("a number of states", 1, limits.states)
-        builder.add_variable(f"v{i}", [str(state) for state in range(states)], at)
+    builder.add_numbered(
+        (words.place, words.integer("a number of states", 1, limits.states)) for _ in range(count)
+    )
     at = words.place
     tables = words.integer("the number of tables", 0, limits.variables)
     if tables != count:
@@ -59,9 +68,14 @@ def parse_uai(
         size = words.integer("the number of variables of a table", 1, count)
         family = [f"v{words.integer('a variable of the table', 0, count - 1)}" for _ in range(size)]
         families.append((family[-1], builder.add_family(family[-1], family[:-1], at), at))
+    builder.refuse_cycles()
+    if any(len(parents) > 1 for parents in builder.parents.values()):
+        preamble = source.text[: words.place]
+        if sum(1 for _ in _AGRUM.finditer(preamble)) == count:
+            builder.doubts.append(FIRST_PARENT_FASTEST)
     for child, shape, _ in families:
         at = words.place
-        entries = int(np.prod(shape))
+        entries = math.prod(shape)
         words.integer(f"{entries}, the number of entries of this table", entries, entries)
         values = [words.number() for _ in range(entries)]
         builder.add_table(child, np.array(values).reshape(shape), at)
@@ -127,7 +141,7 @@ class _Words:
 
     def integer(self, what: str, least: int, most: int) -> int:
         at, word = self.next(what)
-        if not re.fullmatch(r"[0-9]{1,12}", word) or not least <= int(word) <= most:
+        if not _INTEGER.fullmatch(word) or not least <= int(word) <= most:
             between = f" from {least:,} to {most:,}" if least < most else ""
             self.source.expected(at, f"{what}{between}")
         return int(word)

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from retroprop.bayes.bayes_net import BayesNet
-from retroprop.bayes.files import Description, parse
+from retroprop.bayes.files import Description, Format, parse
 from retroprop.errors import UserError, did_you_mean
 
 NETWORKS = ("inf8225", "asia", "cancer", "earthquake", "kidney-stones", "sprinkler")
@@ -53,17 +53,21 @@ def property_of(description: Description, key: str) -> str:
     return ""
 
 
-def load_or_read(name: str) -> BayesNet:
+def load_or_read(name: str, format: Format | None = None) -> BayesNet:
     """A shipped network by its name, or a network file by its path.
+
+    Args:
+        name: The name or the path.
+        format: Of the file; then it is one, whatever its name.
 
     Raises:
         UserError: If it is neither.
     """
-    if name in NETWORKS:
+    if name in NETWORKS and format is None:
         return load(name)
     path = Path(name).expanduser()
-    if path.suffix or path.exists():
-        return BayesNet.read(path)
+    if path.suffix or path.exists() or format:
+        return BayesNet.read(path, format=format)
     raise UserError(
         f"{name!r} is neither a network file nor the name of a shipped network. "
         f"{did_you_mean(name, NETWORKS)}"
