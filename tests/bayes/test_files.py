@@ -446,17 +446,18 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-@pytest.mark.timeout(20)
 def test_a_hostile_file_is_refused_quickly_and_in_little_memory(case):
     format, data, sentence = HOSTILE[case]
     data = data if isinstance(data, bytes) else data.encode()
     tracemalloc.start()
+    started_s = time.process_time()
     try:
         with pytest.raises(UserError) as refusal:
             parse(data, format, "net")
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+    assert time.process_time() - started_s < 20  # tracing memory makes it some times slower
     assert sentence in str(refusal.value)
     assert len(str(refusal.value)) < 500
     assert peak < 100e6
@@ -555,9 +556,9 @@ PGMPY = find_spec("pgmpy")
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_published_networks_are_read_within_seconds(name, tmp_path):
     folder = Path(PGMPY.origin).parent / "utils" / "example_models"
-    started = time.perf_counter()
+    started_s = time.process_time()
     net = BayesNet.read(folder / f"{name}.bif.gz")
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started_s < 5
     entries = sum(table.size for table in net.tables.values())
     assert (len(net.variables), entries) == PUBLISHED[name]
     for format in NAMED:
