@@ -5,16 +5,19 @@
 #   make check   lint, types, tests and doctests, as CI does
 #   make docs    build the documentation as a site; an error in an example fails it
 #   make bench   run the benchmarks and print their ratios
+#   make sbom    list everything that is installed, with its licence, in CycloneDX: build/sbom.cdx.json
+#   make audit   look for withdrawn releases and known vulnerabilities among the dependencies
 #   make clean   remove the environment; records, checkpoints and reports are kept
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+AUDIT  := build/audit-tools
 CATALOG := src/retroprop/languages/fr/LC_MESSAGES/retroprop.mo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types docs bench clean
+.PHONY: help demo test check lint types docs bench sbom audit clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -57,6 +60,21 @@ docs: $(CATALOG)
 
 bench: $(CATALOG)
 	@$(BIN)/python -m benchmarks
+
+# The tools of both have an environment of their own, so that they are no part of what they list.
+$(AUDIT)/.ready: constraints.txt
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt pip pip-audit cyclonedx-bom
+	@touch $@
+
+sbom: $(READY) $(AUDIT)/.ready
+	@$(AUDIT)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-format JSON --output-file build/sbom.cdx.json $(BIN)/python
+	@echo "The list is $(CURDIR)/build/sbom.cdx.json"
+
+audit: $(READY) $(AUDIT)/.ready
+	@$(AUDIT)/bin/python scripts/audit.py constraints.txt $(BIN)/python
 
 clean:
 	@rm -rf $(VENV) .pytest_cache .ruff_cache build docs/api docs/project

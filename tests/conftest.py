@@ -1,6 +1,7 @@
 """Shared fixtures: no test may reach the network or the user's own cache and database."""
 
 import os
+import signal
 import socket
 
 import pytest
@@ -8,9 +9,16 @@ import torch
 
 from retroprop.languages import untranslated
 
+pytest_plugins = ["tests.watchdog"]  # no test is limited in seconds
+
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["PYTHONFAULTHANDLER"] = (
+    "1"  # programs of tests that the watchdog ends say where they were
+)
 os.environ["RETROPROP_LANGUAGE"] = "en"  # whatever the locale of whoever runs the tests
 torch.set_num_threads(1)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's background job ignores Ctrl-C,
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # and so would what the tests start
 
 
 @pytest.fixture(scope="session")

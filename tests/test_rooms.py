@@ -2,12 +2,11 @@
 
 import ast
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.processes import python, run
 
 import retroprop
 
@@ -157,7 +156,7 @@ def test_the_rule_lets_the_allowed_imports_pass(place, allowed):
 
 def test_bayesian_networks_do_not_even_load_torch():
     program = "import sys, retroprop.bayes; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+    assert run(**python("-c", program)).returncode == 0
 
 
 # --- circles --------------------------------------------------------------------------------------

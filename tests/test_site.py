@@ -5,20 +5,19 @@ The tutorials are shown and not run here; they have a test of their own.
 
 import html
 import re
-import subprocess
 import sys
 import zlib
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from tests.processes import run
 
 pytest.importorskip("myst_nb", reason="what builds the site is an extra, docs")
 
 DOCS = Path(__file__).parents[1] / "docs"
 PACKAGE = DOCS.parent / "src" / "retroprop"
 
-pytestmark = pytest.mark.timeout(900)  # a busy machine builds slowly
 
 _ID = re.compile(r'\bid="([^"]+)"')
 _LINK = re.compile(r'<a\b[^>]*?\bhref="([^"]+)"')
@@ -69,7 +68,7 @@ def site(tmp_path_factory):
     command = [sys.executable, "-m", "sphinx", "--builder", "html", "--quiet", "--fail-on-warning"]
     command += ["--keep-going", "--define", "nb_execution_mode=off", "--doctree-dir"]
     command += [str(folder / "doctrees"), str(DOCS), str(folder / "html")]
-    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    built = run(command)
     assert built.returncode == 0, built.stderr
     return folder / "html"
 

@@ -38,6 +38,8 @@ _SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`((?:retroprop|python -m retroprop[\w.]*) [^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)#\s]+)?(#[^)\s]+)?\)")
 
+PATIENT = {"timeout": None, "startup_timeout": 24 * 3600}  # the watchdog finds a kernel that hangs
+
 OFFLINE = """
 import socket
 
@@ -70,9 +72,7 @@ def execute(notebook: nbformat.NotebookNode) -> None:
         CellExecutionError: At the first cell that fails.
     """
     here = {"metadata": {"path": str(Path.cwd())}}
-    NotebookClient(
-        notebook, kernel_name="python3", timeout=280, startup_timeout=120, resources=here
-    ).execute()
+    NotebookClient(notebook, kernel_name="python3", resources=here, **PATIENT).execute()
 
 
 def said_on_stderr(notebook: nbformat.NotebookNode) -> str:

@@ -1,12 +1,12 @@
 """Compiled queries, explanations, samples, and laws that every answer must obey."""
 
 import math
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 from enumeration import assert_equal, enumerate_posterior, joint, random_network, random_question
+from tests import processes
 
 from retroprop.bayes import BayesNet
 from retroprop.errors import UserError
@@ -178,9 +178,7 @@ for seed in range(12):
     outputs = set()
     for hash_seed in ("0", "1", "4242"):
         environment = {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": ":".join(sys.path)}
-        done = subprocess.run(
-            [sys.executable, "-c", program], env=environment, capture_output=True, check=True
-        )
+        done = processes.run([sys.executable, "-c", program], env=environment, check=True)
         outputs.add(done.stdout)
     assert len(outputs) == 1
     assert len(outputs.pop()) > 1000

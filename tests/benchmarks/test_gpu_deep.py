@@ -1,13 +1,12 @@
 """The script for a bare GPU machine, from packing to the records, on a CPU and on few images."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tests import processes
 
 from benchmarks import gpu_deep
 from retroprop.data import find, load
@@ -84,13 +83,8 @@ gpu_deep.main()
 
 def test_the_run_imports_nothing_that_a_bare_machine_lacks(tmp_path):
     root = str(Path(gpu_deep.__file__).parents[1])
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r})\n" + BARE],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    program = f"import sys; sys.path.insert(0, {root!r})\n" + BARE
+    done = processes.run(**processes.python("-c", program), cwd=tmp_path)
     assert "nowhere has no plan.json" in done.stderr, done.stderr
 
 

@@ -2,13 +2,12 @@
 
 import inspect
 import re
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from tests import processes
 
 from retroprop.bayes import BayesNet
 from retroprop.bayes.files import FORMATS, Format
@@ -46,12 +45,8 @@ def test_every_parameter_is_described(call, name):
     "arguments", [["bayes", "--help"], ["bayes", "list"], ["bayes", "query", "asia", "dysp"]]
 )
 def test_the_commands_import_neither_torch_nor_matplotlib(arguments):
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "retroprop", *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = ("-X", "importtime", "-m", "retroprop", *arguments)
+    done = processes.run(**processes.python(*command), check=True)
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "retroprop" in modules
     assert modules.isdisjoint({"torch", "matplotlib", "typst", "sqlalchemy"})

@@ -1,16 +1,13 @@
 """`retroprop conv` and `retroprop budget` as a person meets them."""
 
 import inspect
-import os
 import re
-import subprocess
-import sys
 from importlib import import_module
 
 import pytest
 from PIL import Image
+from tests import processes
 
-import retroprop
 from retroprop.cli.help_texts import CALCULATE
 
 SHEET = "3x128x128 > conv 32 k8 s2 > maxpool 5 > conv 128 k4 p1"
@@ -56,11 +53,8 @@ def test_the_command_and_each_of_its_parameters_are_explained(printed, command):
     "arguments", [["conv", SHEET], [*SOLVE, "--padding", "0"], ["budget", "mlp", "--hidden", "3"]]
 )
 def test_the_calculators_import_neither_torch_nor_matplotlib(arguments):
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "retroprop", *arguments],
-        env={**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(retroprop.__file__))},
-        capture_output=True, encoding="utf-8", check=True,
-    )  # fmt: skip
+    command = ("-X", "importtime", "-m", "retroprop", *arguments)
+    done = processes.run(**processes.python(*command), check=True)
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "retroprop.errors" in modules
     assert modules.isdisjoint({"torch", "matplotlib", "numpy"})

@@ -4,12 +4,11 @@ import inspect
 import os
 import re
 import sqlite3
-import subprocess
-import sys
 from importlib import import_module
 
 import numpy as np
 import pytest
+from tests import processes
 
 import retroprop
 from retroprop.cli.help_texts import DATA, STUDIES
@@ -71,18 +70,11 @@ def records(trained, monkeypatch):
 
 def in_a_process(*arguments, folder=None, cache=None, python=(), environment=()):
     """Run the program as a person does."""
-    env = {**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8", **dict(environment)}
-    env["PYTHONPATH"] = os.path.dirname(os.path.dirname(retroprop.__file__))
+    env = {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8", **dict(environment)}
     if cache is not None:
         env["RETROPROP_CACHE"] = str(cache)
-    return subprocess.run(
-        [sys.executable, *python, "-m", "retroprop", *arguments],
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
+    return processes.run(
+        **processes.python(*python, "-m", "retroprop", *arguments, **env), cwd=folder
     )
 
 
@@ -539,18 +531,9 @@ def test_records_that_are_not_there_are_answered_with_what_is(refused, records, 
 def test_a_reader_that_leaves_causes_no_complaint(trained, command):
     read, write = os.pipe()
     os.close(read)  # as `| head -0` does
-    env = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(retroprop.__file__))}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "retroprop", *command],
-        cwd=trained[0],
-        env=env,
-        stdout=write,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    program = processes.python("-m", "retroprop", *command)
+    assert processes.run(**program, cwd=trained[0], stdout=write).stderr == ""
     os.close(write)
-    _, said = process.communicate(timeout=60)
-    assert said == ""
 
 
 def test_an_encoding_without_the_letters_we_print_causes_no_error(tmp_path, shared_cache):

@@ -3,15 +3,12 @@
 import dataclasses
 import inspect
 import io
-import os
 import re
-import subprocess
-import sys
 
 import pypdf
 import pytest
+from tests import processes
 
-import retroprop
 from retroprop.cli.help_texts import PROOF
 from retroprop.cli.theory import theory
 from retroprop.labs.ift3395_theorie import sheet
@@ -209,17 +206,8 @@ def test_a_file_that_cannot_be_written_is_said(call, few, tmp_path):
 
 @pytest.mark.parametrize("arguments", [["theory", "--help"], ["studies"]], ids=" ".join)
 def test_nothing_else_imports_sympy(arguments):
-    env = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    env["PYTHONPATH"] = os.path.dirname(os.path.dirname(retroprop.__file__))
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "retroprop", *arguments],
-        env=env,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0
+    command = ("-X", "importtime", "-m", "retroprop", *arguments)
+    done = processes.run(**processes.python(*command, PYTHONIOENCODING="utf-8"), check=True)
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "retroprop" in modules
     assert modules.isdisjoint({"sympy", "mpmath", "retroprop.labs.ift3395_theorie"})

@@ -12,7 +12,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from importlib import import_module
 from pathlib import Path
 
@@ -20,8 +19,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests import processes
 
-import retroprop
 from retroprop import cli
 from retroprop.cli.help_texts import MODELS
 from retroprop.cli.training import NetworkOptions, TrainingOptions
@@ -468,35 +467,19 @@ def test_a_folder_that_cannot_be_written_is_refused(refused):
     assert "the folder file cannot be made" in refused("train", "mlp", *SMALL, "--folder", "file")
 
 
-def heeding_ctrl_c():
-    """Tests that run in the background ignore Ctrl-C, and so would the program they start."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_ctrl_c_in_a_terminal_stops_with_a_sentence_and_the_same_command_continues(shared_cache):
-    command = [
-        sys.executable, "-m", "retroprop", "train", "mlp", *SMALL, "--epochs", "10000",
-        "--folder", "run",
-    ]  # fmt: skip
-    env = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(retroprop.__file__))}
+    arguments = ("train", "mlp", *SMALL, "--epochs", "10000", "--folder", "run")
+    program = processes.python("-m", "retroprop", *arguments)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     for number in (signal.SIGINT, signal.SIGTERM):
-        job = subprocess.Popen(
-            command,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            preexec_fn=heeding_ctrl_c,
-        )
-        try:
+        with processes.started(**program, **pipes) as job:
+            printed = []
             for line in job.stdout:
-                if line.split()[:1] == [b"3"] or line.startswith(b"Continuing"):
+                printed.append(line)
+                if re.match(rb" *([3-9]|\d\d+) ", line):  # in the midst of a later epoch
                     break
-            time.sleep(0.2)
             job.send_signal(number)
-            _, said = job.communicate(timeout=60)
-        finally:
-            job.kill()
-            job.wait()
+            _, said = job.communicate()
         assert job.returncode == 130
         assert said.decode().strip() == (
             "Stopped; every finished epoch is kept. The same command continues."
@@ -507,7 +490,7 @@ def test_ctrl_c_in_a_terminal_stops_with_a_sentence_and_the_same_command_continu
             Records.open("retroprop.db").study_run("train-mlp-cifar10-sample").id
         )
         assert state == f"state-{run.epochs[-1].epoch:05d}.safetensors"
-    assert line.startswith(b"Continuing train-mlp-cifar10-sample-")
+    assert any(line.startswith(b"Continuing train-mlp-cifar10-sample-") for line in printed)
 
 
 # --- evaluate -------------------------------------------------------------------------------------

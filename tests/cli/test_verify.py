@@ -2,14 +2,11 @@
 
 import dataclasses
 import inspect
-import os
 import re
-import subprocess
-import sys
 
 import pytest
+from tests import processes
 
-import retroprop
 from retroprop.cli.help_texts import PROOF
 from retroprop.cli.verify import MAY_BE_ZERO, verify
 from retroprop.parity import table
@@ -28,16 +25,8 @@ def call(call):
 
 
 def in_a_process(*arguments, python=()):
-    env = {**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
-    env["PYTHONPATH"] = os.path.dirname(os.path.dirname(retroprop.__file__))
-    return subprocess.run(
-        [sys.executable, *python, "-m", "retroprop", *arguments],
-        env=env,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
+    env = {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
+    return processes.run(**processes.python(*python, "-m", "retroprop", *arguments, **env))
 
 
 # --- help -----------------------------------------------------------------------------------------

@@ -308,7 +308,7 @@ def test_an_npm_that_fails_without_a_word_gives_its_exit_code(fake_npm):
 
 def test_an_npm_that_never_ends_is_stopped(fake_npm, monkeypatch):
     monkeypatch.setattr(sources, "_NPM_S", 0.3)
-    fake_npm("time.sleep(60)")
+    fake_npm("while True: time.sleep(60)")
     with pytest.raises(UserError, match=r"was not done within 0\.3 s"):
         from_npm()
 

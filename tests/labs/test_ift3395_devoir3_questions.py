@@ -389,7 +389,6 @@ def test_the_gradient_vanishes_with_depth_but_not_with_he_s_weights():
 
 
 @pytest.mark.slow  # trains eleven models at smoke size and loads the whole training set
-@pytest.mark.timeout(900)
 def test_the_cells_of_the_notebook_run_from_top_to_bottom(tmp_path, capsys):
     opened = open_lab(LAB.name, db=tmp_path / "records.db")
     opened.run(size="smoke", workers=1)

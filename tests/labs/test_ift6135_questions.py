@@ -521,8 +521,7 @@ def run_cell(text, names):
     return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if last else None
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)  # six studies, each with a worker that imports torch
+@pytest.mark.slow  # six studies, each with a worker that imports torch
 def test_every_code_cell_runs_from_top_to_bottom_at_smoke_size(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     document = compose_lab(LabReport(LAB, None, "en", "smoke"))

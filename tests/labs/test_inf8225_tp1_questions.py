@@ -587,7 +587,6 @@ def signs_above_removed(line):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
 def test_every_code_cell_runs_from_top_to_bottom(tmp_path, monkeypatch):
     """What the notebook holds, in one session that begins without records: 40 s on one core."""
     from retroprop.report.lab_content import setup_code

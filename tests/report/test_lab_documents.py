@@ -5,14 +5,13 @@ import csv
 import io
 import json
 import re
-import subprocess
-import sys
 import urllib.parse
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from pypdf import PdfReader
+from tests import processes
 
 from retroprop.errors import UserError
 from retroprop.report import write_document
@@ -346,10 +345,8 @@ def test_notebooks_are_valid(notebooks):
         "for one in json.load(sys.stdin): nbformat.validate(nbformat.from_dict(one))\n"
     )  # in a process of its own: nbformat warns while it is imported
     pytest.importorskip("nbformat", reason="the tests of the development extra validate with it")
-    subprocess.run(
-        [sys.executable, "-c", program],
-        input=json.dumps(list(notebooks.values())), text=True, check=True,
-    )  # fmt: skip
+    text = json.dumps(list(notebooks.values()))
+    processes.run(**processes.python("-c", program), text=text, check=True)
     for notebook in notebooks.values():
         ids = [cell["id"] for cell in notebook["cells"]]
         assert len(ids) == len(set(ids))

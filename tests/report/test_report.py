@@ -2,16 +2,13 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
+from tests import processes
 
-import retroprop
 from retroprop.errors import UserError
 from retroprop.report import write_report
 from retroprop.report.content import compose
@@ -563,10 +560,8 @@ def test_a_report_imports_neither_torch_nor_an_engine(data, tmp_path):
         "         or m.startswith('retroprop.training.')]\n"
         "print(json.dumps([light, heavy]))\n"
     )
-    arguments = [sys.executable, "-c", program, str(tmp_path / "light.db"), str(tmp_path)]
-    # The same package as here, wherever the tests run from.
-    env = {**os.environ, "PYTHONPATH": str(Path(retroprop.__file__).parents[1])}
-    result = subprocess.run(arguments, capture_output=True, text=True, check=True, env=env)
+    command = processes.python("-c", program, tmp_path / "light.db", tmp_path)
+    result = processes.run(**command, check=True)
     vocabulary = ["retroprop.training.epochs", "retroprop.training.settings"]  # of all rooms
     light, heavy = json.loads(result.stdout)
     assert (light, sorted(heavy)) == (False, vocabulary)

@@ -3,13 +3,13 @@
 import os
 import signal
 import subprocess
-import sys
-import time
 
 import psutil
 import pytest
 from filelock import FileLock
 from small import Listening, is_worker, numbers, small_study
+from tests.processes import python, started, wait_until
+from tests.watchdog import family_of, processor_s
 
 from retroprop.errors import UserError
 from retroprop.studies.records import Records
@@ -64,25 +64,25 @@ def test_the_number_of_workers_changes_no_number(tmp_path, expected, workers):
 def test_kill_9_loses_at_most_the_epoch_in_flight_and_resuming_gives_the_same_numbers(
     tmp_path, expected_long
 ):
-    process = start_long_study(tmp_path)
-    before = wait_for_epochs(tmp_path / "r.db", 20)
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    process.communicate()
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert not alive, "workers must leave with their parent"
+    with long_study(tmp_path) as process:
+        before = wait_for_epochs(tmp_path / "r.db", 20, process)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.communicate()
+        psutil.wait_procs(children)  # workers must leave with their parent: else it never returns
     kept = recorded_epochs(tmp_path / "r.db")
     assert kept >= before
     assert finish_and_compare(tmp_path, expected_long) >= 1
 
 
 def test_ctrl_c_stops_with_a_sentence_and_resuming_gives_the_same_numbers(tmp_path, expected_long):
-    process = start_long_study(tmp_path)
-    wait_for_epochs(tmp_path / "r.db", 20)
-    asked = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
-    assert time.monotonic() - asked < 5
+    before_s = sum(os.times()[2:4])  # processor time of children that have ended
+    with long_study(tmp_path) as process:
+        wait_for_epochs(tmp_path / "r.db", 20, process)
+        asked_s = sum(map(processor_s, family_of(psutil.Process(process.pid))))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+    assert sum(os.times()[2:4]) - before_s - asked_s < 5
     assert process.returncode == 130
     assert "Stopped; every finished epoch is kept in r.db. Continue with: " in said
     assert "Traceback" not in said
@@ -93,11 +93,11 @@ def test_ctrl_c_stops_with_a_sentence_and_resuming_gives_the_same_numbers(tmp_pa
 
 def test_ctrl_c_in_a_terminal_while_workers_start_is_quiet_too(tmp_path):
     """A terminal sends Ctrl-C to the workers as well, here while they import torch."""
-    process = start_long_study(tmp_path, stdout=subprocess.PIPE, start_new_session=True)
-    assert "models in" in process.stdout.readline()
-    time.sleep(0.5)
-    os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    with long_study(tmp_path, stdout=subprocess.PIPE) as process:
+        assert "models in" in process.stdout.readline()
+        wait_until(lambda: importing_torch(process), process)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate()
     assert process.returncode == 130
     assert said.startswith("Stopped; every finished epoch is kept")
     assert "Traceback" not in said
@@ -220,17 +220,19 @@ def test_no_workers_are_refused(tmp_path, workers):
         run_study(small_study(), Records.open(tmp_path / "r.db"), workers=workers)
 
 
-def start_long_study(folder, **options):
+def long_study(folder, **options):
     """The command line in a process of its own, as a person runs it."""
     file = folder / "study.toml"
     file.write_text(as_toml(small_study(epochs=LONG)), encoding="utf-8")
-    return subprocess.Popen(
-        [sys.executable, "-m", "retroprop", "run", "study.toml", "--workers", "2", "--db", "r.db"],
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        text=True,
-        **({"stdout": subprocess.DEVNULL} | options),
-    )
+    command = ("-m", "retroprop", "run", "study.toml", "--workers", "2", "--db", "r.db")
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    return started(**python(*command), cwd=folder, text=True, **(pipes | options))
+
+
+def importing_torch(process):
+    """Whether a worker is in the middle of its start."""
+    workers = [child for child in psutil.Process(process.pid).children() if is_worker(child)]
+    return any("libtorch" in each.path for worker in workers for each in worker.memory_maps())
 
 
 def as_toml(study):
@@ -255,13 +257,10 @@ def recorded_epochs(database):
     return sum(len(run.epochs) for run in runs)
 
 
-def wait_for_epochs(database, count):
-    """Wait until so many epochs are recorded, of all models together."""
-    for _ in range(600):
-        if (recorded := recorded_epochs(database)) >= count:
-            return recorded
-        time.sleep(0.05)
-    raise AssertionError(f"no {count} epochs after 30 s")
+def wait_for_epochs(database, count, process):
+    """Wait until so many epochs are recorded, of all models together, and return how many."""
+    wait_until(lambda: recorded_epochs(database) >= count, process)
+    return recorded_epochs(database)
 
 
 def finish_and_compare(folder, expected_numbers):

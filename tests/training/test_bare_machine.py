@@ -1,7 +1,6 @@
 """The training rooms run on a machine that has torch, numpy, safetensors and little else."""
 
-import subprocess
-import sys
+from tests.processes import python, run
 
 BARE = """
 import sys
@@ -27,6 +26,5 @@ import retroprop.data.parts
 
 
 def test_the_training_rooms_import_without_the_other_rooms_libraries():
-    done = subprocess.run([sys.executable, "-c", BARE], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = run(**python("-c", BARE), check=True)
     assert "retroprop.training.trainer" in done.stdout.split()

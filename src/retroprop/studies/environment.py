@@ -78,11 +78,12 @@ def _git_revision() -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> str:
+    # However long it takes: on a busy machine too the record names the revision.
     result = subprocess.run(
         ["git", "-C", str(folder), *arguments],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=10,
         check=True,
     )
     return result.stdout.strip()

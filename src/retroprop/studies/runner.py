@@ -351,7 +351,7 @@ class _Workers:
             with contextlib.suppress(OSError):
                 worker.pipe.send(None)
         for worker in self.processes:
-            worker.process.join(timeout=10)
+            worker.process.join(timeout=10)  # killed, it loses no more: the epoch in flight
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
@@ -395,7 +395,7 @@ class _Workers:
                 show(message, display)
 
     def _death(self, worker: _Process) -> UserError:
-        worker.process.join(timeout=5)
+        worker.process.join()  # its end of the pipe is closed: it is leaving
         code = worker.process.exitcode
         reason = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
         hint = " (signal 9 is often a lack of memory: try --workers 1)" if code == -9 else ""

@@ -24,8 +24,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from retroprop.errors import UserError
 
-SILENCE_S = 25
-"""Seconds after which a rank that does not answer counts as lost."""
+SILENCE_S = 600
+"""Seconds after which a rank that does not answer counts as lost.
+
+One that has ended is noticed at once, its connection being closed: this is for a machine that is
+gone. A busy machine, or the first rank's evaluation, may well keep the others waiting for a minute.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
