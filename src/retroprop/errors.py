@@ -17,6 +17,21 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
     """The person asked to stop (Ctrl-C, SIGTERM); what is recorded is kept."""
 
 
+def in_short(value: object, most: int = 80) -> str:
+    """A value as a sentence quotes it: its repr, or the text of an error, on a piece of a line.
+
+    >>> in_short("a" * 10_000, 20)
+    "'aaaaaaaaaaaaaaaaaa…"
+    >>> in_short(10 ** 10_000)
+    'a number of thousands of digits'
+    """
+    try:
+        text = " ".join(str(value).split()) if isinstance(value, Exception) else repr(value)
+    except ValueError:  # Python's limit of digits
+        text = "a number of thousands of digits"
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the nearest known words, or their list when none is near.
 
@@ -28,7 +43,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     "Did you mean 'Rain'?"
     """
     candidates = sorted(known)
-    word = word.lower()
+    word = word.lower()[:100]  # comparing takes quadratic time
     likeness = {
         name: difflib.SequenceMatcher(a=name.lower(), b=word).ratio()
         for name in candidates
