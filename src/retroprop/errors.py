@@ -43,7 +43,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     "Did you mean 'Rain'?"
     """
     candidates = sorted(known)
-    word = word.lower()
+    word = word.lower()[:100]  # comparing takes quadratic time
     likeness = {
         name: difflib.SequenceMatcher(a=name.lower(), b=word).ratio()
         for name in candidates

@@ -1,11 +1,18 @@
 """The solutions that people use first, what a layer overlooks, and why there may be none."""
 
+import itertools
 import re
 
 import pytest
 import torch
 
-from retroprop.calculus.convolution_arithmetic import Convolution, output_size, solve_convolution
+from retroprop.calculus.convolution_arithmetic import (
+    Convolution,
+    count_solutions,
+    output_size,
+    solutions,
+    solve_convolution,
+)
 from retroprop.calculus.solutions import skipped, used_first, why_none
 from retroprop.errors import UserError
 
@@ -82,6 +89,26 @@ def test_both_axes_are_satisfied():
     assert all((output_size(32, *one), output_size(30, *one)) == (16, 15) for one in found)
     alone = set(solve_convolution(32, 16)) & set(solve_convolution(30, 15))
     assert set(found) == alone
+
+
+@pytest.mark.parametrize("given", [{}, {"padding": 2}, {"dilation": 1, "stride": 3}])
+@pytest.mark.parametrize("sizes", [(9, 4), (12, 1), ((8, 9), (4, 3))])
+def test_solutions_are_counted_without_making_them(sizes, given):
+    assert count_solutions(*sizes, **given) == len(solve_convolution(*sizes, **given))
+    assert sorted(solutions(*sizes, **given)) == solve_convolution(*sizes, **given)
+
+
+def test_millions_of_solutions_are_counted_and_not_listed():
+    with pytest.raises(UserError, match=r"3,188,348 convolutions do this; fix the kernel"):
+        solve_convolution(232, 4)
+    first = list(itertools.islice(solutions(232, 4), 3))
+    assert first == [Convolution(1, s, 0, 1) for s in (58, 59, 60)]
+
+
+def test_sizes_beyond_all_search_are_refused_before_they_are_tried():
+    for padding in (None, 10**9):
+        with pytest.raises(UserError, match="combinations of kernel, padding and dilation"):
+            solve_convolution(10**9, 10, padding=padding)
 
 
 def test_a_search_among_millions_is_refused():

@@ -244,3 +244,22 @@ def module(layer, text, shape):
         case BatchNorm():
             return nn.BatchNorm2d(shape[0]) if len(shape) == 3 else nn.BatchNorm1d(shape[0])
     return nn.ReLU()
+
+
+def test_windows_that_differ_are_not_followed_over_very_many_pixels():
+    """Pixel by pixel this would take minutes; the shapes and the counts are known all the same."""
+    rows = measure("1x300x300 > convT 1 k3 s299 d7 > conv 1 k3")
+    assert rows[-1].shape == (1, 89414, 89414)
+    assert rows[-1].sees is None
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("1x100000x100000 > convT 1 k1 s100000", "and a side has 100,000 at most"),
+        ("9" + " > relu" * 1001, "a stack has at most 1,000 layers, and this one 1,001"),
+    ],
+)
+def test_a_stack_beyond_all_measure_is_refused(text, sentence):
+    with pytest.raises(StackError, match=sentence):
+        measure(text)

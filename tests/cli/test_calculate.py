@@ -180,6 +180,13 @@ def test_a_picture_is_drawn_of_the_step_that_is_asked_for(printed, tmp_path):
         assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 
 
+def test_of_very_many_solutions_the_first_are_listed_and_all_are_counted(printed):
+    out = printed("conv", "--solve", "232 > 4")
+    assert "232 → 4: 3,188,348 solutions" in out
+    assert "the first 100 of 3,188,348, those with the smallest kernels" in out
+    assert len(out.splitlines()) < 40
+
+
 # --- budget ---------------------------------------------------------------------------------------
 
 

@@ -162,6 +162,8 @@ def test_a_formula_in_words(source, english, french):
         "mat(a; b, c)",
         "cases(a & b, c)",
         "a / b",
+        "(" * 2000 + "x" + ")" * 2000,
+        "x_" * 60_000,
     ],
 )
 def test_what_is_not_the_notation_is_refused(wrong):

@@ -1,5 +1,8 @@
 """Parameter budgets: counts against real networks, and every size that meets a budget."""
 
+import dataclasses
+import time
+
 import pytest
 import torch
 
@@ -160,3 +163,34 @@ def test_the_solver_finds_what_trying_everything_finds(network, target, toleranc
 def test_a_budget_that_cannot_be_met_or_read_is_explained(network, arguments, sentence):
     with pytest.raises(UserError, match=sentence):
         solve(network, *arguments)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        MLPBudget(input_size=5, width=4, depth=X),
+        CNNBudget(image=(2, 9, 9), width=3, depth=X, kernel_sizes=(1,), paddings=(1,)),
+    ],
+    ids=str,
+)
+def test_layers_that_are_alike_are_counted_as_one_by_one(network):
+    for depth in range(1, 9):
+        if isinstance(network, MLPBudget):
+            listed = MLPBudget(input_size=5, hidden_sizes=(4,) * depth)
+        else:
+            listed = dataclasses.replace(network, width=None, depth=None, channels=(3,) * depth)
+        assert network.parameters(depth) == listed.parameters(depth)
+        assert network.possible(depth) == listed.possible(depth)
+
+
+def test_a_very_deep_network_is_counted_without_its_layers():
+    """It took 93 s of processor time layer by layer."""
+    before = time.process_time()
+    answer = solve(MLPBudget(width=1, depth=X), 269_322)
+    assert mlp_parameters(784, [1] * answer.within[0].x, 10) == answer.within[0].parameters
+    assert time.process_time() - before < 10
+
+
+def test_more_layers_than_a_network_has_are_not_tried():
+    with pytest.raises(UserError, match="at most 1,000 layers are listed, and got 1,001"):
+        solve(MLPBudget(hidden_sizes=(X,) * 1001), 1000)

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import os
@@ -10,7 +11,7 @@ from pypdf import PdfReader
 from tests import processes
 
 from retroprop.errors import UserError
-from retroprop.report import write_report
+from retroprop.report import write_document, write_report
 from retroprop.report.content import compose
 from retroprop.report.study_report import StudyReport
 
@@ -565,3 +566,23 @@ def test_a_report_imports_neither_torch_nor_an_engine(data, tmp_path):
     vocabulary = ["retroprop.training.epochs", "retroprop.training.settings"]  # of all rooms
     light, heavy = json.loads(result.stdout)
     assert (light, sorted(heavy)) == (False, vocabulary)
+
+
+# -- what typst cannot set --------------------------------------------------------------------
+
+
+def test_a_title_that_no_font_of_ours_can_draw_has_a_pdf(finished, tmp_path):
+    title = "Deep 深度学习 👩‍🔬 #let x = *a* \\"
+    document = dataclasses.replace(document_of(finished, "en"), title=title)
+    (path,) = write_document(document, "a", ["pdf"], tmp_path, when="2025-01-01")
+    shown = PdfReader(path).pages[0].extract_text()
+    assert shown.startswith("Deep ")
+    assert "#let x = *a* \\" in shown
+    assert PdfReader(path).trailer["/Root"]["/MarkInfo"]["/Marked"]
+
+
+def test_an_error_of_typst_is_a_sentence_and_the_page_is_written_before_it(finished, tmp_path):
+    document = dataclasses.replace(document_of(finished, "en"), title="a\x01b")
+    with pytest.raises(UserError, match=r"the PDF cannot be set \(PDF/UA-1 error: .*--format html"):
+        write_document(document, "a", ["pdf", "html"], tmp_path / "out", when="2025-01-01")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.html"]

@@ -1,10 +1,14 @@
 """The plan: every cell and seed once, in populations that differ in learning rate and seed only."""
 
+from types import SimpleNamespace
+
 import pytest
 from small import small_study
 
+from retroprop.errors import UserError
+from retroprop.studies import memory as memory_of_study
 from retroprop.studies.kinds import recorded
-from retroprop.studies.plan import longest_first, plan_study
+from retroprop.studies.plan import LONGEST_NAME, longest_first, plan_study
 from retroprop.studies.schema import load_study
 
 
@@ -51,3 +55,54 @@ def test_deep_networks_in_bfloat16_are_predicted_to_train_faster():
         for precision in ("bf16", "float32")
     )
     assert 2 < single.predicted_s(2) / half.predicted_s(2) < 2.7
+
+
+def test_a_long_name_of_a_population_ends_in_a_digest_of_the_whole():
+    layers = [f"mlp {'-'.join(str(n + 10 * i) for n in range(1, 101))}" for i in (1, 2)]
+    study = small_study(
+        model={"kind": "network"}, grid={"architecture": layers}, selection={}, seeds=[0]
+    )
+    names = [population.name for population in plan_study(study).populations]
+    assert [len(name) for name in names] == [LONGEST_NAME, LONGEST_NAME] == [160, 160]
+    assert len(set(names)) == 2
+    again = plan_study(
+        small_study(
+            model={"kind": "network"}, grid={"architecture": layers[1:]}, selection={}, seeds=[0]
+        )
+    )
+    assert again.populations[0].name == names[1]
+
+
+def test_two_thousand_networks_are_known_to_take_seven_gigabytes(monkeypatch):
+    """Measured: 7.1 GB, by the most resident memory of a worker."""
+    study = small_study(
+        dataset="mnist",
+        model={"kind": "mlp"},
+        seeds=list(range(200)),
+        training={"optimizer": "adam"},
+        grid={"learning_rate": [0.001 * n for n in range(1, 11)]},
+        selection={},
+    )
+    plan = plan_study(study)
+    assert 7.1e9 / 1.5 < plan.populations[0].predicted_bytes < 7.1e9 * 1.5
+
+    def machine(total, available):
+        memory = SimpleNamespace(total=total, available=available)
+        monkeypatch.setattr(memory_of_study.psutil, "virtual_memory", lambda: memory)
+        monkeypatch.setattr(memory_of_study.psutil, "swap_memory", lambda: SimpleNamespace(total=0))
+        return plan.memory_warning(2)
+
+    assert machine(32e9, 30e9) is None
+    assert "GB of memory with 1 worker, and 3.0 GB are free" in machine(8e9, 3e9)
+    with pytest.raises(UserError, match=r"the population all needs about .* has 2\.0 GB"):
+        machine(2e9, 1e9)
+
+
+def test_what_trains_side_by_side_needs_its_memory_together(monkeypatch):
+    plan = plan_study(small_study())
+    needed = sum(population.predicted_bytes for population in plan.populations)
+    memory = SimpleNamespace(total=1e12, available=0.9 * needed)
+    monkeypatch.setattr(memory_of_study.psutil, "virtual_memory", lambda: memory)
+    assert plan.memory_warning(1) is None
+    assert "with 2 workers" in plan.memory_warning(8)
+    assert "--workers 1 or less" in plan.memory_warning(8)

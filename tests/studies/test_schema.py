@@ -1,11 +1,14 @@
 """Study files: what is wrong with them is said with the key and the fix, all at once."""
 
+import math
+
 import pytest
 from small import SMALL, small_study
 
 from retroprop.errors import UserError
 from retroprop.studies.kinds import recorded
-from retroprop.studies.schema import Study, catalog, catalog_names, load_study
+from retroprop.studies.schema import MOST_MODELS, Study, catalog, catalog_names, load_study
+from retroprop.training.settings import Hyperparameters, types_of
 
 
 def test_the_logistic_study_is_the_grid_of_the_assignment():
@@ -189,3 +192,131 @@ def test_the_fingerprint_follows_what_the_numbers_depend_on_and_nothing_else():
     assert study.fingerprint != small_study(epochs=4).fingerprint
     assert study.fingerprint != small_study(split={"validation": 0.2, "seed": 2}).fingerprint
     assert study.fingerprint != small_study(training={"batch_size": 50}).fingerprint
+
+
+# -- what people write by hand, and what nobody should -----------------------------------------
+
+
+TINY = """
+name = "tiny"
+title = "My study"
+dataset = "mnist"
+epochs = 1
+seeds = [0]
+grid = { learning_rate = [0.1] }
+"""
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """The sentence with which the study file of these bytes or of this text is refused."""
+
+    def read(content):
+        file = tmp_path / "mine.toml"
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(UserError) as raised:
+            load_study(str(file))
+        return str(raised.value)
+
+    return read
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + TINY.encode())
+    assert load_study(str(file)).name == "tiny"
+
+
+@pytest.mark.parametrize(
+    ("title", "en", "fr"),
+    [
+        ("My study", "My study", "My study"),
+        ({"en": "My study"}, "My study", "My study"),
+        ({"fr": "Mon étude 🙂"}, "Mon étude 🙂", "Mon étude 🙂"),
+        ({"en": "My study", "fr": "Mon étude"}, "My study", "Mon étude"),
+    ],
+)
+def test_one_title_stands_for_the_language_that_has_none(title, en, fr):
+    study = small_study(title=title)
+    assert (study.title.en, study.title.fr) == (en, fr)
+    assert study.fingerprint == small_study().fingerprint
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (TINY.encode("utf-16"), "it is written in UTF-16; save it as UTF-8"),
+        (TINY.encode() + b"# \xe9", "line 8 is not written in UTF-8"),
+        (TINY + "#" * 100_000, "it has more than 100,000 bytes"),
+        (TINY + "a" + ".a" * 20_000 + " = 1", "a key of 20,001 parts"),
+        (TINY + 'a."".b' + '."="' * 20_000 + " = 1", "a key of 20,003 parts"),
+        (TINY + "a = " + "[" * 2000 + "]" * 2000, "2,000 brackets inside one another"),
+        (TINY + 'a = ["""b"""", ' + "[" * 2000 + '"c"', "2,001 brackets inside one another"),
+        (TINY.replace("[0]", "[" + "9" * 5000 + "]"), "a number of thousands of digits"),
+        (TINY.replace("[0]", "[0x" + "f" * 9000 + "]"), "got a number of thousands of digits"),
+        (TINY.replace("My", "M" * 90_000), "title.en must have at most 500 characters"),
+        (TINY.replace("My", "\\u0000"), "without '\\x00'"),
+        (TINY + "\n".join(f"a{n} = 1" for n in range(9000)), "9,000 problems"),
+        (TINY + f'"{"a" * 90_000}" = 1', "unknown key 'aaaa"),
+    ],
+    ids=range(13),
+)  # fmt: skip
+def test_what_no_study_holds_is_refused_within_a_few_lines(refused, content, sentence):
+    answer = refused(content)
+    assert sentence in answer
+    assert max(map(len, answer.splitlines())) < 400
+    assert len(answer.splitlines()) < 30
+
+
+def test_a_grid_is_counted_before_it_is_made(refused):
+    lists = {
+        "learning_rate": [1 / n for n in range(1, 101)],
+        "batch_size": list(range(1, 101)),
+        "weight_decay": [n / 1000 for n in range(100)],
+        "momentum": [n / 1000 for n in range(100)],
+    }
+    grid = "\n".join(f"{key} = {values}" for key, values in lists.items())
+    text = TINY.replace(
+        "grid = { learning_rate = [0.1] }", f'[model]\nkind = "network"\n[grid]\n{grid}'
+    )
+    assert "100,000,000 cells of the grid × 1 seeds are 100,000,000 models" in refused(text)
+    most = f"at most {MOST_MODELS:,}"
+    assert most in refused(
+        TINY.replace("[0]", str(list(range(10_001)))).replace(
+            "[0.1]", str(lists["learning_rate"][:10])
+        )
+    )
+    assert "lists 1,001 values; give at most 1,000" in refused(
+        TINY.replace("[0.1]", str([1.5] * 1001))
+    )
+
+
+@pytest.mark.parametrize(
+    "change", ["grid" + ".a" * 20_000 + "=1", "epochs=" + "[" * 5000, "x" * 99_999]
+)
+def test_a_change_is_bounded_as_a_file_is(change):
+    with pytest.raises(UserError) as raised:
+        load_study("inf8225-logistic", changes=[change])
+    assert len(str(raised.value)) < 400
+
+
+EXTREMES = (0, -1, 10**400, 10**30, 1e308, -1e308, 5e-324, math.inf, -math.inf, math.nan, 1e39)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "network", "mlp-mixer"])
+@pytest.mark.parametrize("name", types_of(Hyperparameters))
+def test_every_setting_is_read_or_refused_at_its_extremes(name, kind):
+    """float32 ends at 3.4e38: what is read must be a number that it has."""
+    dataset = {"mlp-mixer": "cifar10-sample"}.get(kind, "mnist")
+    for value in EXTREMES:
+        for given in (value, [value] * 4):
+            try:
+                study = small_study(
+                    dataset=dataset, model={"kind": kind}, training={name: given},
+                    grid={"derivation": ["by-hand"]} if kind == "mlp" else {"batch_size": [10]},
+                    selection={}, split={},
+                )  # fmt: skip
+            except (UserError, ValueError):
+                continue
+            read = getattr(study.settings({}), name)
+            assert name == "clip_norm" or abs(float(read)) < 1e38

@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 
 LARGEST = 100_000
-"""Most units or channels of a layer, and most layers."""
+"""Most units or channels of a layer."""
+MOST_LAYERS = 1_000
+"""Of an architecture."""
 
 USUAL_DENSE = (256, 256)
 """The dense layers of a CNN that names none."""
@@ -101,8 +103,8 @@ def parse_architecture(text: str) -> Architecture:
             if geometry is not None:
                 return Architecture("cnn", dense, channels, **geometry)
     raise UserError(
-        f"architecture {text!r} is not understood; write for example 'mlp 256-256', 'mlp 64x53' "
-        "or 'cnn 16-32-45 k3 dense 256-256'."
+        f"architecture {in_short(text)} is not understood; write for example 'mlp 256-256', "
+        "'mlp 64x53' or 'cnn 16-32-45 k3 dense 256-256'."
     )
 
 
@@ -123,13 +125,14 @@ def _geometry(
             what = {"k": "a kernel", "s": "a stride", "p": "a padding"}[word[0]]
             side = " a side" if word[0] == "k" else ""
             raise UserError(
-                f"architecture {whole!r}: {what} has from {least} to {LARGEST:,} pixels{side}."
+                f"architecture {in_short(whole)}: {what} has from {least} to {LARGEST:,} pixels"
+                f"{side}."
             )
         found[_GEOMETRY[word[0]]] = sizes
     for name, sizes in found.items():
         if len(sizes) not in (1, convolutions):
             raise UserError(
-                f"architecture {whole!r} has {len(sizes)} {name.replace('_', ' ')} for "
+                f"architecture {in_short(whole)} has {len(sizes)} {name.replace('_', ' ')} for "
                 f"{convolutions} convolutions; give one for all, or one for each."
             )
     return {n: sizes * convolutions if len(sizes) == 1 else sizes for n, sizes in found.items()}
@@ -143,12 +146,12 @@ def _layers(text: str, whole: str) -> tuple[int, ...]:
         count = int(times or 1)
         if not (1 <= int(units) <= LARGEST and 1 <= count <= LARGEST):
             raise UserError(
-                f"architecture {whole!r}: layers have from 1 to {LARGEST:,} units, and {part!r} "
-                "has not."
+                f"architecture {in_short(whole)}: layers have from 1 to {LARGEST:,} units, and "
+                f"{part!r} has not."
             )
+        if len(sizes) + count > MOST_LAYERS:
+            raise UserError(f"architecture {in_short(whole)} has more than {MOST_LAYERS:,} layers.")
         sizes += [int(units)] * count
-        if len(sizes) > LARGEST:
-            raise UserError(f"architecture {whole!r} has more than {LARGEST:,} layers.")
     return tuple(sizes)
 
 

@@ -11,13 +11,16 @@ exhaustively. Source: Dumoulin & Visin, A guide to convolution arithmetic for de
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from retroprop.errors import UserError
 
-MOST_CANDIDATES = 3_000_000
-"""Kernels × paddings that are tried at most, some seconds of work."""
+MOST_CANDIDATES = 2_000_000
+"""Kernels × paddings that are tried at most, a second of work."""
+MOST_SOLUTIONS = 200_000
+"""Of one task that are made at once."""
 
 
 def extent(kernel: int, dilation: int = 1) -> int:
@@ -204,18 +207,59 @@ def solve_convolution(
         dilation: Keep this dilation.
 
     Raises:
-        UserError: If a number is out of range, or there are millions of candidates.
+        UserError: If a number is out of range, or there are too many candidates or solutions.
 
     >>> solve_convolution(32, 4, stride=2, padding=1, dilation=1)
     [Convolution(kernel=27, stride=2, padding=1, dilation=1), \
 Convolution(kernel=28, stride=2, padding=1, dilation=1)]
     """
+    given = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    count = count_solutions(input_size, output_size, **given)
+    if count > MOST_SOLUTIONS:
+        raise UserError(
+            f"{count:,} convolutions do this; fix the kernel, the stride, the padding or the "
+            "dilation to list them."
+        )
+    return sorted(solutions(input_size, output_size, **given))
+
+
+def solutions(
+    input_size: int | Sequence[int],
+    output_size: int | Sequence[int],
+    *,
+    kernel: int | None = None,
+    stride: int | None = None,
+    padding: int | None = None,
+    dilation: int | None = None,
+) -> Iterator[Convolution]:
+    """The same, one after the other as they are found: ordered by kernel, then dilation."""
     axes = pairs_of_sizes(input_size, output_size)
     check(kernel=kernel, stride=stride, padding=padding, dilation=dilation)
-    found = []
     for k, p, d in candidates([n for n, _ in axes], kernel, padding, dilation):
-        found += [Convolution(k, s, p, d) for s in _strides(axes, extent(k, d), p, stride)]
-    return sorted(found)
+        for s in _strides(axes, extent(k, d), p, stride):
+            yield Convolution(k, s, p, d)
+
+
+def count_solutions(
+    input_size: int | Sequence[int],
+    output_size: int | Sequence[int],
+    *,
+    kernel: int | None = None,
+    stride: int | None = None,
+    padding: int | None = None,
+    dilation: int | None = None,
+) -> int:
+    """How many there are, without making them: kernels of one extent have as many.
+
+    >>> count_solutions(232, 4)
+    3188348
+    """
+    axes = pairs_of_sizes(input_size, output_size)
+    check(kernel=kernel, stride=stride, padding=padding, dilation=dilation)
+    tried = Counter(
+        (extent(k, d), p) for k, p, d in candidates([n for n, _ in axes], kernel, padding, dilation)
+    )
+    return sum(times * len(_strides(axes, reach, p, stride)) for (reach, p), times in tried.items())
 
 
 def pairs_of_sizes(
@@ -239,14 +283,15 @@ def candidates(
     """Every (kernel, padding, dilation) within the limits of `solve_convolution`."""
     smallest = extent(kernel or 1, dilation or 1)  # that the given quantities allow
     limit = max(min(sizes), smallest) if padding is None else min(sizes) + 2 * padding
-    pairs = list(_kernels(limit, kernel, dilation))
-    total = sum(extent(*pair) for pair in pairs) if padding is None else len(pairs)
-    if total > MOST_CANDIDATES:
-        raise UserError(
-            f"{total:,} combinations of kernel, padding and dilation would have to be tried; fix "
-            "one of them."
-        )
-    for k, d in pairs:
+    total = 0
+    for k, d in _kernels(limit, kernel, dilation):
+        total += extent(k, d) if padding is None else 1
+        if total > MOST_CANDIDATES:
+            raise UserError(
+                f"more than {MOST_CANDIDATES:,} combinations of kernel, padding and dilation would "
+                "have to be tried; fix one of them."
+            )
+    for k, d in _kernels(limit, kernel, dilation):
         for p in range(extent(k, d)) if padding is None else (padding,):
             yield k, p, d
 

@@ -154,13 +154,18 @@ class TransposedConv(Conv):
     def seen(self, axis: int, size: int) -> list[Sequence[int]]:
         """The pixels i with o = s i − p + d u for an element u of the kernel."""
         kernel, stride, padding, dilation = self._numbers(axis)
-        step = dilation // gcd(stride, dilation)  # from one such pixel to the next
+        common = gcd(stride, dilation)
+        step = dilation // common  # from one such pixel to the next
+        inverse = pow(stride // common, -1, step)
         seen: list[Sequence[int]] = []
         for o in range(padding, padding + self._size(axis, size)):
             first = max(0, -((dilation * (kernel - 1) - o) // stride))
             stop = min(size, o // stride + 1)
-            hit = [i for i in range(first, first + step) if (o - stride * i) % dilation == 0]
-            seen.append(range(hit[0], stop, step) if hit else ())
+            if o % common:  # s i = o − d u has no solution
+                seen.append(())
+                continue
+            hit = first + (o // common * inverse - first) % step
+            seen.append(range(hit, stop, step))
         return seen
 
 

@@ -8,9 +8,9 @@ from retroprop.calculus.convolution_arithmetic import (
     Convolution,
     candidates,
     check,
+    count_solutions,
     extent,
     pairs_of_sizes,
-    solve_convolution,
 )
 
 
@@ -22,6 +22,7 @@ def used_first(
     They like small kernels that see every pixel, windows that end where the image ends, no padding
     or one that keeps the size (half of an odd kernel), and no dilation.
 
+    >>> from retroprop.calculus.convolution_arithmetic import solve_convolution
     >>> used_first(solve_convolution(32, 16), 32)[:3] # doctest: +NORMALIZE_WHITESPACE
     [Convolution(kernel=2, stride=2, padding=0, dilation=1),
      Convolution(kernel=4, stride=2, padding=1, dilation=1),
@@ -78,7 +79,7 @@ def why_none(
     check(kernel=kernel, stride=stride, padding=padding, dilation=dilation)
     axes = pairs_of_sizes(input_size, output_size)
     given = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
-    alone = [len(solve_convolution(n, m, **given)) for n, m in axes]
+    alone = [count_solutions(n, m, **given) for n, m in axes]
     if all(alone):
         each = " and ".join(
             f"{n} → {m} has {found:,}" for (n, m), found in zip(axes, alone, strict=True)

@@ -11,8 +11,11 @@ from typing import NamedTuple
 
 from retroprop.calculus.layers import Flatten, Layer, Linear, Pair, Shape, Window, describe
 from retroprop.calculus.receptive_field import PIXEL, Field, pixels_seen, through
-from retroprop.calculus.stack_text import Stack, StackError, parse
+from retroprop.calculus.stack_text import LARGEST, Stack, StackError, parse
 from retroprop.errors import UserError
+
+MOST_PIXELS = 50_000
+"""Along an axis, of all steps together, that are followed one by one where no formula holds."""
 
 
 class Row(NamedTuple):
@@ -27,7 +30,7 @@ class Row(NamedTuple):
         fields: (along the height, along the width); None where the windows differ, and where each
             value sees everything.
         sees: The largest number of pixels (height, width) that a value sees: of the image alone
-            where `fields` is None.
+            where `fields` is None; None where they are too many to be followed.
     """
 
     text: str
@@ -64,6 +67,8 @@ def measure(stack: Stack | str) -> list[Row]:
     for number, step in enumerate(stack.steps, start=1):
         try:
             after = step.layer.shape(shape)
+            if len(after) == 3 and max(after[1:]) > LARGEST:
+                raise UserError(f"it makes {describe(after)}, and a side has {LARGEST:,} at most.")
         except UserError as error:
             raise StackError(
                 f"step {number}, {step.text}: {error}", stack.text, step.position
@@ -95,6 +100,8 @@ def _sight(
             if isinstance(window, Window)
         )
         return (one, two), (one.size, two.size)
+    if number * max(max(row.shape[1:], default=0) for row in rows) > MOST_PIXELS:
+        return None, None
     layers = [step.layer for step in stack.steps[:number]]
     return None, (_largest(layers, stack.input[1], 0), _largest(layers, stack.input[2], 1))
 

@@ -29,10 +29,12 @@ from retroprop.calculus.layers import (
     TransposedConv,
     describe,
 )
-from retroprop.errors import UserError, did_you_mean
+from retroprop.errors import UserError, did_you_mean, in_short
 
 LARGEST = 100_000
-"""Of any number in a stack."""
+"""Of any number in a stack, and of the height and width between its layers."""
+MOST_STEPS = 1_000
+"""Of a stack."""
 
 
 class StackError(UserError):
@@ -163,6 +165,10 @@ def parse(text: str) -> Stack:
     """
     text = re.sub(r"\s", " ", text)  # the caret stands under one line
     first, *others = _pieces(text)
+    if len(others) > MOST_STEPS:
+        raise StackError(
+            f"a stack has at most {MOST_STEPS:,} layers, and this one {len(others):,}.", text, 0
+        )
     shape = _input(text, *first)
     return Stack(text, shape, tuple(_step(text, *piece) for piece in others))
 
@@ -221,13 +227,13 @@ def _input(text: str, position: int, words: Words) -> Shape:
     if sizes is None or (sizes[2] and not sizes[3]):
         raise StackError(
             "expected the input first, channels × height × width such as 3x32x32 (or a number of "
-            f"features), and got {word!r}.",
+            f"features), and got {in_short(word)}.",
             text,
             where,
         )
     if len(words) > 1:
         raise StackError(
-            f"expected '>' between the input and the first layer, and got {words[1][1]!r}.",
+            f"expected '>' between the input and the first layer, and got {in_short(words[1][1])}.",
             text,
             words[1][0],
         )
@@ -240,7 +246,9 @@ def _step(text: str, position: int, words: Words) -> Step:
     where, word = words[0]
     name = _NAMES.get(word.lower())
     if name is None:
-        raise StackError(f"there is no layer {word!r}. {did_you_mean(word, GRAMMAR)}", text, where)
+        raise StackError(
+            f"there is no layer {in_short(word)}. {did_you_mean(word, GRAMMAR)}", text, where
+        )
     kind = GRAMMAR[name]
     arguments = _arguments(text, kind, words)
     end = words[-1][0] + len(words[-1][1])
@@ -254,8 +262,8 @@ def _arguments(text: str, kind: Kind, words: Words) -> dict[str, object]:
         argument, value = _argument(text, kind, where, word)
         if argument in arguments:
             again = kind.called if argument == kind.number else f"the {argument}"
-            hint = f"; a kernel is written k{word}" if argument == kind.number == "out" else ""
-            raise StackError(f"{word!r} gives {again} a second time{hint}.", text, where)
+            hint = f"; a kernel is written k{word[:20]}" if argument == kind.number == "out" else ""
+            raise StackError(f"{in_short(word)} gives {again} a second time{hint}.", text, where)
         arguments[argument] = value
     end = words[-1][0] + len(words[-1][1])
     missing = [
@@ -282,8 +290,8 @@ def _argument(text: str, kind: Kind, where: int, word: str) -> tuple[str, object
     if sizes and kind.number and not sizes[3]:
         paired = kind.number in _PAIRED
         if sizes[2] and not paired:
-            hint = f"; a kernel is written k{word}" if kind.needs else ""
-            raise StackError(f"expected one number, and got {word!r}{hint}.", text, where)
+            hint = f"; a kernel is written k{word[:20]}" if kind.needs else ""
+            raise StackError(f"expected one number, and got {in_short(word)}{hint}.", text, where)
         pair = tuple(_number(text, where, size, 1) for size in (sizes[1], sizes[2] or sizes[1]))
         return kind.number, pair if paired else pair[0]
     letter = option[1].lower() if option else ""
@@ -294,7 +302,9 @@ def _argument(text: str, kind: Kind, where: int, word: str) -> tuple[str, object
     if option and letter in kind.numbers and not option[3]:
         return kind.numbers[letter], _number(text, where + 1, option[2], 1)
     raise StackError(
-        f"{word!r} says nothing here; this layer is written like {kind.usage!r}.", text, where
+        f"{in_short(word)} says nothing here; this layer is written like {kind.usage!r}.",
+        text,
+        where,
     )
 
 

@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from retroprop.cli.parameters import WholeNumber
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.models.budget import (
+    LARGEST,
     Answer,
     Budget,
     CNNBudget,
@@ -90,8 +91,9 @@ def budget(
     for name, value in of_the_other.items():
         if value is not None:
             raise UserError(f"--{name} says nothing of {network}; leave it out.")
-    if classes < 1 or (inputs is not None and inputs < 1):
-        raise UserError("--classes and --inputs must be at least 1.")
+    numbers = (classes, 784 if inputs is None else inputs)
+    if min(numbers) < 1 or max(numbers) > LARGEST:
+        raise UserError(f"--classes and --inputs must be at least 1, and at most {LARGEST:,}.")
     layers = {"width": _one("--width", width), "depth": _one("--depth", depth)}
     if network == "mlp":
         asked: Budget = MLPBudget(
@@ -182,7 +184,7 @@ def _quantity(option: str, text: str) -> Quantity:
     if not found or not found[0]:
         raise UserError(
             f"{option} takes whole numbers from 1, or x for the one to be found, such as 32 or x; "
-            f"got {text!r}."
+            f"got {in_short(text)}."
         )
     number = int(found[1] or 1)
     return Unknown(number) if found[2] else number
@@ -195,12 +197,16 @@ def _one(option: str, text: str | None) -> Quantity | None:
 def _numbers(option: str, text: str, least: int = 1) -> list[int]:
     words = [word.strip() for word in text.split(",")]
     if not all(re.fullmatch(r"\d{1,6}", word, re.ASCII) and int(word) >= least for word in words):
-        raise UserError(f"{option} takes whole numbers from {least}, such as 1,2; got {text!r}.")
+        raise UserError(
+            f"{option} takes whole numbers from {least}, such as 1,2; got {in_short(text)}."
+        )
     return [int(word) for word in words]
 
 
 def _image(text: str) -> tuple[int, int, int]:
     found = re.fullmatch(r"(\d{1,6})[x×,](\d{1,6})[x×,](\d{1,6})", text.strip(), re.ASCII)
     if not found or not all(int(size) for size in found.groups()):
-        raise UserError(f"--image takes channels, height and width, such as 1x28x28; got {text!r}.")
+        raise UserError(
+            f"--image takes channels, height and width, such as 1x28x28; got {in_short(text)}."
+        )
     return int(found[1]), int(found[2]), int(found[3])

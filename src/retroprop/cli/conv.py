@@ -1,7 +1,7 @@
 """`retroprop conv`: the table of a stack, or all layers that make one shape of another."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from math import prod
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from retroprop.calculus.convolution_arithmetic import Convolution, solve_convolution
+from retroprop.calculus.convolution_arithmetic import (
+    Convolution,
+    count_solutions,
+    solutions,
+    solve_convolution,
+)
 from retroprop.calculus.layers import describe
 from retroprop.calculus.receptive_field import Field
 from retroprop.calculus.solutions import skipped, used_first, why_none
@@ -21,6 +26,11 @@ from retroprop.cli.parameters import Flag, WholeNumber
 from retroprop.errors import UserError
 
 console = Console(highlight=False)
+
+MOST_LISTED = 10_000
+"""Solutions that are all printed."""
+FEW = 100
+"""Of more, so many are."""
 
 Option = Annotated[WholeNumber | None, Parameter(negative=())]
 
@@ -150,28 +160,38 @@ def _both(fields: tuple[Field, Field], name: str) -> str:
 def _solve(text: str, given: dict[str, int]) -> None:
     before, after = parse_sizes(text)
     sizes = before[-2:], after[-2:]
-    solutions = solve_convolution(*sizes, **given)
+    found = count_solutions(*sizes, **given)
     task = ", ".join(
         [
             f"{describe(before)} → {describe(after)}",
             *(f"{name} {value}" for name, value in given.items()),
         ]
     )
-    if not solutions:
+    if not found:
         console.print(f"{task}: no solution, because {why_none(*sizes, **given)}.", soft_wrap=True)
         return
-    count = f"{len(solutions):,} solution{'s' if len(solutions) > 1 else ''}"
+    count = f"{found:,} solution{'s' if found > 1 else ''}"
     console.print(Text(f"{task}: {count}", style="bold"), soft_wrap=True)
     free = [name for name in Convolution._fields if name not in given]
-    _print_solutions(solutions, free)
-    if len(solutions) > 1:
-        _print_used_first(solutions, before, after)
+    if found > MOST_LISTED:
+        few = islice(solutions(*sizes, **given), FEW)
+        _print_solutions(list(few), free)
+        console.print(
+            f"\nThese are the first {FEW:,} of {found:,}, those with the smallest kernels. Fix one "
+            f"quantity or several to see them all: --{' or --'.join(free)}.",
+            soft_wrap=True,
+        )
+        return
+    listed = solve_convolution(*sizes, **given)
+    _print_solutions(listed, free)
+    if found > 1:
+        _print_used_first(listed, before, after)
     if len(free) > 1 or "padding" in free or "dilation" in free:
         limits = _limits(given, sizes[1])
         console.print(f"\nThe free quantities were searched with {limits}.", soft_wrap=True)
 
 
-def _print_solutions(solutions: Sequence[Convolution], free: Sequence[str]) -> None:
+def _print_solutions(listed: Sequence[Convolution], free: Sequence[str]) -> None:
     """Every solution: those that differ in one quantity alone share a line."""
     last = "stride" if "stride" in free else free[-1] if free else "kernel"
     columns = [name for name in Convolution._fields if name in free and name != last]
@@ -184,7 +204,7 @@ def _print_solutions(solutions: Sequence[Convolution], free: Sequence[str]) -> N
     for name in columns:
         table.add_column(name, justify="right")
     table.add_column(last)
-    for _, group in groupby(sorted(solutions, key=lambda one: (shared(one), one)), key=shared):
+    for _, group in groupby(sorted(listed, key=lambda one: (shared(one), one)), key=shared):
         together = list(group)
         values = [getattr(one, last) for one in together]
         table.add_row(
@@ -205,7 +225,7 @@ def _ranges(values: Sequence[int]) -> Iterator[str]:
 
 
 def _print_used_first(
-    solutions: Sequence[Convolution], before: tuple[int, ...], after: tuple[int, ...]
+    listed: Sequence[Convolution], before: tuple[int, ...], after: tuple[int, ...]
 ) -> None:
     console.print(Text("\nWhat people would use first", style="bold"))
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -213,7 +233,7 @@ def _print_used_first(
     for name in (*Convolution._fields, *(["weights"] if with_channels else [])):
         table.add_column(name, justify="right")
     table.add_column("")
-    for one in used_first(solutions, before[-2:]):
+    for one in used_first(listed, before[-2:]):
         numbers = [*one, *([before[0] * after[0] * one.kernel**2] if with_channels else [])]
         missed = max(skipped(one, size) for size in before[-2:])
         table.add_row(

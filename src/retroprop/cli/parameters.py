@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.languages import Language
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def _whole_number(_: Any, tokens: Any) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"expected a whole number, and got {text!r}.") from None
+        raise ValueError(f"expected a whole number, and got {in_short(text)}.") from None
 
 
 WholeNumber = Annotated[int, Parameter(converter=_whole_number)]
@@ -44,7 +44,7 @@ def model_options(info: "ModelInfo", changes: Iterable[str]) -> "dict[str, Optio
         if not (key and equals and value):
             example = next(iter(info.options))
             raise UserError(
-                f"--set {change!r} is not key=value; write for example --set "
+                f"--set {in_short(change)} is not key=value; write for example --set "
                 f"{example}={written(info.options[example])}."
             )
         options[key] = read_option(info, key, value)

@@ -1,6 +1,5 @@
 """`retroprop run | studies | runs | show | compare`."""
 
-import math
 import shlex
 import sys
 from typing import Annotated, Any
@@ -93,12 +92,11 @@ def studies() -> None:
     table.add_column(no_wrap=True, overflow="fold", style="bold")
     for name, study in catalog().items():
         varied = study.grid.varied()
-        models = math.prod(map(len, varied.values())) * len(study.seeds)
         table.add_row(name, study.title.en)
         table.add_row(
             "",
-            f"{study.dataset}, {_count(models, 'model')}, {_count(study.epochs, 'epoch')}; varies "
-            f"{', '.join(varied)}",
+            f"{study.dataset}, {_count(study.models, 'model')}, "
+            f"{_count(study.epochs, 'epoch')}; varies {', '.join(varied)}",
             style="not bold",
         )
     console.print(table)
@@ -224,6 +222,8 @@ def _print_plan(plan: Any, workers: int) -> None:
         "does not know this machine. Nothing was trained.",
         soft_wrap=True,
     )
+    if warning := plan.memory_warning(workers):
+        console.print(warning, markup=False, soft_wrap=True)
 
 
 def _print_result(result: StudyRunRecord, records: Records, db: str) -> None:

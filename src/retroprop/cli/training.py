@@ -176,6 +176,7 @@ def lr_find(
     """
     from retroprop.cli.training_figures import check_name, draw_range_test
     from retroprop.models.catalog import model_name
+    from retroprop.studies.plan import plan_study
     from retroprop.studies.study_data import StudyData
     from retroprop.studies.worker import prepare_thread
     from retroprop.training.devices import choose_device
@@ -187,6 +188,8 @@ def lr_find(
         check_name(figure)
     model, on = model_name(model), choose_device(network.device)
     study = _study(model, network, _TRAINING)
+    if warning := plan_study(study).memory_warning(1):
+        console.print(warning, markup=False, soft_wrap=True)
     prepare_thread()
     images = StudyData(study.dataset, study.split.model_dump()).images(network.normalization)
     settings = study.settings({"learning_rate": _TRAINING.lr}, network.seed)

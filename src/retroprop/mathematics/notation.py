@@ -16,9 +16,17 @@ typst's notation that our texts use, and nothing else is accepted:
 Source of the notation: the typst reference, "Math".
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from retroprop.errors import in_short
+
+LONGEST = 10_000
+"""Characters of a formula."""
+DEEPEST = 30
+"""Brackets inside one another: each is a call of the parser."""
 
 SYMBOLS = {
     **{"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η"},
@@ -118,11 +126,18 @@ def parse(source: str) -> Node:
     r"""The tree of a formula.
 
     Raises:
-        ValueError: If it holds anything but the notation of this module.
+        ValueError: If it holds anything but the notation of this module, or is longer or nested
+            deeper than a formula is.
 
     >>> parse("x_i")
     Script(base=Sign(text='x', kind='letter'), low=Sign(text='i', kind='letter'), high=None)
     """
+    brackets = list(itertools.accumulate((c in "([{") - (c in ")]}") for c in source))
+    if len(source) > LONGEST or max(brackets, default=0) > DEEPEST:
+        raise ValueError(
+            f"the formula {in_short(source)} has more than {LONGEST:,} characters, or {DEEPEST} "
+            "brackets inside one another"
+        )
     rows = [
         tuple(_Parser(cell, source).whole() for cell in _split(line, "&"))
         for line in _split(source, "\\")
@@ -149,7 +164,9 @@ def _tokens(source: str) -> Iterator[tuple[str, str, bool]]:
     while source[place:].strip():
         found = _TOKEN.match(source, place)
         if found is None:
-            raise ValueError(f"cannot read {source[place:]!r} of the formula {source!r}")
+            raise ValueError(
+                f"cannot read {in_short(source[place:])} of the formula {in_short(source)}"
+            )
         assert found.lastgroup is not None
         yield found.lastgroup, found[found.lastgroup], found.start(found.lastgroup) > place
         place = found.end()
@@ -190,7 +207,9 @@ class _Parser:
     def whole(self) -> Node:
         row = self.row(frozenset())
         if self.place < len(self.tokens):
-            raise ValueError(f"unexpected {self.peek()!r} in the formula {self.source!r}")
+            raise ValueError(
+                f"unexpected {in_short(self.peek())} in the formula {in_short(self.source)}"
+            )
         return row
 
     def peek(self) -> str:
@@ -198,7 +217,9 @@ class _Parser:
 
     def take(self, expected: str = "") -> tuple[str, str]:
         if self.place == len(self.tokens) or expected not in ("", self.peek()):
-            raise ValueError(f"expected {expected or 'more'} in the formula {self.source!r}")
+            raise ValueError(
+                f"expected {expected or 'more'} in the formula {in_short(self.source)}"
+            )
         self.place += 1
         return self.tokens[self.place - 1][:2]
 
@@ -254,7 +275,7 @@ class _Parser:
             return Sign(OPERATORS[text], "operator")
         if text in ",;:!|*...":
             return Sign({"...": "…"}.get(text, text), "mark")
-        raise ValueError(f"unexpected {text!r} in the formula {self.source!r}")
+        raise ValueError(f"unexpected {text!r} in the formula {in_short(self.source)}")
 
     def name(self, text: str) -> Node:
         if text in CALLS and self.peek() == "(":
@@ -269,7 +290,7 @@ class _Parser:
             return Sign("1", "bold")
         if len(text) == 2 and text[0] == "b":
             return Sign(text[1], "bold")
-        raise ValueError(f"unknown name {text!r} in the formula {self.source!r}")
+        raise ValueError(f"unknown name {in_short(text)} in the formula {in_short(self.source)}")
 
     def call(self, name: str) -> Node:
         self.take("(")
@@ -283,7 +304,7 @@ class _Parser:
             arguments.append(self.row(frozenset(",")))
         self.take(")")
         if CALLS[name] not in (None, len(arguments)):
-            raise ValueError(f"{name} takes {CALLS[name]} arguments in {self.source!r}")
+            raise ValueError(f"{name} takes {CALLS[name]} arguments in {in_short(self.source)}")
         return Call(name, tuple(arguments))
 
     def cells(self, between: str, after: str) -> Lines:
@@ -299,5 +320,5 @@ class _Parser:
                 rows.append([cell])
         self.take(")")
         if len({len(row) for row in rows}) > 1:
-            raise ValueError(f"the rows differ in length in the formula {self.source!r}")
+            raise ValueError(f"the rows differ in length in the formula {in_short(self.source)}")
         return Lines(tuple(map(tuple, rows)))

@@ -25,6 +25,13 @@ LARGEST = 1_000_000
 MOST_VALUES = 100_000
 """Of the unknown that are listed."""
 
+MOST_LAYERS = 1_000
+"""That are listed one by one."""
+
+SETTLED = 64
+"""Convolutions that are alike, after which a size that is halved again and again no longer changes:
+it has vanished, or is what it stays."""
+
 
 class Unknown(NamedTuple):
     """`factor` times the unknown quantity."""
@@ -117,8 +124,12 @@ class MLPBudget:
 
     def parameters(self, x: int) -> int:
         """Parameters, for this value of the unknown."""
-        hidden = _layers(self.hidden_sizes, self.width, self.depth, x)
-        return mlp_parameters(self.input_size, hidden, self.num_classes)
+        hidden, times = _layers(self.hidden_sizes, self.width, self.depth, x)
+
+        def counted(layers: Sequence[int]) -> int:
+            return mlp_parameters(self.input_size, layers, self.num_classes)
+
+        return _counted(counted, hidden, times)
 
     def possible(self, x: int) -> bool:
         """Whether there is such a network: always."""
@@ -150,20 +161,31 @@ class CNNBudget:
 
     def parameters(self, x: int) -> int:
         """Parameters, for this value of the unknown."""
-        channels = _layers(self.channels, self.width, self.depth, x)
-        return cnn_parameters(
-            self.image[0],
-            self.num_classes,
-            n_channels=channels,
-            kernel_sizes=_of_each("kernel", _known(self.kernel_sizes, x), len(channels)),
-            dense_hiddens=_known(self.dense_hiddens, x),
-        )
+        channels, times = _layers(self.channels, self.width, self.depth, x)
+        kernels = _known(self.kernel_sizes, x)
+        if len(kernels) > 1:  # convolutions that are not alike
+            kernels = _of_each("kernel", kernels, len(channels) * times)
+            channels, times = channels * times, 1
+
+        def counted(layers: Sequence[int]) -> int:
+            return cnn_parameters(
+                self.image[0],
+                self.num_classes,
+                n_channels=layers,
+                kernel_sizes=_of_each("kernel", kernels, len(layers)),
+                dense_hiddens=_known(self.dense_hiddens, x),
+            )
+
+        return _counted(counted, channels, times)
 
     def possible(self, x: int) -> bool:
         """Whether every kernel fits into what comes to it."""
-        count = len(_layers(self.channels, self.width, self.depth, x))
+        channels, times = _layers(self.channels, self.width, self.depth, x)
+        kernels, count = _known(self.kernel_sizes, x), len(channels) * times
+        if len(kernels) == len(self.strides) == len(self.paddings) == 1:
+            count = min(count, SETTLED)
         options = {
-            "kernel_sizes": _of_each("kernel", _known(self.kernel_sizes, x), count),
+            "kernel_sizes": _of_each("kernel", kernels, count),
             "strides": _of_each("stride", self.strides, count),
             "paddings": _of_each("padding", self.paddings, count),
         }
@@ -190,10 +212,19 @@ def _listed(
 
 def _layers(
     sizes: Sequence[Quantity] | None, width: Quantity | None, depth: Quantity | None, x: int
-) -> list[int]:
+) -> tuple[list[int], int]:
+    """The size of each layer, and how often these layers follow one another."""
     if sizes is not None:
-        return _known(sizes, x)
-    return _known([width or 0], x) * _known([depth or 0], x)[0]
+        return _known(sizes, x), 1
+    return _known([width or 0], x), _known([depth or 0], x)[0]
+
+
+def _counted(count: Callable[[Sequence[int]], int], sizes: Sequence[int], times: int) -> int:
+    """The parameters of `times` layers that are alike: each but the first adds as many."""
+    if times <= 2:
+        return count([*sizes] * times)
+    one, two = count(sizes), count([*sizes] * 2)
+    return one + (times - 1) * (two - one)
 
 
 def _known(quantities: Sequence[Quantity], x: int) -> list[int]:
@@ -271,7 +302,7 @@ def solve(network: Budget, target: int, tolerance: int = 10_000) -> Answer:
             "fewer, or make the other layers larger."
         )
     first = min(end, _first(lambda x: network.parameters(x) >= target - tolerance))
-    if end - first > MOST_VALUES:
+    if (end - first) * max(8, len(network.quantities())) > 8 * MOST_VALUES:
         raise UserError(
             f"{end - first:,} values lie within {tolerance:,} of {target:,}; lower the tolerance."
         )
@@ -298,7 +329,10 @@ def _check(network: Budget, target: int, tolerance: int) -> None:
         raise UserError(f"the target must be from 1 to 10^12 parameters, and got {target}.")
     if not 0 <= tolerance <= 10**12:
         raise UserError(f"the tolerance must be from 0 to 10^12 parameters, and got {tolerance}.")
-    for one in network.quantities():
+    quantities = network.quantities()
+    if len(quantities) > MOST_LAYERS:
+        raise UserError(f"at most {MOST_LAYERS:,} layers are listed, and got {len(quantities):,}.")
+    for one in quantities:
         number = one.factor if isinstance(one, Unknown) else one
         if not 1 <= number <= LARGEST:
             raise UserError(f"a size must be from 1 to {LARGEST:,}, and got {number}.")

@@ -113,7 +113,7 @@ def write_document(
 
     _check_formats(formats, FORMATS if document.setup else STUDY_FORMATS)
     written: list[Path] = []
-    for name in dict.fromkeys(formats):
+    for name in sorted(set(formats), key=FORMATS.index):  # HTML first: a PDF may fail
         data = _render(document, name, when)
         path = Path(folder) / f"{stem}.{name}"
         try:

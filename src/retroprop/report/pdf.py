@@ -3,7 +3,8 @@
 The template holds no text of the report. All of it arrives as JSON, so no character of a title or a
 setting can act as markup. A formula is read in math mode with only the names of the notation, and
 only after it was parsed here. Only the fonts inside typst's own package are used, so the pages look
-the same on every machine.
+the same on every machine. For characters that these lack, Chinese ones or an emoji in a title, the
+machine's fonts are searched; what none of them can draw becomes a square.
 """
 
 import dataclasses
@@ -14,10 +15,15 @@ from typing import Any
 
 import typst
 
+from retroprop.errors import UserError, in_short
 from retroprop.mathematics.typesetting import typst_formula, typst_names
 from retroprop.report.document import Block, Document, Equation, Picture, Prose, Section
 from retroprop.report.frame import TEMPLATES, flat_spans, in_order, paragraphs, words_of
 
+SQUARE = "□"
+"""In place of a character that no font has."""
+MOST_TRIES = 4
+"""Typst names some of the characters that it cannot draw, and then others."""
 MOST_HEIGHT_CM = 20.0
 """Of a picture: its caption stands on the same page."""
 
@@ -28,16 +34,43 @@ def render_pdf(document: Document, *, when: str) -> bytes:
     Args:
         document: What to draw.
         when: The date of its records (ISO 8601), written into the file's metadata.
+
+    Raises:
+        UserError: If typst cannot set it.
     """
+    text, fonts_of_machine = json.dumps(_plain(document), ensure_ascii=False), False
+    for _ in range(MOST_TRIES):
+        try:
+            return _compile(text, when, fonts_of_machine)
+        except typst.TypstError as error:
+            reason, missing = error, _undrawable(error)
+        if not missing:
+            break
+        if fonts_of_machine:
+            text = text.translate(dict.fromkeys(map(ord, missing), SQUARE))
+        fonts_of_machine = True
+    raise UserError(
+        f"the PDF cannot be set ({in_short(reason, 200)}); write the report with --format html."
+    )
+
+
+def _compile(text: str, when: str, fonts_of_machine: bool) -> bytes:
     template = (TEMPLATES / "report.typ").read_bytes()
     return typst.compile(
         typst_names() + template,
         format="pdf",
         pdf_standards=["ua-1"],
-        ignore_system_fonts=True,
-        sys_inputs={"document": json.dumps(_plain(document))},
+        ignore_system_fonts=not fonts_of_machine,
+        sys_inputs={"document": text},
         timestamp=_seconds(when),
     )
+
+
+def _undrawable(error: typst.TypstError) -> set[str]:
+    """The characters that no font has: typst's message quotes them, some by their numbers."""
+    quoted = re.findall(r'the text `"(.+?)"` could not be displayed', str(error.diagnostic))
+    whole = re.sub(r"\\u\{([0-9a-f]+)\}", lambda code: chr(int(code[1], 16)), "".join(quoted))
+    return {character for character in whole if not character.isascii()}
 
 
 def _plain(document: Document) -> dict[str, Any]:

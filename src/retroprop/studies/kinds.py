@@ -5,7 +5,6 @@ which formulas its report shows. Its classes are in `training.factories`, for th
 without torch. The settings themselves are in `training.settings`.
 """
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -21,12 +20,14 @@ Engine = Literal["population", "trainer"]
 
 
 class Size(NamedTuple):
-    """How large a model is, roughly: what a prediction of its training time needs."""
+    """How large a model is, roughly: what predictions of its time and its memory need."""
 
     weights: float
     products: float
     """Multiplications for one example."""
     layers: int
+    values: float
+    """Numbers that training keeps of one example, temporary ones included."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ def _mlp_size(settings: RunSettings, info: DatasetInfo) -> Size:
 
 def _dense_size(sizes: Sequence[int]) -> Size:
     weights = sum(a * b for a, b in itertools.pairwise(sizes))
-    return Size(weights, weights, len(sizes))
+    return Size(weights, weights, len(sizes), 1.5 * sum(sizes[1:]))
 
 
 def _network_size(settings: RunSettings, info: DatasetInfo) -> Size:
@@ -84,15 +85,16 @@ def _network_size(settings: RunSettings, info: DatasetInfo) -> Size:
         return _dense_size((math.prod(info.image_shape), *chosen.dense, classes))
     side = info.image_shape[0]
     before = math.prod(info.image_shape) // side**2
-    weights = products = 0
+    weights = products = values = 0
     for channels, kernel, stride, padding in _convolutions(chosen):
         side = max(1, (side + 2 * padding - kernel) // stride + 1)
         kernels = channels * before * kernel**2
         weights, products = weights + kernels, products + kernels * side**2
+        values += 7 * channels * side**2
         side, before = side // 2, channels
-    dense, _, layers = _dense_size((16 * before, *chosen.dense, classes))
+    dense, _, layers, _ = _dense_size((16 * before, *chosen.dense, classes))
     # pooling and activations of few channels cost as much as the products: counted twice
-    return Size(weights + dense, 2 * products + dense, layers + 4 * len(chosen.channels))
+    return Size(weights + dense, 2 * products + dense, layers + 4 * len(chosen.channels), values)
 
 
 def _mixer_size(settings: RunSettings, info: DatasetInfo) -> Size:
@@ -102,12 +104,28 @@ def _mixer_size(settings: RunSettings, info: DatasetInfo) -> Size:
     products = tokens * of_patch * dim + settings.blocks * (
         dim * tokens * dim + tokens * 8 * dim**2
     )
-    return Size(of_patch * dim + mixing, products, 14 * settings.blocks)
+    values = 32 * tokens * dim * settings.blocks
+    return Size(of_patch * dim + mixing, products, 14 * settings.blocks, values)
 
 
 def _resnet_size(settings: RunSettings, info: DatasetInfo) -> Size:
-    share = (settings.widths[-1] / 512) ** 2
-    return Size(11_200_000 * share, 540_000 * math.prod(info.image_shape) // 3 * share, 60)
+    widths, pixels = settings.widths, math.prod(info.image_shape) // 3
+    weights = 27 * widths[0] + 36 * widths[0] ** 2
+    for before, after in itertools.pairwise(widths):
+        weights += 10 * before * after + 27 * after**2
+    values = sum(16 * pixels * width / 4**stage for stage, width in enumerate(widths))
+    return Size(weights, 540_000 * pixels * (widths[-1] / 512) ** 2, 60, values)
+
+
+def _cnn_size(settings: RunSettings, info: DatasetInfo) -> Size:
+    """Of three convolutions by hand, whose windows are laid out side by side."""
+    side, windows = info.image_shape[0], 0
+    before = math.prod(info.image_shape) // side**2
+    for channels in (16, 32, 48):
+        side = max(1, side - settings.kernel_size + 1)
+        windows += side**2 * (4 * channels + before * settings.kernel_size**2)
+        side, before = side // 2, channels
+    return Size(300_000, 2_500_000, 20, 1.4 * windows)
 
 
 # -- what cannot be --------------------------------------------------------------------------------
@@ -203,7 +221,7 @@ KINDS: dict[str, Kind] = {
         engine="population",
         settings=("kernel_size", "activation"),
         report=("cnn-layers", "derivation", "recorded-layers", *_UPDATES),
-        size=lambda settings, info: Size(300_000, 2_500_000, 20),
+        size=_cnn_size,
         check=_check_cnn,
     ),
     "network": Kind(
@@ -262,19 +280,21 @@ class OptimizerInfo:
     Attributes:
         engines: By hand and by autograd in populations, or in the trainer.
         passes: Over the parameters, of one step, relative to those of Adam.
+        remembers: Numbers per parameter, from one step to the next.
     """
 
     engines: tuple[Engine, ...] = ("population", "trainer")
     passes: float = 0.2
+    remembers: int = 0
 
 
 OPTIMIZERS: dict[str, OptimizerInfo] = {
     "sgd": OptimizerInfo(),
-    "momentum": OptimizerInfo(),
-    "nesterov": OptimizerInfo(engines=("trainer",)),
-    "adagrad": OptimizerInfo(engines=("population",), passes=1.0),
-    "adam": OptimizerInfo(passes=1.0),
-    "adamw": OptimizerInfo(passes=1.0),
+    "momentum": OptimizerInfo(remembers=1),
+    "nesterov": OptimizerInfo(engines=("trainer",), remembers=1),
+    "adagrad": OptimizerInfo(engines=("population",), passes=1.0, remembers=1),
+    "adam": OptimizerInfo(passes=1.0, remembers=2),
+    "adamw": OptimizerInfo(passes=1.0, remembers=2),
 }
 
 
@@ -303,7 +323,7 @@ def recorded(settings: RunSettings) -> dict[str, Any]:
 
     Epochs and seed have places of their own in a record.
     """
-    row, given = KINDS[settings.kind], dataclasses.asdict(settings)
+    row, given = KINDS[settings.kind], vars(settings)
     names = dict.fromkeys(("kind", *settings_of_kind(settings.kind), *row.fixed, "derivation"))
     return {
         name: given[name] for name in names if name not in NEWER or given[name] != usual_value(name)

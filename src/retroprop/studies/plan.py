@@ -9,14 +9,16 @@ The plan depends on the study alone, never on the number of workers or the machi
 study gives the same numbers bit for bit wherever it is run.
 """
 
+import hashlib
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from retroprop.data import CATALOG
 from retroprop.studies.kinds import OPTIMIZERS, recorded
+from retroprop.studies.memory import memory_warning, population_bytes
 from retroprop.studies.records import NewRun
 from retroprop.studies.schema import Study
 from retroprop.training.settings import PopulationSettings, RunSettings
@@ -29,19 +31,23 @@ _SECONDS_PER_FLOP = 1 / 60e9
 _SECONDS_PER_PIXEL = 0.3e-9
 _BFLOAT16_SPEEDUP = 2.7  # of the trainer, on a processor with the instructions
 
+LONGEST_NAME = 160
+"""Of a population, in the records; file systems take 255 bytes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedPopulation:
     """Runs that train together: seeds × learning rates of one optimizer and batch size.
 
     `runs` are ordered by seed, then by learning rate, as the members of the population are.
-    `predicted_s` is a rough guess of one core's seconds.
+    `predicted_s` is a rough guess of one core's seconds, `predicted_bytes` of a worker's memory.
     """
 
     name: str
     settings: PopulationSettings
     runs: tuple[NewRun, ...]
     predicted_s: float
+    predicted_bytes: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +70,21 @@ class Plan:
             busy[busy.index(min(busy))] += population.predicted_s
         return max(busy)
 
+    def memory_warning(self, workers: int) -> str | None:
+        """A sentence where so many workers need more memory than is free now, or None.
+
+        Raises:
+            UserError: If a population alone is beyond all memory of this machine.
+        """
+        heaviest = sorted(self.populations, key=lambda one: -one.predicted_bytes)
+        together = heaviest[: max(1, workers)]
+        return memory_warning(
+            sum(one.predicted_bytes for one in together),
+            heaviest[0].name,
+            len(together),
+            heaviest[0].predicted_bytes,
+        )
+
 
 def plan_study(study: Study) -> Plan:
     """Group the cells of a study into populations."""
@@ -75,7 +96,7 @@ def plan_study(study: Study) -> Plan:
         for seed in study.seeds:
             settings = study.settings(cell, seed)
             alone = seed if study.kind.engine == "trainer" else None
-            population = _population_name(asdict(settings), varied, alone)
+            population = _population_name(vars(settings), varied, alone)
             run = NewRun(
                 position=next(positions),
                 population=population,
@@ -100,7 +121,8 @@ def _population_name(
 ) -> str:
     """What the members have in common, among the varied keys: "optimizer=adam,batch_size=20".
 
-    A network that is trained alone has its learning rate and its seed too.
+    A network that is trained alone has its learning rate and its seed too. It names a folder, and
+    stands in the records: a longer one ends in a digest of the whole.
     """
     shared = [
         f"{key}={str(settings[key]).replace(' ', '_')}"
@@ -109,20 +131,24 @@ def _population_name(
     ]
     if alone is not None:
         shared.append(f"seed={alone}")
-    return ",".join(shared) or "all"
+    name = ",".join(shared) or "all"
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: LONGEST_NAME - 17]}~{digest}"
 
 
 def _planned(study: Study, name: str, runs: list[tuple[NewRun, RunSettings]]) -> PlannedPopulation:
     rates = tuple(dict.fromkeys(settings.learning_rate for _, settings in runs))
     seeds = tuple(dict.fromkeys(settings.seed for _, settings in runs))
     by_member = {(settings.seed, settings.learning_rate): run for run, settings in runs}
-    first = asdict(runs[0][1])
-    members = PopulationSettings(**first, learning_rates=rates, seeds=seeds)
+    members = PopulationSettings(**vars(runs[0][1]), learning_rates=rates, seeds=seeds)
     return PlannedPopulation(
         name=name,
         settings=members,
         runs=tuple(by_member[seed, rate] for seed in seeds for rate in rates),
         predicted_s=_predict(study, members),
+        predicted_bytes=population_bytes(study, members),
     )
 
 
@@ -132,7 +158,7 @@ def _predict(study: Study, settings: PopulationSettings) -> float:
     n_validation = study.split.evaluated_images(info.n_train, info.n_test)
     pixels = math.prod(info.image_shape)
     members = len(settings.seeds) * len(settings.learning_rates)
-    weights, products, layers = study.kind.size(settings, info)
+    weights, products, layers, _ = study.kind.size(settings, info)
     steps = n_train / settings.batch_size
     passes = OPTIMIZERS[settings.optimizer].passes
     if settings.batch_size == 1 and passes < 1:  # in blocks, hardly visiting the weights

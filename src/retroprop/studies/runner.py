@@ -138,6 +138,7 @@ def carry_out(
     """Let a pool do what the records lack of a study, and return the study's record."""
     dataset = load(study.dataset)  # decoded once here, so that the workers find it ready
     plan = plan_study(study)
+    warning = plan.memory_warning(pool.count)
     checkpoints = records.folder / "checkpoints"
     study_run_id = _find_or_add(plan, records, dataset.checksum, fresh=fresh)
     with _only_one(checkpoints / study_run_id):
@@ -148,6 +149,8 @@ def carry_out(
                 f"{study_run_id} is finished already: nothing to train (--fresh trains it again)."
             )
         else:
+            if warning and remaining:
+                display.note(warning)
             session = _Session(records, study_run_id, pool.prepare(before, remaining))
             display.start(plan, records.runs(study_run_id), pool.count)
             try:

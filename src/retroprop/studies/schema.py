@@ -8,7 +8,8 @@ not varied stands in `[training]` or has its default.
 import dataclasses
 import hashlib
 import json
-import tomllib
+import math
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -30,7 +31,7 @@ from pydantic_core import PydanticCustomError
 
 from retroprop.data import CATALOG
 from retroprop.data.splits import training_size
-from retroprop.errors import UserError, did_you_mean
+from retroprop.errors import UserError, did_you_mean, in_short
 from retroprop.studies.kinds import (
     KINDS,
     NEWER,
@@ -40,6 +41,7 @@ from retroprop.studies.kinds import (
     settings_of_kind,
     usual_value,
 )
+from retroprop.studies.study_text import MOST_PARTS, parse_toml, read_text
 from retroprop.training.settings import (
     Derivation,
     Hyperparameters,
@@ -78,7 +80,25 @@ FIGURES = (
     "time-by-setting",
 )
 
+MOST_MODELS = 100_000
+"""Cells × seeds of a study: beyond, it is a typing error, and its plan would fill the memory."""
+MOST_VALUES = 1_000
+"""Of one key of a grid."""
+MOST_PROBLEMS = 20
+"""Of a study file that are said at once."""
+
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def _plain_text(text: str) -> str:
+    """Refuse what no report and not every database can hold: control characters."""
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            raise ValueError(f"text of one line is expected, without {character!r}; leave it out")
+    return text
+
+
+Text = Annotated[str, Field(max_length=500), AfterValidator(_plain_text)]
 
 
 class _Rates:
@@ -118,10 +138,22 @@ class Strict(BaseModel):
 
 
 class Title(Strict):
-    """The study's title in each language."""
+    """The study's title in each language; one text stands for the language that has none."""
 
-    en: str = Field(min_length=1)
-    fr: str = Field(min_length=1)
+    en: Annotated[Text, Field(min_length=1)]
+    fr: Annotated[Text, Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_both_languages(cls, given: Any) -> Any:
+        """`title = "My study"` and a title in one language hold for both."""
+        if isinstance(given, str):
+            return {"en": given, "fr": given}
+        if not isinstance(given, Mapping):
+            raise ValueError('a text is expected, or one for each language: { en = "…", fr = "…" }')
+        if len(given) == 1 and (text := given.get("en", given.get("fr"))) is not None:
+            return {"en": text, "fr": text}
+        return given
 
 
 class Split(Strict):
@@ -135,8 +167,8 @@ class Split(Strict):
     source: Literal["train", "test"] = "train"
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
     seed: Seed = 0
-    images: Annotated[int, Field(ge=1)] | None = None
-    validation_images: Annotated[int, Field(ge=1)] | None = None
+    images: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    validation_images: Annotated[int, Field(ge=1, le=10**9)] | None = None
 
     @model_validator(mode="after")
     def _fits_its_source(self) -> "Split":
@@ -197,7 +229,9 @@ class _Varied(Strict):
     def _varies_something(self) -> "_Varied":
         for key, values in self.varied().items():
             if len(set(values)) < len(values):
-                raise ValueError(f"grid.{key} lists a value twice: {values}; list each once")
+                raise ValueError(
+                    f"grid.{key} lists a value twice: {in_short(values)}; list each once"
+                )
         if not self.varied():
             raise ValueError(
                 "the grid is empty; give at least one list, such as learning_rate = [0.1, 0.01]"
@@ -229,7 +263,10 @@ Training = create_model("Training", __base__=_Training, **_training_keys)
 """[training]: `Hyperparameters` as keys of a study file."""
 
 _grid_keys: dict[str, Any] = {
-    name: (list[_setting(without_none(kind))] | None, Field(default=None, min_length=1))
+    name: (
+        list[_setting(without_none(kind))] | None,
+        Field(default=None, min_length=1, max_length=MOST_VALUES),
+    )
     for name, kind in (_TYPES | {"derivation": Derivation}).items()
 }
 Grid = create_model("Grid", __base__=_Varied, **_grid_keys)
@@ -265,12 +302,12 @@ class Study(Strict):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,60}$")
     title: Title
-    source: str = ""
+    source: Text = ""
     dataset: Annotated[str, one_of(CATALOG, "dataset")]
     size: Literal["smoke", "laptop", "full"] = "full"
     split: Split = Split()
     epochs: Annotated[int, Field(ge=1, le=10_000)]
-    seeds: Annotated[list[Seed], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=MOST_MODELS)]
     model: Model = Model()
     training: Training = Training()  # pyright: ignore[reportInvalidTypeForm] - made above
     grid: Grid  # pyright: ignore[reportInvalidTypeForm] - likewise
@@ -284,15 +321,32 @@ class Study(Strict):
         model, training = document.get("model", {}), document.get("training", {})
         if not (isinstance(model, dict) and isinstance(training, dict)):
             return document  # validation says what is wrong
-        row = KINDS.get(str(model.get("kind")))
+        kind = model.get("kind")
+        row = KINDS.get(kind) if isinstance(kind, str) else None
         return {**document, "training": {**row.defaults, **training}} if row else document
 
     @field_validator("seeds")
     @classmethod
     def _distinct_seeds(cls, seeds: list[int]) -> list[int]:
         if len(set(seeds)) < len(seeds):
-            raise ValueError(f"a seed is listed twice in {seeds}; list each once")
+            raise ValueError(f"a seed is listed twice in {in_short(seeds)}; list each once")
         return seeds
+
+    @property
+    def models(self) -> int:
+        """How many it trains: one for each cell of the grid and each seed."""
+        return math.prod(map(len, self.grid.varied().values())) * len(self.seeds)
+
+    @model_validator(mode="after")
+    def _is_no_larger_than_studies_are(self) -> "Study":
+        if self.models > MOST_MODELS:
+            cells = self.models // len(self.seeds)
+            raise ValueError(
+                f"{cells:,} cells of the grid × {len(self.seeds):,} seeds are {self.models:,} "
+                f"models, and a study has at most {MOST_MODELS:,}; vary fewer values, or make "
+                "several studies of it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_varied_keys(self) -> "Study":
@@ -315,6 +369,11 @@ class Study(Strict):
                 f"images of {self.dataset}; use at most {info.n_test - 1}"
             )
         n_train = self.split.training_images(info.n_train)
+        if min(n_train, held_out) < 1:
+            raise ValueError(
+                f"split.validation {self.split.validation} leaves {n_train} images to train on and "
+                f"{held_out} to validate; give a fraction such as 0.1"
+            )
         for size in self.grid.batch_size or [self.training.batch_size]:
             if size > n_train:
                 raise ValueError(
@@ -385,7 +444,7 @@ class Study(Strict):
         """Everything that fixes the training of a cell of the grid with a seed."""
         derivation = "autograd" if self.kind.engine == "trainer" else self.model.derivation
         values = {
-            **self.training.model_dump(),
+            **dict(self.training),
             **{"kind": self.model.kind, "derivation": derivation},
             **{"epochs": self.epochs, "seed": seed},
             **self.kind.fixed,
@@ -393,6 +452,7 @@ class Study(Strict):
         }
         if isinstance(values["learning_rate"], dict):
             values["learning_rate"] = values["learning_rate"][values["optimizer"]]
+        values["learning_rate"] = float(values["learning_rate"])
         if values["initial_scale"] is None:
             values["initial_scale"] = self.kind.initial_scale
         return RunSettings(**values)
@@ -427,11 +487,7 @@ def load_study(
         UserError: One sentence per problem, each naming the key and the fix.
     """
     source, text = _read(name_or_file)
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{source} is not valid TOML: {error}.") from error
-    document = _resized(document, size, source)
+    document = _resized(parse_toml(text, source), size, source)
     for change in changes:
         _apply(document, change)
     if epochs is not None:
@@ -472,18 +528,19 @@ def _read(name_or_file: str) -> tuple[str, str]:
     if name_or_file.endswith(".toml") or "/" in name_or_file:
         path = Path(name_or_file)
         try:
-            return str(path), path.read_text(encoding="utf-8")
+            return str(path), read_text(path)
         except FileNotFoundError:
             raise UserError(
                 f"there is no study file {path}; give the path of a .toml file or a name that "
                 "retroprop studies lists."
             ) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"the study file {path} cannot be read: {error}.") from error
+        except (OSError, ValueError) as error:  # ValueError: its encoding, or no path at all
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"the study file {path} cannot be read: {reason}.") from error
     names = catalog_names()
     if name_or_file not in names:
         raise UserError(
-            f"there is no study {name_or_file!r}. {did_you_mean(name_or_file, names)} "
+            f"there is no study {in_short(name_or_file)}. {did_you_mean(name_or_file, names)} "
             "(retroprop studies lists them; a file's name ends in .toml)"
         )
     file = resources.files("retroprop.studies") / "catalog" / f"{name_or_file}.toml"
@@ -502,8 +559,8 @@ def _resized(document: dict[str, Any], size: str, source: str) -> dict[str, Any]
         )
     if unknown := set(sizes) - {"smoke", "laptop"}:
         raise UserError(
-            f"{source}: sizes.{min(unknown)} is unknown; the sizes are [sizes.smoke] and "
-            "[sizes.laptop], and the file itself is full."
+            f"{source}: sizes.{_part_of_key(min(unknown))} is unknown; the sizes are "
+            "[sizes.smoke] and [sizes.laptop], and the file itself is full."
         )
     if size == "full":
         return document | {"size": size}
@@ -528,16 +585,18 @@ def _merged(document: Any, chosen: Any) -> Any:
 def _apply(document: dict[str, Any], change: str) -> None:
     key, separator, value = change.partition("=")
     path = key.strip().split(".")
-    if not separator or not all(path):
+    if not separator or not all(path) or len(path) > MOST_PARTS:
         raise UserError(
-            f"--set {change!r} is not key=value; write for example --set seeds=0 or "
+            f"--set {in_short(change)} is not key=value; write for example --set seeds=0 or "
             "--set grid.batch_size=20,200."
         )
     table = document
     for part in path[:-1]:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
-            raise UserError(f"--set {change!r}: {part!r} is not a table of the study file.")
+            raise UserError(
+                f"--set {in_short(change)}: {in_short(part)} is not a table of the study file."
+            )
     table[path[-1]] = _value(
         value, is_list=(path[0] == "grid" and len(path) > 1) or path == ["seeds"]
     )
@@ -555,22 +614,25 @@ def _value(text: str, *, is_list: bool) -> Any:
     if is_list and not text.startswith("["):
         return [_value(item, is_list=False) for item in text.split(",")]
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}", "--set")["value"]
+    except UserError:
         return text
 
 
 def _explain(source: str, error: ValidationError) -> str:
-    """All problems of a study file, one line each, in our words rather than the library's."""
-    lines = [_sentence(problem) for problem in error.errors(include_url=False)]
+    """What is wrong with a study file, one line each, in our words rather than the library's."""
+    lines = [_sentence(problem) for problem in error.errors(include_url=False)[:MOST_PROBLEMS]]
     if len(lines) == 1:
         return f"{source}: {lines[0]}" + ("" if lines[0][-1] in ".?" else ".")
-    return f"{source} has {len(lines)} problems:\n" + "\n".join(f"  - {line}" for line in lines)
+    count = error.error_count()
+    if count > len(lines):
+        lines.append(f"and {count - len(lines):,} more")
+    return f"{source} has {count:,} problems:\n" + "\n".join(f"  - {line}" for line in lines)
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:
     """What is wrong with one key."""
-    key = ".".join(str(part) for part in problem["loc"])
+    key = ".".join(_part_of_key(part) for part in problem["loc"])
     match problem["type"]:
         case "extra_forbidden":
             known = _known_keys(problem["loc"][:-1])
@@ -579,11 +641,23 @@ def _sentence(problem: Mapping[str, Any]) -> str:
             return f"{key} is missing; add it to the file"
         case "value_error":
             return (f"{key}: " if key else "") + str(problem.get("ctx", {}).get("error"))
+        case "string_pattern_mismatch":
+            wanted = "made of lower-case letters, digits and hyphens, 61 at most"
+            return f"{key} must be {wanted}, and got {in_short(problem.get('input'))}"
         case "too_short":
             return f"{key} is an empty list; give at least one value"
+        case "too_long":
+            most, given = (problem["ctx"][name] for name in ("max_length", "actual_length"))
+            return f"{key} lists {given:,} values; give at most {most:,}"
         case _:
-            wanted = problem["msg"].removeprefix("Input should be ")
-            return f"{key or 'the study'} must be {wanted}, and got {problem.get('input')!r}"
+            wanted = problem["msg"].replace("Input should be", "be").replace("String should ", "")
+            return f"{key or 'the study'} must {wanted}, and got {in_short(problem.get('input'))}"
+
+
+def _part_of_key(part: int | str) -> str:
+    """A part of a key as TOML writes it, if it is a word; else shortened."""
+    plain = isinstance(part, int) or (len(part) <= 40 and part.isprintable())
+    return str(part) if plain else in_short(part, 40)
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from retroprop.byhand.schedules import WARMUP, Schedule, rate_factor
 from retroprop.calculus.architectures import parse_architecture
-from retroprop.errors import UserError, did_you_mean
+from retroprop.errors import UserError, did_you_mean, in_short
 
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "gelu")
 PRECISIONS = {"fp32": "float32", "fp64": "float64", "bf16": "bfloat16"}
@@ -39,7 +39,7 @@ class Bounds:
 
     def check(self, value: int | float) -> None:
         """Refuse a number outside of the bounds."""
-        if self.finite and not math.isfinite(value):
+        if self.finite and isinstance(value, float) and not math.isfinite(value):
             raise WrongValueError("a finite number")
         for holds, limit, words in (
             (value > self.above, self.above, "greater than"),
@@ -103,7 +103,7 @@ def check_known(word: str, known: Iterable[str], what: str) -> str:
         UserError: With the nearest known words, if it is not.
     """
     if word not in known:
-        raise UserError(f"unknown {what} {word!r}. {did_you_mean(str(word), known)}")
+        raise UserError(f"unknown {what} {in_short(word)}. {did_you_mean(str(word), known)}")
     return word
 
 
@@ -114,8 +114,9 @@ def is_number(value: Any) -> bool:
 
 Seed = Annotated[int, Bounds(least=0, below=2**63)]
 Epochs = Annotated[int, Bounds(least=1, most=10_000)]
-LearningRate = Annotated[float, Bounds(above=0)]
-Count = Annotated[int, Bounds(least=1)]
+LearningRate = Annotated[float, Bounds(above=0, most=1e30)]
+"""Far below the largest number of float32, 3.4e38: a larger one could not even be multiplied."""
+Count = Annotated[int, Bounds(least=1, most=10**9)]
 Width = Annotated[int, Bounds(least=1, most=100_000)]
 Share = Annotated[float, Bounds(least=0, below=1)]
 InitialScale = Annotated[Any, _Scale()]
@@ -175,7 +176,7 @@ class Hyperparameters:
     """Of logits, or of probabilities cut into [1e-9, 1 − 1e-9]."""
     momentum: Share = 0.9
     """μ of the optimizers that have one."""
-    weight_decay: Annotated[float, Bounds(least=0)] = 0.0
+    weight_decay: Annotated[float, Bounds(least=0, most=1e30)] = 0.0
     """λ; added to the gradient as λ θ, and apart from it by "adamw"."""
     label_smoothing: Share = 0.0
     """Part of the target that is spread over all classes."""
@@ -218,10 +219,12 @@ class RunSettings(Hyperparameters):
         wrong = []
         for name, kind in types_of(type(self)).items():
             value = getattr(self, name)
+            if value is getattr(type(self), name, None):  # the default: most are, in a large plan
+                continue
             try:
                 object.__setattr__(self, name, checked(value, kind))
             except WrongValueError as error:
-                wrong.append(f"{name} must be {error}, and got {value!r}")
+                wrong.append(f"{name} must be {error}, and got {in_short(value)}")
             except UserError as error:
                 wrong.append(f"{name}: {error}".rstrip("."))
         if wrong:
@@ -313,8 +316,17 @@ def _checked_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _checked_plain(value: Any, kind: Any) -> Any:
     names = {int: "a valid integer", float: "a valid number", str: "a valid string"}
-    if kind is Any or (kind is float and is_number(value)):
-        return float(value) if kind is float else value
+    if kind is float and is_number(value):
+        return value if isinstance(value, float) else _as_float(value)
+    if kind is Any:
+        return value
     if type(value) is not kind:
         raise WrongValueError(names.get(kind, "true or false"))
     return value
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise WrongValueError("a finite number") from None

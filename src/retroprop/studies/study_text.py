@@ -1,0 +1,90 @@
+"""Reading the text of study files, and of single values of theirs, within bounds.
+
+Everything that people write in TOML is read here. A file of some kilobytes can keep a parser busy
+for minutes or exhaust its stack, so what a study never needs is refused before it is parsed.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from retroprop.errors import UserError, in_short
+
+MOST_BYTES = 100_000
+"""Of a study file; the largest one that we ship has 1,421."""
+MOST_PARTS = 8
+"""Of a key, as `split.seed` has two."""
+MOST_BRACKETS = 16
+"""Inside one another."""
+
+_QUOTED = re.compile(  # what is not closed goes on to its end; tomllib refuses it there
+    r"'''.*?(?:'{3,5}|\Z)"
+    r'|"""(?:\\.|[^\\])*?(?:"{3,5}|\Z)'
+    r"|'[^'\n]*'?"
+    r'|"(?:\\.|[^"\\\n])*"?'
+    r"|#[^\n]*",
+    re.DOTALL,
+)
+
+
+def read_text(path: Path) -> str:
+    """The text of a study file; a byte-order mark, as Windows writes it, is no part of it.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it is larger than a study file is, or not written in UTF-8.
+    """
+    with path.open("rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES:,} bytes, and a study file is shorter")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ValueError("it is written in UTF-16; save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"line {line} is not written in UTF-8; save the file as UTF-8") from None
+
+
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """The tables and values of a TOML text.
+
+    Args:
+        text: What a study file holds.
+        source: Where it comes from, for the sentences.
+
+    Raises:
+        UserError: If it is not TOML, or beyond the bounds above.
+    """
+    _check_shape(text, source)
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise UserError(f"{source} is nested too deeply; a study needs no more than two.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{source} is not valid TOML: {in_short(error, 200)}.") from None
+    except ValueError:  # Python's limit of digits
+        raise UserError(f"{source} has a number of thousands of digits.") from None
+
+
+def _check_shape(text: str, source: str) -> None:
+    """Refuse long keys, which a parser takes quadratic time for, and deep nesting."""
+    if len(text) > MOST_BYTES:
+        raise UserError(f"{source} has more than {MOST_BYTES:,} characters; a study is shorter.")
+    bare = _QUOTED.sub('"', text)
+    parts = max(piece.count(".") + 1 for piece in re.split(r"[=,\[\]{}\n]", bare))
+    if parts > MOST_PARTS:
+        raise UserError(
+            f"{source} has a key of {parts:,} parts; the keys of a study have one to three, such "
+            "as split.seed."
+        )
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", bare):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    if deepest > MOST_BRACKETS:
+        raise UserError(
+            f"{source} has {deepest:,} brackets inside one another; a study needs two or three."
+        )
