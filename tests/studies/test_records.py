@@ -258,7 +258,10 @@ INSERT INTO runs VALUES (
 INSERT INTO epochs VALUES
     (1, 0, 2.3, 0.1, 2.4, 0.1, 0.0, 0.01), (1, 1, 0.5, 0.8, NULL, 0.7, 0.1, 0.01);
 """
-ADDED = {"runs": ["parameters", "test_confusion"], "epochs": ["gradient_norm"]}
+ADDED = {
+    "runs": ["parameters", "test_confusion", "checkpoint_sha256", "state_sha256"],
+    "epochs": ["gradient_norm"],
+}
 
 
 @pytest.fixture
@@ -304,7 +307,7 @@ def test_a_database_of_version_1_is_upgraded_when_it_is_opened(version_1):
     with sqlite3.connect(version_1) as connection:
         meta = dict(connection.execute("SELECT key, value FROM retroprop_meta"))
     connection.close()
-    assert meta == {"schema_version": "2", "written_by": "retroprop 0.1.0"}
+    assert meta == {"schema_version": "3", "written_by": "retroprop 0.1.0"}
     assert Records.open(version_1).run(1).parameters == 7850  # and once only
 
 

@@ -11,6 +11,7 @@ transaction: a killed process loses at most the epoch in flight.
 A metric that is not a number (a diverged model) is stored as NULL and read back as None.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ from retroprop import __version__
 from retroprop.errors import UserError, did_you_mean
 from retroprop.training.epochs import EpochRecord, Progress
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DEFAULT_DATABASE = "retroprop.db"
 
 _tables = sa.MetaData()
@@ -84,6 +85,8 @@ _runs = sa.Table(
     sa.Column("checkpoint", sa.Text),
     sa.Column("parameters", sa.Integer),
     sa.Column("test_confusion", sa.JSON(none_as_null=True)),
+    sa.Column("checkpoint_sha256", sa.String(64)),
+    sa.Column("state_sha256", sa.String(64)),
     sa.UniqueConstraint("study_run_id", "position"),
 )
 
@@ -101,7 +104,10 @@ _epochs = sa.Table(
 )
 
 # What a newer version added, by the version: an older database gets it when it is opened.
-_ADDED = {2: (_runs.c.parameters, _runs.c.test_confusion, _epochs.c.gradient_norm)}
+_ADDED = {
+    2: (_runs.c.parameters, _runs.c.test_confusion, _epochs.c.gradient_norm),
+    3: (_runs.c.checkpoint_sha256, _runs.c.state_sha256),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +115,12 @@ class RunRecord:
     """One trained model: a cell of the grid with one seed.
 
     `cell` holds the varied keys only (for instance optimizer, learning_rate, batch_size);
-    `settings` everything that fixes the training. `status` is "planned", "running", "finished" or
-    "diverged". The test columns are filled for the selected models only, once; `test_confusion`
-    counts test images by their class (rows) and the predicted one (columns).
+    `settings` everything that fixes the training. `status` is "planned", "running", "interrupted",
+    "finished" or "diverged". The test columns are filled for the selected models only, once;
+    `test_confusion` counts test images by their class (rows) and the predicted one (columns).
+
+    `checkpoint_sha256` is that of the file `checkpoint`; `state_sha256` that of the state file of
+    the last epoch, from which an unfinished run continues. Older records have neither.
     """
 
     id: int
@@ -131,6 +140,8 @@ class RunRecord:
     checkpoint: str | None = None
     parameters: int | None = None
     test_confusion: list[list[int]] | None = None
+    checkpoint_sha256: str | None = None
+    state_sha256: str | None = None
     epochs: tuple[EpochRecord, ...] = ()
 
     @property
@@ -326,14 +337,17 @@ class Records:
                 _sessions.update().where(_sessions.c.id == session_id).values(wall_s=wall_s)
             )
 
-    def add_epoch(self, updates: Sequence[RunUpdate]) -> None:
-        """Record one epoch of a whole population, in one transaction."""
+    def add_epoch(self, updates: Sequence[RunUpdate], *, state_sha256: str | None = None) -> None:
+        """Record one epoch of a whole population and its state file, in one transaction."""
         with self._transaction() as connection:
             connection.execute(
                 _epochs.insert(),
                 [{"run_id": update.run_id, **_epoch_values(update.epoch)} for update in updates],
             )
-            values = [_progress_values(update.progress) for update in updates]
+            values = [
+                {**_progress_values(update.progress), "state_sha256": state_sha256}
+                for update in updates
+            ]
             connection.execute(
                 _runs.update()
                 .where(_runs.c.id == sa.bindparam("of_run"))
@@ -344,11 +358,23 @@ class Records:
                 ],
             )
 
-    def finish_population(self, run_ids: Sequence[int], checkpoint: str) -> None:
-        """Mark the trained runs of a population as finished (diverged ones stay diverged)."""
+    def finish_population(
+        self, run_ids: Sequence[int], checkpoint: str, *, sha256: str | None = None
+    ) -> None:
+        """Mark the trained runs of a population as finished (diverged ones stay diverged).
+
+        Args:
+            run_ids: Its runs.
+            checkpoint: The file of their best parameters, relative to `folder`.
+            sha256: Of that file.
+        """
         with self._transaction() as connection:
             of_population = _runs.c.id.in_(list(run_ids))
-            connection.execute(_runs.update().where(of_population).values(checkpoint=checkpoint))
+            connection.execute(
+                _runs.update()
+                .where(of_population)
+                .values(checkpoint=checkpoint, checkpoint_sha256=sha256, state_sha256=None)
+            )
             connection.execute(
                 _runs.update()
                 .where(of_population, _runs.c.status != "diverged")
@@ -372,6 +398,11 @@ class Records:
                         best_validation_loss=None,
                         diverged_epoch=None,
                         checkpoint=None,
+                        checkpoint_sha256=None,
+                        state_sha256=None,
+                        test_accuracy=None,
+                        test_loss=None,
+                        test_confusion=None,
                     )
                 )
 
@@ -403,14 +434,52 @@ class Records:
             )
 
     def set_status(self, study_run_id: str, status: str) -> None:
-        """Record that a study run is "finished" or "interrupted"."""
+        """Record that a study run, and what runs of it, is "finished" or "interrupted"."""
         finished_at = _now() if status == "finished" else None
         with self._transaction() as connection:
+            connection.execute(
+                _runs.update()
+                .where(_runs.c.study_run_id == study_run_id, _runs.c.status == "running")
+                .values(status=status)
+            )
             connection.execute(
                 _study_runs.update()
                 .where(_study_runs.c.id == study_run_id)
                 .values(status=status, finished_at=finished_at)
             )
+
+    @contextmanager
+    def held(self, study_run_id: str, *, busy: str) -> Iterator[None]:
+        """Hold a study run for this process among all machines that share the records.
+
+        PostgreSQL has a lock for it, which ends with our connection; where a machine is gone
+        without a word, within a minute. A SQLite file is of one machine: there the lock of a
+        folder is enough (`files.held`).
+
+        Args:
+            study_run_id: What to hold.
+            busy: What to say when another process has it.
+
+        Raises:
+            UserError: If another process has it.
+        """
+        if self.url.get_backend_name() != "postgresql":
+            yield
+            return
+        digest = hashlib.sha256(f"retroprop study run {study_run_id}".encode()).digest()
+        key = int.from_bytes(digest[:8], "big", signed=True)
+        with self._explained():
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            with self._explained():
+                for name, value in (("idle", 30), ("interval", 10), ("count", 3)):
+                    connection.execute(sa.text(f"SET tcp_keepalives_{name} = {value}"))
+                if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
+                    raise UserError(busy)
+            yield
+        finally:  # the lock ends with the connection, which the pool would keep
+            connection.invalidate()
+            connection.close()
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -614,7 +683,7 @@ def _tune_sqlite(connection: Any, _: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA busy_timeout = 60000")
     cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # a commit outlives a power cut
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 

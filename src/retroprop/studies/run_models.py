@@ -21,7 +21,7 @@ from retroprop.studies.kinds import KINDS
 from retroprop.studies.records import Records, RunRecord
 from retroprop.studies.study_data import StudyData
 from retroprop.training.autograd import put_parameters
-from retroprop.training.checkpoints import load_tensors
+from retroprop.training.checkpoints import check_file, load_tensors
 from retroprop.training.factories import FACTORIES, network_of, options_of
 from retroprop.training.image_sets import Normalization
 from retroprop.training.learners import parameter_type
@@ -40,6 +40,7 @@ class TrainedModel:
         network: In evaluation mode, on the CPU.
         card: What it was built from, and what its images and classes are.
         normalization: What bytes become before it reads them.
+        batch_size: Images per step of its training; None if its file does not say.
         scores: Whether it learned by the squared error: softmax makes no probabilities of its
             outputs.
         split: How its study split the data; a file does not say.
@@ -49,6 +50,7 @@ class TrainedModel:
     network: nn.Module
     card: ModelCard
     normalization: Normalization
+    batch_size: int | None = None
     scores: bool = False
     split: Mapping[str, Any] = field(default_factory=dict)
 
@@ -89,6 +91,7 @@ def model_of_run(records: Records, number: int) -> TrainedModel:
     """
     run = records.run(number)
     path = _checkpoint(records, run)
+    check_file(path, run.checkpoint_sha256)
     config = records.study_run(run.study_run_id).config
     tensors = load_tensors(path, about=f"{run.study_run_id} {run.population}")
     settings = from_record(RunSettings, run.settings, seed=run.seed)
@@ -111,6 +114,7 @@ def model_of_run(records: Records, number: int) -> TrainedModel:
             kind=kind, options=options, image_shape=shape, classes=info.classes, dataset=info.name
         ),
         normalization=normalization,
+        batch_size=settings.batch_size,
         scores=settings.output == "linear",
         split=config["split"],
     )
@@ -135,8 +139,8 @@ def _checkpoint(records: Records, run: RunRecord) -> Path:
     path = records.folder / run.checkpoint
     if not path.is_file():
         raise UserError(
-            f"the parameters of run {run.id} are not at {path}; put them back, or run its study "
-            "again."
+            f"the parameters of run {run.id} are not at {path}; put the file back, or train again "
+            "with --fresh."
         )
     return path
 
