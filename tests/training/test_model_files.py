@@ -331,11 +331,11 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "last.safetensors"
     checkpoints.save_tensors(path, {"a": torch.zeros(3)}, about="old")
 
-    def stop(tensors, file, metadata):
-        file.write_bytes(b"half")
+    def stop(tensors, metadata):
+        yield b"half"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoints, "save_file", stop)
+    monkeypatch.setattr(checkpoints, "_serialized", stop)
     with pytest.raises(KeyboardInterrupt):
         checkpoints.save_tensors(path, {"a": torch.ones(3)}, about="new")
     assert checkpoints.read_about(path) == "old"

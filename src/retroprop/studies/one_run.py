@@ -28,7 +28,7 @@ from retroprop.models.catalog import MODELS
 from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.messages import Job, TrainJob
 from retroprop.studies.records import Records, StudyRunRecord
-from retroprop.studies.run_models import TrainedModel, model_of_run
+from retroprop.studies.run_models import MODEL, RECORD, TrainedModel, model_of_run
 from retroprop.studies.runner import Display, carry_out, show
 from retroprop.studies.schema import Study, study_from
 from retroprop.studies.worker import Worker
@@ -38,7 +38,6 @@ from retroprop.training.model_files import load_model, save_model
 from retroprop.training.network_trajectories import NetworkTrajectory
 from retroprop.training.ranks import Ranks
 
-RECORD, MODEL = "record.json", "model.safetensors"
 FIGURES = ("accuracy.svg", "gradient-norm.svg", "confusion.svg")
 
 
@@ -222,8 +221,8 @@ def _held_folder(folder: Path, study: Study, *, fresh: bool) -> Iterator[None]:
                 (folder / name).unlink(missing_ok=True)
         except OSError as error:
             raise UserError(
-                f"the folder {folder} cannot be written ({error.strerror or error}); name another "
-                "--folder."
+                f"the folder {folder} cannot be made or written ({error.strerror or error}); name "
+                "another --folder."
             ) from error
         if (folder / RECORD).exists():
             _check_same(folder, study)
