@@ -146,7 +146,11 @@ def train(
             )
     except KeyboardInterrupt:
         alone = os.environ.get("WORLD_SIZE", "1") == "1"
-        typed = shlex.join(["retroprop", *sys.argv[1:]]) if alone else "the same torchrun command"
+        typed = (
+            without_passwords(shlex.join(["retroprop", *sys.argv[1:]]))
+            if alone
+            else "the same torchrun command"
+        )
         raise Interrupted(
             f"Stopped; every finished epoch is kept. Continue with: {typed}"
         ) from None

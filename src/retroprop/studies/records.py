@@ -11,27 +11,22 @@ transaction: a killed process loses at most the epoch in flight.
 A metric that is not a number (a diverged model) is stored as NULL and read back as None.
 """
 
-import hashlib
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.engine import URL, Connection
 
 from retroprop import __version__
 from retroprop.errors import UserError, did_you_mean
+from retroprop.studies.database import DEFAULT_DATABASE, Database
 from retroprop.training.epochs import EpochRecord, Progress
 
 SCHEMA_VERSION = 3
-DEFAULT_DATABASE = "retroprop.db"
 
 _tables = sa.MetaData()
 
@@ -204,18 +199,17 @@ class RunUpdate:
 
 
 @dataclass
-class Records:
+class Records(Database):
     """An open records database.
 
     Open one with `Records.open(url)`. Safe to use from several processes, each with its own.
     """
 
-    url: URL
-    engine: sa.Engine = field(repr=False)
-
     @classmethod
-    def open(cls, url: str | Path = DEFAULT_DATABASE, *, create: bool = True) -> "Records":
+    def open(cls, url: str | Path | URL = DEFAULT_DATABASE, *, create: bool = True) -> "Records":
         """Open the database at a SQLAlchemy URL or a SQLite file's path.
+
+        What may only be read is opened for that; writing to it is the error then.
 
         Args:
             url: "results.db", "sqlite:///results.db", "postgresql+psycopg://user@host/name".
@@ -224,51 +218,9 @@ class Records:
         Raises:
             UserError: If it cannot be opened, is damaged, is not ours or is of another version.
         """
-        parsed = _parse_url(url)
-        file = _sqlite_file(parsed)
-        if file is not None:
-            if not create and not file.exists():
-                raise UserError(
-                    f"no records at {file}: run a study first (retroprop run inf8225-logistic) "
-                    "or name the database with --db."
-                )
-            if not file.parent.is_dir():
-                raise UserError(
-                    f"the folder {file.parent} of the database does not exist; create it or name "
-                    "another database with --db."
-                )
-        try:
-            engine = sa.create_engine(parsed)
-        except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise UserError(
-                f"the database URL {_shown(parsed)} needs a driver that is not installed "
-                f"({error}); for PostgreSQL install retroprop[postgres] and write "
-                "postgresql+psycopg://…"
-            ) from error
-        except ArgumentError as error:
-            raise UserError(_no_address(_shown(parsed))) from error
-        if file is not None:
-            event.listen(engine, "connect", _tune_sqlite)
-        records = cls(parsed, engine)
+        records = cls.connect(url, create=create)
         records._check_or_create(create=create)
         return records
-
-    @property
-    def folder(self) -> Path:
-        """Where files that belong to the records live: beside a SQLite file, else here."""
-        file = _sqlite_file(self.url)
-        return file.parent.resolve() if file is not None else Path.cwd()
-
-    @property
-    def in_memory(self) -> bool:
-        """Whether only this process can see the records (SQLite in memory)."""
-        return self.url.get_backend_name() == "sqlite" and _sqlite_file(self.url) is None
-
-    @property
-    def location(self) -> str:
-        """The database's name for people, without a password."""
-        file = _sqlite_file(self.url)
-        return str(file) if file is not None else _shown(self.url)
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -283,7 +235,7 @@ class Records:
         runs: Sequence[NewRun],
     ) -> None:
         """Record a study run and all its planned runs in one transaction."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _study_runs.insert().values(
                     id=id,
@@ -313,7 +265,7 @@ class Records:
 
     def start_session(self, study_run_id: str, environment: Mapping[str, Any]) -> int:
         """Record that work on a study run starts; returns the session's number."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _study_runs.update()
                 .where(_study_runs.c.id == study_run_id, _study_runs.c.status != "finished")
@@ -332,14 +284,14 @@ class Records:
 
     def update_session(self, session_id: int, wall_s: float) -> None:
         """Record how long a session has worked so far, in seconds."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _sessions.update().where(_sessions.c.id == session_id).values(wall_s=wall_s)
             )
 
     def add_epoch(self, updates: Sequence[RunUpdate], *, state_sha256: str | None = None) -> None:
         """Record one epoch of a whole population and its state file, in one transaction."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _epochs.insert(),
                 [{"run_id": update.run_id, **_epoch_values(update.epoch)} for update in updates],
@@ -368,7 +320,7 @@ class Records:
             checkpoint: The file of their best parameters, relative to `folder`.
             sha256: Of that file.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             of_population = _runs.c.id.in_(list(run_ids))
             connection.execute(
                 _runs.update()
@@ -383,7 +335,7 @@ class Records:
 
     def forget_epochs(self, run_ids: Sequence[int], after: int) -> None:
         """Delete the epochs later than `after` of some runs, before they are trained again."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _epochs.delete().where(_epochs.c.run_id.in_(list(run_ids)), _epochs.c.epoch > after)
             )
@@ -408,7 +360,7 @@ class Records:
 
     def set_parameters(self, run_ids: Sequence[int], parameters: int) -> None:
         """Record how many parameters each of some runs has."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _runs.update().where(_runs.c.id.in_(list(run_ids))).values(parameters=parameters)
             )
@@ -422,7 +374,7 @@ class Records:
         confusion: list[list[int]] | None = None,
     ) -> None:
         """Record the one evaluation of a selected model on the test set."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _runs.update()
                 .where(_runs.c.id == run_id)
@@ -436,7 +388,7 @@ class Records:
     def set_status(self, study_run_id: str, status: str) -> None:
         """Record that a study run, and what runs of it, is "finished" or "interrupted"."""
         finished_at = _now() if status == "finished" else None
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _runs.update()
                 .where(_runs.c.study_run_id == study_run_id, _runs.c.status == "running")
@@ -448,39 +400,6 @@ class Records:
                 .values(status=status, finished_at=finished_at)
             )
 
-    @contextmanager
-    def held(self, study_run_id: str, *, busy: str) -> Iterator[None]:
-        """Hold a study run for this process among all machines that share the records.
-
-        PostgreSQL has a lock for it, which ends with our connection; where a machine is gone
-        without a word, within a minute. A SQLite file is of one machine: there the lock of a
-        folder is enough (`files.held`).
-
-        Args:
-            study_run_id: What to hold.
-            busy: What to say when another process has it.
-
-        Raises:
-            UserError: If another process has it.
-        """
-        if self.url.get_backend_name() != "postgresql":
-            yield
-            return
-        digest = hashlib.sha256(f"retroprop study run {study_run_id}".encode()).digest()
-        key = int.from_bytes(digest[:8], "big", signed=True)
-        with self._explained():
-            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        try:
-            with self._explained():
-                for name, value in (("idle", 30), ("interval", 10), ("count", 3)):
-                    connection.execute(sa.text(f"SET tcp_keepalives_{name} = {value}"))
-                if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
-                    raise UserError(busy)
-            yield
-        finally:  # the lock ends with the connection, which the pool would keep
-            connection.invalidate()
-            connection.close()
-
     # -- reading ------------------------------------------------------------------------------
 
     def study_runs(self, study: str | None = None) -> list[StudyRunRecord]:
@@ -488,7 +407,7 @@ class Records:
         query = sa.select(_study_runs).order_by(_study_runs.c.created_at, _study_runs.c.id)
         if study is not None:
             query = query.where(_study_runs.c.study == study)
-        with self._reading() as connection:
+        with self.reading() as connection:
             sessions: dict[str, list[SessionRecord]] = {}
             for row in connection.execute(sa.select(_sessions).order_by(_sessions.c.id)).mappings():
                 sessions.setdefault(row["study_run_id"], []).append(
@@ -524,7 +443,7 @@ class Records:
     def runs(self, study_run_id: str, *, with_epochs: bool = True) -> list[RunRecord]:
         """All runs of a study run in the order of its grid, with their epochs."""
         query = sa.select(_runs).where(_runs.c.study_run_id == study_run_id)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query.order_by(_runs.c.position)).mappings().all()
             by_run = (
                 _epochs_by_run(
@@ -544,7 +463,7 @@ class Records:
         Raises:
             UserError: If there is no such run.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = (
                 connection.execute(sa.select(_runs).where(_runs.c.id == run_id)).mappings().first()
             )
@@ -560,138 +479,70 @@ class Records:
     # -- the edge -----------------------------------------------------------------------------
 
     def _check_or_create(self, *, create: bool) -> None:
-        with self._explained(), self.engine.begin() as connection:
-            if _sqlite_file(self.url) is not None:
+        with self.reading() as connection:
+            if self.file is not None:
                 damage = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
                 if damage != "ok":
-                    raise UserError(self._damaged(str(damage)))
-            names = set(sa.inspect(connection).get_table_names())
-            if _meta.name not in names:
-                if names & set(_tables.tables):
-                    raise UserError(
-                        f"{self.location} is a database of another program (it has no table "
-                        f"{_meta.name}); name another one with --db."
-                    )
-                if not create:
-                    raise UserError(
-                        f"{self.location} holds no records yet: run a study first (retroprop run "
-                        "inf8225-logistic) or name the database with --db."
-                    )
-                _tables.create_all(connection)
-                connection.execute(
-                    _meta.insert(),
-                    [
-                        {"key": "schema_version", "value": str(SCHEMA_VERSION)},
-                        {"key": "written_by", "value": f"retroprop {__version__}"},
-                    ],
-                )
-                return
-            meta = {row.key: row.value for row in connection.execute(sa.select(_meta))}
-            version = meta.get("schema_version", "unknown")
-            if version in map(str, range(1, SCHEMA_VERSION)):
-                version = _upgrade(connection, int(version))
-            if version != str(SCHEMA_VERSION):
-                raise UserError(
-                    f"{self.location} has records of version {version} "
-                    f"({meta.get('written_by', 'an unknown program')}) and this is retroprop "
-                    f"{__version__}, which reads version {SCHEMA_VERSION}; install the retroprop "
-                    "that wrote it or name another database with --db."
-                )
-
-    def _damaged(self, detail: str) -> str:
-        return (
-            f"{self.location} is not a readable database ({detail.strip().splitlines()[0]}); "
-            "restore it from a copy, or move it away and name a new one with --db."
-        )
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self._explained(), self.engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._explained(), self.engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn what a database driver raises into one sentence."""
-        try:
-            yield
-        except UserError:
-            raise
-        except json.JSONDecodeError as error:
-            raise UserError(self._damaged(f"a column is not JSON: {error}")) from error
-        except DBAPIError as error:
-            raise UserError(self._sentence(str(error.orig))) from error
-        except SQLAlchemyError as error:
-            raise UserError(self._sentence(str(error))) from error
-
-    def _sentence(self, detail: str) -> str:
-        text = detail.lower()
-        if "malformed" in text or "not a database" in text or "no such column" in text:
-            return self._damaged(detail)
-        if "readonly" in text or "unable to open" in text or "permission denied" in text:
-            return (
-                f"{self.location} cannot be written ({detail}); choose a folder that you may "
-                "write to, with --db FOLDER/retroprop.db."
+                    raise self.damaged(str(damage))
+            version = self._version(connection)
+        if version == str(SCHEMA_VERSION):
+            return
+        if version is None and not create:
+            raise UserError(
+                f"{self.location} holds no records yet: run a study first (retroprop run "
+                "inf8225-logistic) or name the database with --db."
             )
-        if "disk is full" in text or "disk i/o" in text:
-            return (
-                f"the disk of {self.location} is full ({detail}); free some space and run the "
-                "same command again: everything up to the last finished epoch is kept."
+        if version is not None and not self.writable:
+            self.copy_to_memory()
+        with self.changing_tables() as connection:
+            version = self._version(connection)  # another process may have been faster
+            if version is None:
+                _create(connection)
+            elif version != str(SCHEMA_VERSION):
+                _upgrade(connection, int(version))
+
+    def _version(self, connection: Connection) -> str | None:
+        """The version of the records, one that can be read or upgraded; None where there are none.
+
+        A first start that was interrupted may have left some tables of ours, all of them empty.
+        """
+        names = set(sa.inspect(connection).get_table_names())
+        ours = [table for table in _tables.sorted_tables if table.name in names]
+        if ours and _meta not in ours:
+            raise UserError(
+                f"{self.location} is a database of another program (it has no table "
+                f"{_meta.name}); name another one with --db."
             )
-        if "locked" in text:
-            return (
-                f"{self.location} is locked by another process ({detail}); wait for it to end and "
-                "run the same command again."
+        if not any(connection.execute(sa.select(table).limit(1)).first() for table in ours):
+            return None
+        meta = {row.key: row.value for row in connection.execute(sa.select(_meta))}
+        version = meta.get("schema_version", "unknown")
+        if version not in map(str, range(1, SCHEMA_VERSION + 1)):
+            raise UserError(
+                f"{self.location} has records of version {version} "
+                f"({meta.get('written_by', 'an unknown program')}) and this is retroprop "
+                f"{__version__}, which reads version {SCHEMA_VERSION}; install the retroprop "
+                "that wrote it or name another database with --db."
             )
-        first = detail.strip().splitlines()[0] if detail.strip() else "no detail given"
-        return f"the database {self.location} refused: {first}; check the address given by --db."
+        return str(version)
 
 
-def _parse_url(url: str | Path) -> URL:
-    text = str(url)
-    if "://" not in text:
-        return URL.create("sqlite", database=text)
-    try:
-        return make_url(text)
-    except (ArgumentError, ValueError) as error:
-        raise UserError(_no_address(text)) from error
-
-
-def _no_address(text: str) -> str:
-    return (
-        f"{text!r} is not a database address; give a file (results.db) or a URL such as "
-        "postgresql+psycopg://user@host/name."
+def _create(connection: Connection) -> None:
+    _tables.drop_all(connection)  # what an interrupted start left: empty tables
+    _tables.create_all(connection, checkfirst=False)
+    connection.execute(
+        _meta.insert(),
+        [
+            {"key": "schema_version", "value": str(SCHEMA_VERSION)},
+            {"key": "written_by", "value": f"retroprop {__version__}"},
+        ],
     )
 
 
-def _sqlite_file(url: URL) -> Path | None:
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        return None
-    return Path(url.database)
-
-
-def _shown(url: URL) -> str:
-    return url.render_as_string(hide_password=True)
-
-
-def _tune_sqlite(connection: Any, _: Any) -> None:
-    """WAL lets readers and the writer work at once; a busy writer is waited for up to 60 s."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 60000")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")  # a commit outlives a power cut
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _upgrade(connection: Connection, version: int) -> str:
+def _upgrade(connection: Connection, version: int) -> None:
     """Add the columns that newer versions have; what is recorded stays as it is.
 
-    A column that is there already was added by an upgrade that was killed.
+    A column that is there already was added by an upgrade of retroprop 0.1 that was killed.
     """
     inspector = sa.inspect(connection)
     for newer in range(version + 1, SCHEMA_VERSION + 1):
@@ -705,7 +556,6 @@ def _upgrade(connection: Connection, version: int) -> str:
     connection.execute(
         _meta.update().where(_meta.c.key == "schema_version").values(value=str(SCHEMA_VERSION))
     )
-    return str(SCHEMA_VERSION)
 
 
 def _epoch_values(record: EpochRecord) -> dict[str, Any]:
