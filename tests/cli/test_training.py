@@ -278,7 +278,7 @@ def test_a_stopped_training_goes_on_to_the_same_numbers(call, monkeypatch):
     stop_before(monkeypatch, epoch=2)
     code, out, err = call(*command)
     assert code == 130
-    assert err.startswith("Stopped; every finished epoch is kept. Continue with: retroprop ")
+    assert err.startswith("Stopped; every finished epoch is kept. Continue with: ")
     assert list(Path("stopped").iterdir()) == []
     assert state_files() == ["state-00001.safetensors"]
     (study_run,) = Records.open("stopped.db").study_runs()

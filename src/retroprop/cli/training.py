@@ -5,7 +5,6 @@ import dataclasses
 import os
 import shlex
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,6 +117,7 @@ def train(
     """
     from retroprop.cli.training_display import TrainingDisplay, finish
     from retroprop.models.catalog import model_name
+    from retroprop.studies.environment import typed_command
     from retroprop.studies.one_run import train_one
     from retroprop.studies.worker import prepare_thread
     from retroprop.training.devices import choose_device
@@ -146,11 +146,7 @@ def train(
             )
     except KeyboardInterrupt:
         alone = os.environ.get("WORLD_SIZE", "1") == "1"
-        typed = (
-            without_passwords(shlex.join(["retroprop", *sys.argv[1:]]))
-            if alone
-            else "the same torchrun command"
-        )
+        typed = typed_command() if alone else "the same torchrun command"
         raise Interrupted(
             f"Stopped; every finished epoch is kept. Continue with: {typed}"
         ) from None
