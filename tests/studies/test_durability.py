@@ -127,7 +127,7 @@ def test_a_power_cut_at_any_moment_loses_nothing_that_is_recorded(tmp_path, stud
     disk = Disk(root, root / "r.db")
     with disk.watching():
         expected = outcome(*train(root, study, finish=alone))
-    assert len(disk.outcomes) > 30
+    assert len(disk.outcomes) > 15
     for number, left in enumerate(disk.outcomes):
         folder = tmp_path / f"left-{number}"
         disk.restore(left, folder)
