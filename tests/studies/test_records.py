@@ -199,7 +199,7 @@ def test_reading_commands_do_not_create_a_database(tmp_path):
 def test_what_sqlite_reports_is_said_in_a_sentence(records, detail, sentence):
     with (
         pytest.raises(UserError, match=sentence),
-        records.explained(),
+        records._explained(),  # pyright: ignore[reportPrivateUsage]
     ):
         raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError(detail))
 

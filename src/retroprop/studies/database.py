@@ -10,6 +10,7 @@ SQLAlchemy's manual advises (dialects/sqlite, "Enabling Non-Legacy SQLite Transa
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -90,11 +91,16 @@ class Database:
         """The database's name for people, without a password."""
         return _printable(str(self.file)) if self.file is not None else _shown(self.url)
 
-    def copy_to_memory(self) -> None:
+    @property
+    def option(self) -> str:
+        """What a command needs to find the database; "" where it is at its usual place."""
+        return "" if self.location == DEFAULT_DATABASE else f" --db {shlex.quote(self.location)}"
+
+    def _copy_to_memory(self) -> None:
         """Go on with a copy of a SQLite database in memory: one that may only be read is older."""
         copy = sa.create_engine("sqlite://", poolclass=StaticPool)
         _prepare_sqlite(copy, None)
-        with self.reading() as source, copy.connect() as target:
+        with self._reading() as source, copy.connect() as target:
             theirs: Any = source.connection.driver_connection
             theirs.backup(target.connection.driver_connection)
         self.engine = copy
@@ -102,13 +108,13 @@ class Database:
     # -- transactions -------------------------------------------------------------------------
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def _reading(self) -> Iterator[Connection]:
         """A transaction that reads: all of it sees one state of the database."""
-        with self.explained(), self.engine.connect() as connection:
+        with self._explained(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def _transaction(self) -> Iterator[Connection]:
         """A transaction that writes, whole or not at all.
 
         Raises:
@@ -120,7 +126,7 @@ class Database:
             yield connection
 
     @contextmanager
-    def changing_tables(self) -> Iterator[Connection]:
+    def _changing_tables(self) -> Iterator[Connection]:
         """A transaction that may create and change tables: one process at a time."""
         with self._changing() as connection:
             if connection.dialect.name == "postgresql":
@@ -130,7 +136,7 @@ class Database:
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
-        with self.explained(), self.engine.execution_options(writes=True).begin() as connection:
+        with self._explained(), self.engine.execution_options(writes=True).begin() as connection:
             yield connection
 
     def _keep_a_log(self) -> None:
@@ -148,7 +154,7 @@ class Database:
     # -- sentences ----------------------------------------------------------------------------
 
     @contextmanager
-    def explained(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         """Turn what a database driver raises into one sentence."""
         try:
             yield
@@ -159,7 +165,7 @@ class Database:
         except SQLAlchemyError as error:
             raise UserError(self._sentence(str(error))) from error
 
-    def damaged(self, detail: str) -> UserError:
+    def _damaged(self, detail: str) -> UserError:
         """The sentence for a database whose content cannot be what was written."""
         return UserError(
             f"{self.location} is not a readable database ({_line(detail)}); "
@@ -178,7 +184,7 @@ class Database:
         detail = _line(without_passwords(detail)) or "no detail given"
         text = detail.lower()
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
-            return str(self.damaged(detail))
+            return str(self._damaged(detail))
         log = self.file and self.file.with_name(self.file.name + "-wal")
         if "unable to open" in text and not self.writable and log and log.exists():
             return (

@@ -225,7 +225,7 @@ class Records(Database):
         runs: Sequence[NewRun],
     ) -> None:
         """Record a study run and all its planned runs in one transaction."""
-        with self.transaction() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 _study_runs.insert().values(
                     id=id,
@@ -255,7 +255,7 @@ class Records(Database):
 
     def start_session(self, study_run_id: str, environment: Mapping[str, Any]) -> int:
         """Record that work on a study run starts; returns the session's number."""
-        with self.transaction() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 _study_runs.update()
                 .where(_study_runs.c.id == study_run_id, _study_runs.c.status != "finished")
@@ -274,14 +274,14 @@ class Records(Database):
 
     def update_session(self, session_id: int, wall_s: float) -> None:
         """Record how long a session has worked so far, in seconds."""
-        with self.transaction() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 _sessions.update().where(_sessions.c.id == session_id).values(wall_s=wall_s)
             )
 
     def add_epoch(self, updates: Sequence[RunUpdate]) -> None:
         """Record one epoch of a whole population, in one transaction."""
-        with self.transaction() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 _epochs.insert(),
                 [{"run_id": update.run_id, **_epoch_values(update.epoch)} for update in updates],
@@ -299,7 +299,7 @@ class Records(Database):
 
     def finish_population(self, run_ids: Sequence[int], checkpoint: str) -> None:
         """Mark the trained runs of a population as finished (diverged ones stay diverged)."""
-        with self.transaction() as connection:
+        with self._transaction() as connection:
             of_population = _runs.c.id.in_(list(run_ids))
             connection.execute(_runs.update().where(of_population).values(checkpoint=checkpoint))
             connection.execute(
@@ -310,7 +310,7 @@ class Records(Database):
 
     def forget_epochs(self, run_ids: Sequence[int], after: int) -> None:
         """Delete the epochs later than `after` of some runs, before they are trained again."""
-        with self.transaction() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 _epochs.delete().where(_epochs.c.run_id.in_(list(run_ids)), _epochs.c.epoch > after)
             )
@@ -330,7 +330,7 @@ class Records(Database):
 
     def set_parameters(self, run_ids: Sequence[int], parameters: int) -> None:
         """Record how many parameters each of some runs has."""
-        with self.transaction() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 _runs.update().where(_runs.c.id.in_(list(run_ids))).values(parameters=parameters)
             )
@@ -344,7 +344,7 @@ class Records(Database):
         confusion: list[list[int]] | None = None,
     ) -> None:
         """Record the one evaluation of a selected model on the test set."""
-        with self.transaction() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 _runs.update()
                 .where(_runs.c.id == run_id)
@@ -358,7 +358,7 @@ class Records(Database):
     def set_status(self, study_run_id: str, status: str) -> None:
         """Record that a study run is "finished" or "interrupted"."""
         finished_at = _now() if status == "finished" else None
-        with self.transaction() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 _study_runs.update()
                 .where(_study_runs.c.id == study_run_id)
@@ -368,11 +368,15 @@ class Records(Database):
     # -- reading ------------------------------------------------------------------------------
 
     def study_runs(self, study: str | None = None) -> list[StudyRunRecord]:
-        """All study runs, newest last; of one study when it is named."""
-        query = sa.select(_study_runs).order_by(_study_runs.c.created_at, _study_runs.c.id)
+        """All study runs, newest last; of one study when it is named.
+
+        They are ordered by the numbers of their runs: a clock may be set back.
+        """
+        number = sa.select(sa.func.min(_runs.c.id)).where(_runs.c.study_run_id == _study_runs.c.id)
+        query = sa.select(_study_runs).order_by(number.scalar_subquery(), _study_runs.c.id)
         if study is not None:
             query = query.where(_study_runs.c.study == study)
-        with self.reading() as connection:
+        with self._reading() as connection:
             sessions: dict[str, list[SessionRecord]] = {}
             for row in connection.execute(sa.select(_sessions).order_by(_sessions.c.id)).mappings():
                 sessions.setdefault(row["study_run_id"], []).append(
@@ -408,7 +412,7 @@ class Records(Database):
     def runs(self, study_run_id: str, *, with_epochs: bool = True) -> list[RunRecord]:
         """All runs of a study run in the order of its grid, with their epochs."""
         query = sa.select(_runs).where(_runs.c.study_run_id == study_run_id)
-        with self.reading() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query.order_by(_runs.c.position)).mappings().all()
             by_run = (
                 _epochs_by_run(
@@ -428,7 +432,7 @@ class Records(Database):
         Raises:
             UserError: If there is no such run.
         """
-        with self.reading() as connection:
+        with self._reading() as connection:
             row = (
                 connection.execute(sa.select(_runs).where(_runs.c.id == run_id)).mappings().first()
             )
@@ -444,11 +448,11 @@ class Records(Database):
     # -- the edge -----------------------------------------------------------------------------
 
     def _check_or_create(self, *, create: bool) -> None:
-        with self.reading() as connection:
+        with self._reading() as connection:
             if self.file is not None:
                 damage = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
                 if damage != "ok":
-                    raise self.damaged(str(damage))
+                    raise self._damaged(str(damage))
             version = self._version(connection)
         if version == str(SCHEMA_VERSION):
             return
@@ -458,8 +462,8 @@ class Records(Database):
                 "inf8225-logistic) or name the database with --db."
             )
         if version is not None and not self.writable:
-            self.copy_to_memory()
-        with self.changing_tables() as connection:
+            self._copy_to_memory()
+        with self._changing_tables() as connection:
             version = self._version(connection)  # another process may have been faster
             if version is None:
                 _create(connection)
