@@ -278,7 +278,7 @@ def test_a_stopped_training_goes_on_to_the_same_numbers(call, monkeypatch):
     stop_before(monkeypatch, epoch=2)
     code, out, err = call(*command)
     assert code == 130
-    assert err == "Stopped; every finished epoch is kept. The same command continues.\n"
+    assert err.startswith("Stopped; every finished epoch is kept. Continue with: ")
     assert list(Path("stopped").iterdir()) == []
     assert state_files() == ["state-00001.safetensors"]
     (study_run,) = Records.open("stopped.db").study_runs()
@@ -499,7 +499,8 @@ def test_ctrl_c_in_a_terminal_stops_with_a_sentence_and_the_same_command_continu
             job.wait()
         assert job.returncode == 130
         assert said.decode().strip() == (
-            "Stopped; every finished epoch is kept. The same command continues."
+            "Stopped; every finished epoch is kept. Continue with: "
+            + shlex.join(["retroprop", *command[3:]])
         )
         assert list(Path("run").iterdir()) == []
         (state,) = state_files()

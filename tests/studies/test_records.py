@@ -199,7 +199,7 @@ def test_reading_commands_do_not_create_a_database(tmp_path):
 def test_what_sqlite_reports_is_said_in_a_sentence(records, detail, sentence):
     with (
         pytest.raises(UserError, match=sentence),
-        records._explained(),  # pyright: ignore[reportPrivateUsage]
+        records.explained(),
     ):
         raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError(detail))
 
@@ -221,7 +221,10 @@ def test_a_full_database_stops_with_a_sentence_and_keeps_what_it_has(records):
 
 # --- older databases ------------------------------------------------------------------------------
 
-ADDED = {"runs": ["parameters", "test_confusion"], "epochs": ["gradient_norm"]}
+ADDED = {
+    "runs": ["parameters", "test_confusion", "checkpoint_sha256", "state_sha256"],
+    "epochs": ["gradient_norm"],
+}
 
 
 @pytest.fixture
@@ -267,7 +270,7 @@ def test_a_database_of_version_1_is_upgraded_when_it_is_opened(version_1):
     with sqlite3.connect(version_1) as connection:
         meta = dict(connection.execute("SELECT key, value FROM retroprop_meta"))
     connection.close()
-    assert meta == {"schema_version": "2", "written_by": "retroprop 0.1.0"}
+    assert meta == {"schema_version": "3", "written_by": "retroprop 0.1.0"}
     assert Records.open(version_1).run(1).parameters == 7850  # and once only
 
 

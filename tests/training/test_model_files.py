@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from retroprop.errors import UserError
 from retroprop.models.catalog import MODELS, build
-from retroprop.training import checkpoints
+from retroprop.training import checkpoints, model_files
 from retroprop.training.image_sets import ImageSet, Normalization
 from retroprop.training.model_files import ModelCard, load_model, save_model
 from retroprop.training.settings import RunSettings
@@ -54,6 +54,9 @@ def write(path, of="mlp", /, **changes):
         place[name] = value
         if value is None:
             del place[name]
+    about["sha256"] = model_files._digest(  # as whoever writes such a file on purpose
+        {name: value for name, value in about.items() if name != "sha256"}, tensors
+    )
     save_file(tensors, path, metadata={"about": json.dumps(about)})
     return path
 
@@ -328,11 +331,11 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "last.safetensors"
     checkpoints.save_tensors(path, {"a": torch.zeros(3)}, about="old")
 
-    def stop(tensors, file, metadata):
-        file.write_bytes(b"half")
+    def stop(tensors, metadata):
+        yield b"half"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoints, "save_file", stop)
+    monkeypatch.setattr(checkpoints, "_serialized", stop)
     with pytest.raises(KeyboardInterrupt):
         checkpoints.save_tensors(path, {"a": torch.ones(3)}, about="new")
     assert checkpoints.read_about(path) == "old"

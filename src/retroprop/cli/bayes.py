@@ -10,6 +10,7 @@ from rich.text import Text
 
 from retroprop.cli.parameters import ReadersLanguage, WholeNumber
 from retroprop.errors import UserError
+from retroprop.files import replace_file
 from retroprop.languages import reader_language
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def draw(
     )
     path = output or Path(Path(network).name.split(".")[0] + ".svg")
     try:
-        path.write_text(drawing, encoding="utf-8")
+        replace_file(path, drawing.encode())
     except OSError as error:
         raise UserError(
             f"the drawing {path} cannot be written: {error.strerror or error}; name another place "

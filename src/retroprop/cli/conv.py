@@ -19,6 +19,7 @@ from retroprop.calculus.stack import Row, measure
 from retroprop.calculus.stack_text import parse, parse_sizes
 from retroprop.cli.parameters import Flag, WholeNumber
 from retroprop.errors import UserError
+from retroprop.files import replace_file
 
 console = Console(highlight=False)
 
@@ -249,6 +250,7 @@ def _draw(stack: str, rows: Sequence[Row], file: Path, step: int | None, still: 
     """
     from retroprop.figures.convolution_diagram import draw, drawable, scene
     from retroprop.figures.moving_convolution import to_moving_svg
+    from retroprop.figures.style import to_bytes
 
     steps = parse(stack).steps
     if file.suffix not in (".svg", ".png"):
@@ -263,11 +265,12 @@ def _draw(stack: str, rows: Sequence[Row], file: Path, step: int | None, still: 
         if file.suffix == ".png":
             figure = draw(picture)
             figure.patch.set(alpha=1, facecolor="white")
-            figure.savefig(file, dpi=200)
+            picture = to_bytes(figure, file.suffix, dpi=200)
         else:
             title = f"{describe(shape)} > {one.text}"
             svg = to_moving_svg(picture, name=f"step{step}", title=title, moving=not still)
-            file.write_text(svg, encoding="utf-8")
+            picture = svg.encode()
+        replace_file(file, picture)
     except OSError as error:
         raise UserError(f"{file} cannot be written: {error.strerror or error}.") from None
     return f"Wrote {file}: step {step}, {one.text}."

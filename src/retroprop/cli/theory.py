@@ -12,6 +12,7 @@ from rich.text import Text
 
 from retroprop.cli.parameters import Flag, ReadersLanguage
 from retroprop.errors import UserError
+from retroprop.files import replace_file
 from retroprop.languages import Language, Say, reader_language, translator
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ def _write(path: Path, results: "Sequence[Result]", language: Language, author: 
     document = sheet_document(results, language=language, author=author)
     pages = render_pdf(document, when="")  # no date: the same sheet is the same file
     try:
-        path.write_bytes(pages)
+        replace_file(path, pages)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; name another file.") from None
     console.print(Text(f"wrote {path}"), soft_wrap=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import shlex
 import signal
 import threading
@@ -116,6 +117,7 @@ def train(
     """
     from retroprop.cli.training_display import TrainingDisplay, finish
     from retroprop.models.catalog import model_name
+    from retroprop.studies.environment import typed_command
     from retroprop.studies.one_run import train_one
     from retroprop.studies.worker import prepare_thread
     from retroprop.training.devices import choose_device
@@ -131,7 +133,7 @@ def train(
         with _stopped_by_sigterm(), joined_ranks(kind) as ranks:
             prepare_thread()
             on = choose_device(network.device, local_rank=ranks.local_rank)
-            trained = train_one(
+            train_one(
                 study,
                 db,
                 where,
@@ -140,12 +142,13 @@ def train(
                 threads=training.threads,
                 fresh=fresh,
                 display=TrainingDisplay(console, f"{model} on {network.dataset}", on),
+                finish=lambda trained: finish(console, trained, where, db),
             )
-            if trained is not None:
-                finish(console, trained, where, db)
     except KeyboardInterrupt:
+        alone = os.environ.get("WORLD_SIZE", "1") == "1"
+        typed = typed_command() if alone else "the same torchrun command"
         raise Interrupted(
-            "Stopped; every finished epoch is kept. The same command continues."
+            f"Stopped; every finished epoch is kept. Continue with: {typed}"
         ) from None
 
 

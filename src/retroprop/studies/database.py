@@ -8,6 +8,7 @@ Python's sqlite3 begins transactions by itself, and none before CREATE TABLE: he
 SQLAlchemy's manual advises (dialects/sqlite, "Enabling Non-Legacy SQLite Transactional Modes").
 """
 
+import hashlib
 import os
 import re
 import shlex
@@ -96,11 +97,11 @@ class Database:
         """What a command needs to find the database; "" where it is at its usual place."""
         return "" if self.location == DEFAULT_DATABASE else f" --db {shlex.quote(self.location)}"
 
-    def _copy_to_memory(self) -> None:
+    def copy_to_memory(self) -> None:
         """Go on with a copy of a SQLite database in memory: one that may only be read is older."""
         copy = sa.create_engine("sqlite://", poolclass=StaticPool)
         _prepare_sqlite(copy, None)
-        with self._reading() as source, copy.connect() as target:
+        with self.reading() as source, copy.connect() as target:
             theirs: Any = source.connection.driver_connection
             theirs.backup(target.connection.driver_connection)
         self.engine = copy
@@ -108,13 +109,13 @@ class Database:
     # -- transactions -------------------------------------------------------------------------
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
         """A transaction that reads: all of it sees one state of the database."""
-        with self._explained(), self.engine.connect() as connection:
+        with self.explained(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
         """A transaction that writes, whole or not at all.
 
         Raises:
@@ -126,7 +127,7 @@ class Database:
             yield connection
 
     @contextmanager
-    def _changing_tables(self) -> Iterator[Connection]:
+    def changing_tables(self) -> Iterator[Connection]:
         """A transaction that may create and change tables: one process at a time."""
         with self._changing() as connection:
             if connection.dialect.name == "postgresql":
@@ -136,7 +137,7 @@ class Database:
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
-        with self._explained(), self.engine.execution_options(writes=True).begin() as connection:
+        with self.explained(), self.engine.execution_options(writes=True).begin() as connection:
             yield connection
 
     def _keep_a_log(self) -> None:
@@ -151,10 +152,43 @@ class Database:
                 cursor.execute("PRAGMA journal_mode = WAL")
                 cursor.close()
 
+    @contextmanager
+    def held(self, name: str, *, busy: str) -> Iterator[None]:
+        """Hold a name for this process, among all machines that share the database.
+
+        PostgreSQL has a lock for it, which ends with our connection; where a machine is gone
+        without a word, within a minute. A SQLite file is of one machine: there the lock of a
+        folder is enough (`files.held`).
+
+        Args:
+            name: What to hold, such as the id of a study run.
+            busy: What to say when another process has it.
+
+        Raises:
+            UserError: If another process has it.
+        """
+        if self.url.get_backend_name() != "postgresql":
+            yield
+            return
+        digest = hashlib.sha256(f"retroprop {name}".encode()).digest()
+        key = int.from_bytes(digest[:8], "big", signed=True)
+        with self.explained():
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            with self.explained():
+                for setting, value in (("idle", 30), ("interval", 10), ("count", 3)):
+                    connection.execute(sa.text(f"SET tcp_keepalives_{setting} = {value}"))
+                if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
+                    raise UserError(busy)
+            yield
+        finally:  # the lock ends with the connection, which the pool would keep
+            connection.invalidate()
+            connection.close()
+
     # -- sentences ----------------------------------------------------------------------------
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
         """Turn what a database driver raises into one sentence."""
         try:
             yield
@@ -165,7 +199,7 @@ class Database:
         except SQLAlchemyError as error:
             raise UserError(self._sentence(str(error))) from error
 
-    def _damaged(self, detail: str) -> UserError:
+    def damaged(self, detail: str) -> UserError:
         """The sentence for a database whose content cannot be what was written."""
         return UserError(
             f"{self.location} is not a readable database ({_line(detail)}); "
@@ -184,7 +218,7 @@ class Database:
         detail = _line(without_passwords(detail)) or "no detail given"
         text = detail.lower()
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
-            return str(self._damaged(detail))
+            return str(self.damaged(detail))
         log = self.file and self.file.with_name(self.file.name + "-wal")
         if "unable to open" in text and not self.writable and log and log.exists():
             return (

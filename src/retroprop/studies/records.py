@@ -26,7 +26,7 @@ from retroprop.errors import UserError, did_you_mean
 from retroprop.studies.database import DEFAULT_DATABASE, Database
 from retroprop.training.epochs import EpochRecord, Progress
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _tables = sa.MetaData()
 
@@ -80,6 +80,8 @@ _runs = sa.Table(
     sa.Column("checkpoint", sa.Text),
     sa.Column("parameters", sa.Integer),
     sa.Column("test_confusion", sa.JSON(none_as_null=True)),
+    sa.Column("checkpoint_sha256", sa.String(64)),
+    sa.Column("state_sha256", sa.String(64)),
     sa.UniqueConstraint("study_run_id", "position"),
 )
 
@@ -97,7 +99,10 @@ _epochs = sa.Table(
 )
 
 # What a newer version added, by the version: an older database gets it when it is opened.
-_ADDED = {2: (_runs.c.parameters, _runs.c.test_confusion, _epochs.c.gradient_norm)}
+_ADDED = {
+    2: (_runs.c.parameters, _runs.c.test_confusion, _epochs.c.gradient_norm),
+    3: (_runs.c.checkpoint_sha256, _runs.c.state_sha256),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +110,12 @@ class RunRecord:
     """One trained model: a cell of the grid with one seed.
 
     `cell` holds the varied keys only (for instance optimizer, learning_rate, batch_size);
-    `settings` everything that fixes the training. `status` is "planned", "running", "finished" or
-    "diverged". The test columns are filled for the selected models only, once; `test_confusion`
-    counts test images by their class (rows) and the predicted one (columns).
+    `settings` everything that fixes the training. `status` is "planned", "running", "interrupted",
+    "finished" or "diverged". The test columns are filled for the selected models only, once;
+    `test_confusion` counts test images by their class (rows) and the predicted one (columns).
+
+    `checkpoint_sha256` is that of the file `checkpoint`; `state_sha256` that of the state file of
+    the last epoch, from which an unfinished run continues. Older records have neither.
     """
 
     id: int
@@ -127,6 +135,8 @@ class RunRecord:
     checkpoint: str | None = None
     parameters: int | None = None
     test_confusion: list[list[int]] | None = None
+    checkpoint_sha256: str | None = None
+    state_sha256: str | None = None
     epochs: tuple[EpochRecord, ...] = ()
 
     @property
@@ -225,7 +235,7 @@ class Records(Database):
         runs: Sequence[NewRun],
     ) -> None:
         """Record a study run and all its planned runs in one transaction."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _study_runs.insert().values(
                     id=id,
@@ -255,7 +265,7 @@ class Records(Database):
 
     def start_session(self, study_run_id: str, environment: Mapping[str, Any]) -> int:
         """Record that work on a study run starts; returns the session's number."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _study_runs.update()
                 .where(_study_runs.c.id == study_run_id, _study_runs.c.status != "finished")
@@ -274,19 +284,22 @@ class Records(Database):
 
     def update_session(self, session_id: int, wall_s: float) -> None:
         """Record how long a session has worked so far, in seconds."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _sessions.update().where(_sessions.c.id == session_id).values(wall_s=wall_s)
             )
 
-    def add_epoch(self, updates: Sequence[RunUpdate]) -> None:
-        """Record one epoch of a whole population, in one transaction."""
-        with self._transaction() as connection:
+    def add_epoch(self, updates: Sequence[RunUpdate], *, state_sha256: str | None = None) -> None:
+        """Record one epoch of a whole population and its state file, in one transaction."""
+        with self.transaction() as connection:
             connection.execute(
                 _epochs.insert(),
                 [{"run_id": update.run_id, **_epoch_values(update.epoch)} for update in updates],
             )
-            values = [_progress_values(update.progress) for update in updates]
+            values = [
+                {**_progress_values(update.progress), "state_sha256": state_sha256}
+                for update in updates
+            ]
             connection.execute(
                 _runs.update()
                 .where(_runs.c.id == sa.bindparam("of_run"))
@@ -297,11 +310,23 @@ class Records(Database):
                 ],
             )
 
-    def finish_population(self, run_ids: Sequence[int], checkpoint: str) -> None:
-        """Mark the trained runs of a population as finished (diverged ones stay diverged)."""
-        with self._transaction() as connection:
+    def finish_population(
+        self, run_ids: Sequence[int], checkpoint: str, *, sha256: str | None = None
+    ) -> None:
+        """Mark the trained runs of a population as finished (diverged ones stay diverged).
+
+        Args:
+            run_ids: Its runs.
+            checkpoint: The file of their best parameters, relative to `folder`.
+            sha256: Of that file.
+        """
+        with self.transaction() as connection:
             of_population = _runs.c.id.in_(list(run_ids))
-            connection.execute(_runs.update().where(of_population).values(checkpoint=checkpoint))
+            connection.execute(
+                _runs.update()
+                .where(of_population)
+                .values(checkpoint=checkpoint, checkpoint_sha256=sha256, state_sha256=None)
+            )
             connection.execute(
                 _runs.update()
                 .where(of_population, _runs.c.status != "diverged")
@@ -310,7 +335,7 @@ class Records(Database):
 
     def forget_epochs(self, run_ids: Sequence[int], after: int) -> None:
         """Delete the epochs later than `after` of some runs, before they are trained again."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _epochs.delete().where(_epochs.c.run_id.in_(list(run_ids)), _epochs.c.epoch > after)
             )
@@ -325,12 +350,17 @@ class Records(Database):
                         best_validation_loss=None,
                         diverged_epoch=None,
                         checkpoint=None,
+                        checkpoint_sha256=None,
+                        state_sha256=None,
+                        test_accuracy=None,
+                        test_loss=None,
+                        test_confusion=None,
                     )
                 )
 
     def set_parameters(self, run_ids: Sequence[int], parameters: int) -> None:
         """Record how many parameters each of some runs has."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _runs.update().where(_runs.c.id.in_(list(run_ids))).values(parameters=parameters)
             )
@@ -344,7 +374,7 @@ class Records(Database):
         confusion: list[list[int]] | None = None,
     ) -> None:
         """Record the one evaluation of a selected model on the test set."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _runs.update()
                 .where(_runs.c.id == run_id)
@@ -356,9 +386,14 @@ class Records(Database):
             )
 
     def set_status(self, study_run_id: str, status: str) -> None:
-        """Record that a study run is "finished" or "interrupted"."""
+        """Record that a study run, and what runs of it, is "finished" or "interrupted"."""
         finished_at = _now() if status == "finished" else None
-        with self._transaction() as connection:
+        with self.transaction() as connection:
+            connection.execute(
+                _runs.update()
+                .where(_runs.c.study_run_id == study_run_id, _runs.c.status == "running")
+                .values(status=status)
+            )
             connection.execute(
                 _study_runs.update()
                 .where(_study_runs.c.id == study_run_id)
@@ -376,7 +411,7 @@ class Records(Database):
         query = sa.select(_study_runs).order_by(number.scalar_subquery(), _study_runs.c.id)
         if study is not None:
             query = query.where(_study_runs.c.study == study)
-        with self._reading() as connection:
+        with self.reading() as connection:
             sessions: dict[str, list[SessionRecord]] = {}
             for row in connection.execute(sa.select(_sessions).order_by(_sessions.c.id)).mappings():
                 sessions.setdefault(row["study_run_id"], []).append(
@@ -412,7 +447,7 @@ class Records(Database):
     def runs(self, study_run_id: str, *, with_epochs: bool = True) -> list[RunRecord]:
         """All runs of a study run in the order of its grid, with their epochs."""
         query = sa.select(_runs).where(_runs.c.study_run_id == study_run_id)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query.order_by(_runs.c.position)).mappings().all()
             by_run = (
                 _epochs_by_run(
@@ -432,7 +467,7 @@ class Records(Database):
         Raises:
             UserError: If there is no such run.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = (
                 connection.execute(sa.select(_runs).where(_runs.c.id == run_id)).mappings().first()
             )
@@ -448,11 +483,11 @@ class Records(Database):
     # -- the edge -----------------------------------------------------------------------------
 
     def _check_or_create(self, *, create: bool) -> None:
-        with self._reading() as connection:
+        with self.reading() as connection:
             if self.file is not None:
                 damage = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
                 if damage != "ok":
-                    raise self._damaged(str(damage))
+                    raise self.damaged(str(damage))
             version = self._version(connection)
         if version == str(SCHEMA_VERSION):
             return
@@ -462,8 +497,8 @@ class Records(Database):
                 "inf8225-logistic) or name the database with --db."
             )
         if version is not None and not self.writable:
-            self._copy_to_memory()
-        with self._changing_tables() as connection:
+            self.copy_to_memory()
+        with self.changing_tables() as connection:
             version = self._version(connection)  # another process may have been faster
             if version is None:
                 _create(connection)

@@ -17,10 +17,9 @@ from multiprocessing import connection, get_context
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from filelock import FileLock, Timeout
-
 from retroprop.data import CATALOG, load
 from retroprop.errors import Interrupted, UserError
+from retroprop.files import held, is_as_written, remove_leftovers, unfinished
 from retroprop.studies import messages
 from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.plan import Plan, longest_first, plan_study
@@ -138,10 +137,13 @@ def carry_out(
 ) -> StudyRunRecord:
     """Let a pool do what the records lack of a study, and return the study's record."""
     plan = plan_study(study)
-    checkpoints = records.folder / "checkpoints"
     study_run_id = _find_or_add(plan, records, fresh=fresh)
-    with _only_one(checkpoints / study_run_id):
-        remaining = _remaining_jobs(plan, records.runs(study_run_id), checkpoints, study_run_id)
+    folder = records.folder / "checkpoints" / study_run_id
+    with _only_one(records, folder):
+        runs = records.runs(study_run_id)
+        remaining = _remaining_jobs(plan, runs, study_run_id)
+        _remove_leftovers(folder, plan, remaining)
+        _say_what_is_lost(runs, records.folder, display)
         before = records.study_run(study_run_id)
         if before.status == "finished" and not remaining:
             display.note(
@@ -194,26 +196,30 @@ def _find_or_add(plan: Plan, records: Records, *, fresh: bool) -> str:
     study_run_id = f"{study.name}-{study.fingerprint[:8]}"
     if same:
         study_run_id += f"-{len(same) + 1}"
-    records.add_study_run(
-        id=study_run_id,
-        study=study.name,
-        fingerprint=study.fingerprint,
-        config=study.model_dump(mode="json", exclude_none=True),
-        data_checksum=CATALOG[study.dataset].checksum,
-        runs=plan.runs,
-    )
+    try:
+        records.add_study_run(
+            id=study_run_id,
+            study=study.name,
+            fingerprint=study.fingerprint,
+            config=study.model_dump(mode="json", exclude_none=True),
+            data_checksum=CATALOG[study.dataset].checksum,
+            runs=plan.runs,
+        )
+    except UserError:  # another process, perhaps on another machine, may have been faster
+        if study_run_id not in {record.id for record in study_runs_of(study, records)}:
+            raise
     return study_run_id
 
 
 def _remaining_jobs(
-    plan: Plan, runs: Sequence[RunRecord], checkpoints: Path, study_run_id: str
+    plan: Plan, runs: Sequence[RunRecord], study_run_id: str
 ) -> list[messages.TrainJob]:
+    """What is left to train. A population that is finished never is, wherever its file may be."""
     by_position = {run.position: run for run in runs}
     jobs = []
     for population in longest_first(plan.populations):
         members = [by_position[run.position] for run in population.runs]
-        trained = all(run.status in ("finished", "diverged") and run.checkpoint for run in members)
-        if trained and (checkpoints.parent / str(members[0].checkpoint)).is_file():
+        if all(run.checkpoint for run in members):
             continue
         recorded = min(run.epochs[-1].epoch if run.epochs else -1 for run in members)
         jobs.append(
@@ -222,9 +228,36 @@ def _remaining_jobs(
                 population=population,
                 run_ids=tuple(run.id for run in members),
                 recorded_epoch=recorded,
+                state_sha256=members[0].state_sha256,
             )
         )
     return jobs
+
+
+def _remove_leftovers(folder: Path, plan: Plan, remaining: Sequence[messages.TrainJob]) -> None:
+    """Remove what killed workers left: states of other epochs than the recorded, half files."""
+    needed = {job.population.name: messages.state_name(job.recorded_epoch) for job in remaining}
+    state, best = "state-*.safetensors", "best.safetensors"
+    for population in plan.populations:
+        remove_leftovers(
+            folder / population.name,
+            state,
+            unfinished(state),
+            unfinished(best),
+            keep=needed.get(population.name),
+        )
+
+
+def _say_what_is_lost(runs: Sequence[RunRecord], folder: Path, display: Display) -> None:
+    """Say which files of finished models are not what was recorded: their numbers are kept."""
+    files = {run.checkpoint: run.checkpoint_sha256 for run in runs if run.checkpoint is not None}
+    lost = [file for file, sha256 in files.items() if not is_as_written(folder / file, sha256)]
+    if lost:
+        display.note(
+            f"{len(lost)} of {len(files)} files with the models of finished runs are missing or "
+            f"damaged (the first: {folder / lost[0]}): the records keep all their numbers; put the "
+            "files back to use the models, or train again with --fresh."
+        )
 
 
 def _test_jobs(study: Study, runs: Sequence[RunRecord]) -> list[messages.TestJob]:
@@ -241,26 +274,22 @@ def _test_jobs(study: Study, runs: Sequence[RunRecord]) -> list[messages.TestJob
 
 
 @contextlib.contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Hold the study run's folder: two processes must not train the same run at once."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=2)
-        lock.acquire()
-    except Timeout:
-        raise UserError(
-            f"another retroprop process is training {folder.name}; wait for it to end, or name "
-            "another database with --db."
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror or error}); choose a folder that you may "
-            "write to, with --db FOLDER/retroprop.db."
-        ) from error
-    try:
+def _only_one(records: Records, folder: Path) -> Iterator[None]:
+    """Hold the study run and its folder: two processes must not train the same run at once."""
+    busy = (
+        f"another retroprop process is training {folder.name}; wait for it to end, or name "
+        "another database with --db."
+    )
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(folder, busy=busy))
+        except OSError as error:
+            raise UserError(
+                f"{folder} cannot be written ({error.strerror or error}); choose a folder that you "
+                "may write to, with --db FOLDER/retroprop.db."
+            ) from error
+        stack.enter_context(records.held(folder.name, busy=busy))
         yield
-    finally:
-        lock.release()
 
 
 class _Session:
