@@ -26,6 +26,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.pool import StaticPool
 
 from retroprop.errors import UserError
+from retroprop.studies.seals import DamagedRowError
 
 DEFAULT_DATABASE = "retroprop.db"
 
@@ -194,6 +195,8 @@ class Database:
             yield
         except UserError:
             raise
+        except DamagedRowError as error:
+            raise self.damaged(str(error)) from error
         except DBAPIError as error:
             raise UserError(self._sentence(str(error.orig))) from error
         except SQLAlchemyError as error:
