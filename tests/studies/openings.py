@@ -92,7 +92,7 @@ def prepare(url, old):
 
 def check(url, old):
     records = Records.open(url)
-    with records.reading() as connection:
+    with records.engine.connect() as connection:
         meta = dict(connection.execute(sa.text("SELECT key, value FROM retroprop_meta")).all())
     assert meta["schema_version"] == str(SCHEMA_VERSION)
     if old:

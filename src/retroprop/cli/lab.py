@@ -1,7 +1,5 @@
 """The commands `retroprop lab list | run | report`: a whole assignment, from data to document."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -73,6 +71,8 @@ def run(
     Raises:
         UserError: If the assignment is unknown, or data or a device are missing.
     """
+    from retroprop.studies.environment import typed_command
+
     chosen = find_lab(lab)
     if workers is not None and workers < 1:
         raise UserError(f"--workers must be at least 1, and got {workers}.")
@@ -90,14 +90,13 @@ def run(
     try:
         run_lab(plans, records, workers=workers, device=device, display=StudyDisplay(console))
     except Interrupted:
-        again = shlex.join(["retroprop", *sys.argv[1:]])
         raise Interrupted(
-            f"Stopped; every finished epoch is kept in {records.location}. Continue with: {again}"
+            f"Stopped; every finished epoch is kept in {records.location}. Continue with: "
+            f"{typed_command()}"
         ) from None
-    option = "" if db == DEFAULT_DATABASE else f" --db {shlex.quote(db)}"
     console.print(
         f"\nAll studies of {chosen.name} are recorded. Its document: retroprop lab report "
-        f"{chosen.name}{option}"
+        f"{chosen.name}{records.option}"
     )
 
 

@@ -1,8 +1,6 @@
 """`retroprop run | studies | runs | show | compare`."""
 
 import math
-import shlex
-import sys
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -60,7 +58,7 @@ def run(
     db
         The records: a SQLite file or any SQLAlchemy URL.
     """
-    from retroprop.studies.environment import usable_cores
+    from retroprop.studies.environment import typed_command, usable_cores
     from retroprop.studies.plan import plan_study
     from retroprop.studies.runner import run_study
 
@@ -80,11 +78,11 @@ def run(
             parsed, records, workers=workers, fresh=fresh, device=device, display=display
         )
     except Interrupted:
-        again = shlex.join(["retroprop", *sys.argv[1:]])
         raise Interrupted(
-            f"Stopped; every finished epoch is kept in {records.location}. Continue with: {again}"
+            f"Stopped; every finished epoch is kept in {records.location}. Continue with: "
+            f"{typed_command()}"
         ) from None
-    _print_result(result, records, db)
+    _print_result(result, records)
 
 
 def studies() -> None:
@@ -226,7 +224,7 @@ def _print_plan(plan: Any, workers: int) -> None:
     )
 
 
-def _print_result(result: StudyRunRecord, records: Records, db: str) -> None:
+def _print_result(result: StudyRunRecord, records: Records) -> None:
     runs = records.runs(result.id, with_epochs=False)
     diverged = sum(run.status == "diverged" for run in runs)
     trained = f"{_count(len(runs), 'model')} trained"
@@ -246,9 +244,8 @@ def _print_result(result: StudyRunRecord, records: Records, db: str) -> None:
             f"{_spread([r.test_accuracy for r in members])} ({_count(len(members), 'seed')})",
             soft_wrap=True,
         )
-    option = "" if db == DEFAULT_DATABASE else f" --db {shlex.quote(db)}"
-    console.print(f"Models:  retroprop runs {result.study}{option}", soft_wrap=True)
-    console.print(f"Report:  retroprop report {result.study}{option}", soft_wrap=True)
+    console.print(f"Models:  retroprop runs {result.study}{records.option}", soft_wrap=True)
+    console.print(f"Report:  retroprop report {result.study}{records.option}", soft_wrap=True)
 
 
 def _print_whole(table: Table) -> None:

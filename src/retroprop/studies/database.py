@@ -11,6 +11,7 @@ SQLAlchemy's manual advises (dialects/sqlite, "Enabling Non-Legacy SQLite Transa
 import hashlib
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.pool import StaticPool
 
 from retroprop.errors import UserError
+from retroprop.studies.seals import DamagedRowError
 
 DEFAULT_DATABASE = "retroprop.db"
 
@@ -90,6 +92,11 @@ class Database:
     def location(self) -> str:
         """The database's name for people, without a password."""
         return _printable(str(self.file)) if self.file is not None else _shown(self.url)
+
+    @property
+    def option(self) -> str:
+        """What a command needs to find the database; "" where it is at its usual place."""
+        return "" if self.location == DEFAULT_DATABASE else f" --db {shlex.quote(self.location)}"
 
     def copy_to_memory(self) -> None:
         """Go on with a copy of a SQLite database in memory: one that may only be read is older."""
@@ -188,6 +195,8 @@ class Database:
             yield
         except UserError:
             raise
+        except DamagedRowError as error:
+            raise self.damaged(str(error)) from error
         except DBAPIError as error:
             raise UserError(self._sentence(str(error.orig))) from error
         except SQLAlchemyError as error:

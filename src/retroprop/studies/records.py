@@ -23,7 +23,8 @@ from sqlalchemy.engine import URL, Connection
 
 from retroprop import __version__
 from retroprop.errors import UserError, did_you_mean
-from retroprop.studies.database import DEFAULT_DATABASE, Database
+from retroprop.studies.database import DEFAULT_DATABASE, Database, without_passwords
+from retroprop.studies.seals import SealedTable, seal_column
 from retroprop.training.epochs import EpochRecord, Progress
 
 SCHEMA_VERSION = 3
@@ -48,6 +49,7 @@ _study_runs = sa.Table(
     sa.Column("status", sa.String(20), nullable=False),
     sa.Column("created_at", sa.String(40), nullable=False),
     sa.Column("finished_at", sa.String(40)),
+    seal_column(),
 )
 
 _sessions = sa.Table(
@@ -58,6 +60,7 @@ _sessions = sa.Table(
     sa.Column("started_at", sa.String(40), nullable=False),
     sa.Column("wall_s", sa.Float, nullable=False),
     sa.Column("environment", sa.JSON, nullable=False),
+    seal_column(),
 )
 
 _runs = sa.Table(
@@ -82,6 +85,7 @@ _runs = sa.Table(
     sa.Column("test_confusion", sa.JSON(none_as_null=True)),
     sa.Column("checkpoint_sha256", sa.String(64)),
     sa.Column("state_sha256", sa.String(64)),
+    seal_column(),
     sa.UniqueConstraint("study_run_id", "position"),
 )
 
@@ -96,13 +100,23 @@ _epochs = sa.Table(
     sa.Column("train_s", sa.Float, nullable=False),
     sa.Column("evaluate_s", sa.Float, nullable=False),
     sa.Column("gradient_norm", sa.Float),
+    seal_column(),
 )
 
 # What a newer version added, by the version: an older database gets it when it is opened.
 _ADDED = {
     2: (_runs.c.parameters, _runs.c.test_confusion, _epochs.c.gradient_norm),
-    3: (_runs.c.checkpoint_sha256, _runs.c.state_sha256),
+    3: (
+        _runs.c.checkpoint_sha256,
+        _runs.c.state_sha256,
+        *(table.c.row_crc for table in (_study_runs, _sessions, _runs, _epochs)),
+    ),
 }
+
+_STUDY_RUNS = SealedTable(_study_runs, (_runs.c.study_run_id, _sessions.c.study_run_id))
+_SESSIONS = SealedTable(_sessions)
+_RUNS = SealedTable(_runs, (_epochs.c.run_id,))
+_EPOCHS = SealedTable(_epochs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,6 +276,8 @@ class Records(Database):
                     for run in runs
                 ],
             )
+            _STUDY_RUNS.seal(connection, _study_runs.c.id == id)
+            _RUNS.seal(connection, _runs.c.study_run_id == id)
 
     def start_session(self, study_run_id: str, environment: Mapping[str, Any]) -> int:
         """Record that work on a study run starts; returns the session's number."""
@@ -280,6 +296,8 @@ class Records(Database):
                 )
             )
             (session_id,) = result.inserted_primary_key or (0,)
+            _STUDY_RUNS.seal(connection, _study_runs.c.id == study_run_id)
+            _SESSIONS.seal(connection, _sessions.c.id == session_id)
             return int(session_id)
 
     def update_session(self, session_id: int, wall_s: float) -> None:
@@ -288,13 +306,16 @@ class Records(Database):
             connection.execute(
                 _sessions.update().where(_sessions.c.id == session_id).values(wall_s=wall_s)
             )
+            _SESSIONS.seal(connection, _sessions.c.id == session_id)
 
     def add_epoch(self, updates: Sequence[RunUpdate], *, state_sha256: str | None = None) -> None:
         """Record one epoch of a whole population and its state file, in one transaction."""
+        of_population = _runs.c.id.in_([update.run_id for update in updates])
+        rows = [{"run_id": update.run_id, **_epoch_values(update.epoch)} for update in updates]
+        checksum = _EPOCHS.checksum()
         with self.transaction() as connection:
             connection.execute(
-                _epochs.insert(),
-                [{"run_id": update.run_id, **_epoch_values(update.epoch)} for update in updates],
+                _epochs.insert(), [row | {"row_crc": checksum(list(row.values()))} for row in rows]
             )
             values = [
                 {**_progress_values(update.progress), "state_sha256": state_sha256}
@@ -309,6 +330,7 @@ class Records(Database):
                     for update, row in zip(updates, values, strict=True)
                 ],
             )
+            _RUNS.seal(connection, of_population)
 
     def finish_population(
         self, run_ids: Sequence[int], checkpoint: str, *, sha256: str | None = None
@@ -332,6 +354,7 @@ class Records(Database):
                 .where(of_population, _runs.c.status != "diverged")
                 .values(status="finished")
             )
+            _RUNS.seal(connection, of_population)
 
     def forget_epochs(self, run_ids: Sequence[int], after: int) -> None:
         """Delete the epochs later than `after` of some runs, before they are trained again."""
@@ -357,13 +380,14 @@ class Records(Database):
                         test_confusion=None,
                     )
                 )
+            _RUNS.seal(connection, _runs.c.id.in_(list(run_ids)))
 
     def set_parameters(self, run_ids: Sequence[int], parameters: int) -> None:
         """Record how many parameters each of some runs has."""
         with self.transaction() as connection:
-            connection.execute(
-                _runs.update().where(_runs.c.id.in_(list(run_ids))).values(parameters=parameters)
-            )
+            of_ids = _runs.c.id.in_(list(run_ids))
+            connection.execute(_runs.update().where(of_ids).values(parameters=parameters))
+            _RUNS.seal(connection, of_ids)
 
     def set_test(
         self,
@@ -384,6 +408,7 @@ class Records(Database):
                     test_confusion=confusion,
                 )
             )
+            _RUNS.seal(connection, _runs.c.id == run_id)
 
     def set_status(self, study_run_id: str, status: str) -> None:
         """Record that a study run, and what runs of it, is "finished" or "interrupted"."""
@@ -399,27 +424,28 @@ class Records(Database):
                 .where(_study_runs.c.id == study_run_id)
                 .values(status=status, finished_at=finished_at)
             )
+            _STUDY_RUNS.seal(connection, _study_runs.c.id == study_run_id)
+            _RUNS.seal(connection, _runs.c.study_run_id == study_run_id)
 
     # -- reading ------------------------------------------------------------------------------
 
     def study_runs(self, study: str | None = None) -> list[StudyRunRecord]:
-        """All study runs, newest last; of one study when it is named."""
-        query = sa.select(_study_runs).order_by(_study_runs.c.created_at, _study_runs.c.id)
+        """All study runs, newest last; of one study when it is named.
+
+        They are ordered by the numbers of their runs: a clock may be set back.
+        """
+        number = sa.select(sa.func.min(_runs.c.id)).where(_runs.c.study_run_id == _study_runs.c.id)
+        query = _STUDY_RUNS.whole.order_by(number.scalar_subquery(), _study_runs.c.id)
         if study is not None:
             query = query.where(_study_runs.c.study == study)
         with self.reading() as connection:
             sessions: dict[str, list[SessionRecord]] = {}
-            for row in connection.execute(sa.select(_sessions).order_by(_sessions.c.id)).mappings():
-                sessions.setdefault(row["study_run_id"], []).append(
-                    SessionRecord(
-                        started_at=row["started_at"],
-                        wall_s=row["wall_s"],
-                        environment=row["environment"],
-                    )
-                )
+            for row in _SESSIONS.read(connection, _SESSIONS.whole.order_by(_sessions.c.id)):
+                of_study = sessions.setdefault(row["study_run_id"], [])
+                of_study.append(_session(row))
             return [
                 StudyRunRecord(**row, sessions=tuple(sessions.get(row["id"], ())))
-                for row in connection.execute(query).mappings()
+                for row in _STUDY_RUNS.read(connection, query)
             ]
 
     def study_run(self, name: str) -> StudyRunRecord:
@@ -442,19 +468,11 @@ class Records(Database):
 
     def runs(self, study_run_id: str, *, with_epochs: bool = True) -> list[RunRecord]:
         """All runs of a study run in the order of its grid, with their epochs."""
-        query = sa.select(_runs).where(_runs.c.study_run_id == study_run_id)
+        of_study = _runs.c.study_run_id == study_run_id
         with self.reading() as connection:
-            rows = connection.execute(query.order_by(_runs.c.position)).mappings().all()
-            by_run = (
-                _epochs_by_run(
-                    connection,
-                    sa.select(_epochs)
-                    .join(_runs, _runs.c.id == _epochs.c.run_id)
-                    .where(_runs.c.study_run_id == study_run_id),
-                )
-                if with_epochs
-                else {}
-            )
+            rows = list(_RUNS.read(connection, _RUNS.whole.where(of_study).order_by("position")))
+            mine = _epochs.c.run_id.in_(sa.select(_runs.c.id).where(of_study))
+            by_run = _epochs_by_run(connection, mine) if with_epochs else {}
         return [RunRecord(**row, epochs=tuple(by_run.get(row["id"], ()))) for row in rows]
 
     def run(self, run_id: int) -> RunRecord:
@@ -464,16 +482,14 @@ class Records(Database):
             UserError: If there is no such run.
         """
         with self.reading() as connection:
-            row = (
-                connection.execute(sa.select(_runs).where(_runs.c.id == run_id)).mappings().first()
-            )
+            last = connection.execute(sa.select(sa.func.max(_runs.c.id))).scalar() or 0
+            row = None
+            if 0 < run_id <= last:
+                row = next(_RUNS.read(connection, _RUNS.whole.where(_runs.c.id == run_id)), None)
             if row is None:
-                last = connection.execute(sa.select(sa.func.max(_runs.c.id))).scalar()
                 held = f"runs 1 to {last}" if last else "no run yet"
                 raise UserError(f"there is no run {run_id}: {self.location} holds {held}.")
-            epochs = _epochs_by_run(
-                connection, sa.select(_epochs).where(_epochs.c.run_id == run_id)
-            )
+            epochs = _epochs_by_run(connection, _epochs.c.run_id == run_id)
         return RunRecord(**row, epochs=tuple(epochs.get(run_id, ())))
 
     # -- the edge -----------------------------------------------------------------------------
@@ -553,6 +569,8 @@ def _upgrade(connection: Connection, version: int) -> None:
             connection.execute(
                 sa.text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}")
             )
+    for sealed in (_STUDY_RUNS, _SESSIONS, _RUNS, _EPOCHS):
+        sealed.adopt(connection)
     connection.execute(
         _meta.update().where(_meta.c.key == "schema_version").values(value=str(SCHEMA_VERSION))
     )
@@ -578,12 +596,23 @@ def _progress_values(progress: Progress) -> dict[str, Any]:
     }
 
 
-def _epochs_by_run(connection: Connection, query: sa.Select[Any]) -> dict[int, list[EpochRecord]]:
+def _session(row: Mapping[str, Any]) -> SessionRecord:
+    """A session, without the passwords that older versions recorded."""
+    environment = dict(row["environment"])
+    if "command" in environment:
+        environment["command"] = without_passwords(str(environment["command"]))
+    return SessionRecord(
+        started_at=row["started_at"], wall_s=row["wall_s"], environment=environment
+    )
+
+
+def _epochs_by_run(
+    connection: Connection, condition: sa.ColumnElement[bool]
+) -> dict[int, list[EpochRecord]]:
     by_run: dict[int, list[EpochRecord]] = {}
-    ordered = query.order_by(_epochs.c.run_id, _epochs.c.epoch)
-    for row in connection.execute(ordered).mappings():
-        values = dict(row)
-        by_run.setdefault(values.pop("run_id"), []).append(EpochRecord(**values))
+    query = _EPOCHS.whole.where(condition).order_by(_epochs.c.run_id, _epochs.c.epoch)
+    for row in _EPOCHS.read(connection, query):
+        by_run.setdefault(row.pop("run_id"), []).append(EpochRecord(**row))
     return by_run
 
 

@@ -353,7 +353,7 @@ class _Workers:
                     theirs,
                     self.stop,
                     self.study,
-                    self.records.url.render_as_string(hide_password=False),
+                    self.records.url,  # as text, some versions of SQLAlchemy lose a "?" of a file
                     self.records.folder / "checkpoints",
                     os.getpid(),
                     self.device,

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from sqlalchemy.engine import URL
 from torch import Tensor
 
 from retroprop.errors import Interrupted, UserError
@@ -53,7 +54,7 @@ def main(
     pipe: Connection,
     stop: Any,
     study: Study,
-    database_url: str,
+    database_url: URL,
     checkpoints: Path,
     parent: int,
     device: str,
