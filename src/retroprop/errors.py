@@ -8,13 +8,41 @@ what arrived and how to fix it. The command line prints it and exits with code 2
 import difflib
 from collections.abc import Iterable
 
+LONGEST_SENTENCE = 4_000
+"""Characters of an error, several problems of one file included; each quotes less than a line."""
+MOST_NAMES = 50
+"""Of what is known, in a sentence."""
+
 
 class UserError(ValueError):
-    """Input that we cannot use, explained in one sentence with its fix."""
+    """Input that we cannot use, explained in one sentence with its fix.
+
+    A sentence that is too long all the same loses its middle: its end says the fix.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        if len(sentence) > LONGEST_SENTENCE:
+            sentence = f"{sentence[: LONGEST_SENTENCE - 500]} … {sentence[-400:]}"
+        super().__init__(sentence)
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
     """The person asked to stop (Ctrl-C, SIGTERM); what is recorded is kept."""
+
+
+def in_short(value: object, most: int = 80) -> str:
+    """A value as a sentence quotes it: its repr, or the text of an error, on a piece of a line.
+
+    >>> in_short("a" * 10_000, 20)
+    "'aaaaaaaaaaaaaaaaaa…"
+    >>> in_short(10 ** 10_000)
+    'a number of thousands of digits'
+    """
+    try:
+        text = " ".join(str(value).split()) if isinstance(value, Exception) else repr(value)
+    except ValueError:  # Python's limit of digits
+        text = "a number of thousands of digits"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -28,7 +56,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     "Did you mean 'Rain'?"
     """
     candidates = sorted(known)
-    word = word.lower()
+    word = word.lower()[:100]  # comparing takes quadratic time
     likeness = {
         name: difflib.SequenceMatcher(a=name.lower(), b=word).ratio()
         for name in candidates
@@ -39,4 +67,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = near or [name for name in candidates if len(word) > 2 and word in name.lower()]
     if near:
         return "Did you mean " + " or ".join(repr(name) for name in near) + "?"
-    return f"Known: {', '.join(candidates)}."
+    more = len(candidates) - MOST_NAMES
+    rest = f" and {more:,} more" if more > 0 else ""
+    return f"Known: {', '.join(candidates[:MOST_NAMES])}{rest}."

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import ReadersLanguage, WholeNumber
 from retroprop.errors import UserError
 from retroprop.files import replace_file
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from retroprop.bayes import BayesNet, NamedTable
 
-console = Console(highlight=False)
+console = Terminal()
 
 NetworkName = Annotated[str, Parameter(help="The name of a shipped network, or a file.")]
 Words = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
@@ -239,7 +239,7 @@ def _some(names: "Sequence[str]") -> str:
 
 
 def _say(text: str = "") -> None:
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)
 
 
 def _print_table(net: "BayesNet", name: str) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -17,11 +16,12 @@ from retroprop.calculus.receptive_field import Field
 from retroprop.calculus.solutions import skipped, used_first, why_none
 from retroprop.calculus.stack import Row, measure
 from retroprop.calculus.stack_text import parse, parse_sizes
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Flag, WholeNumber
 from retroprop.errors import UserError
 from retroprop.files import replace_file
 
-console = Console(highlight=False)
+console = Terminal()
 
 Option = Annotated[WholeNumber | None, Parameter(negative=())]
 
@@ -83,7 +83,7 @@ def conv(
     drawn = _draw(stack, rows, picture, step, still) if picture else None
     _print_table(rows)
     if drawn:
-        console.print(drawn, soft_wrap=True, markup=False)
+        console.print(drawn, soft_wrap=True)
 
 
 # -- the table of a stack ---------------------------------------------------------------------
@@ -103,7 +103,7 @@ def _print_table(rows: Sequence[Row]) -> None:
             *(f"{count:,}" if count else "–" for count in counts),
             *_sight(row, rows[0]),
         )
-    console.print(table)
+    console.print_table(table)
     weights, biases = sum(row.weights for row in rows), sum(row.biases for row in rows)
     additions = sum(row.multiply_adds for row in rows)
     last = rows[-1]
@@ -191,7 +191,7 @@ def _print_solutions(solutions: Sequence[Convolution], free: Sequence[str]) -> N
         table.add_row(
             *(str(getattr(together[0], name)) for name in columns), ", ".join(_ranges(values))
         )
-    console.print(table)
+    console.print_table(table)
 
 
 def _ranges(values: Sequence[int]) -> Iterator[str]:
@@ -221,7 +221,7 @@ def _print_used_first(
             *(f"{number:,}" for number in numbers),
             "sees every pixel" if not missed else f"overlooks {missed} of {max(before[-2:])} rows",
         )
-    console.print(table)
+    console.print_table(table)
 
 
 def _limits(given: dict[str, int], after: Sequence[int]) -> str:

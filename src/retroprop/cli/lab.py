@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.display import StudyDisplay, duration
 from retroprop.cli.parameters import Flag, ReadersLanguage, WholeNumber
 from retroprop.errors import Interrupted, UserError
@@ -16,7 +16,7 @@ from retroprop.labs.running import StudyPlan, plan_lab, run_lab, total_s
 from retroprop.languages import reader_language
 from retroprop.studies.records import DEFAULT_DATABASE, Records
 
-console = Console(soft_wrap=True, highlight=False)
+console = Terminal(soft_wrap=True)
 Size = Literal["smoke", "laptop", "full"]
 
 
@@ -39,11 +39,10 @@ def list_labs(*, db: str = DEFAULT_DATABASE) -> None:
         shown = f"{len(report.reports)} of {len(lab.studies)}" if lab.studies else "needs none"
         questions, studies = str(len(lab.questions)), str(len(lab.studies) or "–")
         table.add_row(lab.name, report.say(lab.title), questions, studies, shown)
-    console.print(table)
+    console.print_table(table)
     console.print(
         "\nTrain what one needs:  retroprop lab run NAME\nWrite its document:    retroprop lab "
         "report NAME",
-        markup=False,
     )
 
 
@@ -160,7 +159,7 @@ def _print_plan(plans: list[StudyPlan], workers: int | None) -> None:
     for one in plans:
         left = "done" if one.finished else f"about {duration(one.predicted_s(n))}"
         table.add_row(one.name, str(one.models), str(one.done), str(one.plan.study.epochs), left)
-    console.print(table)
+    console.print_table(table)
     seconds = total_s(plans, workers)
     if seconds:
         cores = f"{n} worker" + ("" if n == 1 else "s")

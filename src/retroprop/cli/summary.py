@@ -1,16 +1,15 @@
 """`retroprop summary`: what a network is made of, and what it costs."""
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Database, WholeNumber, model_options
 from retroprop.errors import UserError
 from retroprop.studies.records import DEFAULT_DATABASE
@@ -70,11 +69,11 @@ def summary(
         network, options = _untrained(model, shape, classes, changes or ())
         of_run = None
     found = summarize(network, shape)
-    console = Console(highlight=False, soft_wrap=True, width=_width())
+    console = Terminal(soft_wrap=True, width=_width())
     _print_layers(console, found, depth)
     _print_totals(console, found, batch_size or of_run or 128)
     chosen = "; ".join(f"{key}={written(value)}" for key, value in options.items())
-    console.print(f"{'Options:':<18}{chosen}", markup=False)
+    console.print(f"{'Options:':<18}{chosen}")
 
 
 def _trained(
@@ -102,7 +101,7 @@ def _untrained(
         return build(model, shape, classes, options), options
 
 
-def _print_layers(console: Console, found: "ModelSummary", depth: int | None) -> None:
+def _print_layers(console: Terminal, found: "ModelSummary", depth: int | None) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("layer", no_wrap=True)
     table.add_column("kind", no_wrap=True)
@@ -117,10 +116,10 @@ def _print_layers(console: Console, found: "ModelSummary", depth: int | None) ->
             f"{layer.parameters:,}" if layer.parameters else "–",
             f"{layer.multiply_adds:,}" if layer.multiply_adds else "–",
         )
-    console.print(table)
+    console.print_table(table)
 
 
-def _print_totals(console: Console, found: "ModelSummary", batch_size: int) -> None:
+def _print_totals(console: Terminal, found: "ModelSummary", batch_size: int) -> None:
     training = _memory(found.training_bytes(batch_size))
     lines = (
         ("Parameters:", f"{found.parameters:,}"),
@@ -163,4 +162,4 @@ def _memory(n_bytes: int) -> str:
 
 def _width() -> int | None:
     """The terminal's; a pipe gets whole rows."""
-    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+    return None if Terminal().is_terminal or "COLUMNS" in os.environ else 120

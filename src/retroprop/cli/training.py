@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Database, Flag, WholeNumber, model_options
 from retroprop.errors import Interrupted, UserError
 from retroprop.studies.records import DEFAULT_DATABASE
@@ -28,7 +28,7 @@ MaybeWhole = Annotated[WholeNumber | None, Parameter(negative=())]
 MOST_THREADS = 1024
 """More are a typing error, and the system would refuse them in its own way."""
 
-console = Console(highlight=False)
+console = Terminal()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -209,14 +209,14 @@ def lr_find(
         high=high,
         steps=steps,
     )
-    console.print(result.sentence, markup=False, soft_wrap=True)
+    console.print(result.sentence, soft_wrap=True)
     if result.suggestion is not None:
         rate = str(float(f"{result.suggestion:.2g}"))
         again = shlex.join(["retroprop", "train", model, *_as_typed(network), "--lr", rate])
-        console.print(f"Train with it:  {again}", markup=False, soft_wrap=True)
+        console.print(f"Train with it:  {again}", soft_wrap=True)
     if figure is not None:
         draw_range_test(result, figure)
-        console.print(f"Figure:  {figure}", markup=False, soft_wrap=True)
+        console.print(f"Figure:  {figure}", soft_wrap=True)
 
 
 def _study(model: str, network: NetworkOptions, training: TrainingOptions) -> "Study":

@@ -9,11 +9,12 @@ depend on the study alone: not on the number of workers, nor on interruptions.
 import contextlib
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import connection, get_context
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -23,6 +24,7 @@ from retroprop.files import held, is_as_written, remove_leftovers, unfinished
 from retroprop.studies import messages
 from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.plan import Plan, longest_first, plan_study
+from retroprop.studies.processes import start_worker
 from retroprop.studies.records import Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import Study
 from retroprop.studies.summary import best_cells, summarise_cells
@@ -317,9 +319,17 @@ class _Session:
 class _Process:
     """A worker process, its end of the pipe, and the job it has."""
 
-    process: Any
-    pipe: Any  # the parent's end, a multiprocessing Connection
+    process: subprocess.Popen[bytes]
+    pipe: connection.Connection  # the parent's end
     job: messages.Job | None = None
+
+    def ended(self) -> int:
+        """Wait until it has ended, and end one that does not; its exit code."""
+        try:
+            return self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
 
 
 @dataclass
@@ -331,6 +341,7 @@ class _Workers:
     count: int
     device: str
     processes: list[_Process] = field(default_factory=list)
+    stopping: bool = False
 
     def prepare(self, before: StudyRunRecord, jobs: Sequence[messages.TrainJob]) -> dict[str, Any]:
         """No more processes than jobs."""
@@ -338,42 +349,28 @@ class _Workers:
         return describe_environment(self.count, self.device)
 
     def __enter__(self) -> "_Workers":
-        context = get_context("spawn")
-        self.stop = context.RawValue("b", 0)
         with self._catching_signals():
-            self._start(context)
+            self._start()
         return self
 
-    def _start(self, context: Any) -> None:
+    def _start(self) -> None:
         for _ in range(self.count):
-            ours, theirs = context.Pipe()
-            process = context.Process(
-                target=_start_worker,
-                args=(
-                    theirs,
-                    self.stop,
-                    self.study,
-                    self.records.url,  # as text, some versions of SQLAlchemy lose a "?" of a file
-                    self.records.folder / "checkpoints",
-                    os.getpid(),
-                    self.device,
-                ),
-                daemon=True,
+            process, pipe = start_worker(
+                self.study,
+                self.records.url,  # as text, some versions of SQLAlchemy lose a "?" of a file
+                self.records.folder / "checkpoints",
+                os.getpid(),
+                self.device,
             )
-            process.start()
-            theirs.close()
-            self.processes.append(_Process(process, ours))
+            self.processes.append(_Process(process, pipe))
 
     def __exit__(self, *_: object) -> None:
-        self.stop.value = 1
         for worker in self.processes:
+            worker.process.terminate()  # it stops at its next step
             with contextlib.suppress(OSError):
                 worker.pipe.send(None)
         for worker in self.processes:
-            worker.process.join(timeout=10)
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
+            worker.ended()
             worker.pipe.close()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -385,7 +382,7 @@ class _Workers:
             self._give_next(worker, waiting)
         while busy := [worker for worker in self.processes if worker.job is not None]:
             ready = connection.wait([worker.pipe for worker in busy], timeout=0.2)
-            if self.stop.value:
+            if self.stopping:
                 raise Interrupted
             session.heartbeat()
             for worker in busy:
@@ -414,9 +411,8 @@ class _Workers:
                 show(message, display)
 
     def _death(self, worker: _Process) -> UserError:
-        worker.process.join(timeout=5)
-        code = worker.process.exitcode
-        reason = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
+        code = worker.ended()
+        reason = f"by signal {-code}" if code < 0 else f"with code {code}"
         hint = " (signal 9 is often a lack of memory: try --workers 1)" if code == -9 else ""
         return UserError(
             f"a worker process was ended {reason}{hint}; everything up to the last finished epoch "
@@ -435,7 +431,7 @@ class _Workers:
             return
 
         def stop(number: int, frame: object) -> None:
-            self.stop.value = 1
+            self.stopping = True
 
         self._handlers[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
@@ -443,10 +439,3 @@ class _Workers:
         finally:
             signal.signal(signal.SIGINT, stop)
         self._handlers[signal.SIGTERM] = signal.signal(signal.SIGTERM, stop)
-
-
-def _start_worker(*arguments: Any) -> None:
-    """What a worker process runs; torch is imported there and not in the parent."""
-    from retroprop.studies import worker
-
-    worker.main(*arguments)

@@ -13,6 +13,7 @@ import ctypes.util
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
@@ -52,15 +53,16 @@ from retroprop.training.trajectories import Trajectory, member_parameters
 
 def main(
     pipe: Connection,
-    stop: Any,
     study: Study,
     database_url: URL,
     checkpoints: Path,
     parent: int,
     device: str,
 ) -> None:
-    """Serve jobs from the pipe until it closes. `stop.value` becomes 1 when all must stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; it sets `stop`
+    """Serve jobs from the pipe until it closes, or until SIGTERM asks to stop at the next step."""
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; it sends SIGTERM
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     _die_with(parent)
     prepare_thread()
     try:
@@ -69,7 +71,7 @@ def main(
             Records.open(database_url),
             checkpoints,
             pipe.send,
-            lambda: bool(stop.value),
+            stop.is_set,
             choose_device(device),
         )
     except Exception as error:
@@ -81,7 +83,8 @@ def main(
                 worker.do(job)
                 pipe.send(DoneReport())
             except Interrupted:
-                return
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                signal.raise_signal(signal.SIGTERM)  # so a parent that did not send it can tell
             except Exception as error:
                 pipe.send(_failure(error))
 

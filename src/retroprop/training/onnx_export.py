@@ -96,6 +96,8 @@ def export_onnx(
         raise UserError(
             f"exporting needs {error.name}; run pip install 'retroprop[onnx]' first."
         ) from None
+    if path.is_dir():
+        raise UserError(f"{path} cannot be written (it is a folder); name a file with --output.")
     whole = BytesToProbabilities(model, normalization, scores=scores).eval()
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(
