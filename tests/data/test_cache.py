@@ -1,6 +1,8 @@
 """The cache is filled once, checked, and replaced whole or not at all."""
 
 import errno
+import io
+import json
 import multiprocessing
 import os
 import socket
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from retroprop import data
-from retroprop.data import cache, sources
+from retroprop.data import cache, catalog, sources
 from retroprop.data.catalog import ARRAY_NAMES, find
 from retroprop.errors import UserError
 
@@ -65,7 +67,7 @@ def test_the_first_load_fills_the_cache_and_the_second_one_decodes_nothing(
 ):
     first = data.load(name)
     assert sorted(path.name for path in (fresh_cache / name).iterdir()) == sorted(
-        f"{array}.npy" for array in ARRAY_NAMES
+        [cache.CHECKSUMS, *(f"{array}.npy" for array in ARRAY_NAMES)]
     )
     assert folders(fresh_cache) == [name]
     forbid_decoding(monkeypatch)
@@ -165,7 +167,28 @@ def pickled(path):
     np.save(path, np.array([print, "hello"], dtype=object), allow_pickle=True)
 
 
-DAMAGES = [truncate, empty, remove, wrong_shape, wrong_type, pickled]
+def several(path):
+    np.savez(path.with_suffix(""), np.zeros(3))  # an .npz, which np.load does not map
+    path.with_suffix(".npz").replace(path)
+
+
+def header(text):
+    """A file of the right length whose header is this text."""
+
+    def damage(path):
+        length = len(text).to_bytes(2, "little")
+        path.write_bytes(b"\x93NUMPY\x01\x00" + length + text + bytes(path.stat().st_size))
+
+    return damage
+
+
+DAMAGES = [
+    truncate, empty, remove, wrong_shape, wrong_type, pickled, several,
+    header(b"{'descr': '|u1', 'fortran_order': False, 'shape': (9999999999999,), }\n"),
+    header(b"{[]: 1}\n"),
+    header(b"(" * 9000),
+    header(b"{'descr': '|u1', 'fortran_order': False, 'shape': (500L,), }\n"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -191,6 +214,134 @@ def test_a_damaged_file_of_cifar10_is_answered_with_how_to_fetch_it_anew(damage,
         data.load("cifar10")
     assert "train_labels.npy in the cache is damaged" in str(caught.value)
     assert "run retroprop data fetch cifar10 to make it anew" in str(caught.value)
+
+
+def alter(path):
+    """Change one number of an array in place, and the date of the file with it."""
+    with path.open("r+b") as file:
+        file.seek(-1, io.SEEK_END)
+        last = file.read(1)[0]
+        file.seek(-1, io.SEEK_END)
+        file.write(bytes([(last + 1) % 10]))
+
+
+def alter_and_set_the_date_back(path):
+    before = path.stat()
+    alter(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def replace_by_another_of_the_same_date(path):
+    before = path.stat()
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    alter(other)
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(path)
+
+
+ALTERATIONS = [alter, alter_and_set_the_date_back, replace_by_another_of_the_same_date]
+
+
+@pytest.mark.parametrize("change", ALTERATIONS)
+def test_altered_bytes_are_refused_until_they_are_fetched_anew(change, fresh_cache):
+    published = data.load(SAMPLE).checksum
+    change(fresh_cache / SAMPLE / "train_labels.npy")
+    for _ in range(2):
+        with pytest.raises(
+            UserError, match=r"train_labels\.npy in the cache is damaged .* SHA-256"
+        ):
+            data.load(SAMPLE)
+    with pytest.raises(UserError, match=f"run retroprop data fetch {SAMPLE} to make it anew"):
+        data.load(SAMPLE)
+    data.fetch(SAMPLE)
+    assert data.load(SAMPLE).checksum == published == find(SAMPLE).checksum
+
+
+@pytest.fixture
+def hashed(monkeypatch):
+    """The shapes of the arrays that the cache hashes from now on."""
+    shapes = []
+
+    def sha256_of(array):
+        shapes.append(array.shape)
+        return catalog.sha256_of(array)
+
+    monkeypatch.setattr(cache, "sha256_of", sha256_of)
+    return shapes
+
+
+def test_an_unchanged_file_is_not_hashed_again_and_a_touched_one_is_alone(fresh_cache, hashed):
+    for _ in range(3):
+        data.load(SAMPLE)
+    assert hashed == []
+    (fresh_cache / SAMPLE / "test_labels.npy").touch()
+    for _ in range(3):
+        data.load(SAMPLE)
+    assert hashed == [(500,)]
+    data.verify(SAMPLE)
+    assert len(hashed) == 5
+
+
+def without(path):
+    path.unlink()
+
+
+def say(text):
+    return lambda path: path.write_text(text)
+
+
+def blocked(path):
+    """As where the cache may only be read: root may write anywhere."""
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "hashed_each_time"),
+    [
+        (without, False),  # a cache of an earlier version
+        (say(""), False),
+        (say("[]"), False),
+        (say('{"train_images": 3, "train_labels": {"sha256": 0}}'), False),
+        (say("[" * 100_000), False),
+        (say("9" * 5_000), False),
+        (blocked, True),
+    ],
+)
+def test_without_kept_checksums_the_arrays_are_hashed_and_nothing_is_said(
+    damage, hashed_each_time, fresh_cache, hashed
+):
+    data.load(SAMPLE)
+    damage(fresh_cache / SAMPLE / cache.CHECKSUMS)
+    for _ in range(2):
+        assert data.load(SAMPLE).checksum == find(SAMPLE).checksum
+    assert len(hashed) == (8 if hashed_each_time else 4)
+    alter(fresh_cache / SAMPLE / "train_labels.npy")
+    with pytest.raises(UserError, match="SHA-256"):
+        data.load(SAMPLE)
+
+
+def test_what_verify_found_is_not_forgotten(fresh_cache):
+    """The disk lost a bit, and nothing about the file changed."""
+    data.load(SAMPLE)
+    path = fresh_cache / SAMPLE / "test_labels.npy"
+    kept = json.loads((fresh_cache / SAMPLE / cache.CHECKSUMS).read_text())
+    alter(path)
+    status = path.stat()
+    kept["test_labels"] |= {"mtime_ns": status.st_mtime_ns, "ctime_ns": status.st_ctime_ns}
+    (fresh_cache / SAMPLE / cache.CHECKSUMS).write_text(json.dumps(kept))
+    data.load(SAMPLE)  # as if it were whole
+    assert [check.array for check in data.verify(SAMPLE) if not check.ok] == ["test_labels"]
+    with pytest.raises(UserError, match="SHA-256"):
+        data.load(SAMPLE)
+
+
+def test_everybody_may_read_a_cache_that_is_shared(fresh_cache):
+    data.load(SAMPLE)
+    usual = fresh_cache / "usual"
+    usual.mkdir()
+    assert (fresh_cache / SAMPLE).stat().st_mode == usual.stat().st_mode
 
 
 def test_fetch_replaces_data_that_have_the_shape_but_not_the_bytes(fresh_cache):

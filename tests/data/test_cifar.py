@@ -154,6 +154,32 @@ def test_a_member_that_comes_twice_is_refused(cifar, tmp_path):
     assert_refused(cifar, tmp_path, r"holds data_batch_1\.bin twice")
 
 
+def test_another_archive_is_named_for_what_it_is(tmp_path):
+    for name in (BINARY, "cifar-10-python.zip"):
+        (tmp_path / name).write_bytes(b"PK\x03\x04" + bytes(600))
+        with pytest.raises(UserError, match=f"{name}.* is a zip archive; get"):
+            decode_archive(tmp_path / name)
+    (tmp_path / "cifar-10-python.tar").write_bytes(bytes(257) + b"ustar" + bytes(600))
+    with pytest.raises(UserError, match=r"and cifar-10-python\.tar is a tar archive; get"):
+        decode_archive(tmp_path / "cifar-10-python.tar")
+
+
+def test_an_archive_of_very_many_files_is_left_at_once(cifar, tmp_path):
+    with tarfile.open(tmp_path / BINARY, "w:gz") as archive:
+        for number in range(1_001):
+            archive.addfile(tarfile.TarInfo(f"{number}"))
+    assert_refused(cifar, tmp_path, "holds more than 1000 files")
+
+
+def test_headers_that_each_announce_the_next_are_refused(cifar, tmp_path):
+    """tarfile reads such a chain by recursion."""
+    header = tarfile.TarInfo("././@PaxHeader")
+    header.type = tarfile.XHDTYPE
+    block = header.tobuf(tarfile.USTAR_FORMAT)
+    (tmp_path / BINARY).write_bytes(gzip.compress(block * 2_000))
+    assert_refused(cifar, tmp_path, "should be a gzip-compressed tar archive")
+
+
 # --- damaged archives -----------------------------------------------------------------------------
 
 
@@ -306,12 +332,37 @@ def test_a_batch_that_would_run_a_command_is_refused_and_runs_nothing(cifar, tmp
             {b"data": np.zeros((4, 3072), np.uint8), b"labels": [1] * 5},
             "should hold a list of 4 labels, got 5",
         ),
+        ({"x": 1, "y": 2}, "should be a .* 'data' and 'labels', got one with 'x', 'y'; get"),
+        (
+            {b"data": np.zeros((4, 3072), np.uint8), b"fine_labels": [1] * 4},
+            "should be a pickled dictionary .* got those of CIFAR-100",
+        ),
+        (
+            {"data": np.zeros((4, 3072), np.uint8), "labels": np.array([0, 1, 2, -1])},
+            "should hold labels from 0 to 9, got -1",
+        ),
+        (
+            {"data": np.zeros((4, 3072), np.uint8), "labels": [0, 1, 2, [[3]]]},
+            "should hold labels from 0 to 9, got a list",
+        ),
     ],
 )
 def test_a_python_batch_of_another_form_is_refused(cifar, tmp_path, batch, complaint):
     files = cifar.python_files() | {"data_batch_5": pickle.dumps(batch)}
     cifar.write_folder(tmp_path, files)
     assert_refused(cifar, tmp_path, f"data_batch_5 {complaint}")
+
+
+@pytest.mark.parametrize("key", [str, str.encode], ids=["text", "bytes"])
+@pytest.mark.parametrize("protocol", range(6))
+def test_batches_that_python_3_wrote_again_give_the_same_arrays(cifar, tmp_path, key, protocol):
+    files = {}
+    for batch, images in cifar.images.items():
+        pixels = images.transpose(0, 3, 1, 2).reshape(cifar.rows, -1)
+        labels = cifar.labels[batch].astype(np.int64)
+        files[batch] = pickle.dumps({key("data"): pixels, key("labels"): labels}, protocol)
+    cifar.write_folder(tmp_path, files)
+    cifar.assert_equal(decode_folder(tmp_path, rows=cifar.rows)[0])
 
 
 # --- the sample -----------------------------------------------------------------------------------

@@ -1,7 +1,16 @@
+import os
+import re
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
+import retroprop
 from retroprop.data import pictures
 from retroprop.data.pictures import bundled_picture, read_picture
 from retroprop.errors import UserError
@@ -81,4 +90,103 @@ def test_a_picture_that_claims_too_many_pixels_is_refused(tmp_path, monkeypatch)
         read_picture(tmp_path / "large.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
     with pytest.raises(UserError, match="claims more pixels"):
+        read_picture(tmp_path / "large.png")
+
+
+@pytest.mark.parametrize(
+    ("format", "kind"),
+    [
+        ("EPS", "a PostScript document"),  # which Pillow has Ghostscript run
+        ("WEBP", "a WebP picture"),
+        ("GIF", "a GIF picture"),
+        ("BMP", "a BMP picture"),
+        ("TIFF", "a TIFF picture"),
+        ("PDF", "a PDF document"),
+        ("ICO", ""),
+        ("PPM", ""),
+    ],
+)
+def test_another_format_with_the_name_of_a_png_is_named_and_not_opened(tmp_path, format, kind):
+    Image.new("RGB", (32, 32)).save(tmp_path / "other.png", format)
+    with pytest.raises(UserError, match=f"{kind}.*not a picture that can be read; use PNG or JPEG"):
+        read_picture(tmp_path / "other.png")
+
+
+def test_pillow_opens_files_in_one_place():
+    calls = []
+    for module in Path(retroprop.__file__).parent.rglob("*.py"):
+        calls += [module.name] * len(re.findall(r"Image\.open\(", module.read_text("utf-8")))
+    assert calls == ["pictures.py"]
+
+
+def chunk(kind, content):
+    checked = kind + content
+    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+
+def palette_png(width, height, *more):
+    """A picture of one bit a pixel and two colours, one of them transparent, in a few bytes."""
+    header = struct.pack(">IIBBBBB", width, height, 1, 3, 0, 0, 0)
+    packed, rows = zlib.compressobj(9), bytes(1 + (width + 7) // 8) * 500
+    pixels = b"".join(packed.compress(rows) for _ in range(height // 500)) + packed.flush()
+    parts = [chunk(b"IHDR", header), chunk(b"PLTE", bytes(6)), chunk(b"tRNS", b"\0\1"), *more]
+    return b"".join([b"\x89PNG\r\n\x1a\n", *parts, chunk(b"IDAT", pixels), chunk(b"IEND", b"")])
+
+
+def test_a_small_file_with_as_many_pixels_as_may_be_takes_less_than_a_gigabyte(tmp_path):
+    (tmp_path / "large.png").write_bytes(palette_png(6_500, 8_000))
+    assert (tmp_path / "large.png").stat().st_size < 20_000
+    code = (
+        "import resource, sys; from pathlib import Path; from retroprop.data import pictures\n"
+        "print(pictures.read_picture(Path(sys.argv[1]), side=28).shape)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "large.png"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(retroprop.__file__).parents[1])},
+    )
+    shape, peak = done.stdout.splitlines()
+    assert shape == "(28, 28, 3)"
+    assert int(peak) * (1 if sys.platform == "darwin" else 1024) < 700e6  # bytes, or kibibytes
+
+
+@pytest.mark.parametrize("size", [(8_000, 8_000), (1_000_000, 1), (1, 70_000)])
+def test_more_pixels_than_a_photograph_are_refused_from_the_header(tmp_path, size):
+    (tmp_path / "bomb.png").write_bytes(palette_png(*size)[:100])  # nothing that could be decoded
+    with pytest.raises(UserError, match=f"{size[0]} × {size[1]} pixels, more than a photograph"):
+        read_picture(tmp_path / "bomb.png")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [chunk(b"iCCP", b"profile\0\0" + zlib.compress(bytes(1 << 24)))],
+        [chunk(b"zTXt", b"text%d\0\0" % i + zlib.compress(bytes(1 << 20))) for i in range(65)],
+    ],
+    ids=["profile", "texts"],
+)
+def test_text_that_expands_to_much_is_refused(tmp_path, more):
+    (tmp_path / "bomb.png").write_bytes(palette_png(8, 500, *more))
+    with pytest.raises(UserError, match=r"cannot be read .*(too large|Too much memory)"):
+        read_picture(tmp_path / "bomb.png")
+
+
+def test_a_jpeg_that_draws_its_pixels_again_and_again_is_refused(tmp_path):
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "bomb.jpg", progressive=True)
+    whole = (tmp_path / "bomb.jpg").read_bytes()
+    assert read_picture(tmp_path / "bomb.jpg").shape == (64, 64, 3)
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    (tmp_path / "bomb.jpg").write_bytes(whole[:-2] + last * 1_000 + whole[-2:])
+    with pytest.raises(UserError, match="draws its pixels 1010 times"):
+        read_picture(tmp_path / "bomb.jpg")
+
+
+def test_a_file_too_large_for_a_photograph_is_refused_unread(tmp_path):
+    with (tmp_path / "large.png").open("wb") as file:
+        file.write(palette_png(8, 500))
+        file.truncate(1 << 30)
+    with pytest.raises(UserError, match="1,073,741,824 bytes, more than a photograph"):
         read_picture(tmp_path / "large.png")

@@ -1,8 +1,12 @@
 """Reading pickles: arrays and plain containers come through, nothing else does, nothing runs."""
 
 import datetime
+import io
 import os
 import pickle
+import struct
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -217,3 +221,98 @@ def test_rubbish_is_refused_with_one_sentence():
     with pytest.raises(UserError, match="noise should be a pickle file") as caught:
         read_pickle(b"\x89PNG not a pickle", name="noise")
     assert "\n" not in str(caught.value)
+
+
+# --- small files that are much work ---------------------------------------------------------------
+
+
+def nested(levels):
+    """A tuple of two times a tuple of two times … : its text would have 2^levels parts."""
+    return b"(t" + b"".join(b"p%d\ng%d\n\x86" % (i, i) for i in range(levels))
+
+
+@pytest.fixture
+def little_work():
+    """Fail if the test takes more than two seconds of processor time."""
+    before = time.process_time()
+    yield
+    assert time.process_time() - before < 2
+
+
+BOMB = nested(60)
+ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(tR"
+ELEMENTS = b"cnumpy\ndtype\n(Vu1\ntR"
+LARGE = b"\x8a\xff" + b"\x7f" * 255  # a number of 614 digits
+LATIN = b"c_codecs\nencode\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        (b"cnumpy\ndtype\n" + BOMB + b"\x85R.", "describes an array by a tuple"),
+        (BOMB + b"Vx\n\x93.", "asks for something that is not a name"),
+        (b"Vos\n" + BOMB + b"\x93.", "asks for something that is not a name"),
+        (LATIN + BOMB + b"Vlatin1\n\x86R.", "bytes that are written as a tuple"),
+        (LATIN + b"Va\n" + BOMB + b"\x86R.", "describes an array by a tuple"),
+        (b"}" + BOMB + b"I1\ns.", "a tuple as a dictionary key"),
+        (ELEMENTS + b"(I3\n" + BOMB + b"NNNI-1\nI-1\nI0\ntb.", "describes an array by a tuple"),
+        (ARRAY + b"(I1\n" + BOMB + ELEMENTS + b"\x89Vx\ntb.", "not made of plain numbers"),
+        (ARRAY + b"(I1\n(" + BOMB + b"t" + ELEMENTS + b"\x89C\x01xtb.", "an impossible shape"),
+        (ARRAY + b"(I1\n(L" + b"9" * 900 + b"\nt" + ELEMENTS + b"\x89C\x01xtb.", "impossible"),
+        (ARRAY + b"(I1\n(" + LARGE + b"t" + ELEMENTS + b"\x89C\x01xtb.", "an impossible shape"),
+        (b"\x8b" + struct.pack("<i", 5_000) + b"\x7f" * 5_000 + b".", "more than 255 bytes"),
+        (b"L" + b"9" * 5_000 + b"L\n.", "is damaged"),
+        (b"V" + b"x" * 2**21 + b"\\u2603\n.", "a text of 2,097,159 bytes that is no array"),
+        (b"X" + struct.pack("<I", 2**21 + 3) + b"x" * 2**21 + "☃".encode() + b".", "no array"),
+        (b"X\xff\xff\xff\xff.", "is damaged"),
+        (b"\x8d" + b"\xff" * 8 + b"x.", "is damaged"),
+        (b"\x8e" + b"\xff" * 8 + b"x.", "is damaged"),
+        (b"N0" * 150_000 + b"N.", "more than 300,000 instructions"),
+        (b"g" + b"9" * 900 + b"\n.", "is damaged"),
+    ],
+    ids=range(20),
+)  # fmt: skip
+def test_a_small_file_that_would_be_much_work_is_refused_at_once(file, sentence, little_work):
+    with pytest.raises(UserError, match=sentence) as caught:
+        read_pickle(file, name="bomb")
+    assert len(str(caught.value)) < 300
+
+
+def test_numbers_of_one_hash_are_no_dictionary_keys(little_work):
+    prime = 2**61 - 1  # Python's hash of a number is its remainder by this
+    with pytest.raises(UserError, match="a very large number as a dictionary key"):
+        read_pickle(pickle.dumps({k * prime: None for k in range(1, 3_000)}), name="bomb")
+    for key in (-(2**60) + 1, 2**60 - 1, 2.0**300, True):
+        assert read_pickle(pickle.dumps({key: 1}), name="plain") == {key: 1}
+
+
+def test_many_arrays_beside_many_remembered_values_take_linear_time(little_work):
+    values = b"".join(b"Nr" + struct.pack("<I", i) + b"0" for i in range(2, 20_000))
+    announced, element = ARRAY + b"q\x000", ELEMENTS + b"q\x010"
+    described = b"h\x00(I1\n(I1\nth\x01\x89C\x01xtb0"
+    file = announced + element + values
+    read_pickle(file + b"N.", name="remembered")
+    again = ARRAY + b"(I1\n(I1\nth\x01\x89C\x01xtb0"
+    read_pickle(file + described + again * 4_000 + b"N.", name="arrays")
+
+
+def test_a_long_text_takes_no_more_memory_than_it_has_bytes():
+    text = b"x" * 2**22 + "☃".encode()
+    file = b"X" + struct.pack("<I", len(text)) + text + b"."
+    tracemalloc.start()
+    with pytest.raises(UserError, match="no array"):
+        read_pickle(file, name="bomb")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * len(file)
+
+
+def test_bytes_written_as_text_are_not_made_again_and_again(little_work):
+    text = b"X" + struct.pack("<I", 2**20) + b"x" * 2**20 + b"q\x000"
+    encoded = LATIN + b"h\x00Vlatin1\n\x86R0"
+    with pytest.raises(UserError, match="more than 536,870,912 bytes"):
+        read_pickle(text + encoded * 1_000 + b"N.", name="bomb")
+
+
+def test_a_pickle_is_read_from_a_stream_too():
+    assert read_pickle(io.BytesIO(pickle.dumps(PLAIN)), name="stream") == PLAIN

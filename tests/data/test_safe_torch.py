@@ -122,6 +122,10 @@ def test_the_tensor_that_the_hostile_ones_differ_from_comes_through():
     assert read_torch_file(zip_of(tensor(more=b"N")), name="x.pt").tolist() == [0, 0, 0, 0]
 
 
+# A tuple of two times a tuple of two times …: its text would have 2^60 parts.
+BOMB = b"(t" + b"".join(b"p%d\ng%d\n\x86" % (i, i) for i in range(60))
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -148,6 +152,14 @@ def test_the_tensor_that_the_hostile_ones_differ_from_comes_through():
         ({"length": b"I-4\n"}, "impossible storage"),
         ({"more": b"I1\n"}, "impossible storage"),
         ({"more": b"NN"}, "is no storage"),
+        ({"word": BOMB}, "is no storage"),
+        ({"key": BOMB}, "impossible storage"),
+        ({"length": BOMB}, "impossible storage"),
+        ({"more": BOMB}, "impossible storage"),
+        ({"offset": BOMB}, "impossible shape"),
+        ({"size": b"(" + BOMB + b"t"}, "impossible shape"),
+        ({"length": b"L" + b"9" * 900 + b"\n"}, "impossible storage"),
+        ({"size": b"(L" + b"9" * 900 + b"\nt"}, "impossible shape"),
     ],
 )
 def test_a_tensor_that_cannot_be_is_refused(changes, sentence):
@@ -216,3 +228,22 @@ def test_other_files_are_no_files_of_torch():
     assert not is_torch_file(b"\x1f\x8b")
     with pytest.raises(UserError, match=r"noise\.pt should be a pickle file"):
         read_torch_file(b"PK and nothing more", name="noise.pt")
+
+
+def test_an_old_file_that_names_its_storages_by_a_deep_tuple_is_refused():
+    """Hashing the tuple would overflow the interpreter's own stack."""
+    whole = saved(torch.arange(3), zipped=False)
+    keys = whole.rindex(b"\x80\x02")
+    deep = b"(" * 120_000 + b"t" * 120_000
+    with pytest.raises(UserError, match="impossible storage"):
+        read_torch_file(whole[:keys] + b"(" + deep + b"l." + bytes(8), name="deep.pt")
+
+
+def test_a_zip_of_very_many_files_is_refused():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data.pkl", b"N.")
+    whole = buffer.getvalue()
+    entry = whole[whole.index(b"PK\x01\x02") : whole.index(b"PK\x05\x06")]
+    with pytest.raises(UserError, match="a zip of more than 10,000 files"):
+        read_torch_file(whole.replace(entry, entry * 20_000), name="many.pt")

@@ -5,6 +5,7 @@ import io
 import os
 import pickle
 import pickletools
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -203,6 +204,77 @@ def test_a_file_that_unpacks_to_more_than_mnist_is_refused(monkeypatch):
     write(((X, Y), (X, Y)))
     with pytest.raises(UserError, match="holds more"):
         load_data("mnist.pkl.gz")
+
+
+KERAS = {"x_train": X.reshape(-1, 28, 28), "y_train": Y, "x_test": X[:2], "y_test": Y[:2]}
+
+
+@pytest.mark.parametrize("write_npz", [np.savez, np.savez_compressed])
+def test_the_file_of_keras_gives_the_same_arrays(write_npz):
+    write_npz("mnist.npz", **KERAS)
+    (train_x, train_t), (test_x, test_t) = load_data("mnist.npz")
+    np.testing.assert_array_equal(train_x, FRACTIONS)
+    np.testing.assert_array_equal(train_t, ONE_HOT)
+    np.testing.assert_array_equal(test_x, FRACTIONS[:2])
+    np.testing.assert_array_equal(test_t, ONE_HOT[:2])
+
+
+def test_a_file_of_other_arrays_is_not_that_of_keras():
+    np.savez("mnist.npz", x_train=X, y_train=Y)
+    with pytest.raises(UserError, match=r"arrays x_train, .* and lacks x_test, y_test; save_data"):
+        load_data("mnist.npz")
+    np.savez("mnist.npz", **KERAS | {"y_test": np.array([None, 1])})
+    with pytest.raises(UserError, match=r"an \.npz file of NumPy, but it is damaged"):
+        load_data("mnist.npz")
+
+
+def zip_of_pictures():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("0/1.png", b"picture")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"label,pixel0,pixel1\n5,0,0\n", "comma-separated text, as Kaggle has MNIST"),
+        (b"5" + b",0" * 784 + b"\n", "comma-separated text"),
+        (b"\0\0\x08\x03\0\0\xea\x60" + bytes(99), "IDX images, one of the four files of MNIST"),
+        (zip_of_pictures(), "a zip archive of other files"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (bytes(257) + b"ustar" + bytes(250), "a tar archive"),
+        (b"<!DOCTYPE html><title>404</title>", "a web page"),
+    ],
+)
+def test_another_file_is_named_for_what_it_is(content, kind):
+    Path("mnist.pkl").write_bytes(content)
+    with pytest.raises(UserError, match=rf"mnist\.pkl is {kind}, and should be a pickle"):
+        load_data("mnist.pkl")
+    Path("mnist.pkl").write_bytes(gzip.compress(content))
+    with pytest.raises(UserError, match=rf"mnist\.pkl unpacks to {kind}, and should be a pickle"):
+        load_data("mnist.pkl")
+
+
+def test_many_more_labels_than_mnist_has_are_refused_before_they_grow_tenfold():
+    write(((X, np.zeros(150_001, np.uint8)), (X, Y)))
+    with pytest.raises(UserError, match="at most 150,000, and are 150,001; take a part"):
+        load_data("mnist.pkl.gz")
+
+
+def test_a_file_that_expands_to_instructions_without_end_is_left_at_once(monkeypatch):
+    Path("bomb.pkl.gz").write_bytes(gzip.compress(b"N0" * 5_000_000))
+    unpacked = []
+    read = gzip.GzipFile.read
+
+    def counted(self, size=-1):
+        unpacked.append(read(self, size))
+        return unpacked[-1]
+
+    monkeypatch.setattr(gzip.GzipFile, "read", counted)
+    with pytest.raises(UserError, match="more than 300,000 instructions"):
+        load_data("bomb.pkl.gz")
+    assert sum(map(len, unpacked)) < 400_000
 
 
 def test_saving_where_one_cannot_is_refused_in_a_sentence():

@@ -11,6 +11,7 @@ import torch
 from power_cuts import Disk
 from small import Listening, numbers, small_study
 
+from retroprop.data import CATALOG
 from retroprop.errors import UserError
 from retroprop.files import held, is_as_written
 from retroprop.report.weights import NoWeightsError, trained_weights
@@ -345,7 +346,8 @@ def test_after_ctrl_c_no_run_says_that_it_is_running(tmp_path):
 
 def test_a_study_run_that_another_machine_adds_meanwhile_is_taken(tmp_path, monkeypatch):
     records, plan = Records.open(tmp_path / "r.db"), plan_study(TWO)
-    first = runner._find_or_add(plan, records, fresh=False)  # pyright: ignore
+    data = CATALOG[TWO.dataset].checksum
+    first = runner._find_or_add(plan, records, data, fresh=False)  # pyright: ignore
     found, calls = runner.study_runs_of, []
 
     def late(study, records):
@@ -353,7 +355,7 @@ def test_a_study_run_that_another_machine_adds_meanwhile_is_taken(tmp_path, monk
         return found(study, records) if len(calls) > 1 else []
 
     monkeypatch.setattr(runner, "study_runs_of", late)
-    assert runner._find_or_add(plan, records, fresh=False) == first  # pyright: ignore
+    assert runner._find_or_add(plan, records, data, fresh=False) == first  # pyright: ignore
     assert len(calls) == 2
 
 

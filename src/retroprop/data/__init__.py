@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retroprop.data.cache import cannot_write, locked, open_cached, store
+from retroprop.data.cache import (
+    UnreadableError,
+    cannot_write,
+    locked,
+    open_cached,
+    read_cached,
+    store,
+)
 from retroprop.data.catalog import (
     ARRAY_NAMES,
     CATALOG,
@@ -22,6 +29,7 @@ from retroprop.data.catalog import (
     DatasetInfo,
     check_arrays,
     find,
+    joint_checksum,
     sha256_of,
 )
 from retroprop.errors import UserError
@@ -40,6 +48,8 @@ class Dataset:
         info: Its entry in the catalog.
         train_images, test_images: (n, height, width) in grey or (n, height, width, 3) in colour.
         train_labels, test_labels: (n,), indices into `info.classes`.
+        checksum: Identifies the bytes that were read, in a record; empty for arrays that were put
+            together by hand.
     """
 
     info: DatasetInfo
@@ -47,6 +57,7 @@ class Dataset:
     train_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
+    checksum: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,33 +73,38 @@ class Check:
 def load(name: str, *, folder: Path | None = None) -> Dataset:
     """Open a data set, from the cache if it is there; the first time, decode and check it.
 
+    What the cache holds is checked too: bytes that somebody altered are refused, and files that
+    are no arrays any more are made anew from the package if it has them.
+
     Args:
         name: A name of the catalog.
         folder: For data that does not ship with the package: a folder that has its archive.
 
     Raises:
-        UserError: If there is no such data set, or it must be fetched first.
+        UserError: If there is no such data set, it must be fetched first, or its cache is damaged.
     """
     info = find(name)
     try:
-        arrays = open_cached(info)
-    except UserError:
+        cached = open_cached(info)
+    except UnreadableError:
         if not info.bundled:
             raise
-        arrays = None  # damaged, and made anew below
-    if arrays is None:
+        cached = None  # made anew below
+    if cached is None:
         arrays = _decode(info, folder)
         try:
             with locked(info):
                 store(info, arrays)
-                arrays = open_cached(info) or arrays
+                cached = open_cached(info)
         except OSError as error:
             warnings.warn(
                 f"{cannot_write(error)}; {info.title} is decoded into memory this time.",
                 RuntimeWarning,
                 stacklevel=2,
             )
-    return Dataset(info=info, **arrays)
+        if cached is None:
+            return Dataset(info=info, **arrays, checksum=info.checksum)  # as `_decode` checked
+    return Dataset(info=info, **cached.arrays, checksum=joint_checksum(cached.sha256))
 
 
 def fetch(
@@ -119,9 +135,7 @@ def fetch(
     try:
         with locked(info):  # a second process waits here, and then finds the data in the cache
             try:
-                arrays = open_cached(info)
-                if arrays is not None:
-                    check_arrays(info, arrays)
+                if open_cached(info, again=True) is not None:
                     return [SourceAttempt(source="cache", error=None)]
                 attempts.append(SourceAttempt(source="cache", error="it is not there yet"))
             except UserError as error:
@@ -143,24 +157,19 @@ def verify(name: str) -> list[Check]:
         UserError: If there is no such data set, or nothing of it to verify.
     """
     info = find(name)
-    places: list[tuple[str, Arrays | None]] = []
+    digests: dict[str, dict[str, str]] = {}
     if info.bundled:
-        places.append(("package", _read_bundled(info)))
-    cached = open_cached(info)
+        bundled = _read_bundled(info)
+        digests["package"] = {array: sha256_of(bundled[array]) for array in ARRAY_NAMES}
+    cached = read_cached(info, again=True)
     if cached is not None:
-        places.append(("cache", cached))
-    if not places:
+        digests["cache"] = cached.sha256
+    if not digests:
         raise UserError(f"{name} is not here yet; run retroprop data fetch {name} first.")
     return [
-        Check(
-            dataset=name,
-            array=array,
-            where=where,
-            ok=sha256_of(arrays[array]) == info.sha256[array],
-        )
-        for where, arrays in places
-        if arrays is not None
-        for array in ARRAY_NAMES
+        Check(dataset=name, array=array, where=where, ok=digest == info.sha256[array])
+        for where, sha256 in digests.items()
+        for array, digest in sha256.items()
     ]
 
 

@@ -50,13 +50,12 @@ class DatasetInfo:
 
     @property
     def checksum(self) -> str:
-        """Identify the data in a record: 16 hex digits of the SHA-256 over the four digests.
+        """What identifies the published data in a record.
 
         >>> find("fashion-mnist").checksum
         'aecc6c94b3b72d5f'
         """
-        lines = "".join(f"{name} {self.sha256[name]}\n" for name in ARRAY_NAMES)
-        return hashlib.sha256(lines.encode()).hexdigest()[:16]
+        return joint_checksum(self.sha256)
 
     def shape(self, array_name: str) -> tuple[int, ...]:
         """Return the shape of one of the four arrays.
@@ -109,12 +108,26 @@ def sha256_of(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
-def check_arrays(info: DatasetInfo, arrays: Mapping[str, np.ndarray]) -> None:
+def joint_checksum(sha256: Mapping[str, str]) -> str:
+    """Identify data in a record: 16 hex digits of the SHA-256 over the digests of the four arrays.
+
+    Args:
+        sha256: The hex digest of each array.
+    """
+    lines = "".join(f"{name} {sha256[name]}\n" for name in ARRAY_NAMES)
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+def check_arrays(info: DatasetInfo, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     """Refuse arrays that are not exactly the published data.
+
+    Returns:
+        The hex SHA-256 of each array, as read.
 
     Raises:
         UserError: Naming the first array whose type, shape or checksum differs.
     """
+    sha256 = {}
     for name in ARRAY_NAMES:
         array = arrays[name]
         if array.dtype != np.uint8 or array.shape != info.shape(name):
@@ -122,12 +135,18 @@ def check_arrays(info: DatasetInfo, arrays: Mapping[str, np.ndarray]) -> None:
                 f"{info.name} {name} should be uint8 {info.shape(name)}, "
                 f"got {array.dtype} {array.shape}; get the files again"
             )
-        digest = sha256_of(array)
-        if digest != info.sha256[name]:
-            raise UserError(
-                f"{info.name} {name} should have the SHA-256 {info.sha256[name][:12]}…, "
-                f"got {digest[:12]}…: the bytes differ from the published ones; get the files again"
-            )
+        sha256[name] = sha256_of(array)
+        if sha256[name] != info.sha256[name]:
+            raise UserError(f"{differs(info, name, sha256[name])}; get the files again")
+    return sha256
+
+
+def differs(info: DatasetInfo, name: str, digest: str) -> str:
+    """Say that an array has another SHA-256 than the published one, as the start of a sentence."""
+    return (
+        f"{info.name} {name} should have the SHA-256 {info.sha256[name][:12]}…, "
+        f"got {digest[:12]}…: the bytes differ from the published ones"
+    )
 
 
 _DIGITS = tuple("0123456789")

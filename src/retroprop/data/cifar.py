@@ -19,17 +19,18 @@ import io
 import json
 import struct
 import tarfile
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
 
+from retroprop.data.bounded import Bounded
 from retroprop.data.catalog import Arrays, find
+from retroprop.data.file_kinds import kind_of_file
+from retroprop.data.pictures import open_image
 from retroprop.data.safe_pickle import read_pickle
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 
 Files = dict[str, bytes]
 """The content of the files of one layout, keyed by base name."""
@@ -39,6 +40,11 @@ _IMAGE_BYTES = 3 * _PIXELS
 _TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
 _TEST = "test_batch"
 _MIB = 1 << 20
+_MOST_MEMBERS = 1_000  # of an archive; the official ones have eight
+_NO_ARCHIVE = (
+    "it should be a gzip-compressed tar archive, but it cannot be read as one ({error}); get the "
+    "archive again"
+)
 
 
 def decode_folder(folder: Path, *, rows: int = 10_000) -> tuple[Arrays, str]:
@@ -88,6 +94,9 @@ def decode_archive(path: Path, *, rows: int = 10_000) -> Arrays:
         if path.name == layout.archive:
             return _decode(layout, path, _read_archive, rows)
     known = ", ".join(layout.archive for layout in _LAYOUTS)
+    kind = kind_of_file(path)
+    if kind not in (None, "a gzip file"):
+        raise UserError(f"the archive should be one of {known}, and {path.name} is {kind}; get one")
     raise UserError(f"the archive should be called one of {known}, got {path.name}; rename it")
 
 
@@ -163,12 +172,17 @@ def _decode_python(files: Files, rows: int) -> Arrays:
 
 def _decode_python_batch(files: Files, name: str, rows: int) -> tuple[np.ndarray, np.ndarray]:
     batch = read_pickle(files[name], name=name)
-    if not isinstance(batch, dict) or b"data" not in batch or b"labels" not in batch:
+    # Python 2 wrote the official file; a file that Python 3 wrote again has text as keys.
+    values = {
+        key.decode("latin-1") if isinstance(key, bytes) else key: value
+        for key, value in (batch.items() if isinstance(batch, dict) else ())
+    }
+    if "data" not in values or "labels" not in values:
         raise UserError(
             f"{name} should be a pickled dictionary with 'data' and 'labels', "
-            f"got {type(batch).__name__}; get the file from its official source"
+            f"got {_described(batch)}; get the file from its official source"
         )
-    data = batch[b"data"]
+    data = values["data"]
     if (
         not isinstance(data, np.ndarray)
         or data.dtype != np.uint8
@@ -181,7 +195,17 @@ def _decode_python_batch(files: Files, name: str, rows: int) -> tuple[np.ndarray
             f"{name} should hold uint8 data of shape {(rows, _IMAGE_BYTES)}, got {arrived}; "
             "get the file from its official source"
         )
-    return _channels_last(data), _labels_from_list(batch[b"labels"], name=name, rows=rows)
+    return _channels_last(data), _labels_from_list(values["labels"], name=name, rows=rows)
+
+
+def _described(batch: object) -> str:
+    """What a batch is that is none, for a sentence."""
+    if not isinstance(batch, dict) or not batch:
+        return type(batch).__name__
+    if {"fine_labels", b"fine_labels"} & batch.keys():
+        return "those of CIFAR-100"
+    keys = [in_short(key, 20) for key in list(batch)[:4]]
+    return f"one with {', '.join(keys)}{', …' if len(batch) > len(keys) else ''}"
 
 
 def _npm_limits(rows: int) -> dict[str, int]:
@@ -249,11 +273,28 @@ def _read_folder(path: Path, limits: dict[str, int]) -> Files:
 def _read_archive(path: Path, limits: dict[str, int]) -> Files:
     """Read the members named in `limits` of a gzip-compressed tar archive into memory."""
     files: Files = {}
+    kind = kind_of_file(path)
+    if kind not in (None, "a gzip file"):
+        raise UserError(
+            f"it should be a gzip-compressed tar archive, but it is {kind}; get the archive again"
+        )
     try:
         with gzip.open(path) as expanded:
-            stream = _Bounded(expanded, limit=sum(limits.values()) + _MIB)
+            limit = sum(limits.values()) + _MIB
+            stream = Bounded(
+                expanded,
+                limit=limit,
+                too_long=f"it should expand to at most {limit:,} bytes, but it holds more; get the "
+                "archive from its official source",
+                unreadable=_NO_ARCHIVE,
+            )
             with tarfile.open(fileobj=stream, mode="r|", bufsize=_MIB) as archive:
-                for member in archive:
+                for number, member in enumerate(archive, 1):
+                    if number > _MOST_MEMBERS:
+                        raise UserError(
+                            f"it holds more than {_MOST_MEMBERS} files; get the archive from its "
+                            "official source"
+                        )
                     name = _safe_name(member)
                     if name not in limits or member.isdir():
                         continue
@@ -263,35 +304,12 @@ def _read_archive(path: Path, limits: dict[str, int]) -> Files:
                     content = archive.extractfile(member)
                     assert content is not None, "a regular file has a content"
                     files[name] = content.read()
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise UserError(
-            "it should be a gzip-compressed tar archive, but it cannot be read as one "
-            f"({error}); get the archive again"
-        ) from error
+    except UserError:
+        raise
+    except Exception as error:  # a damaged archive makes tarfile fail in many ways
+        raise UserError(_NO_ARCHIVE.replace("{error}", in_short(error))) from error
     _refuse_missing(name for name in limits if name not in files)
     return files
-
-
-class _Bounded(io.RawIOBase):
-    """A stream that refuses to give more than `limit` bytes, however far it would expand."""
-
-    def __init__(self, stream: io.BufferedIOBase, *, limit: int) -> None:
-        super().__init__()
-        self.stream = stream
-        self.limit = limit
-        self.left = limit
-
-    def read(self, size: int = -1, /) -> bytes:
-        # One byte too many tells a stream that goes on from one that ends at the limit.
-        most = self.left + 1
-        data = self.stream.read(most if size < 0 else min(size, most))
-        self.left -= len(data)
-        if self.left < 0:
-            raise UserError(
-                f"it should expand to at most {self.limit:,} bytes, but it holds more; "
-                "get the archive from its official source"
-            )
-        return data
 
 
 def _safe_name(member: tarfile.TarInfo) -> str:
@@ -365,11 +383,12 @@ def _decode_png(data: bytes, *, name: str, rows: int) -> np.ndarray:
             "get the file again"
         )
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        with open_image(io.BytesIO(data), formats=["PNG"]) as image:
             strip = np.array(image.convert("RGB"))  # (image, pixel, channel)
-    except (OSError, SyntaxError, ValueError, EOFError, zlib.error, struct.error) as error:
+    except Exception as error:  # a damaged file makes Pillow fail in many ways; all mean the same
         raise UserError(
-            f"{name} should be a PNG image, but it is damaged ({error}); get the file again"
+            f"{name} should be a PNG image, but it is damaged ({in_short(error)}); get the file "
+            "again"
         ) from error
     return strip.reshape(rows, 32, 32, 3)
 
@@ -378,15 +397,22 @@ def _json_limit(rows: int) -> int:
     return 8 * rows + 1024  # a digit, a comma, and room for white space
 
 
+_SHOWN = (int, float, bool, str, bytes, type(None))  # labels that a sentence can quote
+
+
 def _decode_json(data: bytes, *, name: str, rows: int) -> np.ndarray:
     try:
         labels = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{name} should be JSON, but {error}; get the file again") from error
+        raise UserError(
+            f"{name} should be JSON, but {in_short(error)}; get the file again"
+        ) from error
     return _labels_from_list(labels, name=name, rows=rows)
 
 
 def _labels_from_list(labels: object, *, name: str, rows: int) -> np.ndarray:
+    if isinstance(labels, np.ndarray) and labels.ndim == 1 and labels.dtype.kind in "iu":
+        labels = labels.tolist()
     if not isinstance(labels, list) or len(labels) != rows:
         arrived = f"{len(labels):,}" if isinstance(labels, list) else type(labels).__name__
         raise UserError(
@@ -395,8 +421,10 @@ def _labels_from_list(labels: object, *, name: str, rows: int) -> np.ndarray:
     # `type` rather than `isinstance`: True is an int as well.
     for label in labels:
         if type(label) is not int or not 0 <= label <= 9:
+            # what is no number may be nested, and then its text has no end
+            arrived = in_short(label, 20) if type(label) in _SHOWN else f"a {type(label).__name__}"
             raise UserError(
-                f"{name} should hold labels from 0 to 9, got {str(label)[:20]}; get the file again"
+                f"{name} should hold labels from 0 to 9, got {arrived}; get the file again"
             )
     return np.array(labels, np.uint8)
 

@@ -1,20 +1,34 @@
 """Pictures from files, for models and figures: the one that ships with the package, or anybody's.
 
-Only files are opened here, and nothing of them is run. A picture that is too large to be one is
-refused before it is decoded.
+Only PNG and JPEG are opened. Pillow reads forty more formats by what a file says it is, some of
+them with the help of other programs. Before anything is decoded the size of a picture is read from
+its header, and one that would fill the memory is refused.
 """
 
 import warnings
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from retroprop.errors import UserError
+from retroprop.data.file_kinds import kind_of_file
+from retroprop.errors import UserError, in_short
 
-LARGEST_PIXELS = 150_000_000
-"""A photograph has fewer; a small file that claims more would fill the memory."""
+FORMATS = ("PNG", "JPEG")
+LARGEST_PIXELS = 52_000_000
+"""Most photographs have fewer; decoded in colour, so many take more than half a gigabyte."""
+
+_LARGEST_SIDE = 65_535  # pixels; a JPEG cannot have more
+_LARGEST_BYTES = 320_000_000  # so many pixels of 6 bytes that do not compress
+_SCANS = 100  # a progressive JPEG has some ten, and its thumbnail as many
+_BAND = 4_000_000  # pixels that are laid on white at once
+
+
+class TooLargeError(Exception):
+    """A picture with more pixels than a photograph has; its text goes before "than"."""
 
 
 def bundled_picture() -> np.ndarray:
@@ -24,8 +38,30 @@ def bundled_picture() -> np.ndarray:
         return read_picture(path)
 
 
+def open_image(file: BinaryIO, *, formats: Sequence[str] = FORMATS) -> Image.Image:
+    """Let Pillow open a file as one of a few formats; nowhere else does it open any.
+
+    Args:
+        file: Open at its beginning; it must stay open until the pixels are decoded.
+        formats: The formats that are meant, by Pillow's names.
+
+    Raises:
+        TooLargeError: If it has more pixels than a photograph.
+        Exception: Whatever Pillow raises on a damaged file.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a picture that is read needs no remarks of Pillow's
+        try:
+            image = Image.open(file, formats=formats)
+        except Image.DecompressionBombError as error:
+            raise TooLargeError("claims more pixels") from error
+    if image.width * image.height > LARGEST_PIXELS or max(image.size) > _LARGEST_SIDE:
+        raise TooLargeError(f"has {image.width} × {image.height} pixels, more")
+    return image
+
+
 def read_picture(path: Path, *, side: int | None = None) -> np.ndarray:
-    """A PNG, JPEG or other picture that Pillow reads, upright, in colour.
+    """A PNG or JPEG picture, upright, in colour.
 
     Args:
         path: The file.
@@ -36,35 +72,58 @@ def read_picture(path: Path, *, side: int | None = None) -> np.ndarray:
         first picture.
 
     Raises:
-        UserError: If there is no such file, it is no picture, or it is damaged or too large.
+        UserError: If there is no such file, it is no such picture, or it is damaged or too large.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we count ourselves
-            file = Image.open(path)
-        with file:
-            if file.width * file.height > LARGEST_PIXELS:
-                raise UserError(
-                    f"{path} has {file.width} × {file.height} pixels, more than a photograph; make "
-                    f"it smaller than {LARGEST_PIXELS // 10**6} million pixels."
-                )
-            picture = _on_white(ImageOps.exif_transpose(file))
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a picture that is read needs no remarks of Pillow's
+            _refuse_endless(path, file)
+            with open_image(file) as image:
+                ImageOps.exif_transpose(image, in_place=True)
+                picture = _on_white(image)
     except FileNotFoundError:
         raise UserError(f"there is no file {path}; name a PNG or JPEG picture.") from None
     except UnidentifiedImageError:
-        raise UserError(f"{path} is not a picture that can be read; use PNG or JPEG.") from None
-    except Image.DecompressionBombError:
+        kind = kind_of_file(path)
+        arrived = f"{path} is {kind}, and " if kind else f"{path} is "
+        raise UserError(f"{arrived}not a picture that can be read; use PNG or JPEG.") from None
+    except TooLargeError as error:
         raise UserError(
-            f"{path} claims more pixels than a photograph has; make it smaller than "
-            f"{LARGEST_PIXELS // 10**6} million pixels."
+            f"{path} {error} than a photograph; make it smaller than "
+            f"{LARGEST_PIXELS // 10**6} million pixels and {_LARGEST_SIDE + 1:,} a side."
         ) from None
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on damaged files
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"the picture {path} cannot be read ({error}); is it damaged?") from error
+    except UserError:
+        raise
+    except Exception as error:  # a damaged file makes Pillow fail in many ways; all mean the same
+        raise UserError(
+            f"the picture {path} cannot be read ({in_short(error)}); is it damaged?"
+        ) from error
     if side is not None:
         picture = ImageOps.fit(picture, (side, side), Image.Resampling.LANCZOS)
     return np.array(picture)
+
+
+def _refuse_endless(path: Path, file: BinaryIO) -> None:
+    """Refuse a file that takes very long to read, and leave it at its beginning.
+
+    Raises:
+        UserError: If it is too large, or a JPEG that draws its pixels again and again.
+    """
+    size = file.seek(0, 2)
+    if size > _LARGEST_BYTES:
+        raise UserError(
+            f"{path} has {size:,} bytes, more than a photograph; name a PNG or JPEG picture of at "
+            f"most {_LARGEST_BYTES:,} bytes."
+        )
+    file.seek(0)
+    if file.read(2) == b"\xff\xd8":
+        scans = sum(part.count(b"\xff\xda") for part in iter(lambda: file.read(1 << 20), b""))
+        if scans > _SCANS:
+            raise UserError(
+                f"{path} draws its pixels {scans} times, and a JPEG does it some ten times; save "
+                "it again as PNG or JPEG."
+            )
+    file.seek(0)
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
@@ -72,8 +131,13 @@ def _on_white(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I;16"):
         levels = np.asarray(picture)
         return Image.fromarray((levels >> 8).astype(np.uint8)).convert("RGB")
-    if picture.has_transparency_data:
-        with_alpha = picture.convert("RGBA")
-        white = Image.new("RGBA", with_alpha.size, "white")
-        return Image.alpha_composite(white, with_alpha).convert("RGB")
-    return picture.convert("RGB")
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    result = Image.new("RGB", picture.size)
+    rows = max(1, _BAND // picture.width)  # four copies of all of it would fill the memory
+    for top in range(0, picture.height, rows):
+        bottom = min(top + rows, picture.height)
+        band = picture.crop((0, top, picture.width, bottom)).convert("RGBA")
+        white = Image.new("RGBA", band.size, "white")
+        result.paste(Image.alpha_composite(white, band).convert("RGB"), (0, top))
+    return result

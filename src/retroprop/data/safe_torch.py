@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from retroprop.data.safe_pickle import Global, Machine, Refused, Unfinished, explained
+from retroprop.data.safe_npz import open_zip
+from retroprop.data.safe_pickle import Global, Machine, Refused, Unfinished, explained, is_size
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _OLD_START = pickle.dumps(_MAGIC, 2)
@@ -63,7 +64,7 @@ def read_torch_file(data: bytes, *, name: str) -> Any:
 
 
 def _read_zip(data: bytes) -> Any:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    with open_zip(data) as archive:
         members = archive.infolist()
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise Refused("it is a compressed zip, which torch.save does not write")
@@ -94,6 +95,8 @@ def _read_old(data: bytes) -> Any:
     storages = {}
     for key in Machine().run(file):
         length = np.frombuffer(file.read(8), f"{order}i8")[0]
+        if type(key) is not str:
+            raise Refused("it refers to an impossible storage")
         element, expected = sizes.seen[key]
         if length != expected:
             raise Refused(f"it has a storage of {length} numbers in place of {expected}")
@@ -140,11 +143,13 @@ class _TorchMachine(Machine):
 
     def _storage(self, reference: Any) -> _Storage:
         # ("storage", type, key, place, length), and in old files whether it is part of another one
-        plain = type(reference) is tuple and len(reference) in (5, 6) and reference[0] == "storage"
-        if not plain or not isinstance(reference[1], Global) or reference[1].name not in _ELEMENTS:
+        plain = type(reference) is tuple and len(reference) in (5, 6)
+        if not plain or type(reference[0]) is not str or reference[0] != "storage":
+            raise Refused("it refers to something that is no storage")
+        if not isinstance(reference[1], Global) or reference[1].name not in _ELEMENTS:
             raise Refused("it refers to something that is no storage")
         kind, key, length = reference[1], reference[2], reference[4]
-        if type(key) is not str or type(length) is not int or length < 0 or any(reference[5:]):
+        if type(key) is not str or not is_size(length) or reference[5:] not in ((), (None,)):
             raise Refused("it refers to an impossible storage")
         element = np.dtype(self.order + _ELEMENTS[kind.name])
         self.seen[key] = element, length
@@ -163,7 +168,7 @@ def _view(storage: Any, offset: Any, size: Any, stride: Any) -> np.ndarray | Non
     numbers = (offset, *size, *stride)
     if len(size) != len(stride) or len(size) > _AXES:
         raise Refused("it has a tensor with an impossible shape")
-    if not all(type(number) is int and number >= 0 for number in numbers):
+    if not all(map(is_size, numbers)):
         raise Refused("it has a tensor with an impossible shape")
     if storage.values is None:
         return None

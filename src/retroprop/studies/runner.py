@@ -129,7 +129,6 @@ def run_study(
         raise UserError(
             "a database in memory cannot be shared with worker processes; name a file with --db."
         )
-    load(study.dataset)  # decoded once here, so that the workers find it ready
     pool = _Workers(study, records, n_workers, device)
     return carry_out(study, records, pool, display, fresh=fresh)
 
@@ -138,8 +137,9 @@ def carry_out(
     study: Study, records: Records, pool: Pool, display: Display, *, fresh: bool
 ) -> StudyRunRecord:
     """Let a pool do what the records lack of a study, and return the study's record."""
+    dataset = load(study.dataset)  # decoded once here, so that the workers find it ready
     plan = plan_study(study)
-    study_run_id = _find_or_add(plan, records, fresh=fresh)
+    study_run_id = _find_or_add(plan, records, dataset.checksum, fresh=fresh)
     folder = records.folder / "checkpoints" / study_run_id
     with _only_one(records, folder):
         runs = records.runs(study_run_id)
@@ -180,7 +180,10 @@ def show(message: messages.Report, display: Display) -> None:
 
 
 def study_runs_of(study: Study, records: Records) -> list[StudyRunRecord]:
-    """The recorded runs of this very study, with the same settings and data; newest last."""
+    """The recorded runs of this very study, with the same settings and data; newest last.
+
+    The data are the published ones, as `load` makes sure of all that are trained on.
+    """
     return [
         record
         for record in records.study_runs(study.name)
@@ -189,8 +192,15 @@ def study_runs_of(study: Study, records: Records) -> list[StudyRunRecord]:
     ]
 
 
-def _find_or_add(plan: Plan, records: Records, *, fresh: bool) -> str:
-    """The id of the latest study run of this very study, or of a new one."""
+def _find_or_add(plan: Plan, records: Records, data_checksum: str, *, fresh: bool) -> str:
+    """The id of the latest study run of this very study, or of a new one.
+
+    Args:
+        plan: Of the study.
+        records: Where to look, and to add.
+        data_checksum: Of the data as they were read.
+        fresh: Add a new one in any case.
+    """
     study = plan.study
     same = study_runs_of(study, records)
     if same and not fresh:
@@ -204,7 +214,7 @@ def _find_or_add(plan: Plan, records: Records, *, fresh: bool) -> str:
             study=study.name,
             fingerprint=study.fingerprint,
             config=study.model_dump(mode="json", exclude_none=True),
-            data_checksum=CATALOG[study.dataset].checksum,
+            data_checksum=data_checksum,
             runs=plan.runs,
         )
     except UserError:  # another process, perhaps on another machine, may have been faster

@@ -5,16 +5,17 @@
 Images are rows of 784 pixels from 0 (black) to 1 (white), labels are one-hot rows of 10, all
 float32. Without a path they come from this package. With a path they are read from a file of that
 structure, such as the course's mnist.pkl.gz: a pickle, of Python 2 or 3, or a file of `torch.save`,
-gzipped or not. A pickle is a program; here it is read by `retroprop.data.safe_pickle` and
-`safe_torch`, which run nothing and accept only arrays, tensors and containers.
+gzipped or not; the mnist.npz of Keras is read too. A pickle is a program; here it is read by
+`retroprop.data.safe_pickle` and `safe_torch`, which run nothing and accept only arrays, tensors and
+containers.
 
 Source: TP « Introduction à l'apprentissage profond » (Lyon, 2019), section 4.
 """
 
 import gzip
+import io
 import os
 import pickle
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,13 @@ from jaxtyping import Int
 from torch import Tensor
 
 from retroprop.data import load
+from retroprop.data.bounded import Bounded
+from retroprop.data.file_kinds import kind_of
 from retroprop.data.minibatches import epoch_order
+from retroprop.data.safe_npz import is_npz, read_npz
 from retroprop.data.safe_pickle import read_pickle
 from retroprop.data.safe_torch import is_torch_file, read_torch_file
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.files import replace_file
 
 PIXELS, CLASSES = 784, 10
@@ -35,7 +39,9 @@ PIXELS, CLASSES = 784, 10
 Examples = tuple[np.ndarray, np.ndarray]
 """Images (n, 784) and one-hot labels (n, 10), both float32."""
 
-_LARGEST = 2**30  # bytes; MNIST in float64 is 445 million
+_LARGEST = 2**29  # bytes; MNIST in float64 is 445 million
+_MOST = 150_000  # images in a part; MNIST has 70,000 in all
+_KERAS = ("x_train", "y_train", "x_test", "y_test")  # the arrays of mnist.npz
 
 
 def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Examples, Examples]:
@@ -43,13 +49,13 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Examples, Exa
 
     Args:
         path: A pickle of ((images, labels), (images, labels)), or what torch.save made of it,
-            gzipped or not; None for the MNIST of this package. Images may be (n, 784) or
-            (n, 28, 28), whole numbers 0–255 or fractions 0–1; labels one-hot or the digits
-            themselves. A file of three parts, as deeplearning.net had it, is taken as training,
-            validation and test set, and the first two are joined.
+            gzipped or not, or Keras's mnist.npz; None for the MNIST of this package. Images may be
+            (n, 784) or (n, 28, 28), whole numbers 0–255 or fractions 0–1; labels one-hot or the
+            digits themselves. A file of three parts, as deeplearning.net had it, is taken as
+            training, validation and test set, and the first two are joined.
 
     Raises:
-        UserError: If the file is missing, is no such pickle, or asks for anything but arrays.
+        UserError: If the file is missing, is no such file, or asks for anything but arrays.
     """
     if path is None:
         mnist = load("mnist")
@@ -110,25 +116,57 @@ def presentations(n_examples: int, steps: int, *, seed: int) -> Int[Tensor, "ste
 
 
 def _read(path: Path) -> Any:
-    """The object in a pickle file, gzipped or not."""
+    """The object in a file, gzipped or not."""
     try:
         with path.open("rb") as file:
             gzipped = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if gzipped else path.open("rb") as file:
-            raw = file.read(_LARGEST + 1)
+            file.seek(0)
+            bounded = Bounded(
+                gzip.GzipFile(fileobj=file) if gzipped else file,
+                limit=_LARGEST,
+                too_long=f"{path.name} should hold MNIST, less than {_LARGEST:,} bytes unpacked, "
+                "and holds more; get the file again.",
+                unreadable=f"cannot read {path}: {{error}}; get the file again.",
+            )
+            return _object_in(io.BufferedReader(bounded), path.name, gzipped=gzipped)
     except FileNotFoundError:
         raise UserError(
             f"there is no file {path}; leave the path out to use the MNIST of this package."
         ) from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"cannot read {path}: {error}; get the file again.") from error
-    if len(raw) > _LARGEST:
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {in_short(error)}; get the file again.") from error
+
+
+def _object_in(file: io.BufferedReader, name: str, *, gzipped: bool) -> Any:
+    """The object in an unpacked file, by the reader of its format."""
+    start = file.peek(512)[:512]
+    if not is_torch_file(start):
+        kind = kind_of(start)
+        if kind is None:
+            return read_pickle(file, name=name)
+    else:
+        raw = file.read()
+        if is_npz(raw):
+            return _of_keras(read_npz(raw, name=name), name)
+        if not start.startswith(b"PK") or b"data.pkl" in raw:
+            return read_torch_file(raw, name=name)
+        kind = "a zip archive of other files"
+    raise UserError(
+        f"{name} {'unpacks to' if gzipped else 'is'} {kind}, and should be a pickle of "
+        "((train_images, train_labels), (test_images, test_labels)), a file of torch.save or "
+        "Keras's mnist.npz; leave the path out to use the MNIST of this package."
+    )
+
+
+def _of_keras(arrays: dict[str, np.ndarray], name: str) -> Any:
+    """The structure of the document from the arrays of mnist.npz."""
+    if missing := [key for key in _KERAS if key not in arrays]:
         raise UserError(
-            f"{path.name} should hold MNIST, less than {_LARGEST:,} bytes unpacked, and holds "
-            "more; get the file again."
+            f"{name} should hold the arrays {', '.join(_KERAS)} of Keras's mnist.npz, and lacks "
+            f"{', '.join(missing)}; save_data writes a file that can be read."
         )
-    read = read_torch_file if is_torch_file(raw) else read_pickle
-    return read(raw, name=path.name)
+    x_train, y_train, x_test, y_test = (arrays[key] for key in _KERAS)
+    return (x_train, y_train), (x_test, y_test)
 
 
 def _parts(value: Any, name: str) -> list[tuple[Any, Any]]:
@@ -184,7 +222,9 @@ def _images(images: Any, name: str) -> np.ndarray:
             f"{'.' if whole else '; divide them by 255 if they are grey levels.'}"
         )
     x = x.reshape(len(x), PIXELS).astype(np.float32)
-    return x / np.float32(255) if whole else x
+    if whole:
+        x /= np.float32(255)
+    return x
 
 
 def _one_hot(labels: Any, name: str) -> np.ndarray:
@@ -216,4 +256,9 @@ def _numbers(values: Any, name: str) -> np.ndarray:
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
         kind = f"an array of {values.dtype}" if isinstance(values, np.ndarray) else _kind(values)
         raise UserError(f"{name} should be an array of numbers, and are {kind}.")
+    if values.ndim and len(values) > _MOST:
+        raise UserError(
+            f"{name} should be those of MNIST, at most {_MOST:,}, and are {len(values):,}; take a "
+            "part of them."
+        )
     return values

@@ -1,0 +1,48 @@
+"""A stream that gives so many bytes and no more, however far a small file would expand."""
+
+import io
+import zlib
+from typing import Protocol
+
+from retroprop.errors import UserError, in_short
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Bounded(io.RawIOBase):
+    """The bytes of another stream, with a sentence for what goes wrong in reading it.
+
+    Args:
+        stream: A file, or what `gzip.open` gives.
+        limit: The most bytes it may have.
+        too_long: What to say when it has more.
+        unreadable: What to say when it cannot be read, with {error} in place of the reason.
+    """
+
+    def __init__(self, stream: _Readable, *, limit: int, too_long: str, unreadable: str) -> None:
+        super().__init__()
+        self.stream, self.left = stream, limit
+        self.too_long, self.unreadable = too_long, unreadable
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:
+        """Fill a buffer as far as the stream goes; the number of bytes, 0 at the end.
+
+        Raises:
+            UserError: If there are more bytes than may be, or they cannot be read.
+        """
+        try:
+            # One byte too many tells a stream that goes on from one that ends at the limit.
+            data = self.stream.read(min(len(buffer), self.left + 1))
+        except (OSError, EOFError, zlib.error) as error:
+            raise UserError(self.unreadable.replace("{error}", in_short(error))) from error
+        self.left -= len(data)
+        if self.left < 0:
+            raise UserError(self.too_long)
+        buffer[: len(data)] = data
+        return len(data)
