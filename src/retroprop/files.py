@@ -78,6 +78,16 @@ def make_folder(folder: Path) -> None:
         _sync_folder(one.parent)
 
 
+def remove_file(path: Path) -> None:
+    """Remove a file, if it is there; a power cut does not bring it back.
+
+    Raises:
+        OSError: If it cannot be removed.
+    """
+    path.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
 def remove_leftovers(folder: Path, *patterns: str, keep: str | None = None) -> None:
     """Remove what a killed process left in a folder that this one holds.
 
@@ -89,7 +99,7 @@ def remove_leftovers(folder: Path, *patterns: str, keep: str | None = None) -> N
     for pattern in patterns:
         for file in [file for file in folder.glob(pattern) if file.name != keep]:
             with contextlib.suppress(OSError):  # it takes room, and is in nobody's way
-                file.unlink()
+                remove_file(file)
 
 
 def checksum_of(path: Path) -> str:
@@ -134,7 +144,7 @@ def held(folder: Path, *, busy: str) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError):  # while we have it, so it is nobody else's
-            (folder / _LOCK).unlink()
+            remove_file(folder / _LOCK)
         lock.release()
 
 

@@ -113,6 +113,21 @@ def test_every_cut_of_a_file_is_refused(tmp_path, refused):
         assert "is damaged or no file of weights" in refused(path)
 
 
+def test_a_file_with_one_wrong_bit_is_refused_wherever_it_is(tmp_path, refused):
+    path = write(tmp_path / "m.safetensors")
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 37):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << place % 8
+        path.write_bytes(changed)
+        refused(path)
+
+
+def test_a_file_of_an_older_version_without_a_digest_is_read(tmp_path):
+    path = write(tmp_path / "m.safetensors", format="retroprop model 1")
+    assert load_model(path)[1] == card_of("mlp")
+
+
 @pytest.mark.parametrize(
     "content",
     [

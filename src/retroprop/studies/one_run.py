@@ -19,6 +19,7 @@ from retroprop.files import (
     checksum_of,
     held,
     is_as_written,
+    remove_file,
     remove_leftovers,
     replace_file,
     unfinished,
@@ -218,7 +219,7 @@ def _held_folder(folder: Path, study: Study, *, fresh: bool) -> Iterator[None]:
             stack.enter_context(held(folder, busy=busy))
             remove_leftovers(folder, *map(unfinished, (RECORD, MODEL, *FIGURES)))
             for name in (RECORD, MODEL, *FIGURES) if fresh else ():
-                (folder / name).unlink(missing_ok=True)
+                remove_file(folder / name)
         except OSError as error:
             raise UserError(
                 f"the folder {folder} cannot be made or written ({error.strerror or error}); name "

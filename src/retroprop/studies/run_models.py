@@ -159,9 +159,11 @@ def _checkpoint(records: Records, run: RunRecord) -> Path:
         UserError: If it has none.
     """
     if run.checkpoint is None:
+        sessions = records.study_run(run.study_run_id).sessions
+        typed = f" ({sessions[-1].environment['command']})" if sessions else ""
         raise UserError(
             f"run {run.id} is {run.status}, and its study is not through: run the study again to "
-            "finish it."
+            f"finish it{typed}."
         )
     if run.best_epoch is None:
         raise UserError(

@@ -25,7 +25,7 @@ from sqlalchemy.engine import URL
 from torch import Tensor
 
 from retroprop.errors import Interrupted, UserError
-from retroprop.files import checksum_of
+from retroprop.files import checksum_of, remove_file
 from retroprop.studies.messages import (
     DoneReport,
     EpochReport,
@@ -175,7 +175,7 @@ class Worker:
             self.records.finish_population(
                 job.run_ids, relative.as_posix(), sha256=checksum_of(best)
             )
-            (folder / state_name(recorded)).unlink(missing_ok=True)
+            remove_file(folder / state_name(recorded))
 
     def _resume(
         self, job: TrainJob, folder: Path, about: str
