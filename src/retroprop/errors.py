@@ -8,9 +8,22 @@ what arrived and how to fix it. The command line prints it and exits with code 2
 import difflib
 from collections.abc import Iterable
 
+LONGEST_SENTENCE = 4_000
+"""Characters of an error, several problems of one file included; each quotes less than a line."""
+MOST_NAMES = 50
+"""Of what is known, in a sentence."""
+
 
 class UserError(ValueError):
-    """Input that we cannot use, explained in one sentence with its fix."""
+    """Input that we cannot use, explained in one sentence with its fix.
+
+    A sentence that is too long all the same loses its middle: its end says the fix.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        if len(sentence) > LONGEST_SENTENCE:
+            sentence = f"{sentence[: LONGEST_SENTENCE - 500]} … {sentence[-400:]}"
+        super().__init__(sentence)
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
@@ -54,4 +67,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = near or [name for name in candidates if len(word) > 2 and word in name.lower()]
     if near:
         return "Did you mean " + " or ".join(repr(name) for name in near) + "?"
-    return f"Known: {', '.join(candidates)}."
+    more = len(candidates) - MOST_NAMES
+    rest = f" and {more:,} more" if more > 0 else ""
+    return f"Known: {', '.join(candidates[:MOST_NAMES])}{rest}."

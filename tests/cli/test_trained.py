@@ -10,6 +10,7 @@ from PIL import Image
 
 from retroprop.data import load
 from retroprop.errors import UserError
+from retroprop.studies.environment import typed_command
 from retroprop.studies.kinds import KINDS
 from retroprop.studies.one_run import train_one
 from retroprop.studies.records import Records
@@ -130,6 +131,7 @@ def test_a_run_is_summarized_with_its_own_images(recorded, call):
     code, out, err = call("summary", str(run.id), "--db", str(folder / "retroprop.db"))
     assert (code, err) == (0, "")
     assert re.search(r"\ninput +3 × 32 × 32", out)
+    assert "50 images per step" in out
     assert f"{run.parameters:,}" in re.search(r"Parameters: +(.*)", out)[1]
     if name == "mlp":
         assert "depth=2; width=12; activation=tanh" in out
@@ -197,8 +199,9 @@ def test_a_run_that_is_not_finished_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Worker, "do", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path, study_named("softmax-regression"))
-    with pytest.raises(UserError, match="run 1 is planned, and its study is not through: run"):
+    with pytest.raises(UserError, match="run 1 is planned, and its study is not through: run") as e:
         find_model("1", str(tmp_path / "retroprop.db"))
+    assert f"to finish it ({typed_command()})." in str(e.value)
 
 
 def test_a_run_that_diverged_has_the_model_of_its_best_epoch_or_none(tmp_path):

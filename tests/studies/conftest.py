@@ -1,4 +1,52 @@
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import pytest
+import sqlalchemy as sa
+
 sys.path.insert(0, str(Path(__file__).parent))  # `import small`, here and in helper processes
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """The address of a PostgreSQL server of our own, which only a socket in its folder reaches."""
+    initdb = shutil.which("initdb")
+    if initdb is None or importlib.util.find_spec("psycopg") is None:
+        pytest.skip("PostgreSQL (initdb) or psycopg is not installed")
+    owner = None if os.getuid() else "nobody"  # the server refuses to run as root
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path has 107 characters at most
+    if owner is not None:
+        os.chown(folder, pwd.getpwnam(owner).pw_uid, -1)
+    control = str(Path(initdb).resolve().with_name("pg_ctl"))
+    data, log = str(folder / "data"), str(folder / "log")
+
+    def do(*command):
+        subprocess.run(command, user=owner, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+    try:
+        do(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        settings = f"-c listen_addresses= -c fsync=off -k {folder}"
+        do(control, "-w", "-D", data, "-l", log, "-o", settings, "start")
+        try:
+            yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+        finally:
+            do(control, "-D", data, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgres(postgres_server):
+    """The address of an empty PostgreSQL database."""
+    engine = sa.create_engine(postgres_server)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+    engine.dispose()
+    return postgres_server

@@ -58,8 +58,8 @@ class Listening(Silent):
 
 
 def is_worker(process):
-    """Tell a worker from Python's own resource tracker, and from one that has ended."""
+    """Tell a worker from other processes, and from one that has ended."""
     try:
-        return any("spawn_main" in word for word in process.cmdline())
+        return any("retroprop.studies.worker" in word for word in process.cmdline())
     except (psutil.ZombieProcess, psutil.NoSuchProcess):
         return False

@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 import sqlalchemy as sa
+from old_records import VERSION_1
 
 from retroprop.errors import UserError
 from retroprop.studies.records import NewRun, Records, RunUpdate
@@ -198,7 +199,7 @@ def test_reading_commands_do_not_create_a_database(tmp_path):
 def test_what_sqlite_reports_is_said_in_a_sentence(records, detail, sentence):
     with (
         pytest.raises(UserError, match=sentence),
-        records._explained(),  # pyright: ignore[reportPrivateUsage]
+        records.explained(),
     ):
         raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError(detail))
 
@@ -220,45 +221,10 @@ def test_a_full_database_stops_with_a_sentence_and_keeps_what_it_has(records):
 
 # --- older databases ------------------------------------------------------------------------------
 
-VERSION_1 = """
-CREATE TABLE retroprop_meta (key VARCHAR(40) NOT NULL, value TEXT NOT NULL, PRIMARY KEY (key));
-CREATE TABLE study_runs (
-    id VARCHAR(120) NOT NULL, study VARCHAR(80) NOT NULL, fingerprint VARCHAR(64) NOT NULL,
-    config JSON NOT NULL, data_checksum VARCHAR(64) NOT NULL, status VARCHAR(20) NOT NULL,
-    created_at VARCHAR(40) NOT NULL, finished_at VARCHAR(40), PRIMARY KEY (id)
-);
-CREATE TABLE sessions (
-    id INTEGER NOT NULL, study_run_id VARCHAR(120) NOT NULL, started_at VARCHAR(40) NOT NULL,
-    wall_s FLOAT NOT NULL, environment JSON NOT NULL, PRIMARY KEY (id),
-    FOREIGN KEY(study_run_id) REFERENCES study_runs (id)
-);
-CREATE TABLE runs (
-    id INTEGER NOT NULL, study_run_id VARCHAR(120) NOT NULL, position INTEGER NOT NULL,
-    population VARCHAR(160) NOT NULL, cell JSON NOT NULL, settings JSON NOT NULL,
-    seed INTEGER NOT NULL, status VARCHAR(20) NOT NULL, best_epoch INTEGER,
-    best_validation_accuracy FLOAT, best_validation_loss FLOAT, diverged_epoch INTEGER,
-    test_accuracy FLOAT, test_loss FLOAT, checkpoint TEXT, PRIMARY KEY (id),
-    UNIQUE (study_run_id, position), FOREIGN KEY(study_run_id) REFERENCES study_runs (id)
-);
-CREATE TABLE epochs (
-    run_id INTEGER NOT NULL, epoch INTEGER NOT NULL, train_loss FLOAT, train_accuracy FLOAT,
-    validation_loss FLOAT, validation_accuracy FLOAT, train_s FLOAT NOT NULL,
-    evaluate_s FLOAT NOT NULL, PRIMARY KEY (run_id, epoch),
-    FOREIGN KEY(run_id) REFERENCES runs (id)
-);
-INSERT INTO retroprop_meta VALUES ('schema_version', '1'), ('written_by', 'retroprop 0.1.0');
-INSERT INTO study_runs VALUES (
-    's-1', 's', 'f', '{"epochs": 2}', 'c', 'finished', '2026-01-01T00:00:00+00:00', NULL
-);
-INSERT INTO sessions VALUES (1, 's-1', '2026-01-01T00:00:00+00:00', 4.5, '{"workers": 2}');
-INSERT INTO runs VALUES (
-    1, 's-1', 0, 'p', '{"batch_size": 20}', '{"x": 1}', 0, 'finished', 1, 0.7, 0.6, NULL, 0.65, 0.5,
-    'checkpoints/x'
-);
-INSERT INTO epochs VALUES
-    (1, 0, 2.3, 0.1, 2.4, 0.1, 0.0, 0.01), (1, 1, 0.5, 0.8, NULL, 0.7, 0.1, 0.01);
-"""
-ADDED = {"runs": ["parameters", "test_confusion"], "epochs": ["gradient_norm"]}
+ADDED = {
+    "runs": ["parameters", "test_confusion", "checkpoint_sha256", "state_sha256"],
+    "epochs": ["gradient_norm"],
+}
 
 
 @pytest.fixture
@@ -304,7 +270,7 @@ def test_a_database_of_version_1_is_upgraded_when_it_is_opened(version_1):
     with sqlite3.connect(version_1) as connection:
         meta = dict(connection.execute("SELECT key, value FROM retroprop_meta"))
     connection.close()
-    assert meta == {"schema_version": "2", "written_by": "retroprop 0.1.0"}
+    assert meta == {"schema_version": "3", "written_by": "retroprop 0.1.0"}
     assert Records.open(version_1).run(1).parameters == 7850  # and once only
 
 
@@ -324,7 +290,7 @@ def test_an_upgraded_database_has_the_columns_of_a_new_one(version_1, records, t
 def test_a_database_of_version_1_that_cannot_be_written_is_explained(version_1, monkeypatch):
     """SQLite's own switch stands for a file that belongs to somebody else."""
     monkeypatch.setattr(
-        "retroprop.studies.records._tune_sqlite",
+        "retroprop.studies.database._tune_sqlite",
         lambda connection, _: connection.execute("PRAGMA query_only = ON"),
     )
     with pytest.raises(UserError, match="cannot be written"):

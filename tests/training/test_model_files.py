@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from retroprop.errors import UserError
 from retroprop.models.catalog import MODELS, build
-from retroprop.training import checkpoints
+from retroprop.training import checkpoints, model_files
 from retroprop.training.image_sets import ImageSet, Normalization
 from retroprop.training.model_files import ModelCard, load_model, save_model
 from retroprop.training.settings import RunSettings
@@ -54,6 +54,9 @@ def write(path, of="mlp", /, **changes):
         place[name] = value
         if value is None:
             del place[name]
+    about["sha256"] = model_files._digest(  # as whoever writes such a file on purpose
+        {name: value for name, value in about.items() if name != "sha256"}, tensors
+    )
     save_file(tensors, path, metadata={"about": json.dumps(about)})
     return path
 
@@ -108,6 +111,21 @@ def test_every_cut_of_a_file_is_refused(tmp_path, refused):
     for length in (0, 1, 7, 8, 9, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         assert "is damaged or no file of weights" in refused(path)
+
+
+def test_a_file_with_one_wrong_bit_is_refused_wherever_it_is(tmp_path, refused):
+    path = write(tmp_path / "m.safetensors")
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 37):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << place % 8
+        path.write_bytes(changed)
+        refused(path)
+
+
+def test_a_file_of_an_older_version_without_a_digest_is_read(tmp_path):
+    path = write(tmp_path / "m.safetensors", format="retroprop model 1")
+    assert load_model(path)[1] == card_of("mlp")
 
 
 @pytest.mark.parametrize(
@@ -328,11 +346,11 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "last.safetensors"
     checkpoints.save_tensors(path, {"a": torch.zeros(3)}, about="old")
 
-    def stop(tensors, file, metadata):
-        file.write_bytes(b"half")
+    def stop(tensors, metadata):
+        yield b"half"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoints, "save_file", stop)
+    monkeypatch.setattr(checkpoints, "_serialized", stop)
     with pytest.raises(KeyboardInterrupt):
         checkpoints.save_tensors(path, {"a": torch.ones(3)}, about="new")
     assert checkpoints.read_about(path) == "old"

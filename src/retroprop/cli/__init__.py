@@ -1,24 +1,29 @@
 """The command line: parse, call one function, print.
 
 Commands are imported when they are called, so that the light ones answer at once. Whatever goes
-wrong ends in one sentence on standard error: exit code 2 for something the person can fix, 130
-after Ctrl-C.
+wrong ends in one sentence on standard error: exit code 2 for something the person can fix, 1 for
+what the system refuses, such as a full disk, 130 after Ctrl-C. A reader that leaves before the end
+(`| head`) is no error.
 """
 
-import io
 import sys
 from collections.abc import Sequence
 
 import cyclopts
-from rich.console import Console
 
 from retroprop import __version__
+from retroprop.cli.console import Terminal, discard, flush_output, prepare_streams
 from retroprop.cli.help_formatter import HelpFormatter
 from retroprop.cli.help_texts import BAYES, CALCULATE, DATA, LAB, MODELS, PROOF, STUDIES
-from retroprop.errors import Interrupted, UserError
+from retroprop.errors import Interrupted, UserError, in_short
 from retroprop.languages import reader_language, say_later, translator
 
 EPILOGUE = say_later("Every command explains itself: retroprop COMMAND --help")
+
+REFUSED, WRONG_INPUT, STOPPED = 1, 2, 130
+"""Exit codes."""
+LONGEST_LINE = 300
+"""Characters of a sentence about an option, whatever somebody typed."""
 
 app = cyclopts.App(
     name="retroprop",
@@ -32,6 +37,7 @@ app = cyclopts.App(
     help_format="markdown",
     help_epilogue=EPILOGUE,
     help_formatter=HelpFormatter(),
+    result_action="return_value",
 )
 app["--help"].help = say_later("Display this message and exit.")
 app["--version"].help = say_later("Display application version.")
@@ -104,31 +110,53 @@ for _name in CALCULATE:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit: 0, or 2 with one sentence, or 130 after Ctrl-C."""
-    for stream in (sys.stdout, sys.stderr):  # a terminal without × or ✓ shows "?" in their place
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    """Run one command and exit: 0; 2 or 1 with one sentence; 130 after Ctrl-C."""
+    prepare_streams()
+    code, sentence = _outcome(arguments)
+    if sentence:
+        style = "" if code == STOPPED else "bold red"
+        try:
+            Terminal(stderr=True, soft_wrap=True).print(sentence, style=style)
+        except OSError:  # nobody reads it
+            discard(sys.stderr)
+    if code:
+        sys.exit(code)
+
+
+def _outcome(arguments: Sequence[str] | None) -> tuple[int, str]:
+    """Run one command; its exit code, and what is to be said of it."""
     try:
         app.help_epilogue = translator(reader_language())(EPILOGUE)
-        app(arguments, exit_on_error=False, print_error=False)
+        try:
+            app(arguments, console=Terminal(), exit_on_error=False, print_error=False)
+        finally:
+            flush_output()
     except cyclopts.CycloptsError as error:
-        console.print(f"retroprop: {_plain(str(error))}", markup=False, style="bold red")
-        console.print("retroprop COMMAND --help explains each command.", markup=False)
-        sys.exit(2)
+        chain = " ".join(("retroprop", *(error.command_chain or ["COMMAND"])))
+        said = in_short(error, LONGEST_LINE)
+        return WRONG_INPUT, f"retroprop: {said} {chain} --help explains it."
     except UserError as error:
-        console.print(f"retroprop: {error}", markup=False, style="bold red")
-        sys.exit(2)
+        return WRONG_INPUT, f"retroprop: {error}"
     except Interrupted as stopped:
-        console.print(str(stopped), markup=False)
-        sys.exit(130)
+        return STOPPED, str(stopped)
     except KeyboardInterrupt:
-        console.print("retroprop: stopped.", markup=False)
-        sys.exit(130)
+        return STOPPED, "retroprop: stopped."
     except BrokenPipeError:  # the reader of our output left: `retroprop runs | head`
-        sys.stderr.close()
-        sys.exit(0)
+        discard(sys.stdout)
+    except OSError as error:
+        return REFUSED, f"retroprop: {_refusal(error)}"
+    except MemoryError:
+        return REFUSED, "retroprop: there is not enough memory for this; ask for something smaller."
+    return 0, ""
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.split())
+def _refusal(error: OSError) -> str:
+    """The sentence about something that the system refused: most often, a full disk."""
+    try:
+        flush_output()
+    except OSError:
+        discard(sys.stdout)
+    reason = error.strerror or error
+    if error.filename is None:  # of a file that is open, as standard output is
+        return f"the output cannot be written ({reason}); send it to a place that has room."
+    return f"{in_short(error.filename)} cannot be used ({reason}); name another place."

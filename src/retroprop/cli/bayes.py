@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import ReadersLanguage, WholeNumber
 from retroprop.errors import UserError
+from retroprop.files import replace_file
 from retroprop.languages import reader_language
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from retroprop.bayes import BayesNet, NamedTable
     from retroprop.bayes.files import Format
 
-console = Console(highlight=False)
+console = Terminal()
 
 NetworkName = Annotated[str, Parameter(help="The name of a shipped network, or a file.")]
 Words = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())]
@@ -218,7 +219,7 @@ def draw(
     )
     path = output or Path(Path(network).name.split(".")[0] + ".svg")
     try:
-        path.write_text(drawing, encoding="utf-8")
+        replace_file(path, drawing.encode())
     except OSError as error:
         raise UserError(
             f"the drawing {path} cannot be written: {error.strerror or error}; name another place "
@@ -280,7 +281,7 @@ def _some(names: "Sequence[str]") -> str:
 
 
 def _say(text: str = "") -> None:
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)
 
 
 def _print_table(net: "BayesNet", name: str) -> None:

@@ -4,10 +4,10 @@ import re
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import WholeNumber
 from retroprop.errors import UserError, in_short
 from retroprop.models.budget import (
@@ -21,7 +21,7 @@ from retroprop.models.budget import (
     solve,
 )
 
-console = Console(highlight=False)
+console = Terminal()
 
 MOST_ROWS = 21
 """Of the table; of more values, those nearest to the target are shown."""
@@ -154,7 +154,7 @@ def _print_answer(answer: Answer, target: int, tolerance: int) -> None:
         off = one.parameters - target
         notes = ["nearest"] * (one == nearest) + ["outside"] * (abs(off) > tolerance)
         table.add_row(f"{one.x:,}", f"{one.parameters:,}", _signed(off), ", ".join(notes))
-    console.print(table)
+    console.print_table(table)
     if answer.above is None and answer.highest is not None:
         console.print(
             f"From x = {answer.highest + 1} on a kernel does not fit into what comes to it.",

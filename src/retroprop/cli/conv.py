@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -22,10 +21,12 @@ from retroprop.calculus.receptive_field import Field
 from retroprop.calculus.solutions import skipped, used_first, why_none
 from retroprop.calculus.stack import Row, measure
 from retroprop.calculus.stack_text import parse, parse_sizes
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Flag, WholeNumber
 from retroprop.errors import UserError
+from retroprop.files import replace_file
 
-console = Console(highlight=False)
+console = Terminal()
 
 MOST_LISTED = 10_000
 """Solutions that are all printed."""
@@ -92,7 +93,7 @@ def conv(
     drawn = _draw(stack, rows, picture, step, still) if picture else None
     _print_table(rows)
     if drawn:
-        console.print(drawn, soft_wrap=True, markup=False)
+        console.print(drawn, soft_wrap=True)
 
 
 # -- the table of a stack ---------------------------------------------------------------------
@@ -112,7 +113,7 @@ def _print_table(rows: Sequence[Row]) -> None:
             *(f"{count:,}" if count else "–" for count in counts),
             *_sight(row, rows[0]),
         )
-    console.print(table)
+    console.print_table(table)
     weights, biases = sum(row.weights for row in rows), sum(row.biases for row in rows)
     additions = sum(row.multiply_adds for row in rows)
     last = rows[-1]
@@ -210,7 +211,7 @@ def _print_solutions(listed: Sequence[Convolution], free: Sequence[str]) -> None
         table.add_row(
             *(str(getattr(together[0], name)) for name in columns), ", ".join(_ranges(values))
         )
-    console.print(table)
+    console.print_table(table)
 
 
 def _ranges(values: Sequence[int]) -> Iterator[str]:
@@ -240,7 +241,7 @@ def _print_used_first(
             *(f"{number:,}" for number in numbers),
             "sees every pixel" if not missed else f"overlooks {missed} of {max(before[-2:])} rows",
         )
-    console.print(table)
+    console.print_table(table)
 
 
 def _limits(given: dict[str, int], after: Sequence[int]) -> str:
@@ -269,6 +270,7 @@ def _draw(stack: str, rows: Sequence[Row], file: Path, step: int | None, still: 
     """
     from retroprop.figures.convolution_diagram import draw, drawable, scene
     from retroprop.figures.moving_convolution import to_moving_svg
+    from retroprop.figures.style import to_bytes
 
     steps = parse(stack).steps
     if file.suffix not in (".svg", ".png"):
@@ -283,11 +285,12 @@ def _draw(stack: str, rows: Sequence[Row], file: Path, step: int | None, still: 
         if file.suffix == ".png":
             figure = draw(picture)
             figure.patch.set(alpha=1, facecolor="white")
-            figure.savefig(file, dpi=200)
+            picture = to_bytes(figure, file.suffix, dpi=200)
         else:
             title = f"{describe(shape)} > {one.text}"
             svg = to_moving_svg(picture, name=f"step{step}", title=title, moving=not still)
-            file.write_text(svg, encoding="utf-8")
+            picture = svg.encode()
+        replace_file(file, picture)
     except OSError as error:
         raise UserError(f"{file} cannot be written: {error.strerror or error}.") from None
     return f"Wrote {file}: step {step}, {one.text}."

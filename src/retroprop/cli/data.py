@@ -4,17 +4,17 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from retroprop import data
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Flag, ReadersLanguage, WholeNumber
 from retroprop.data.cache import cache_folder
 from retroprop.errors import UserError
 from retroprop.languages import reader_language
 
-console = Console(highlight=False)
+console = Terminal()
 
 
 def list_datasets() -> None:
@@ -38,7 +38,7 @@ def list_datasets() -> None:
         )
         if not places:
             absent.append(info)
-    console.print(table)
+    console.print_table(table)
     console.print()
     for info in absent:
         console.print(
@@ -46,7 +46,7 @@ def list_datasets() -> None:
             f"retroprop data fetch {info.name}",
             soft_wrap=True,
         )
-    console.print(f"Cache:  {cache_folder()}", soft_wrap=True, markup=False)
+    console.print(f"Cache:  {cache_folder()}", soft_wrap=True)
 
 
 def fetch(
@@ -88,8 +88,8 @@ def fetch(
         )
     for attempt in attempts:
         outcome = "found" if attempt.error is None else attempt.error
-        console.print(f"{attempt.source}: {outcome}", soft_wrap=True, markup=False)
-    console.print(f"{name} is ready in {cache_folder() / name}", soft_wrap=True, markup=False)
+        console.print(f"{attempt.source}: {outcome}", soft_wrap=True)
+    console.print(f"{name} is ready in {cache_folder() / name}", soft_wrap=True)
 
 
 def verify(name: str | None = None, /) -> None:

@@ -5,12 +5,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from retroprop.cli.console import Terminal
 from retroprop.data import CATALOG
 from retroprop.studies.messages import EpochReport
 from retroprop.studies.plan import Plan
@@ -54,7 +55,7 @@ class _Progress:
 class StudyDisplay:
     """A live table on a terminal; one line per recorded epoch elsewhere."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         """Show on this console."""
         self.console = console
         self.live: Live | None = None
@@ -88,11 +89,10 @@ class StudyDisplay:
         self.console.print(
             f"{len(runs)} models in {len(plan.populations)} populations on {workers} "
             f"worker process{'es' if workers > 1 else ''}; Ctrl-C stops and keeps what is done.",
-            highlight=False,
             soft_wrap=True,
         )
         self.bar = Progress(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(bar_width=None),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
@@ -101,7 +101,7 @@ class StudyDisplay:
         )
         total = sum(p.predicted_s for p in self.populations.values())
         self.task: TaskID = self.bar.add_task(study.name, total=total, left="")
-        if self.console.is_terminal:
+        if self.console.can_redraw:
             self.live = Live(
                 get_renderable=self._render, console=self.console, refresh_per_second=4
             )
@@ -125,19 +125,18 @@ class StudyDisplay:
         self.populations[report.population].begin()
         self._count(report.population, epoch, done=report.done)
         self._advance()
-        if not self.console.is_terminal:
+        if not self.console.can_redraw:
             best = max((u.progress.best_validation_accuracy or 0.0) for u in report.updates)
             left = f", {text}" if (text := self._left()) else ""
             self.console.print(
                 f"{report.population}: epoch {epoch}/{self.epochs}, best validation accuracy so "
                 f"far {best:.1%}{left}",
-                highlight=False,
                 soft_wrap=True,
             )
 
     def note(self, text: str) -> None:
         """Print a sentence above the table."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(text, soft_wrap=True)
 
     def stop(self) -> None:
         """Leave the final table on the screen."""

@@ -1,15 +1,13 @@
 """The commands `retroprop lab list | run | report`: a whole assignment, from data to document."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.display import StudyDisplay, duration
 from retroprop.cli.parameters import Flag, ReadersLanguage, WholeNumber
 from retroprop.errors import Interrupted, UserError
@@ -18,7 +16,7 @@ from retroprop.labs.running import StudyPlan, plan_lab, run_lab, total_s
 from retroprop.languages import reader_language
 from retroprop.studies.records import DEFAULT_DATABASE, Records
 
-console = Console(soft_wrap=True, highlight=False)
+console = Terminal(soft_wrap=True)
 Size = Literal["smoke", "laptop", "full"]
 
 
@@ -41,11 +39,10 @@ def list_labs(*, db: str = DEFAULT_DATABASE) -> None:
         shown = f"{len(report.reports)} of {len(lab.studies)}" if lab.studies else "needs none"
         questions, studies = str(len(lab.questions)), str(len(lab.studies) or "–")
         table.add_row(lab.name, report.say(lab.title), questions, studies, shown)
-    console.print(table)
+    console.print_table(table)
     console.print(
         "\nTrain what one needs:  retroprop lab run NAME\nWrite its document:    retroprop lab "
         "report NAME",
-        markup=False,
     )
 
 
@@ -73,6 +70,8 @@ def run(
     Raises:
         UserError: If the assignment is unknown, or data or a device are missing.
     """
+    from retroprop.studies.environment import typed_command
+
     chosen = find_lab(lab)
     if workers is not None and workers < 1:
         raise UserError(f"--workers must be at least 1, and got {workers}.")
@@ -90,14 +89,13 @@ def run(
     try:
         run_lab(plans, records, workers=workers, device=device, display=StudyDisplay(console))
     except Interrupted:
-        again = shlex.join(["retroprop", *sys.argv[1:]])
         raise Interrupted(
-            f"Stopped; every finished epoch is kept in {records.location}. Continue with: {again}"
+            f"Stopped; every finished epoch is kept in {records.location}. Continue with: "
+            f"{typed_command()}"
         ) from None
-    option = "" if db == DEFAULT_DATABASE else f" --db {shlex.quote(db)}"
     console.print(
         f"\nAll studies of {chosen.name} are recorded. Its document: retroprop lab report "
-        f"{chosen.name}{option}"
+        f"{chosen.name}{records.option}"
     )
 
 
@@ -161,7 +159,7 @@ def _print_plan(plans: list[StudyPlan], workers: int | None) -> None:
     for one in plans:
         left = "done" if one.finished else f"about {duration(one.predicted_s(n))}"
         table.add_row(one.name, str(one.models), str(one.done), str(one.plan.study.epochs), left)
-    console.print(table)
+    console.print_table(table)
     seconds = total_s(plans, workers)
     if seconds:
         cores = f"{n} worker" + ("" if n == 1 else "s")

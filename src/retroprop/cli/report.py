@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import ReadersLanguage
 from retroprop.errors import UserError
 from retroprop.labs.inf8225_tp1 import NETWORK_REPORT
@@ -36,13 +37,10 @@ def report(
     Raises:
         UserError: If there is nothing to report, or a format is unknown.
     """
-    from rich.console import Console
-    from rich.text import Text
-
     formats = [name.strip().lower() for name in format.split(",") if name.strip()]
     if not formats:
         raise UserError("--format is empty; use html, pdf or both: html,pdf.")
-    console = Console(soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     language = lang or reader_language()
     if study == NETWORK_REPORT:
         from retroprop.labs.inf8225_tp1.network_report import write_network_report
@@ -52,4 +50,4 @@ def report(
         records = Records.open(db, create=False)
         paths = write_report(records, study, language=language, formats=formats, folder=output)
     for path in paths:
-        console.print(Text(f"wrote {path}"))
+        console.print(f"wrote {path}")

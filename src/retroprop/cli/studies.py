@@ -1,13 +1,12 @@
 """`retroprop run | studies | runs | show | compare`."""
 
-import shlex
-import sys
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.display import StudyDisplay, duration, setting
 from retroprop.cli.parameters import Database, Flag, WholeNumber
 from retroprop.errors import Interrupted, UserError, did_you_mean
@@ -15,7 +14,7 @@ from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, Stud
 from retroprop.studies.schema import catalog, load_study
 from retroprop.studies.summary import mean_and_deviation
 
-console = Console(highlight=False)
+console = Terminal()
 
 
 def run(
@@ -59,7 +58,7 @@ def run(
     db
         The records: a SQLite file or any SQLAlchemy URL.
     """
-    from retroprop.studies.environment import usable_cores
+    from retroprop.studies.environment import typed_command, usable_cores
     from retroprop.studies.plan import plan_study
     from retroprop.studies.runner import run_study
 
@@ -79,11 +78,11 @@ def run(
             parsed, records, workers=workers, fresh=fresh, device=device, display=display
         )
     except Interrupted:
-        again = shlex.join(["retroprop", *sys.argv[1:]])
         raise Interrupted(
-            f"Stopped; every finished epoch is kept in {records.location}. Continue with: {again}"
+            f"Stopped; every finished epoch is kept in {records.location}. Continue with: "
+            f"{typed_command()}"
         ) from None
-    _print_result(result, records, db)
+    _print_result(result, records)
 
 
 def studies() -> None:
@@ -99,7 +98,7 @@ def studies() -> None:
             f"{_count(study.epochs, 'epoch')}; varies {', '.join(varied)}",
             style="not bold",
         )
-    console.print(table)
+    console.print_table(table)
     console.print(
         "\nTrain one:     retroprop run NAME\nOr your own:   retroprop run FILE.toml", markup=False
     )
@@ -135,7 +134,10 @@ def show(run: WholeNumber, /, *, db: Database = DEFAULT_DATABASE) -> None:
     records = Records.open(db, create=False)
     record = records.run(run)
     study_run = records.study_run(record.study_run_id)
-    console.print(f"[bold]run {record.id}[/] of {study_run.id}: {record.status}")
+    console.print(
+        Text.assemble((f"run {record.id}", "bold"), f" of {study_run.id}: {record.status}"),
+        soft_wrap=True,
+    )
     table = Table(box=None, show_header=False, pad_edge=False)
     environment = study_run.sessions[-1].environment if study_run.sessions else {}
     for key, value in {
@@ -148,7 +150,7 @@ def show(run: WholeNumber, /, *, db: Database = DEFAULT_DATABASE) -> None:
         **environment,
     }.items():
         table.add_row(str(key), str(value), style=None)
-    console.print(table)
+    console.print_table(table)
     epochs = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("epoch", "train loss", "valid. loss", "train acc.", "valid. acc.", "train s"):
         epochs.add_column(name, justify="right")
@@ -162,7 +164,7 @@ def show(run: WholeNumber, /, *, db: Database = DEFAULT_DATABASE) -> None:
             _number(epoch.validation_accuracy, "{:.2%}") + best,
             f"{epoch.train_s:.3f}",
         )
-    console.print(epochs)
+    console.print_table(epochs)
     if record.best_epoch is not None:
         console.print("* best validation accuracy: the parameters that are kept")
 
@@ -215,7 +217,7 @@ def _print_plan(plan: Any, workers: int) -> None:
             ", ".join(map(str, population.settings.seeds)),
             f"about {duration(population.predicted_s)}",
         )
-    console.print(table)
+    console.print_table(table)
     console.print(
         f"\n{_count(len(plan.runs), 'model')}, {_count(plan.study.epochs, 'epoch')}: about "
         f"{duration(plan.predicted_s(workers))} on {_count(workers, 'worker')}, a rough guess that "
@@ -226,14 +228,17 @@ def _print_plan(plan: Any, workers: int) -> None:
         console.print(warning, markup=False, soft_wrap=True)
 
 
-def _print_result(result: StudyRunRecord, records: Records, db: str) -> None:
+def _print_result(result: StudyRunRecord, records: Records) -> None:
     runs = records.runs(result.id, with_epochs=False)
     diverged = sum(run.status == "diverged" for run in runs)
     trained = f"{_count(len(runs), 'model')} trained"
     if diverged:
         trained += f" ({diverged} diverged)"
     console.print(
-        f"\n[bold]{result.id}[/]: {trained}, in {result.wall_s:.1f} s of work.", soft_wrap=True
+        Text.assemble(
+            ("\n" + result.id, "bold"), f": {trained}, in {result.wall_s:.1f} s of work."
+        ),
+        soft_wrap=True,
     )
     by_cell: dict[str, list[RunRecord]] = {}
     for run in runs:
@@ -246,17 +251,8 @@ def _print_result(result: StudyRunRecord, records: Records, db: str) -> None:
             f"{_spread([r.test_accuracy for r in members])} ({_count(len(members), 'seed')})",
             soft_wrap=True,
         )
-    option = "" if db == DEFAULT_DATABASE else f" --db {shlex.quote(db)}"
-    console.print(f"Models:  retroprop runs {result.study}{option}", soft_wrap=True)
-    console.print(f"Report:  retroprop report {result.study}{option}", soft_wrap=True)
-
-
-def _print_whole(table: Table) -> None:
-    """Print a table with all of its columns whole: a narrow terminal breaks its lines."""
-    unbounded = console.options.update(width=10_000)
-    width = console.measure(table, options=unbounded).maximum
-    wide = Console(file=console.file, width=max(width, console.width), highlight=False)
-    wide.print(table)
+    console.print(f"Models:  retroprop runs {result.study}{records.option}", soft_wrap=True)
+    console.print(f"Report:  retroprop report {result.study}{records.option}", soft_wrap=True)
 
 
 def _print_study_runs(records: Records) -> None:
@@ -281,12 +277,12 @@ def _print_study_runs(records: Records) -> None:
             record.created_at.replace("T", " ")[:16],
             f"{best.best_validation_accuracy:.2%}" if best else "–",
         )
-    _print_whole(table)
+    console.print_table(table, whole=True)
 
 
 def _print_models(records: Records, study_run: StudyRunRecord) -> None:
     members = records.runs(study_run.id, with_epochs=False)
-    console.print(f"[bold]{study_run.id}[/]: {study_run.status}")
+    console.print(Text.assemble((study_run.id, "bold"), f": {study_run.status}"), soft_wrap=True)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("run", justify="right")
     for key in (*members[0].cell, "seed"):
@@ -296,7 +292,7 @@ def _print_models(records: Records, study_run: StudyRunRecord) -> None:
     for run in members:
         varied = [setting(value) for value in run.cell.values()]
         table.add_row(str(run.id), *varied, str(run.seed), run.status, _best(run), _test(run))
-    _print_whole(table)
+    console.print_table(table, whole=True)
 
 
 def _compare_runs(members: list[RunRecord]) -> None:
@@ -317,7 +313,7 @@ def _compare_runs(members: list[RunRecord]) -> None:
         lasts = [run.epochs[-1] if run.epochs else None for run in members]
         shown = [_number(getattr(e, name), "{:.4f}") if e else "–" for e in lasts]
         table.add_row(f"last {name.replace('_', ' ')}", *shown)
-    console.print(table)
+    console.print_table(table)
 
 
 def _compare_by(members: list[RunRecord], key: str) -> None:
@@ -350,7 +346,7 @@ def _compare_by(members: list[RunRecord], key: str) -> None:
                 f"{100 * (deviation or 0.0):.2f}",
                 f"{sum(d > 0 for d in differences)}/{len(differences)}",
             )
-    console.print(table)
+    console.print_table(table)
     console.print("Best validation accuracy; each pair shares its seed and all other settings.")
 
 

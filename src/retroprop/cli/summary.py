@@ -1,16 +1,15 @@
 """`retroprop summary`: what a network is made of, and what it costs."""
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Database, WholeNumber, model_options
 from retroprop.errors import UserError
 from retroprop.studies.records import DEFAULT_DATABASE
@@ -30,7 +29,7 @@ def summary(
     *,
     input_shape: Annotated[str, Parameter(negative=())] = "3,32,32",
     classes: WholeNumber = 10,
-    batch_size: WholeNumber = 128,
+    batch_size: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     depth: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     changes: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
     db: Database = DEFAULT_DATABASE,
@@ -47,7 +46,8 @@ def summary(
     classes
         How many classes the network tells apart.
     batch_size
-        Images per step, for the estimate of the memory that training takes.
+        Images per step, for the estimate of the memory that training takes. Default: those of the
+        run, or else 128.
     depth
         Add up layers whose names begin with so many equal parts: 1 shows each stage as one row.
     changes
@@ -63,25 +63,28 @@ def summary(
         if value is not None and not 1 <= value <= 10**9:
             raise UserError(f"{name} is a whole number from 1 on, and got {value}.")
     if model.isdigit() or (model not in MODELS and Path(model).exists()):
-        network, shape, options = _trained(model, db)
+        network, shape, options, of_run = _trained(model, db)
     else:
         shape = _shape(input_shape)
         network, options = _untrained(model, shape, classes, changes or ())
+        of_run = None
     found = summarize(network, shape)
-    console = Console(highlight=False, soft_wrap=True, width=_width())
+    console = Terminal(soft_wrap=True, width=_width())
     _print_layers(console, found, depth)
-    _print_totals(console, found, batch_size)
+    _print_totals(console, found, batch_size or of_run or 128)
     chosen = "; ".join(f"{key}={written(value)}" for key, value in options.items())
-    console.print(f"{'Options:':<18}{chosen}", markup=False)
+    console.print(f"{'Options:':<18}{chosen}")
 
 
-def _trained(run: str, db: str) -> "tuple[nn.Module, tuple[int, int, int], dict[str, Any]]":
-    """The network of a run or a file, (channels, height, width) of its images, and its options."""
+def _trained(
+    run: str, db: str
+) -> "tuple[nn.Module, tuple[int, int, int], dict[str, Any], int | None]":
+    """The network of a run or a file, its images as (channels, height, width), options, batch."""
     from retroprop.studies.run_models import find_model
 
     model = find_model(run, db)
     height, width, channels = model.card.image_shape
-    return model.network, (channels, height, width), model.card.options
+    return model.network, (channels, height, width), model.card.options, model.batch_size
 
 
 def _untrained(
@@ -98,7 +101,7 @@ def _untrained(
         return build(model, shape, classes, options), options
 
 
-def _print_layers(console: Console, found: "ModelSummary", depth: int | None) -> None:
+def _print_layers(console: Terminal, found: "ModelSummary", depth: int | None) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("layer", no_wrap=True)
     table.add_column("kind", no_wrap=True)
@@ -113,10 +116,10 @@ def _print_layers(console: Console, found: "ModelSummary", depth: int | None) ->
             f"{layer.parameters:,}" if layer.parameters else "–",
             f"{layer.multiply_adds:,}" if layer.multiply_adds else "–",
         )
-    console.print(table)
+    console.print_table(table)
 
 
-def _print_totals(console: Console, found: "ModelSummary", batch_size: int) -> None:
+def _print_totals(console: Terminal, found: "ModelSummary", batch_size: int) -> None:
     training = _memory(found.training_bytes(batch_size))
     lines = (
         ("Parameters:", f"{found.parameters:,}"),
@@ -159,4 +162,4 @@ def _memory(n_bytes: int) -> str:
 
 def _width() -> int | None:
     """The terminal's; a pipe gets whole rows."""
-    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+    return None if Terminal().is_terminal or "COLUMNS" in os.environ else 120

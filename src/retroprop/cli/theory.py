@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Flag, ReadersLanguage
 from retroprop.errors import UserError
+from retroprop.files import replace_file
 from retroprop.languages import Language, Say, reader_language, translator
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from retroprop.labs.ift3395_theorie.numerical_check import Result
     from retroprop.labs.ift3395_theorie.proved_question import ProvedQuestion
 
-console = Console(highlight=False)
+console = Terminal()
 
 
 def theory(
@@ -99,8 +100,10 @@ def _list(questions: "Sequence[ProvedQuestion]", language: Language) -> None:
     say = translator(language)
     started = time.monotonic()
     results: list[Result] = []
-    title_width = console.width - 21
-    console.print(Text(f"{say('Worst error'):>{console.width - 1}}", style="bold"))
+    width = console.readable_width
+    title_width = width - 21
+    heading = Text(f"{say('Worst error'):>{width - 1}}", style="bold")
+    console.print(heading, soft_wrap=True)
     for one in questions:
         if not results or results[-1].question.part != one.part:
             console.print(Text(say(PARTS[one.part]), style="bold cyan"), soft_wrap=True)
@@ -114,7 +117,8 @@ def _list(questions: "Sequence[ProvedQuestion]", language: Language) -> None:
                 (f"  {mark} ", style),
                 f"{one.name}  {shown:<{title_width}}",
                 f"{_error(result.error, language):>12}",
-            )
+            ),
+            soft_wrap=True,
         )
     _summary(results, f"{time.monotonic() - started:.0f} s", language)
 
@@ -193,7 +197,7 @@ def _formula(source: str, language: Language) -> None:
     from retroprop.mathematics.drawing import draw
     from retroprop.report.formula_words import formula_in
 
-    lines = draw(formula_in(source, language), width=console.width - 6)
+    lines = draw(formula_in(source, language), width=console.readable_width - 6)
     console.print()
     for line in lines:
         indent = "    " if line else ""
@@ -282,7 +286,7 @@ def _write(path: Path, results: "Sequence[Result]", language: Language, author: 
     document = sheet_document(results, language=language, author=author)
     pages = render_pdf(document, when="")  # no date: the same sheet is the same file
     try:
-        path.write_bytes(pages)
+        replace_file(path, pages)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; name another file.") from None
     console.print(Text(f"wrote {path}"), soft_wrap=True)

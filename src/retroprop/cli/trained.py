@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Database, WholeNumber
 from retroprop.errors import UserError, did_you_mean
 from retroprop.studies.records import DEFAULT_DATABASE
 
-console = Console(highlight=False)
+console = Terminal()
 
 Run = Annotated[
     str,
@@ -117,7 +117,7 @@ def predict(
             f"{card.classes[int(k)]} {float(value):{'.2f' if model.scores else '.1%'}}"
             for value, k in zip(best.values, best.indices, strict=True)
         )
-        console.print(f"{path}: {answers}", markup=False, soft_wrap=True)
+        console.print(f"{path}: {answers}", soft_wrap=True)
     if model.scores:
         console.print(
             "These are scores and no probabilities: the model learned by the squared error.",
@@ -156,7 +156,6 @@ def export(
     console.print(
         f"{target}: reads bytes (n, {shape}), gives {outputs} of {len(model.card.classes)} "
         f"classes; its outputs differ from torch's by at most {worst:.1e}.",
-        markup=False,
         soft_wrap=True,
     )
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import shlex
 import signal
 import threading
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Database, Flag, WholeNumber, model_options
 from retroprop.errors import Interrupted, UserError
 from retroprop.studies.records import DEFAULT_DATABASE
@@ -27,7 +28,7 @@ MaybeWhole = Annotated[WholeNumber | None, Parameter(negative=())]
 MOST_THREADS = 1024
 """More are a typing error, and the system would refuse them in its own way."""
 
-console = Console(highlight=False)
+console = Terminal()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -116,6 +117,7 @@ def train(
     """
     from retroprop.cli.training_display import TrainingDisplay, finish
     from retroprop.models.catalog import model_name
+    from retroprop.studies.environment import typed_command
     from retroprop.studies.one_run import train_one
     from retroprop.studies.worker import prepare_thread
     from retroprop.training.devices import choose_device
@@ -131,7 +133,7 @@ def train(
         with _stopped_by_sigterm(), joined_ranks(kind) as ranks:
             prepare_thread()
             on = choose_device(network.device, local_rank=ranks.local_rank)
-            trained = train_one(
+            train_one(
                 study,
                 db,
                 where,
@@ -140,12 +142,13 @@ def train(
                 threads=training.threads,
                 fresh=fresh,
                 display=TrainingDisplay(console, f"{model} on {network.dataset}", on),
+                finish=lambda trained: finish(console, trained, where, db),
             )
-            if trained is not None:
-                finish(console, trained, where, db)
     except KeyboardInterrupt:
+        alone = os.environ.get("WORLD_SIZE", "1") == "1"
+        typed = typed_command() if alone else "the same torchrun command"
         raise Interrupted(
-            "Stopped; every finished epoch is kept. The same command continues."
+            f"Stopped; every finished epoch is kept. Continue with: {typed}"
         ) from None
 
 
@@ -209,14 +212,14 @@ def lr_find(
         high=high,
         steps=steps,
     )
-    console.print(result.sentence, markup=False, soft_wrap=True)
+    console.print(result.sentence, soft_wrap=True)
     if result.suggestion is not None:
         rate = str(float(f"{result.suggestion:.2g}"))
         again = shlex.join(["retroprop", "train", model, *_as_typed(network), "--lr", rate])
-        console.print(f"Train with it:  {again}", markup=False, soft_wrap=True)
+        console.print(f"Train with it:  {again}", soft_wrap=True)
     if figure is not None:
         draw_range_test(result, figure)
-        console.print(f"Figure:  {figure}", markup=False, soft_wrap=True)
+        console.print(f"Figure:  {figure}", soft_wrap=True)
 
 
 def _study(model: str, network: NetworkOptions, training: TrainingOptions) -> "Study":

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Int
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from torch import Tensor
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.training_figures import draw_run
 from retroprop.data import CATALOG
 from retroprop.data.catalog import DatasetInfo
@@ -27,7 +27,7 @@ from retroprop.training.factories import network_of
 class TrainingDisplay:
     """One line per recorded epoch, and on a terminal a bar below them."""
 
-    def __init__(self, console: Console, title: str, device: torch.device) -> None:
+    def __init__(self, console: Terminal, title: str, device: torch.device) -> None:
         """Show on this console what is trained there."""
         self.console, self.title, self.device = console, title, device
 
@@ -56,7 +56,7 @@ class TrainingDisplay:
             TimeRemainingColumn(),
             console=self.console,
             transient=True,
-            disable=not self.console.is_terminal,
+            disable=not self.console.can_redraw,
         )
         self.progress.start()
         total, completed = self.images * study.epochs, self.images * max(0, done)
@@ -80,7 +80,7 @@ class TrainingDisplay:
         self.progress.stop()
 
 
-def finish(console: Console, study_run: StudyRunRecord, folder: Path, database: str) -> None:
+def finish(console: Terminal, study_run: StudyRunRecord, folder: Path, database: str) -> None:
     """Write the result of a training into its folder, once, and say what it is.
 
     Raises:
@@ -114,7 +114,7 @@ def finish(console: Console, study_run: StudyRunRecord, folder: Path, database: 
 
 
 def print_test(
-    console: Console,
+    console: Terminal,
     accuracy: float,
     loss: float,
     counts: Int[Tensor, "classes classes"],
@@ -134,7 +134,7 @@ def print_test(
         share = float(wrong[often]) / max(1, int(counts[k].sum()))
         taken = f"{info.classes[often]} ({share:.1%})" if share else "–"
         table.add_row(label, f"{float(right[k]):.1%}", taken)
-    console.print(table)
+    console.print_table(table)
 
 
 def _parameters(plan: Plan, info: DatasetInfo) -> int:
@@ -165,5 +165,5 @@ def _row(epoch: EpochRecord, images: int) -> str:
     return f"{epoch.epoch:>5}  {losses[0]}  {losses[1]}  {norm:>8}  {speed:>8}"
 
 
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)
+def _say(console: Terminal, text: str) -> None:
+    console.print(text, soft_wrap=True)

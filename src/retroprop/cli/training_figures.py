@@ -12,6 +12,9 @@ from retroprop.figures.architectures import accuracy_curves, curve_of, gradient_
 from retroprop.figures.confusion import confusion_matrix
 from retroprop.figures.curves import Part
 from retroprop.figures.lr_finder import range_test_curve
+from retroprop.figures.style import to_bytes
+from retroprop.files import replace_file
+from retroprop.studies.one_run import FIGURES
 from retroprop.studies.summary import Curve
 
 
@@ -34,11 +37,12 @@ def draw_run(
     }
     norms = [epoch.gradient_norm or 0.0 for epoch in trained]
     norms = [norm if math.isfinite(norm) else 0.0 for norm in norms]  # a gap in the line
-    save(accuracy_curves({name: curves}), folder / "accuracy.svg")
+    accuracy, gradient_norm, confusion = (folder / name for name in FIGURES)
+    save(accuracy_curves({name: curves}), accuracy)
     if any(norm > 0 for norm in norms):
-        save(gradient_norm_curves({"": curve_of(norms)}), folder / "gradient-norm.svg")
+        save(gradient_norm_curves({"": curve_of(norms)}), gradient_norm)
     if counts is not None:
-        save(confusion_matrix(counts.numpy(), classes), folder / "confusion.svg")
+        save(confusion_matrix(counts.numpy(), classes), confusion)
 
 
 def draw_range_test(result: Any, file: Path) -> None:
@@ -58,7 +62,8 @@ def save(figure: Figure, file: Path) -> None:
     check_name(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(file, bbox_inches="tight", dpi=150)
+        picture = to_bytes(figure, file.suffix, bbox_inches="tight", dpi=150)
+        replace_file(file, picture)
     except OSError as error:
         raise UserError(f"{file} cannot be written ({error.strerror or error}).") from error
 

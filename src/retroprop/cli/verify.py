@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
+from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import WholeNumber
 from retroprop.errors import UserError, did_you_mean
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from retroprop.parity.comparisons import CaseResult, RowResult
     from retroprop.parity.rows import Case, Row
 
-console = Console(highlight=False)
+console = Terminal()
 
 LARGEST = 1_000_000
 """Numbers in an input that somebody asks for: float64 on one core must answer in a minute."""

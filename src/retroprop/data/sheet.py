@@ -1,5 +1,6 @@
 """A labelled sheet of samples: one row per class, so that people see what the images are."""
 
+import io
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retroprop.errors import UserError
+from retroprop.files import replace_file
 
 if TYPE_CHECKING:
     from retroprop.data import Dataset
@@ -74,7 +76,9 @@ def draw_sample_sheet(
             sheet.paste(image, (_TEXT_WIDTH + column * (width + _GAP), top))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path)
+        picture = io.BytesIO()
+        sheet.save(picture, format=Image.registered_extensions().get(path.suffix.lower()))
+        replace_file(path, picture.getvalue())
     except (OSError, ValueError) as error:
         raise UserError(
             f"the sheet {path} cannot be written ({error}); name a .png file in a folder that you "

@@ -15,6 +15,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -239,6 +240,13 @@ def _in_two_lines(label: str) -> str:
         return label
     middle = min(spaces, key=lambda place: abs(2 * place - len(label)))
     return label[:middle] + "\n" + label[middle + 1 :]
+
+
+def to_bytes(figure: Figure, suffix: str, **options: Any) -> bytes:
+    """The figure as a file whose name ends in this suffix, by the options of `savefig`."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=suffix.removeprefix(".").lower() or None, **options)
+    return buffer.getvalue()
 
 
 def to_svg(figure: Figure, *, name: str, title: str, description: str) -> str:

@@ -365,6 +365,7 @@ def _status(report: StudyReport, run: RunRecord) -> str:
     return {
         "planned": say("planned"),
         "running": say("running"),
+        "interrupted": say("interrupted"),
         "finished": say("finished"),
         "diverged": say("diverged"),
     }.get(run.status, run.status)

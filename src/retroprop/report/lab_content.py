@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import shlex
 from collections.abc import Iterator, Sequence
 
 from retroprop import __version__
@@ -161,9 +160,7 @@ def lab_command(lab: LabReport, size: str) -> str:
 
 def _database(lab: LabReport) -> str:
     """The option that names the records where they are not the usual ones; "" else."""
-    if lab.records is None or lab.records.location == DEFAULT_DATABASE:
-        return ""
-    return f" --db {shlex.quote(lab.records.location)}"
+    return "" if lab.records is None else lab.records.option
 
 
 def summary(lab: LabReport) -> list[str]:

@@ -171,10 +171,10 @@ class LabReport(Words):
                 run.fingerprint in as_shipped,
                 run.status == "finished",
                 SIZES.index(size) if size in SIZES else -1,
-                run.created_at,
             )
 
-        for record in sorted(self.records.study_runs(name), key=rank, reverse=True):
+        newest_first = reversed(self.records.study_runs(name))
+        for record in sorted(newest_first, key=rank, reverse=True):
             report = StudyReport.read(self.records, record, self.language)
             if report.begun:
                 return report

@@ -4,6 +4,7 @@ Every section of a report starts from a `StudyReport`: it knows the cells, the b
 among them, and how to name a setting, a cell or a count.
 """
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -139,7 +140,7 @@ class StudyReport(Words):
     @property
     def database_option(self) -> str:
         """What a command needs to find the records; "" where they are at their usual place."""
-        return "" if self.location == DEFAULT_DATABASE else f" --db {self.location}"
+        return "" if self.location == DEFAULT_DATABASE else f" --db {shlex.quote(self.location)}"
 
     @property
     def kind(self) -> str:

@@ -8,6 +8,7 @@ import re
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from retroprop.files import is_as_written
 from retroprop.report.study_report import StudyReport
 from retroprop.studies.records import RunRecord
 
@@ -36,6 +37,8 @@ def trained_weights(report: StudyReport, run: RunRecord, name: str) -> np.ndarra
     words = {"file": run.checkpoint}
     if not path.is_file():
         raise NoWeightsError(say("There is no file {file} beside the database.").format(**words))
+    if not is_as_written(path, run.checkpoint_sha256):
+        raise NoWeightsError(say("The file {file} is damaged.").format(**words))
     try:
         with safe_open(path, framework="numpy") as file:
             for key in file.keys():  # noqa: SIM118 - not a dictionary

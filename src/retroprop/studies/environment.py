@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from retroprop import __version__
+from retroprop.studies.database import without_passwords
 
 
 def describe_environment(workers: int, device: str = "cpu") -> dict[str, Any]:
@@ -29,7 +30,7 @@ def describe_environment(workers: int, device: str = "cpu") -> dict[str, Any]:
         "workers": workers,
         "threads_per_worker": 1,
         "git_revision": _git_revision(),
-        "command": _command(),
+        "command": typed_command(),
     }
 
 
@@ -40,11 +41,12 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _command() -> str:
+def typed_command() -> str:
+    """What was typed to start this process, without the password of a database."""
     program = Path(sys.argv[0]).name or "python"
     if program == "__main__.py":  # python -m retroprop
         program = "retroprop"
-    return shlex.join([program, *sys.argv[1:]])
+    return shlex.join(map(without_passwords, [program, *sys.argv[1:]]))
 
 
 def _device_name(device: str) -> str:

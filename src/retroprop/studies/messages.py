@@ -14,6 +14,12 @@ class TrainJob:
     population: PlannedPopulation
     run_ids: tuple[int, ...]
     recorded_epoch: int  # the last epoch in the records, -1 for none
+    state_sha256: str | None = None  # of the state file of that epoch; None in older records
+
+
+def state_name(epoch: int) -> str:
+    """The file of a population's state after an epoch."""
+    return f"state-{epoch:05d}.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ studies trains it: its records, its state files and its one test are those of a 
 that torchrun started train it together: the first has the records, and tells the others what to do.
 """
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,22 +15,31 @@ from typing import Any
 import torch
 
 from retroprop.errors import UserError
-from retroprop.files import without_nan
+from retroprop.files import (
+    checksum_of,
+    held,
+    is_as_written,
+    remove_file,
+    remove_leftovers,
+    replace_file,
+    unfinished,
+    without_nan,
+)
 from retroprop.models.catalog import MODELS
 from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.messages import Job, TrainJob
 from retroprop.studies.records import Records, StudyRunRecord
-from retroprop.studies.run_models import TrainedModel, model_of_run
+from retroprop.studies.run_models import MODEL, RECORD, TrainedModel, model_of_run
 from retroprop.studies.runner import Display, carry_out, show
 from retroprop.studies.schema import Study, study_from
 from retroprop.studies.worker import Worker
 from retroprop.training.devices import faster_threads
 from retroprop.training.factories import settings_of
-from retroprop.training.model_files import save_model
+from retroprop.training.model_files import load_model, save_model
 from retroprop.training.network_trajectories import NetworkTrajectory
 from retroprop.training.ranks import Ranks
 
-RECORD, MODEL = "record.json", "model.safetensors"
+FIGURES = ("accuracy.svg", "gradient-norm.svg", "confusion.svg")
 
 
 def one_run_study(
@@ -85,19 +95,21 @@ def train_one(
     threads: int | None,
     fresh: bool,
     display: Display,
+    finish: Callable[[StudyRunRecord], None] = lambda _: None,
 ) -> StudyRunRecord | None:
     """Train a study of one run in this process, up to its test; None on all ranks but the first.
 
     Args:
         study: Of one run.
         database: Where it is recorded: a file or a URL.
-        folder: Where its result will go.
+        folder: Where its result will go; one training has it at a time.
         device: Where it is trained.
         ranks: The processes that train it together.
         threads: On a CPU. None takes those that the run had, or else one, or all cores if they are
             faster.
         fresh: Whether to start again even if the records hold the run.
         display: What to tell the person who waits.
+        finish: Writes the result of the recorded training into the folder.
 
     Raises:
         UserError: If something is wrong that the person can fix; what is recorded is kept.
@@ -105,7 +117,6 @@ def train_one(
     if threads is not None:
         torch.set_num_threads(threads)
     worker = Worker(study, None, Path(), lambda _: None, lambda: False, device, ranks)
-    _prepare_folder(folder, study, fresh=fresh, forget=fresh and ranks.first)
     if not ranks.first:
         while (order := ranks.told()) is not None:
             worker.checkpoints, job = order
@@ -113,11 +124,14 @@ def train_one(
         return None
     here = _Here(worker, measure=threads is None and device.type == "cpu" and ranks.size == 1)
     try:
-        records = Records.open(database)
-        if records.in_memory:
-            raise UserError("a database in memory is gone when the training ends; name a file.")
-        worker.records, worker.checkpoints = records, records.folder / "checkpoints"
-        return carry_out(study, records, here, display, fresh=fresh)
+        with _held_folder(folder, study, fresh=fresh):
+            records = Records.open(database)
+            if records.in_memory:
+                raise UserError("a database in memory is gone when the training ends; name a file.")
+            worker.records, worker.checkpoints = records, records.folder / "checkpoints"
+            trained = carry_out(study, records, here, display, fresh=fresh)
+            finish(trained)
+            return trained
     finally:
         here.dismiss()
 
@@ -183,29 +197,37 @@ class _Here:
 # -- the folder of a training ----------------------------------------------------------------------
 
 
-def _prepare_folder(folder: Path, study: Study, *, fresh: bool, forget: bool) -> None:
-    """Make the folder of a training, which may hold the result of this very study only.
+@contextlib.contextmanager
+def _held_folder(folder: Path, study: Study, *, fresh: bool) -> Iterator[None]:
+    """Hold the folder of a training, which may have the result of this very study only.
 
     Args:
-        folder: Where the result will go.
+        folder: Where the result will go; made when it is missing.
         study: Of one run.
-        fresh: Whether it may hold anything.
-        forget: Whether to delete what another training left, lest it be taken for this one's.
+        fresh: Whether to delete what another training left, lest it be taken for this one's.
 
     Raises:
-        UserError: If it cannot be made, or holds the result of another training.
+        UserError: If another process trains into it, it cannot be made, or it holds the result of
+            another training.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"the folder {folder} cannot be made ({error.strerror or error}); name another "
-            "--folder."
-        ) from error
-    for name in (RECORD, MODEL) if forget else ():
-        (folder / name).unlink(missing_ok=True)
-    if not fresh and (folder / RECORD).exists():
-        _check_same(folder, study)
+    with contextlib.ExitStack() as stack:
+        try:
+            busy = (
+                f"another retroprop process is training into {folder}; wait for it to end, or name "
+                "another --folder."
+            )
+            stack.enter_context(held(folder, busy=busy))
+            remove_leftovers(folder, *map(unfinished, (RECORD, MODEL, *FIGURES)))
+            for name in (RECORD, MODEL, *FIGURES) if fresh else ():
+                remove_file(folder / name)
+        except OSError as error:
+            raise UserError(
+                f"the folder {folder} cannot be made or written ({error.strerror or error}); name "
+                "another --folder."
+            ) from error
+        if (folder / RECORD).exists():
+            _check_same(folder, study)
+        yield
 
 
 def _check_same(folder: Path, study: Study) -> None:
@@ -241,11 +263,16 @@ def _typed(value: Any) -> str:
 
 
 def holds(folder: Path, study_run: StudyRunRecord) -> bool:
-    """Whether a folder has the result of this study run."""
+    """Whether a folder has the result of this study run: its record, and the model of the record.
+
+    Both are read, so that a damaged one is written again.
+    """
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        return (record["study_run_id"], record["begun"]) == (study_run.id, study_run.created_at)
-    except (OSError, ValueError, TypeError, KeyError):
+        same = (record["study_run_id"], record["begun"]) == (study_run.id, study_run.created_at)
+        load_model(folder / MODEL)
+        return same and is_as_written(folder / MODEL, record.get("model_sha256"))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return False
 
 
@@ -270,7 +297,9 @@ def write_record(folder: Path, records: Records, study_run: StudyRunRecord) -> N
     }
     path = folder / RECORD
     try:
-        path.write_text(json.dumps(without_nan(record), indent=1) + "\n", encoding="utf-8")
+        record["model_sha256"] = checksum_of(folder / MODEL)
+        text = json.dumps(without_nan(record), indent=1) + "\n"
+        replace_file(path, text.encode(), durable=True)
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror or error}); name another --folder."

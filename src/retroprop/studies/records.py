@@ -11,26 +11,23 @@ transaction: a killed process loses at most the epoch in flight.
 A metric that is not a number (a diverged model) is stored as NULL and read back as None.
 """
 
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.engine import URL, Connection
 
 from retroprop import __version__
 from retroprop.errors import UserError, did_you_mean
+from retroprop.studies.database import DEFAULT_DATABASE, Database, without_passwords
+from retroprop.studies.seals import SealedTable, seal_column
 from retroprop.training.epochs import EpochRecord, Progress
 
-SCHEMA_VERSION = 2
-DEFAULT_DATABASE = "retroprop.db"
+SCHEMA_VERSION = 3
 
 _tables = sa.MetaData()
 
@@ -52,6 +49,7 @@ _study_runs = sa.Table(
     sa.Column("status", sa.String(20), nullable=False),
     sa.Column("created_at", sa.String(40), nullable=False),
     sa.Column("finished_at", sa.String(40)),
+    seal_column(),
 )
 
 _sessions = sa.Table(
@@ -62,6 +60,7 @@ _sessions = sa.Table(
     sa.Column("started_at", sa.String(40), nullable=False),
     sa.Column("wall_s", sa.Float, nullable=False),
     sa.Column("environment", sa.JSON, nullable=False),
+    seal_column(),
 )
 
 _runs = sa.Table(
@@ -84,6 +83,9 @@ _runs = sa.Table(
     sa.Column("checkpoint", sa.Text),
     sa.Column("parameters", sa.Integer),
     sa.Column("test_confusion", sa.JSON(none_as_null=True)),
+    sa.Column("checkpoint_sha256", sa.String(64)),
+    sa.Column("state_sha256", sa.String(64)),
+    seal_column(),
     sa.UniqueConstraint("study_run_id", "position"),
 )
 
@@ -98,10 +100,23 @@ _epochs = sa.Table(
     sa.Column("train_s", sa.Float, nullable=False),
     sa.Column("evaluate_s", sa.Float, nullable=False),
     sa.Column("gradient_norm", sa.Float),
+    seal_column(),
 )
 
 # What a newer version added, by the version: an older database gets it when it is opened.
-_ADDED = {2: (_runs.c.parameters, _runs.c.test_confusion, _epochs.c.gradient_norm)}
+_ADDED = {
+    2: (_runs.c.parameters, _runs.c.test_confusion, _epochs.c.gradient_norm),
+    3: (
+        _runs.c.checkpoint_sha256,
+        _runs.c.state_sha256,
+        *(table.c.row_crc for table in (_study_runs, _sessions, _runs, _epochs)),
+    ),
+}
+
+_STUDY_RUNS = SealedTable(_study_runs, (_runs.c.study_run_id, _sessions.c.study_run_id))
+_SESSIONS = SealedTable(_sessions)
+_RUNS = SealedTable(_runs, (_epochs.c.run_id,))
+_EPOCHS = SealedTable(_epochs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +124,12 @@ class RunRecord:
     """One trained model: a cell of the grid with one seed.
 
     `cell` holds the varied keys only (for instance optimizer, learning_rate, batch_size);
-    `settings` everything that fixes the training. `status` is "planned", "running", "finished" or
-    "diverged". The test columns are filled for the selected models only, once; `test_confusion`
-    counts test images by their class (rows) and the predicted one (columns).
+    `settings` everything that fixes the training. `status` is "planned", "running", "interrupted",
+    "finished" or "diverged". The test columns are filled for the selected models only, once;
+    `test_confusion` counts test images by their class (rows) and the predicted one (columns).
+
+    `checkpoint_sha256` is that of the file `checkpoint`; `state_sha256` that of the state file of
+    the last epoch, from which an unfinished run continues. Older records have neither.
     """
 
     id: int
@@ -131,6 +149,8 @@ class RunRecord:
     checkpoint: str | None = None
     parameters: int | None = None
     test_confusion: list[list[int]] | None = None
+    checkpoint_sha256: str | None = None
+    state_sha256: str | None = None
     epochs: tuple[EpochRecord, ...] = ()
 
     @property
@@ -193,18 +213,17 @@ class RunUpdate:
 
 
 @dataclass
-class Records:
+class Records(Database):
     """An open records database.
 
     Open one with `Records.open(url)`. Safe to use from several processes, each with its own.
     """
 
-    url: URL
-    engine: sa.Engine = field(repr=False)
-
     @classmethod
-    def open(cls, url: str | Path = DEFAULT_DATABASE, *, create: bool = True) -> "Records":
+    def open(cls, url: str | Path | URL = DEFAULT_DATABASE, *, create: bool = True) -> "Records":
         """Open the database at a SQLAlchemy URL or a SQLite file's path.
+
+        What may only be read is opened for that; writing to it is the error then.
 
         Args:
             url: "results.db", "sqlite:///results.db", "postgresql+psycopg://user@host/name".
@@ -213,51 +232,9 @@ class Records:
         Raises:
             UserError: If it cannot be opened, is damaged, is not ours or is of another version.
         """
-        parsed = _parse_url(url)
-        file = _sqlite_file(parsed)
-        if file is not None:
-            if not create and not file.exists():
-                raise UserError(
-                    f"no records at {file}: run a study first (retroprop run inf8225-logistic) "
-                    "or name the database with --db."
-                )
-            if not file.parent.is_dir():
-                raise UserError(
-                    f"the folder {file.parent} of the database does not exist; create it or name "
-                    "another database with --db."
-                )
-        try:
-            engine = sa.create_engine(parsed)
-        except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise UserError(
-                f"the database URL {_shown(parsed)} needs a driver that is not installed "
-                f"({error}); for PostgreSQL install retroprop[postgres] and write "
-                "postgresql+psycopg://…"
-            ) from error
-        except ArgumentError as error:
-            raise UserError(_no_address(_shown(parsed))) from error
-        if file is not None:
-            event.listen(engine, "connect", _tune_sqlite)
-        records = cls(parsed, engine)
+        records = cls.connect(url, create=create)
         records._check_or_create(create=create)
         return records
-
-    @property
-    def folder(self) -> Path:
-        """Where files that belong to the records live: beside a SQLite file, else here."""
-        file = _sqlite_file(self.url)
-        return file.parent.resolve() if file is not None else Path.cwd()
-
-    @property
-    def in_memory(self) -> bool:
-        """Whether only this process can see the records (SQLite in memory)."""
-        return self.url.get_backend_name() == "sqlite" and _sqlite_file(self.url) is None
-
-    @property
-    def location(self) -> str:
-        """The database's name for people, without a password."""
-        file = _sqlite_file(self.url)
-        return str(file) if file is not None else _shown(self.url)
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -272,7 +249,7 @@ class Records:
         runs: Sequence[NewRun],
     ) -> None:
         """Record a study run and all its planned runs in one transaction."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _study_runs.insert().values(
                     id=id,
@@ -299,10 +276,12 @@ class Records:
                     for run in runs
                 ],
             )
+            _STUDY_RUNS.seal(connection, _study_runs.c.id == id)
+            _RUNS.seal(connection, _runs.c.study_run_id == id)
 
     def start_session(self, study_run_id: str, environment: Mapping[str, Any]) -> int:
         """Record that work on a study run starts; returns the session's number."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _study_runs.update()
                 .where(_study_runs.c.id == study_run_id, _study_runs.c.status != "finished")
@@ -317,23 +296,31 @@ class Records:
                 )
             )
             (session_id,) = result.inserted_primary_key or (0,)
+            _STUDY_RUNS.seal(connection, _study_runs.c.id == study_run_id)
+            _SESSIONS.seal(connection, _sessions.c.id == session_id)
             return int(session_id)
 
     def update_session(self, session_id: int, wall_s: float) -> None:
         """Record how long a session has worked so far, in seconds."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _sessions.update().where(_sessions.c.id == session_id).values(wall_s=wall_s)
             )
+            _SESSIONS.seal(connection, _sessions.c.id == session_id)
 
-    def add_epoch(self, updates: Sequence[RunUpdate]) -> None:
-        """Record one epoch of a whole population, in one transaction."""
-        with self._transaction() as connection:
+    def add_epoch(self, updates: Sequence[RunUpdate], *, state_sha256: str | None = None) -> None:
+        """Record one epoch of a whole population and its state file, in one transaction."""
+        of_population = _runs.c.id.in_([update.run_id for update in updates])
+        rows = [{"run_id": update.run_id, **_epoch_values(update.epoch)} for update in updates]
+        checksum = _EPOCHS.checksum()
+        with self.transaction() as connection:
             connection.execute(
-                _epochs.insert(),
-                [{"run_id": update.run_id, **_epoch_values(update.epoch)} for update in updates],
+                _epochs.insert(), [row | {"row_crc": checksum(list(row.values()))} for row in rows]
             )
-            values = [_progress_values(update.progress) for update in updates]
+            values = [
+                {**_progress_values(update.progress), "state_sha256": state_sha256}
+                for update in updates
+            ]
             connection.execute(
                 _runs.update()
                 .where(_runs.c.id == sa.bindparam("of_run"))
@@ -343,21 +330,35 @@ class Records:
                     for update, row in zip(updates, values, strict=True)
                 ],
             )
+            _RUNS.seal(connection, of_population)
 
-    def finish_population(self, run_ids: Sequence[int], checkpoint: str) -> None:
-        """Mark the trained runs of a population as finished (diverged ones stay diverged)."""
-        with self._transaction() as connection:
+    def finish_population(
+        self, run_ids: Sequence[int], checkpoint: str, *, sha256: str | None = None
+    ) -> None:
+        """Mark the trained runs of a population as finished (diverged ones stay diverged).
+
+        Args:
+            run_ids: Its runs.
+            checkpoint: The file of their best parameters, relative to `folder`.
+            sha256: Of that file.
+        """
+        with self.transaction() as connection:
             of_population = _runs.c.id.in_(list(run_ids))
-            connection.execute(_runs.update().where(of_population).values(checkpoint=checkpoint))
+            connection.execute(
+                _runs.update()
+                .where(of_population)
+                .values(checkpoint=checkpoint, checkpoint_sha256=sha256, state_sha256=None)
+            )
             connection.execute(
                 _runs.update()
                 .where(of_population, _runs.c.status != "diverged")
                 .values(status="finished")
             )
+            _RUNS.seal(connection, of_population)
 
     def forget_epochs(self, run_ids: Sequence[int], after: int) -> None:
         """Delete the epochs later than `after` of some runs, before they are trained again."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _epochs.delete().where(_epochs.c.run_id.in_(list(run_ids)), _epochs.c.epoch > after)
             )
@@ -372,15 +373,21 @@ class Records:
                         best_validation_loss=None,
                         diverged_epoch=None,
                         checkpoint=None,
+                        checkpoint_sha256=None,
+                        state_sha256=None,
+                        test_accuracy=None,
+                        test_loss=None,
+                        test_confusion=None,
                     )
                 )
+            _RUNS.seal(connection, _runs.c.id.in_(list(run_ids)))
 
     def set_parameters(self, run_ids: Sequence[int], parameters: int) -> None:
         """Record how many parameters each of some runs has."""
-        with self._transaction() as connection:
-            connection.execute(
-                _runs.update().where(_runs.c.id.in_(list(run_ids))).values(parameters=parameters)
-            )
+        with self.transaction() as connection:
+            of_ids = _runs.c.id.in_(list(run_ids))
+            connection.execute(_runs.update().where(of_ids).values(parameters=parameters))
+            _RUNS.seal(connection, of_ids)
 
     def set_test(
         self,
@@ -391,7 +398,7 @@ class Records:
         confusion: list[list[int]] | None = None,
     ) -> None:
         """Record the one evaluation of a selected model on the test set."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 _runs.update()
                 .where(_runs.c.id == run_id)
@@ -401,37 +408,44 @@ class Records:
                     test_confusion=confusion,
                 )
             )
+            _RUNS.seal(connection, _runs.c.id == run_id)
 
     def set_status(self, study_run_id: str, status: str) -> None:
-        """Record that a study run is "finished" or "interrupted"."""
+        """Record that a study run, and what runs of it, is "finished" or "interrupted"."""
         finished_at = _now() if status == "finished" else None
-        with self._transaction() as connection:
+        with self.transaction() as connection:
+            connection.execute(
+                _runs.update()
+                .where(_runs.c.study_run_id == study_run_id, _runs.c.status == "running")
+                .values(status=status)
+            )
             connection.execute(
                 _study_runs.update()
                 .where(_study_runs.c.id == study_run_id)
                 .values(status=status, finished_at=finished_at)
             )
+            _STUDY_RUNS.seal(connection, _study_runs.c.id == study_run_id)
+            _RUNS.seal(connection, _runs.c.study_run_id == study_run_id)
 
     # -- reading ------------------------------------------------------------------------------
 
     def study_runs(self, study: str | None = None) -> list[StudyRunRecord]:
-        """All study runs, newest last; of one study when it is named."""
-        query = sa.select(_study_runs).order_by(_study_runs.c.created_at, _study_runs.c.id)
+        """All study runs, newest last; of one study when it is named.
+
+        They are ordered by the numbers of their runs: a clock may be set back.
+        """
+        number = sa.select(sa.func.min(_runs.c.id)).where(_runs.c.study_run_id == _study_runs.c.id)
+        query = _STUDY_RUNS.whole.order_by(number.scalar_subquery(), _study_runs.c.id)
         if study is not None:
             query = query.where(_study_runs.c.study == study)
-        with self._reading() as connection:
+        with self.reading() as connection:
             sessions: dict[str, list[SessionRecord]] = {}
-            for row in connection.execute(sa.select(_sessions).order_by(_sessions.c.id)).mappings():
-                sessions.setdefault(row["study_run_id"], []).append(
-                    SessionRecord(
-                        started_at=row["started_at"],
-                        wall_s=row["wall_s"],
-                        environment=row["environment"],
-                    )
-                )
+            for row in _SESSIONS.read(connection, _SESSIONS.whole.order_by(_sessions.c.id)):
+                of_study = sessions.setdefault(row["study_run_id"], [])
+                of_study.append(_session(row))
             return [
                 StudyRunRecord(**row, sessions=tuple(sessions.get(row["id"], ())))
-                for row in connection.execute(query).mappings()
+                for row in _STUDY_RUNS.read(connection, query)
             ]
 
     def study_run(self, name: str) -> StudyRunRecord:
@@ -454,19 +468,11 @@ class Records:
 
     def runs(self, study_run_id: str, *, with_epochs: bool = True) -> list[RunRecord]:
         """All runs of a study run in the order of its grid, with their epochs."""
-        query = sa.select(_runs).where(_runs.c.study_run_id == study_run_id)
-        with self._reading() as connection:
-            rows = connection.execute(query.order_by(_runs.c.position)).mappings().all()
-            by_run = (
-                _epochs_by_run(
-                    connection,
-                    sa.select(_epochs)
-                    .join(_runs, _runs.c.id == _epochs.c.run_id)
-                    .where(_runs.c.study_run_id == study_run_id),
-                )
-                if with_epochs
-                else {}
-            )
+        of_study = _runs.c.study_run_id == study_run_id
+        with self.reading() as connection:
+            rows = list(_RUNS.read(connection, _RUNS.whole.where(of_study).order_by("position")))
+            mine = _epochs.c.run_id.in_(sa.select(_runs.c.id).where(of_study))
+            by_run = _epochs_by_run(connection, mine) if with_epochs else {}
         return [RunRecord(**row, epochs=tuple(by_run.get(row["id"], ()))) for row in rows]
 
     def run(self, run_id: int) -> RunRecord:
@@ -475,154 +481,84 @@ class Records:
         Raises:
             UserError: If there is no such run.
         """
-        with self._reading() as connection:
-            row = (
-                connection.execute(sa.select(_runs).where(_runs.c.id == run_id)).mappings().first()
-            )
+        with self.reading() as connection:
+            last = connection.execute(sa.select(sa.func.max(_runs.c.id))).scalar() or 0
+            row = None
+            if 0 < run_id <= last:
+                row = next(_RUNS.read(connection, _RUNS.whole.where(_runs.c.id == run_id)), None)
             if row is None:
-                last = connection.execute(sa.select(sa.func.max(_runs.c.id))).scalar()
                 held = f"runs 1 to {last}" if last else "no run yet"
                 raise UserError(f"there is no run {run_id}: {self.location} holds {held}.")
-            epochs = _epochs_by_run(
-                connection, sa.select(_epochs).where(_epochs.c.run_id == run_id)
-            )
+            epochs = _epochs_by_run(connection, _epochs.c.run_id == run_id)
         return RunRecord(**row, epochs=tuple(epochs.get(run_id, ())))
 
     # -- the edge -----------------------------------------------------------------------------
 
     def _check_or_create(self, *, create: bool) -> None:
-        with self._explained(), self.engine.begin() as connection:
-            if _sqlite_file(self.url) is not None:
+        with self.reading() as connection:
+            if self.file is not None:
                 damage = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
                 if damage != "ok":
-                    raise UserError(self._damaged(str(damage)))
-            names = set(sa.inspect(connection).get_table_names())
-            if _meta.name not in names:
-                if names & set(_tables.tables):
-                    raise UserError(
-                        f"{self.location} is a database of another program (it has no table "
-                        f"{_meta.name}); name another one with --db."
-                    )
-                if not create:
-                    raise UserError(
-                        f"{self.location} holds no records yet: run a study first (retroprop run "
-                        "inf8225-logistic) or name the database with --db."
-                    )
-                _tables.create_all(connection)
-                connection.execute(
-                    _meta.insert(),
-                    [
-                        {"key": "schema_version", "value": str(SCHEMA_VERSION)},
-                        {"key": "written_by", "value": f"retroprop {__version__}"},
-                    ],
-                )
-                return
-            meta = {row.key: row.value for row in connection.execute(sa.select(_meta))}
-            version = meta.get("schema_version", "unknown")
-            if version in map(str, range(1, SCHEMA_VERSION)):
-                version = _upgrade(connection, int(version))
-            if version != str(SCHEMA_VERSION):
-                raise UserError(
-                    f"{self.location} has records of version {version} "
-                    f"({meta.get('written_by', 'an unknown program')}) and this is retroprop "
-                    f"{__version__}, which reads version {SCHEMA_VERSION}; install the retroprop "
-                    "that wrote it or name another database with --db."
-                )
-
-    def _damaged(self, detail: str) -> str:
-        return (
-            f"{self.location} is not a readable database ({detail.strip().splitlines()[0]}); "
-            "restore it from a copy, or move it away and name a new one with --db."
-        )
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self._explained(), self.engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._explained(), self.engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn what a database driver raises into one sentence."""
-        try:
-            yield
-        except UserError:
-            raise
-        except json.JSONDecodeError as error:
-            raise UserError(self._damaged(f"a column is not JSON: {error}")) from error
-        except DBAPIError as error:
-            raise UserError(self._sentence(str(error.orig))) from error
-        except SQLAlchemyError as error:
-            raise UserError(self._sentence(str(error))) from error
-
-    def _sentence(self, detail: str) -> str:
-        text = detail.lower()
-        if "malformed" in text or "not a database" in text or "no such column" in text:
-            return self._damaged(detail)
-        if "readonly" in text or "unable to open" in text or "permission denied" in text:
-            return (
-                f"{self.location} cannot be written ({detail}); choose a folder that you may "
-                "write to, with --db FOLDER/retroprop.db."
+                    raise self.damaged(str(damage))
+            version = self._version(connection)
+        if version == str(SCHEMA_VERSION):
+            return
+        if version is None and not create:
+            raise UserError(
+                f"{self.location} holds no records yet: run a study first (retroprop run "
+                "inf8225-logistic) or name the database with --db."
             )
-        if "disk is full" in text or "disk i/o" in text:
-            return (
-                f"the disk of {self.location} is full ({detail}); free some space and run the "
-                "same command again: everything up to the last finished epoch is kept."
+        if version is not None and not self.writable:
+            self.copy_to_memory()
+        with self.changing_tables() as connection:
+            version = self._version(connection)  # another process may have been faster
+            if version is None:
+                _create(connection)
+            elif version != str(SCHEMA_VERSION):
+                _upgrade(connection, int(version))
+
+    def _version(self, connection: Connection) -> str | None:
+        """The version of the records, one that can be read or upgraded; None where there are none.
+
+        A first start that was interrupted may have left some tables of ours, all of them empty.
+        """
+        names = set(sa.inspect(connection).get_table_names())
+        ours = [table for table in _tables.sorted_tables if table.name in names]
+        if ours and _meta not in ours:
+            raise UserError(
+                f"{self.location} is a database of another program (it has no table "
+                f"{_meta.name}); name another one with --db."
             )
-        if "locked" in text:
-            return (
-                f"{self.location} is locked by another process ({detail}); wait for it to end and "
-                "run the same command again."
+        if not any(connection.execute(sa.select(table).limit(1)).first() for table in ours):
+            return None
+        meta = {row.key: row.value for row in connection.execute(sa.select(_meta))}
+        version = meta.get("schema_version", "unknown")
+        if version not in map(str, range(1, SCHEMA_VERSION + 1)):
+            raise UserError(
+                f"{self.location} has records of version {version} "
+                f"({meta.get('written_by', 'an unknown program')}) and this is retroprop "
+                f"{__version__}, which reads version {SCHEMA_VERSION}; install the retroprop "
+                "that wrote it or name another database with --db."
             )
-        first = detail.strip().splitlines()[0] if detail.strip() else "no detail given"
-        return f"the database {self.location} refused: {first}; check the address given by --db."
+        return str(version)
 
 
-def _parse_url(url: str | Path) -> URL:
-    text = str(url)
-    if "://" not in text:
-        return URL.create("sqlite", database=text)
-    try:
-        return make_url(text)
-    except (ArgumentError, ValueError) as error:
-        raise UserError(_no_address(text)) from error
-
-
-def _no_address(text: str) -> str:
-    return (
-        f"{text!r} is not a database address; give a file (results.db) or a URL such as "
-        "postgresql+psycopg://user@host/name."
+def _create(connection: Connection) -> None:
+    _tables.drop_all(connection)  # what an interrupted start left: empty tables
+    _tables.create_all(connection, checkfirst=False)
+    connection.execute(
+        _meta.insert(),
+        [
+            {"key": "schema_version", "value": str(SCHEMA_VERSION)},
+            {"key": "written_by", "value": f"retroprop {__version__}"},
+        ],
     )
 
 
-def _sqlite_file(url: URL) -> Path | None:
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        return None
-    return Path(url.database)
-
-
-def _shown(url: URL) -> str:
-    return url.render_as_string(hide_password=True)
-
-
-def _tune_sqlite(connection: Any, _: Any) -> None:
-    """WAL lets readers and the writer work at once; a busy writer is waited for up to 60 s."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 60000")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _upgrade(connection: Connection, version: int) -> str:
+def _upgrade(connection: Connection, version: int) -> None:
     """Add the columns that newer versions have; what is recorded stays as it is.
 
-    A column that is there already was added by an upgrade that was killed.
+    A column that is there already was added by an upgrade of retroprop 0.1 that was killed.
     """
     inspector = sa.inspect(connection)
     for newer in range(version + 1, SCHEMA_VERSION + 1):
@@ -633,10 +569,11 @@ def _upgrade(connection: Connection, version: int) -> str:
             connection.execute(
                 sa.text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}")
             )
+    for sealed in (_STUDY_RUNS, _SESSIONS, _RUNS, _EPOCHS):
+        sealed.adopt(connection)
     connection.execute(
         _meta.update().where(_meta.c.key == "schema_version").values(value=str(SCHEMA_VERSION))
     )
-    return str(SCHEMA_VERSION)
 
 
 def _epoch_values(record: EpochRecord) -> dict[str, Any]:
@@ -659,12 +596,23 @@ def _progress_values(progress: Progress) -> dict[str, Any]:
     }
 
 
-def _epochs_by_run(connection: Connection, query: sa.Select[Any]) -> dict[int, list[EpochRecord]]:
+def _session(row: Mapping[str, Any]) -> SessionRecord:
+    """A session, without the passwords that older versions recorded."""
+    environment = dict(row["environment"])
+    if "command" in environment:
+        environment["command"] = without_passwords(str(environment["command"]))
+    return SessionRecord(
+        started_at=row["started_at"], wall_s=row["wall_s"], environment=environment
+    )
+
+
+def _epochs_by_run(
+    connection: Connection, condition: sa.ColumnElement[bool]
+) -> dict[int, list[EpochRecord]]:
     by_run: dict[int, list[EpochRecord]] = {}
-    ordered = query.order_by(_epochs.c.run_id, _epochs.c.epoch)
-    for row in connection.execute(ordered).mappings():
-        values = dict(row)
-        by_run.setdefault(values.pop("run_id"), []).append(EpochRecord(**values))
+    query = _EPOCHS.whole.where(condition).order_by(_epochs.c.run_id, _epochs.c.epoch)
+    for row in _EPOCHS.read(connection, query):
+        by_run.setdefault(row.pop("run_id"), []).append(EpochRecord(**row))
     return by_run
 
 

@@ -6,6 +6,7 @@ does, so it gives the classes that the records counted. Only products in bfloat1
 the twin makes them in float32.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +18,12 @@ from torch import Tensor, nn
 from retroprop.data import find, load
 from retroprop.data.parts import Part, parts_of
 from retroprop.errors import UserError
+from retroprop.files import is_as_written
 from retroprop.studies.kinds import KINDS
 from retroprop.studies.records import Records, RunRecord
 from retroprop.studies.study_data import StudyData
 from retroprop.training.autograd import put_parameters
-from retroprop.training.checkpoints import load_tensors
+from retroprop.training.checkpoints import check_file, load_tensors
 from retroprop.training.factories import FACTORIES, network_of, options_of
 from retroprop.training.image_sets import Normalization
 from retroprop.training.learners import parameter_type
@@ -29,6 +31,9 @@ from retroprop.training.model_files import ModelCard, load_model
 from retroprop.training.network_trajectories import trained_network
 from retroprop.training.settings import RunSettings, from_record
 from retroprop.training.trajectories import member_parameters
+
+RECORD, MODEL = "record.json", "model.safetensors"
+"""What `retroprop train` writes into its folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,7 @@ class TrainedModel:
         network: In evaluation mode, on the CPU.
         card: What it was built from, and what its images and classes are.
         normalization: What bytes become before it reads them.
+        batch_size: Images per step of its training; None if its file does not say.
         scores: Whether it learned by the squared error: softmax makes no probabilities of its
             outputs.
         split: How its study split the data; a file does not say.
@@ -49,6 +55,7 @@ class TrainedModel:
     network: nn.Module
     card: ModelCard
     normalization: Normalization
+    batch_size: int | None = None
     scores: bool = False
     split: Mapping[str, Any] = field(default_factory=dict)
 
@@ -71,14 +78,41 @@ def find_model(name: str, database: str) -> TrainedModel:
     """
     if name.isdigit():
         return model_of_run(Records.open(database, create=False), int(name))
-    network, card, normalization = load_model(model_file(name))
-    return TrainedModel(source=name, network=network, card=card, normalization=normalization)
+    path = model_file(name)
+    record = _record_beside(path)
+    if path.is_file() and not is_as_written(path, record.get("model_sha256")):
+        raise UserError(
+            f"{path} is damaged, or not the model of {path.with_name(RECORD)} beside it; put that "
+            "one back, or move the file to a folder of its own to use it."
+        )
+    network, card, normalization = load_model(path)
+    return TrainedModel(
+        source=name,
+        network=network,
+        card=card,
+        normalization=normalization,
+        batch_size=record.get("batch_size"),
+    )
 
 
 def model_file(name: str) -> Path:
     """The file of a model, named itself or by its folder."""
     path = Path(name)
-    return path / "model.safetensors" if path.is_dir() else path
+    return path / MODEL if path.is_dir() else path
+
+
+def _record_beside(path: Path) -> dict[str, Any]:
+    """The record of the training that wrote a model, if it is beside it; a model needs none."""
+    if path.name != MODEL:
+        return {}
+    try:
+        record = json.loads(path.with_name(RECORD).read_text(encoding="utf-8"))
+        return {
+            "model_sha256": record.get("model_sha256"),
+            "batch_size": int(record["settings"]["batch_size"]),
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {}
 
 
 def model_of_run(records: Records, number: int) -> TrainedModel:
@@ -89,6 +123,7 @@ def model_of_run(records: Records, number: int) -> TrainedModel:
     """
     run = records.run(number)
     path = _checkpoint(records, run)
+    check_file(path, run.checkpoint_sha256)
     config = records.study_run(run.study_run_id).config
     tensors = load_tensors(path, about=f"{run.study_run_id} {run.population}")
     settings = from_record(RunSettings, run.settings, seed=run.seed)
@@ -111,6 +146,7 @@ def model_of_run(records: Records, number: int) -> TrainedModel:
             kind=kind, options=options, image_shape=shape, classes=info.classes, dataset=info.name
         ),
         normalization=normalization,
+        batch_size=settings.batch_size,
         scores=settings.output == "linear",
         split=config["split"],
     )
@@ -123,9 +159,11 @@ def _checkpoint(records: Records, run: RunRecord) -> Path:
         UserError: If it has none.
     """
     if run.checkpoint is None:
+        sessions = records.study_run(run.study_run_id).sessions
+        typed = f" ({sessions[-1].environment['command']})" if sessions else ""
         raise UserError(
             f"run {run.id} is {run.status}, and its study is not through: run the study again to "
-            "finish it."
+            f"finish it{typed}."
         )
     if run.best_epoch is None:
         raise UserError(
@@ -135,8 +173,8 @@ def _checkpoint(records: Records, run: RunRecord) -> Path:
     path = records.folder / run.checkpoint
     if not path.is_file():
         raise UserError(
-            f"the parameters of run {run.id} are not at {path}; put them back, or run its study "
-            "again."
+            f"the parameters of run {run.id} are not at {path}; put the file back, or train again "
+            "with --fresh."
         )
     return path
 

@@ -9,21 +9,22 @@ depend on the study alone: not on the number of workers, nor on interruptions.
 import contextlib
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import connection, get_context
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from filelock import FileLock, Timeout
-
 from retroprop.data import CATALOG, load
 from retroprop.errors import Interrupted, UserError
+from retroprop.files import held, is_as_written, remove_leftovers, unfinished
 from retroprop.studies import messages
 from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.plan import Plan, longest_first, plan_study
+from retroprop.studies.processes import start_worker
 from retroprop.studies.records import Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import Study
 from retroprop.studies.summary import best_cells, summarise_cells
@@ -139,10 +140,13 @@ def carry_out(
     dataset = load(study.dataset)  # decoded once here, so that the workers find it ready
     plan = plan_study(study)
     warning = plan.memory_warning(pool.count)
-    checkpoints = records.folder / "checkpoints"
     study_run_id = _find_or_add(plan, records, dataset.checksum, fresh=fresh)
-    with _only_one(checkpoints / study_run_id):
-        remaining = _remaining_jobs(plan, records.runs(study_run_id), checkpoints, study_run_id)
+    folder = records.folder / "checkpoints" / study_run_id
+    with _only_one(records, folder):
+        runs = records.runs(study_run_id)
+        remaining = _remaining_jobs(plan, runs, study_run_id)
+        _remove_leftovers(folder, plan, remaining)
+        _say_what_is_lost(runs, records.folder, display)
         before = records.study_run(study_run_id)
         if before.status == "finished" and not remaining:
             display.note(
@@ -207,26 +211,30 @@ def _find_or_add(plan: Plan, records: Records, data_checksum: str, *, fresh: boo
     study_run_id = f"{study.name}-{study.fingerprint[:8]}"
     if same:
         study_run_id += f"-{len(same) + 1}"
-    records.add_study_run(
-        id=study_run_id,
-        study=study.name,
-        fingerprint=study.fingerprint,
-        config=study.model_dump(mode="json", exclude_none=True),
-        data_checksum=data_checksum,
-        runs=plan.runs,
-    )
+    try:
+        records.add_study_run(
+            id=study_run_id,
+            study=study.name,
+            fingerprint=study.fingerprint,
+            config=study.model_dump(mode="json", exclude_none=True),
+            data_checksum=data_checksum,
+            runs=plan.runs,
+        )
+    except UserError:  # another process, perhaps on another machine, may have been faster
+        if study_run_id not in {record.id for record in study_runs_of(study, records)}:
+            raise
     return study_run_id
 
 
 def _remaining_jobs(
-    plan: Plan, runs: Sequence[RunRecord], checkpoints: Path, study_run_id: str
+    plan: Plan, runs: Sequence[RunRecord], study_run_id: str
 ) -> list[messages.TrainJob]:
+    """What is left to train. A population that is finished never is, wherever its file may be."""
     by_position = {run.position: run for run in runs}
     jobs = []
     for population in longest_first(plan.populations):
         members = [by_position[run.position] for run in population.runs]
-        trained = all(run.status in ("finished", "diverged") and run.checkpoint for run in members)
-        if trained and (checkpoints.parent / str(members[0].checkpoint)).is_file():
+        if all(run.checkpoint for run in members):
             continue
         recorded = min(run.epochs[-1].epoch if run.epochs else -1 for run in members)
         jobs.append(
@@ -235,9 +243,36 @@ def _remaining_jobs(
                 population=population,
                 run_ids=tuple(run.id for run in members),
                 recorded_epoch=recorded,
+                state_sha256=members[0].state_sha256,
             )
         )
     return jobs
+
+
+def _remove_leftovers(folder: Path, plan: Plan, remaining: Sequence[messages.TrainJob]) -> None:
+    """Remove what killed workers left: states of other epochs than the recorded, half files."""
+    needed = {job.population.name: messages.state_name(job.recorded_epoch) for job in remaining}
+    state, best = "state-*.safetensors", "best.safetensors"
+    for population in plan.populations:
+        remove_leftovers(
+            folder / population.name,
+            state,
+            unfinished(state),
+            unfinished(best),
+            keep=needed.get(population.name),
+        )
+
+
+def _say_what_is_lost(runs: Sequence[RunRecord], folder: Path, display: Display) -> None:
+    """Say which files of finished models are not what was recorded: their numbers are kept."""
+    files = {run.checkpoint: run.checkpoint_sha256 for run in runs if run.checkpoint is not None}
+    lost = [file for file, sha256 in files.items() if not is_as_written(folder / file, sha256)]
+    if lost:
+        display.note(
+            f"{len(lost)} of {len(files)} files with the models of finished runs are missing or "
+            f"damaged (the first: {folder / lost[0]}): the records keep all their numbers; put the "
+            "files back to use the models, or train again with --fresh."
+        )
 
 
 def _test_jobs(study: Study, runs: Sequence[RunRecord]) -> list[messages.TestJob]:
@@ -254,26 +289,22 @@ def _test_jobs(study: Study, runs: Sequence[RunRecord]) -> list[messages.TestJob
 
 
 @contextlib.contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Hold the study run's folder: two processes must not train the same run at once."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=2)
-        lock.acquire()
-    except Timeout:
-        raise UserError(
-            f"another retroprop process is training {folder.name}; wait for it to end, or name "
-            "another database with --db."
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror or error}); choose a folder that you may "
-            "write to, with --db FOLDER/retroprop.db."
-        ) from error
-    try:
+def _only_one(records: Records, folder: Path) -> Iterator[None]:
+    """Hold the study run and its folder: two processes must not train the same run at once."""
+    busy = (
+        f"another retroprop process is training {folder.name}; wait for it to end, or name "
+        "another database with --db."
+    )
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(folder, busy=busy))
+        except OSError as error:
+            raise UserError(
+                f"{folder} cannot be written ({error.strerror or error}); choose a folder that you "
+                "may write to, with --db FOLDER/retroprop.db."
+            ) from error
+        stack.enter_context(records.held(folder.name, busy=busy))
         yield
-    finally:
-        lock.release()
 
 
 class _Session:
@@ -301,9 +332,17 @@ class _Session:
 class _Process:
     """A worker process, its end of the pipe, and the job it has."""
 
-    process: Any
-    pipe: Any  # the parent's end, a multiprocessing Connection
+    process: subprocess.Popen[bytes]
+    pipe: connection.Connection  # the parent's end
     job: messages.Job | None = None
+
+    def ended(self) -> int:
+        """Wait until it has ended, and end one that does not; its exit code."""
+        try:
+            return self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
 
 
 @dataclass
@@ -315,6 +354,7 @@ class _Workers:
     count: int
     device: str
     processes: list[_Process] = field(default_factory=list)
+    stopping: bool = False
 
     def prepare(self, before: StudyRunRecord, jobs: Sequence[messages.TrainJob]) -> dict[str, Any]:
         """No more processes than jobs."""
@@ -322,42 +362,28 @@ class _Workers:
         return describe_environment(self.count, self.device)
 
     def __enter__(self) -> "_Workers":
-        context = get_context("spawn")
-        self.stop = context.RawValue("b", 0)
         with self._catching_signals():
-            self._start(context)
+            self._start()
         return self
 
-    def _start(self, context: Any) -> None:
+    def _start(self) -> None:
         for _ in range(self.count):
-            ours, theirs = context.Pipe()
-            process = context.Process(
-                target=_start_worker,
-                args=(
-                    theirs,
-                    self.stop,
-                    self.study,
-                    self.records.url.render_as_string(hide_password=False),
-                    self.records.folder / "checkpoints",
-                    os.getpid(),
-                    self.device,
-                ),
-                daemon=True,
+            process, pipe = start_worker(
+                self.study,
+                self.records.url,  # as text, some versions of SQLAlchemy lose a "?" of a file
+                self.records.folder / "checkpoints",
+                os.getpid(),
+                self.device,
             )
-            process.start()
-            theirs.close()
-            self.processes.append(_Process(process, ours))
+            self.processes.append(_Process(process, pipe))
 
     def __exit__(self, *_: object) -> None:
-        self.stop.value = 1
         for worker in self.processes:
+            worker.process.terminate()  # it stops at its next step
             with contextlib.suppress(OSError):
                 worker.pipe.send(None)
         for worker in self.processes:
-            worker.process.join(timeout=10)  # killed, it loses no more: the epoch in flight
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
+            worker.ended()
             worker.pipe.close()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -369,7 +395,7 @@ class _Workers:
             self._give_next(worker, waiting)
         while busy := [worker for worker in self.processes if worker.job is not None]:
             ready = connection.wait([worker.pipe for worker in busy], timeout=0.2)
-            if self.stop.value:
+            if self.stopping:
                 raise Interrupted
             session.heartbeat()
             for worker in busy:
@@ -398,9 +424,8 @@ class _Workers:
                 show(message, display)
 
     def _death(self, worker: _Process) -> UserError:
-        worker.process.join()  # its end of the pipe is closed: it is leaving
-        code = worker.process.exitcode
-        reason = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
+        code = worker.ended()
+        reason = f"by signal {-code}" if code < 0 else f"with code {code}"
         hint = " (signal 9 is often a lack of memory: try --workers 1)" if code == -9 else ""
         return UserError(
             f"a worker process was ended {reason}{hint}; everything up to the last finished epoch "
@@ -419,7 +444,7 @@ class _Workers:
             return
 
         def stop(number: int, frame: object) -> None:
-            self.stop.value = 1
+            self.stopping = True
 
         self._handlers[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
@@ -427,10 +452,3 @@ class _Workers:
         finally:
             signal.signal(signal.SIGINT, stop)
         self._handlers[signal.SIGTERM] = signal.signal(signal.SIGTERM, stop)
-
-
-def _start_worker(*arguments: Any) -> None:
-    """What a worker process runs; torch is imported there and not in the parent."""
-    from retroprop.studies import worker
-
-    worker.main(*arguments)

@@ -2,8 +2,9 @@
 
 A worker is told what to do and reports what it did; in a process of its own both go through a pipe,
 and it leaves when its parent is gone. After each epoch it writes the population's state to a file,
-then the metrics to the records in one transaction; whatever kills it, the records and the state of
-the last recorded epoch agree.
+then the metrics to the records in one transaction; whatever kills it, power cuts too, the records
+and the state of the last recorded epoch agree: each file is on the disk before the records speak of
+it, and is removed only after they no longer do.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import ctypes.util
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
@@ -19,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from sqlalchemy.engine import URL
 from torch import Tensor
 
 from retroprop.errors import Interrupted, UserError
+from retroprop.files import checksum_of, remove_file
 from retroprop.studies.messages import (
     DoneReport,
     EpochReport,
@@ -30,12 +34,13 @@ from retroprop.studies.messages import (
     StepReport,
     TestJob,
     TrainJob,
+    state_name,
 )
 from retroprop.studies.plan import PlannedPopulation
 from retroprop.studies.records import Records, RunRecord, RunUpdate
 from retroprop.studies.schema import Study
 from retroprop.studies.study_data import StudyData
-from retroprop.training.checkpoints import load_tensors
+from retroprop.training.checkpoints import check_file, load_tensors
 from retroprop.training.confusion import count_pairs
 from retroprop.training.devices import choose_device
 from retroprop.training.network_trajectories import NetworkTrajectory, trained_network
@@ -48,15 +53,16 @@ from retroprop.training.trajectories import Trajectory, member_parameters
 
 def main(
     pipe: Connection,
-    stop: Any,
     study: Study,
-    database_url: str,
+    database_url: URL,
     checkpoints: Path,
     parent: int,
     device: str,
 ) -> None:
-    """Serve jobs from the pipe until it closes. `stop.value` becomes 1 when all must stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; it sets `stop`
+    """Serve jobs from the pipe until it closes, or until SIGTERM asks to stop at the next step."""
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; it sends SIGTERM
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     _die_with(parent)
     prepare_thread()
     try:
@@ -65,7 +71,7 @@ def main(
             Records.open(database_url),
             checkpoints,
             pipe.send,
-            lambda: bool(stop.value),
+            stop.is_set,
             choose_device(device),
         )
     except Exception as error:
@@ -77,7 +83,8 @@ def main(
                 worker.do(job)
                 pipe.send(DoneReport())
             except Interrupted:
-                return
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                signal.raise_signal(signal.SIGTERM)  # so a parent that did not send it can tell
             except Exception as error:
                 pipe.send(_failure(error))
 
@@ -145,15 +152,16 @@ class Worker:
                 raise Interrupted
             if self.records is None:
                 continue
-            trajectory.save(folder / _state_name(trajectory.epoch), about=about)
+            state = folder / state_name(trajectory.epoch)
+            trajectory.save(state, about=about)
             updates = [
                 RunUpdate(run_id=run_id, epoch=epoch, progress=progress)
                 for run_id, epoch, progress in zip(
                     job.run_ids, epochs, trajectory.progress, strict=True
                 )
             ]
-            self.records.add_epoch(updates)
-            (folder / _state_name(recorded)).unlink(missing_ok=True)
+            self.records.add_epoch(updates, state_sha256=checksum_of(state))
+            (folder / state_name(recorded)).unlink(missing_ok=True)
             recorded = trajectory.epoch
             self.report(
                 EpochReport(
@@ -164,8 +172,10 @@ class Worker:
             best = folder / "best.safetensors"
             trajectory.save_best(best, about=about)
             relative = best.relative_to(self.checkpoints.parent)
-            self.records.finish_population(job.run_ids, relative.as_posix())
-            (folder / _state_name(recorded)).unlink(missing_ok=True)
+            self.records.finish_population(
+                job.run_ids, relative.as_posix(), sha256=checksum_of(best)
+            )
+            remove_file(folder / state_name(recorded))
 
     def _resume(
         self, job: TrainJob, folder: Path, about: str
@@ -175,7 +185,9 @@ class Worker:
         if job.recorded_epoch < 0:
             return trajectory, -1
         try:
-            trajectory.load(folder / _state_name(job.recorded_epoch), about=about)
+            state = folder / state_name(job.recorded_epoch)
+            check_file(state, job.state_sha256)
+            trajectory.load(state, about=about)
         except UserError as error:
             lost = error
         missing = self.ranks.total(torch.tensor(float(lost is not None), device=self.device))
@@ -198,6 +210,12 @@ class Worker:
         """Evaluate each run's best parameters on the test set and record it."""
         for run in job.runs:
             path = self.checkpoints / job.study_run_id / run.population / "best.safetensors"
+            if not path.is_file():
+                raise UserError(
+                    f"the test of run {run.id} needs its parameters, which are not at {path}; put "
+                    "the file back, or train again with --fresh."
+                )
+            check_file(path, run.checkpoint_sha256)
             members = load_tensors(path, about=f"{job.study_run_id} {run.population}")
             alone = self.study.kind.engine == "trainer"
             test = self._test_network if alone else self._test_member
@@ -244,10 +262,6 @@ class _Steps:
         if self.pending >= self.every:
             self.worker.report(StepReport(population=self.population, examples=self.pending))
             self.pending = 0
-
-
-def _state_name(epoch: int) -> str:
-    return f"state-{epoch:05d}.safetensors"
 
 
 def _failure(error: Exception) -> FailureReport:

@@ -1,12 +1,15 @@
 """A trained model in one file: weights, what it was built from, and what its inputs must be.
 
     model.safetensors       "weight.NAME" …, "normalization.mean", "normalization.std",
-                            and a `ModelCard` as JSON in the file's metadata
+                            and a `ModelCard` as JSON in the file's metadata, with the SHA-256
+                            of card and tensors
 
-The file is read without running anything in it: names and shapes are compared with the model that
-the card describes before a number is taken.
+A damaged file is refused, wherever it was moved, by the digest in it. The file is read without
+running anything in it: names and shapes are compared with the model that the card describes before
+a number is taken.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -22,7 +25,8 @@ from retroprop.training.checkpoints import read_tensors, save_tensors
 from retroprop.training.image_sets import Normalization
 from retroprop.training.trainer import check_weights, load_weights
 
-_FORMAT = "retroprop model 1"
+_FORMAT = "retroprop model 2"
+_WITHOUT_DIGEST = "retroprop model 1"
 _LARGEST = 100_000
 """Most pixels of a side, channels and classes that a card may ask for."""
 
@@ -56,7 +60,8 @@ def save_model(
     """
     tensors = {f"weight.{name}": tensor.cpu() for name, tensor in state.items()}
     tensors |= {"normalization.mean": normalization.mean, "normalization.std": normalization.std}
-    save_tensors(path, tensors, about=json.dumps({"format": _FORMAT, **asdict(card)}))
+    about = {"format": _FORMAT, **asdict(card)}
+    save_tensors(path, tensors, about=json.dumps(about | {"sha256": _digest(about, tensors)}))
 
 
 def load_model(path: Path) -> tuple[nn.Module, ModelCard, Normalization]:
@@ -67,6 +72,7 @@ def load_model(path: Path) -> tuple[nn.Module, ModelCard, Normalization]:
     """
     tensors, about = read_tensors(path)
     card = _card(path, about)
+    _check_digest(path, json.loads(about or ""), tensors)
     weights = {
         name.removeprefix("weight."): tensor
         for name, tensor in tensors.items()
@@ -98,7 +104,7 @@ def _card(path: Path, about: str | None) -> ModelCard:
         kind, options, shape, classes, dataset = (
             given[name] for name in ("kind", "options", "image_shape", "classes", "dataset")
         )
-        of_ours = given["format"] == _FORMAT
+        of_ours = given["format"] in (_FORMAT, _WITHOUT_DIGEST)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise refusal from None
     if not (
@@ -122,6 +128,25 @@ def _card(path: Path, about: str | None) -> ModelCard:
         classes=tuple(classes),
         dataset=dataset,
     )
+
+
+def _digest(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """The SHA-256 of a card as JSON, and of each tensor's name, type, shape and bytes."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _check_digest(path: Path, about: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Refuse a file whose card or tensors changed since they were written."""
+    if about["format"] == _FORMAT and about.pop("sha256", None) != _digest(about, tensors):
+        raise UserError(
+            f"{path} is damaged: its card and its numbers are not those that were written; put a "
+            "whole copy there, or train again to have one."
+        )
 
 
 def _is_list_of(kind: type, value: object) -> bool:

@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from retroprop.errors import UserError
+from retroprop.files import replace_file
 from retroprop.training.image_sets import Normalization
 from retroprop.training.model_files import ModelCard
 
@@ -95,37 +96,39 @@ def export_onnx(
         raise UserError(
             f"exporting needs {error.name}; run pip install 'retroprop[onnx]' first."
         ) from None
+    if path.is_dir():
+        raise UserError(f"{path} cannot be written (it is a folder); name a file with --output.")
     whole = BytesToProbabilities(model, normalization, scores=scores).eval()
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(
         0, 256, (_CHECKED, *card.image_shape), generator=generator, dtype=torch.uint8
     )
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it looks for torchvision
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the exporter's own deprecated calls
-            torch.onnx.export(
-                whole,
-                (images[:2],),
-                str(path),
-                input_names=["images"],
-                output_names=["scores" if scores else "probabilities"],
-                dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-            )
-    except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror or error}).") from error
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own deprecated calls
+        program = torch.onnx.export(
+            whole,
+            (images[:2],),
+            input_names=["images"],
+            output_names=["scores" if scores else "probabilities"],
+            dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    content = program.model_proto.SerializeToString()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (theirs,) = session.run(None, {"images": images.numpy()})
     with torch.inference_mode():
         worst = float((torch.from_numpy(theirs) - whole(images)).abs().max())
     if not worst < 1e-4:
-        path.unlink()
         raise UserError(
             f"the outputs of {path} would differ from the model's by {worst:.1e}, so it was not "
             "kept; report it with the versions of torch and onnxruntime."
         )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror or error}).") from error
     return worst

@@ -30,6 +30,7 @@ from retroprop.data import load
 from retroprop.data.catalog import CIFAR10_MEAN, CIFAR10_STD
 from retroprop.data.splits import train_validation_split
 from retroprop.errors import UserError, did_you_mean
+from retroprop.files import replace_file
 from retroprop.labs.ift6135_devoir1.config import MODELS, get_config_parser, shipped_config
 from retroprop.labs.ift6135_devoir1.utils import (
     compute_accuracy,
@@ -362,7 +363,8 @@ def write_results(results: Results, logdir: Path) -> Path:
     path = logdir / "results.json"
     try:
         logdir.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(results, indent=4, allow_nan=False) + "\n", encoding="utf-8")
+        text = json.dumps(results, indent=4, allow_nan=False) + "\n"
+        replace_file(path, text.encode(), durable=True)
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {error.strerror or error}; name a folder of yours with --logdir."

@@ -15,6 +15,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from retroprop.errors import UserError
+from retroprop.files import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -175,10 +176,13 @@ def save_figure(figure: "Figure", path: Path) -> Path:
     Raises:
         UserError: If it cannot be written.
     """
+    from retroprop.figures.style import to_bytes
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.patch.set_alpha(1)
-        figure.savefig(path, dpi=150, facecolor="white")
+        picture = to_bytes(figure, path.suffix, dpi=150, facecolor="white")
+        replace_file(path, picture)
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {error.strerror or error}; name a folder of yours."

@@ -32,6 +32,7 @@ from retroprop.data.safe_npz import is_npz, read_npz
 from retroprop.data.safe_pickle import read_pickle
 from retroprop.data.safe_torch import is_torch_file, read_torch_file
 from retroprop.errors import UserError, in_short
+from retroprop.files import replace_file
 
 PIXELS, CLASSES = 784, 10
 
@@ -86,10 +87,8 @@ def save_data(path: str | os.PathLike[str], data: tuple[Examples, Examples] | No
     raw = pickle.dumps(load_data() if data is None else data, protocol=4)
     if path.suffix == ".gz":
         raw = gzip.compress(raw, compresslevel=1)
-    unfinished = path.with_name(path.name + ".part")
     try:
-        unfinished.write_bytes(raw)
-        unfinished.replace(path)
+        replace_file(path, raw)
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {error.strerror or error}; give a path in a folder of yours."

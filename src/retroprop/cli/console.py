@@ -1,0 +1,104 @@
+"""Where commands print: text as it is, to a terminal that may be narrow, dumb, full or closed."""
+
+import contextlib
+import io
+import os
+import sys
+from typing import Any, TextIO
+
+from rich.console import Console, ConsoleDimensions
+from rich.table import Table
+from rich.text import Text
+
+FEWEST_COLUMNS = 20
+
+
+class Terminal(Console):
+    """A console that shows text as it is: a name with [brackets] or :colons: in it means nothing.
+
+    Args:
+        options: Those of rich's console.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """Columns and lines of the terminal: below some columns, no layout comes to an end."""
+        found = super().size
+        return found._replace(width=max(found.width, FEWEST_COLUMNS))
+
+    @size.setter
+    def size(self, new: tuple[int, int]) -> None:
+        self._width, self._height = new
+
+    @property
+    def can_redraw(self) -> bool:
+        """Whether lines can be drawn again: bars and live tables need it."""
+        return self.is_terminal and not self.is_dumb_terminal
+
+    @property
+    def readable_width(self) -> int:
+        """The width to lay lines out for: a terminal that is narrower breaks them."""
+        return max(self.width, 40)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to `cli.main`: a reader that left is no error, where rich would exit with 1."""
+        raise
+
+    def print_table(self, table: Table, *, whole: bool = False) -> None:
+        """Print a table of which no word is cut, however narrow the terminal is.
+
+        Args:
+            table: What to print.
+            whole: Whether each cell shall stand on one line, which a narrow terminal then breaks;
+                otherwise that is so where the terminal is narrower than the table's longest words.
+        """
+        sizes = self.measure(table, options=self.options.update(width=10_000))
+        wanted = sizes.maximum if whole or sizes.minimum > self.width else self.width
+        options = self.options.update(width=max(wanted, self.width))
+        for line in self.render_lines(table, options):
+            text = Text.assemble(*((part.text, part.style or "") for part in line))
+            text.rstrip()
+            self.print(text, soft_wrap=True)
+
+
+def prepare_streams() -> None:
+    """Make standard output and error safe to write to, whatever the shell made of them.
+
+    Letters that an encoding lacks are shown as "?". A stream that the shell closed gets the null
+    device in its place, lest the next file that is opened takes its number, and our output.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def flush_output() -> None:
+    """Write what is printed and not yet written.
+
+    Raises:
+        OSError: If that is impossible.
+    """
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def discard(stream: TextIO | None) -> None:
+    """Let what a stream cannot write go nowhere: Python would try again, and complain, at its end.
+
+    Args:
+        stream: Standard output or error; None where the shell closed it.
+    """
+    if stream is None:
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError):  # no real file, as in a notebook
+        os.dup2(null, stream.fileno())
+    os.close(null)

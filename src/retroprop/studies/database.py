@@ -1,0 +1,390 @@
+"""The database behind the records: its address, its transactions, and what its errors mean.
+
+SQLite and PostgreSQL are asked for the same things: a transaction holds changes of the tables too,
+one process at a time changes them, and what a driver raises becomes one sentence, without a
+password.
+
+Python's sqlite3 begins transactions by itself, and none before CREATE TABLE: here BEGIN is ours, as
+SQLAlchemy's manual advises (dialects/sqlite, "Enabling Non-Legacy SQLite Transactional Modes").
+"""
+
+import hashlib
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import unquote
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from retroprop.errors import UserError
+from retroprop.studies.seals import DamagedRowError
+
+DEFAULT_DATABASE = "retroprop.db"
+
+# Whoever creates or upgrades tables on PostgreSQL holds this lock; the number is arbitrary.
+_POSTGRES_LOCK = 0x726574726F
+
+
+@dataclass
+class Database:
+    """An open database. `writable` is False where its file or its folder may only be read."""
+
+    url: URL
+    engine: Engine = field(repr=False)
+    writable: bool = True
+
+    @classmethod
+    def connect(cls, address: str | Path | URL, *, create: bool) -> Self:
+        """Get ready to work on the database at an address.
+
+        Args:
+            address: "results.db", "sqlite:///results.db", "postgresql+psycopg://user@host/name".
+            create: Whether a SQLite file may be made.
+
+        Raises:
+            UserError: If the address is none, or nothing can be opened there.
+        """
+        url = _parse(address)
+        file = _sqlite_file(url)
+        writable = True
+        if file is not None:
+            _check_file(file, create=create)
+            writable = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
+        try:
+            engine = sa.create_engine(url)
+        except (NoSuchModuleError, ModuleNotFoundError) as error:
+            raise UserError(
+                f"the database URL {_shown(url)} needs a driver that is not installed "
+                f"({error}); for PostgreSQL install retroprop[postgres] and write "
+                "postgresql+psycopg://…"
+            ) from error
+        except (ArgumentError, TypeError, ValueError) as error:
+            raise UserError(_no_address(_shown(url))) from error
+        if url.get_backend_name() == "sqlite":
+            _prepare_sqlite(engine, None if file is None else _sqlite_name(file, writable))
+        return cls(url, engine, writable)
+
+    @property
+    def file(self) -> Path | None:
+        """The file of SQLite; None for another database or one in memory."""
+        return _sqlite_file(self.url)
+
+    @property
+    def folder(self) -> Path:
+        """Where files that belong to the records live: beside a SQLite file, else here."""
+        return self.file.parent.resolve() if self.file is not None else Path.cwd()
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether only this process can see the records (SQLite in memory)."""
+        return self.url.get_backend_name() == "sqlite" and self.file is None
+
+    @property
+    def location(self) -> str:
+        """The database's name for people, without a password."""
+        return _printable(str(self.file)) if self.file is not None else _shown(self.url)
+
+    @property
+    def option(self) -> str:
+        """What a command needs to find the database; "" where it is at its usual place."""
+        return "" if self.location == DEFAULT_DATABASE else f" --db {shlex.quote(self.location)}"
+
+    def copy_to_memory(self) -> None:
+        """Go on with a copy of a SQLite database in memory: one that may only be read is older."""
+        copy = sa.create_engine("sqlite://", poolclass=StaticPool)
+        _prepare_sqlite(copy, None)
+        with self.reading() as source, copy.connect() as target:
+            theirs: Any = source.connection.driver_connection
+            theirs.backup(target.connection.driver_connection)
+        self.engine = copy
+
+    # -- transactions -------------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that reads: all of it sees one state of the database."""
+        with self.explained(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that writes, whole or not at all.
+
+        Raises:
+            UserError: If the database may only be read, or refuses.
+        """
+        if not self.writable:
+            raise UserError(self._unwritable("it may only be read"))
+        with self._changing() as connection:
+            yield connection
+
+    @contextmanager
+    def changing_tables(self) -> Iterator[Connection]:
+        """A transaction that may create and change tables: one process at a time."""
+        with self._changing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRES_LOCK)))
+            yield connection
+        self._keep_a_log()
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        with self.explained(), self.engine.execution_options(writes=True).begin() as connection:
+            yield connection
+
+    def _keep_a_log(self) -> None:
+        """Let readers and the writer of SQLite work at once (WAL): kept in the file for ever.
+
+        Where other processes are at work it cannot be switched now, and some file systems cannot
+        do it at all: then they wait for each other.
+        """
+        if self.file is not None and self.writable:
+            with suppress(DBAPIError), self.engine.connect() as connection:
+                cursor = connection.connection.cursor()  # not in a transaction
+                cursor.execute("PRAGMA journal_mode = WAL")
+                cursor.close()
+
+    @contextmanager
+    def held(self, name: str, *, busy: str) -> Iterator[None]:
+        """Hold a name for this process, among all machines that share the database.
+
+        PostgreSQL has a lock for it, which ends with our connection; where a machine is gone
+        without a word, within a minute. A SQLite file is of one machine: there the lock of a
+        folder is enough (`files.held`).
+
+        Args:
+            name: What to hold, such as the id of a study run.
+            busy: What to say when another process has it.
+
+        Raises:
+            UserError: If another process has it.
+        """
+        if self.url.get_backend_name() != "postgresql":
+            yield
+            return
+        digest = hashlib.sha256(f"retroprop {name}".encode()).digest()
+        key = int.from_bytes(digest[:8], "big", signed=True)
+        with self.explained():
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            with self.explained():
+                for setting, value in (("idle", 30), ("interval", 10), ("count", 3)):
+                    connection.execute(sa.text(f"SET tcp_keepalives_{setting} = {value}"))
+                if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
+                    raise UserError(busy)
+            yield
+        finally:  # the lock ends with the connection, which the pool would keep
+            connection.invalidate()
+            connection.close()
+
+    # -- sentences ----------------------------------------------------------------------------
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn what a database driver raises into one sentence."""
+        try:
+            yield
+        except UserError:
+            raise
+        except DamagedRowError as error:
+            raise self.damaged(str(error)) from error
+        except DBAPIError as error:
+            raise UserError(self._sentence(str(error.orig))) from error
+        except SQLAlchemyError as error:
+            raise UserError(self._sentence(str(error))) from error
+
+    def damaged(self, detail: str) -> UserError:
+        """The sentence for a database whose content cannot be what was written."""
+        return UserError(
+            f"{self.location} is not a readable database ({_line(detail)}); "
+            "restore it from a copy, or move it away and name a new one with --db."
+        )
+
+    def _unwritable(self, detail: str) -> str:
+        return (
+            f"{self.location} cannot be written ({detail}); choose a folder that you may "
+            "write to, with --db FOLDER/retroprop.db."
+        )
+
+    def _sentence(self, detail: str) -> str:
+        if self.url.password:
+            detail = detail.replace(str(self.url.password), "***")
+        detail = _line(without_passwords(detail)) or "no detail given"
+        text = detail.lower()
+        if any(sign in text for sign in _SIGNS_OF_DAMAGE):
+            return str(self.damaged(detail))
+        log = self.file and self.file.with_name(self.file.name + "-wal")
+        if "unable to open" in text and not self.writable and log and log.exists():
+            return (
+                f"the last records are in {_printable(str(log))}, which can only be read in a "
+                "folder that you may write to; copy both files into one, and name it with --db."
+            )
+        if "readonly" in text or "unable to open" in text or "permission denied" in text:
+            return self._unwritable(detail)
+        if "disk is full" in text or "disk i/o" in text:
+            return (
+                f"the disk of {self.location} is full ({detail}); free some space and run the "
+                "same command again: everything up to the last finished epoch is kept."
+            )
+        if "locked" in text:
+            return (
+                f"{self.location} is locked by another process ({detail}); wait for it to end and "
+                "run the same command again."
+            )
+        return f"the database {self.location} refused: {detail}; check the address given by --db."
+
+
+_SIGNS_OF_DAMAGE = (
+    "malformed", "not a database", "no such column", "no such table", "could not decode",
+)  # fmt: skip
+
+
+def without_passwords(text: str) -> str:
+    """The same text with *** for the password of every address in it.
+
+    >>> without_passwords("--db=postgresql://me:s%40fe@host/name?password=x&port=1")
+    '--db=postgresql://me:***@host/name?password=***&port=1'
+    """
+    text = re.sub(r"(\w://[^\s:/@]*:)\S*@", r"\1***@", text)
+    return re.sub(r"(?<=[?&])([^\s=&]+)=([^\s&]*)", _hidden, text)
+
+
+def _hidden(match: re.Match[str]) -> str:
+    name = unquote(match[1]).lower()
+    return f"{match[1]}=***" if name in ("password", "passwd", "pwd", "sslpassword") else match[0]
+
+
+def _line(text: str) -> str:
+    """The first line of a text, as much of it as a sentence can hold."""
+    return (text.strip().splitlines() or [""])[0][:200]
+
+
+def _parse(address: str | Path | URL) -> URL:
+    if isinstance(address, URL):
+        return address
+    text = str(address)
+    if "\0" in text:
+        raise UserError(_no_address(text))
+    if "://" not in text:
+        return URL.create("sqlite", database=text)
+    try:
+        url = make_url(text)
+        url.get_dialect()
+    except NoSuchModuleError:
+        return url
+    except (ArgumentError, ValueError) as error:
+        raise UserError(_no_address(text)) from error
+    if "@" in (url.host or ""):
+        raise UserError(f"{without_passwords(text)!r} has an @ in its password; write it as %40.")
+    if "uri" in url.query:
+        raise UserError(
+            f"{without_passwords(text)!r} names a SQLite file by uri; name the file itself."
+        )
+    return url
+
+
+def _no_address(text: str) -> str:
+    return (
+        f"{_line(without_passwords(text))!r} is not a database address; give a file "
+        "(results.db) or a URL such as postgresql+psycopg://user@host/name."
+    )
+
+
+def _shown(url: URL) -> str:
+    return without_passwords(url.render_as_string(hide_password=True))
+
+
+def _printable(text: str) -> str:
+    """A path for people, where a byte that is no UTF-8 is a question mark."""
+    return os.fsencode(text).decode("utf-8", errors="replace")
+
+
+# -- SQLite ------------------------------------------------------------------------------------
+
+
+def _sqlite_file(url: URL) -> Path | None:
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return Path(url.database)
+
+
+def _check_file(file: Path, *, create: bool) -> None:
+    """Make the file where it may be made, with the rights that the umask leaves."""
+    name = _printable(str(file))
+    try:
+        if not create and not file.exists():
+            raise UserError(
+                f"no records at {name}: run a study first (retroprop run inf8225-logistic) "
+                "or name the database with --db."
+            )
+        if not file.parent.is_dir():
+            raise UserError(
+                f"the folder {_printable(str(file.parent))} of the database does not exist; "
+                "create it or name another database with --db."
+            )
+        if not file.exists():
+            file.touch()
+        elif not file.is_file():
+            raise UserError(f"{name} is not a file; name the database's file with --db.")
+    except OSError as error:
+        raise UserError(
+            f"{name} cannot be opened ({error.strerror or error}); choose a folder that you may "
+            "write to, with --db FOLDER/retroprop.db."
+        ) from error
+
+
+def _sqlite_name(file: Path, writable: bool) -> str:
+    """The file as a URI of SQLite, whatever characters its name has.
+
+    A file that nobody can write is opened as one that does not change: otherwise SQLite makes files
+    beside it. Where such files are there they are read too.
+    """
+    if writable:
+        mode = "mode=rw"
+    elif any(_has_content(file.with_name(file.name + end)) for end in ("-wal", "-journal")):
+        mode = "mode=ro"
+    else:
+        mode = "mode=ro&immutable=1"
+    return f"{file.absolute().as_uri()}?{mode}"
+
+
+def _has_content(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
+
+
+def _prepare_sqlite(engine: Engine, name: str | None) -> None:
+    def open_by_uri(_: Any, __: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+        arguments[0] = name
+        options["uri"] = True
+
+    def tune(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # no BEGIN but ours
+        _tune_sqlite(connection, _)
+
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and writes then fails when another one wrote between.
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    if name is not None:
+        event.listen(engine, "do_connect", open_by_uri)
+    event.listen(engine, "connect", tune)
+    event.listen(engine, "begin", begin)
+
+
+def _tune_sqlite(connection: Any, _: Any) -> None:
+    """A busy writer is waited for up to 60 s; what is committed is on the disk (FULL)."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 60000")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()

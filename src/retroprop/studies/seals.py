@@ -1,0 +1,138 @@
+"""Whether a row of a database still holds what was written into it.
+
+SQLite finds a page whose structure is damaged, and not a number in it that has become another one.
+So each row keeps a checksum (CRC-32) of its values, and of how many rows belong to it: a run whose
+last epoch is lost is found too. It is no signature: whoever means to change a row can.
+"""
+
+import json
+import math
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+SEAL = "row_crc"
+
+
+def seal_column() -> sa.Column[int]:
+    """The column of a table that keeps its rows' checksums."""
+    return sa.Column(SEAL, sa.BigInteger)
+
+
+class DamagedRowError(Exception):
+    """A row that does not hold what was written; the text says of which table."""
+
+
+@dataclass(frozen=True)
+class SealedTable:
+    """A table with a seal, and the columns of other tables that point to its first column."""
+
+    table: sa.Table
+    belonging: tuple[sa.Column[Any], ...] = ()
+
+    @property
+    def columns(self) -> list[sa.Column[Any]]:
+        """All columns but the seal."""
+        return [column for column in self.table.c if column.name != SEAL]
+
+    @property
+    def whole(self) -> sa.Select[Any]:
+        """All values of a row (JSON as its text), how many rows belong to it, and its seal."""
+        key = self.table.c[0]
+        counts = [
+            sa.select(sa.func.count()).where(other == key).scalar_subquery()
+            for other in self.belonging
+        ]
+        values = [sa.cast(c, sa.Text) if _is_json(c) else c for c in self.columns]
+        return sa.select(*values, *counts, self.table.c[SEAL])
+
+    def checksum(self) -> Callable[[Sequence[Any]], int]:
+        """What makes the checksum of the values of a row, in the order of `whole`.
+
+        Raises (the function that it returns):
+            TypeError, struct.error: If a value is of no type that is ever written.
+        """
+        n = len(self.columns) + len(self.belonging)
+        if not all(isinstance(column.type, sa.Integer | sa.Float) for column in self.columns):
+            return lambda values: zlib.crc32(json.dumps(list(values[:n])).encode())
+        pack = struct.Struct(f"<{n}d").pack
+        return lambda values: zlib.crc32(
+            pack(*[math.nan if value is None else value for value in values[:n]])
+        )
+
+    def seal(self, connection: Connection, *conditions: sa.ColumnElement[bool]) -> None:
+        """Write the checksums of some rows, as they are now in this transaction."""
+        keys = [column.name for column in self.table.primary_key]
+        places = [list(self.table.c.keys()).index(name) for name in keys]
+        checksum = self.checksum()
+        rows = connection.execute(
+            self.whole.where(*conditions).with_for_update(of=self.table)
+        ).all()
+        if rows:
+            connection.execute(
+                self.table.update()
+                .where(*(self.table.c[name] == sa.bindparam(f"of_{name}") for name in keys))
+                .values({SEAL: sa.bindparam("seal")}),
+                [
+                    {f"of_{name}": row[at] for name, at in zip(keys, places, strict=True)}
+                    | {"seal": checksum(row)}
+                    for row in rows
+                ],
+            )
+
+    def adopt(self, connection: Connection) -> None:
+        """Seal all rows of an older version, which had no seal.
+
+        Raises:
+            DamagedRowError: If a value is of no type that was ever written.
+        """
+        for row in connection.execute(self.whole):
+            for column, value in zip(self.columns, row, strict=False):
+                if not _is_possible(column, value):
+                    raise DamagedRowError(f"{column.name} of a row of {self.table.name} is none")
+        self.seal(connection)
+
+    def read(self, connection: Connection, query: sa.Select[Any]) -> Iterator[dict[str, Any]]:
+        """The rows of a query that is made from `whole`, as dictionaries; JSON decoded.
+
+        Raises:
+            DamagedRowError: If one is not what was written.
+        """
+        names = [column.name for column in self.columns]
+        texts = [column.name for column in self.columns if _is_json(column)]
+        checksum = self.checksum()
+        for row in connection.execute(query):
+            try:
+                intact = checksum(row) == row[-1]
+            except (TypeError, ValueError, struct.error):
+                intact = False
+            if not intact:
+                raise DamagedRowError(f"a row of {self.table.name} is not what was written into it")
+            values = dict(zip(names, row, strict=False))
+            for name in texts:
+                if values[name] is not None:
+                    values[name] = json.loads(values[name])
+            yield values
+
+
+def _is_possible(column: sa.Column[Any], value: Any) -> bool:
+    """Whether a value can have been written into a column; JSON is given as its text."""
+    if value is None:
+        return bool(column.nullable)
+    if isinstance(column.type, sa.Integer | sa.Float):
+        return isinstance(value, int | float) and math.isfinite(value)
+    if not _is_json(column):
+        return isinstance(value, str)
+    try:
+        return isinstance(json.loads(value), list if column.nullable else dict)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _is_json(column: sa.Column[Any]) -> bool:
+    return isinstance(column.type, sa.JSON)

@@ -1,0 +1,97 @@
+"""Output that is full, closed or narrow, and text that rich would take for its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import retroprop
+from retroprop.cli.console import Terminal
+from retroprop.errors import UserError, did_you_mean
+from retroprop.studies.records import Records
+
+COMMANDS = [["bayes", "list"], ["run", "--help"], ["data", "list"], ["--version"]]
+
+
+def through_a_shell(command, redirection, **environment):
+    """Run the program as a shell does that redirects its output."""
+    source = str(Path(retroprop.__file__).parents[1])
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-m", "retroprop", *command],
+        env={**os.environ, "PYTHONPATH": source, "COLUMNS": "80", **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", COMMANDS[:2], ids=" ".join)
+def test_a_full_disk_is_one_sentence_and_exit_code_1(command, unbuffered):
+    done = through_a_shell(command, "> /dev/full", PYTHONUNBUFFERED=unbuffered)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "retroprop: the output cannot be written (No space left on device); send it to a place "
+        "that has room.\n"
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_closed_output_is_no_error(command):
+    assert through_a_shell(command, ">&- 2>&-").returncode == 0
+
+
+def test_an_error_is_said_where_output_is_closed():
+    done = through_a_shell(["show", "x"], ">&-")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "command", [["verify", "--help"], ["theory", "1a"], ["data", "list"]], ids=" ".join
+)
+def test_a_terminal_of_one_column_gets_its_text(command):
+    done = through_a_shell(command, "", COLUMNS="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_a_name_is_no_markup_and_no_emoji(call, refused, tmp_path):
+    (tmp_path / "work" / "a[").mkdir()
+    database = "a[/b]:smile:.db"
+    Records.open(database).engine.dispose()
+    code, out, err = call("runs", "--db", database)
+    assert (code, err) == (0, "")
+    assert f"{database} holds no study run yet" in out.replace("\n", "")
+    assert "there is no run 1: a[/b]:smile:.db" in refused("show", "1", "--db", database)
+
+
+def test_a_table_keeps_its_words_on_a_narrow_terminal(capsys):
+    from rich.table import Table
+
+    table = Table("path", "remark", box=None)
+    table.add_row("a/very/long/path/that/is/no/longer/on/one/line", "fine")
+    Terminal(width=20).print_table(table)
+    assert "a/very/long/path/that/is/no/longer/on/one/line  fine\n" in capsys.readouterr().out
+
+
+# --- sentences ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("typed", [["x" * 600_000], ["runs", "--nope-" + "x" * 600_000]])
+def test_an_argument_is_quoted_in_part(refused, typed):
+    assert len(refused(*typed)) < 500
+
+
+def test_a_sentence_that_is_too_long_keeps_its_begin_and_its_fix():
+    error = UserError(f"the file 'x' holds {'y' * 600_000}; leave them out.")
+    assert len(str(error)) < 4_000
+    assert str(error).startswith("the file 'x' holds y")
+    assert str(error).endswith("; leave them out.")
+
+
+def test_of_many_known_names_the_first_are_said():
+    said = did_you_mean("q", [f"name{i:05}" for i in range(20_000)])
+    assert said.startswith("Known: name00000, name00001, ")
+    assert said.endswith(", name00049 and 19,950 more.")
