@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import sqlalchemy as sa
-from old_records import VERSION_1
 from sqlalchemy import event
+from written import VERSION_1
 
 from retroprop.errors import UserError
 from retroprop.studies.records import SCHEMA_VERSION, NewRun, Records

@@ -5,33 +5,11 @@ import sqlite3
 
 import pytest
 import sqlalchemy as sa
-from old_records import VERSION_1
+from written import VERSION_1, epoch, update
 
 from retroprop.errors import UserError
 from retroprop.studies.records import NewRun, Records, RunUpdate
-from retroprop.training.epochs import EpochRecord, Progress
-
-
-def epoch(number, **changes):
-    values = {
-        "train_loss": 0.5,
-        "train_accuracy": 0.8,
-        "validation_loss": 0.6,
-        "validation_accuracy": 0.7,
-        "train_s": 0.1,
-        "evaluate_s": 0.01,
-    }
-    return EpochRecord(epoch=number, **(values | changes))
-
-
-def update(run_id, number, **changes):
-    return RunUpdate(
-        run_id=run_id,
-        epoch=epoch(number, **changes),
-        progress=Progress(
-            best_epoch=number, best_validation_accuracy=0.7, best_validation_loss=0.6
-        ),
-    )
+from retroprop.training.epochs import Progress
 
 
 @pytest.fixture

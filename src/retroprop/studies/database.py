@@ -197,6 +197,8 @@ class Database:
             raise
         except DamagedRowError as error:
             raise self.damaged(str(error)) from error
+        except UnicodeDecodeError as error:  # what sqlite3 makes of a name in a damaged file
+            raise self.damaged("a text is not UTF-8") from error
         except DBAPIError as error:
             raise UserError(self._sentence(str(error.orig))) from error
         except SQLAlchemyError as error:

@@ -113,9 +113,9 @@ _ADDED = {
     ),
 }
 
-_STUDY_RUNS = SealedTable(_study_runs, (_runs.c.study_run_id, _sessions.c.study_run_id))
+_STUDY_RUNS = SealedTable(_study_runs)
 _SESSIONS = SealedTable(_sessions)
-_RUNS = SealedTable(_runs, (_epochs.c.run_id,))
+_RUNS = SealedTable(_runs)
 _EPOCHS = SealedTable(_epochs)
 
 
@@ -497,7 +497,7 @@ class Records(Database):
     def _check_or_create(self, *, create: bool) -> None:
         with self.reading() as connection:
             if self.file is not None:
-                damage = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
+                damage = connection.execute(sa.text("PRAGMA integrity_check(1)")).scalar()
                 if damage != "ok":
                     raise self.damaged(str(damage))
             version = self._version(connection)
