@@ -8,10 +8,10 @@ Python's sqlite3 begins transactions by itself, and none before CREATE TABLE: he
 SQLAlchemy's manual advises (dialects/sqlite, "Enabling Non-Legacy SQLite Transactional Modes").
 """
 
-import hashlib
 import os
 import re
 import shlex
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -150,41 +150,9 @@ class Database:
         if self.file is not None and self.writable:
             with suppress(DBAPIError), self.engine.connect() as connection:
                 cursor = connection.connection.cursor()  # not in a transaction
-                cursor.execute("PRAGMA journal_mode = WAL")
+                with suppress(sqlite3.OperationalError):
+                    cursor.execute("PRAGMA journal_mode = WAL")
                 cursor.close()
-
-    @contextmanager
-    def held(self, name: str, *, busy: str) -> Iterator[None]:
-        """Hold a name for this process, among all machines that share the database.
-
-        PostgreSQL has a lock for it, which ends with our connection; where a machine is gone
-        without a word, within a minute. A SQLite file is of one machine: there the lock of a
-        folder is enough (`files.held`).
-
-        Args:
-            name: What to hold, such as the id of a study run.
-            busy: What to say when another process has it.
-
-        Raises:
-            UserError: If another process has it.
-        """
-        if self.url.get_backend_name() != "postgresql":
-            yield
-            return
-        digest = hashlib.sha256(f"retroprop {name}".encode()).digest()
-        key = int.from_bytes(digest[:8], "big", signed=True)
-        with self.explained():
-            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        try:
-            with self.explained():
-                for setting, value in (("idle", 30), ("interval", 10), ("count", 3)):
-                    connection.execute(sa.text(f"SET tcp_keepalives_{setting} = {value}"))
-                if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
-                    raise UserError(busy)
-            yield
-        finally:  # the lock ends with the connection, which the pool would keep
-            connection.invalidate()
-            connection.close()
 
     # -- sentences ----------------------------------------------------------------------------
 
