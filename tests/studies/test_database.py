@@ -48,6 +48,14 @@ def test_an_opening_that_is_killed_anywhere_can_be_repeated(url, old):
     assert found == {"killed": found["killed"], "right": found["killed"] + 1, "whole": 1}
 
 
+def test_a_disk_that_fills_at_the_first_start_does_no_lasting_harm(tmp_path):
+    found = openings("full", f"sqlite:///{tmp_path / 'r.db'}")
+    sentences = [line for line in found if line not in ("right", "whole")]
+    assert len(sentences) >= 1
+    assert all("is full" in line for line in sentences)
+    assert found["right"] == found["whole"] + sum(found[line] for line in sentences)
+
+
 # --- damage ---------------------------------------------------------------------------------------
 
 
@@ -308,6 +316,7 @@ def test_long_names_and_large_numbers_are_kept_whole(url):
     (run,) = records.runs(f"{long}-1")
     assert (run.population, run.seed, run.parameters) == (long, large, large)
     assert records.study_run(long).id == f"{long}-1"
+    records.engine.dispose()
 
 
 def test_the_latest_study_run_is_the_one_that_was_added_last(tmp_path, monkeypatch):

@@ -5,6 +5,8 @@ import sqlite3
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 from written import VERSION_1, epoch, update
 
 from retroprop.errors import UserError
@@ -179,7 +181,7 @@ def test_what_sqlite_reports_is_said_in_a_sentence(records, detail, sentence):
         pytest.raises(UserError, match=sentence),
         records.explained(),
     ):
-        raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError(detail))
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError(detail))
 
 
 def test_a_full_database_stops_with_a_sentence_and_keeps_what_it_has(records):
@@ -190,7 +192,7 @@ def test_a_full_database_stops_with_a_sentence_and_keeps_what_it_has(records):
         connection.execute("PRAGMA max_page_count = 1")
 
     records.engine.dispose()
-    sa.event.listen(records.engine, "connect", limit)
+    event.listen(records.engine, "connect", limit)
     many = [update(1, number) for number in range(1, 2000)]
     with pytest.raises(UserError, match="is full"):
         records.add_epoch(many)

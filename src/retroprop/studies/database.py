@@ -154,6 +154,39 @@ class Database:
                     cursor.execute("PRAGMA journal_mode = WAL")
                 cursor.close()
 
+    @contextmanager
+    def held(self, name: str, *, busy: str) -> Iterator[None]:
+        """Hold a name for this process, among all machines that share the database.
+
+        PostgreSQL has a lock for it, which ends with our connection; where a machine is gone
+        without a word, within a minute. A SQLite file is of one machine: there the lock of a
+        folder is enough (`files.held`).
+
+        Args:
+            name: What to hold, such as the id of a study run.
+            busy: What to say when another process has it.
+
+        Raises:
+            UserError: If another process has it.
+        """
+        if self.url.get_backend_name() != "postgresql":
+            yield
+            return
+        digest = hashlib.sha256(f"retroprop {name}".encode()).digest()
+        key = int.from_bytes(digest[:8], "big", signed=True)
+        with self.explained():
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            with self.explained():
+                for setting, value in (("idle", 30), ("interval", 10), ("count", 3)):
+                    connection.execute(sa.text(f"SET tcp_keepalives_{setting} = {value}"))
+                if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
+                    raise UserError(busy)
+            yield
+        finally:  # the lock ends with the connection, which the pool would keep
+            connection.invalidate()
+            connection.close()
+
     # -- sentences ----------------------------------------------------------------------------
 
     @contextmanager
@@ -248,9 +281,8 @@ def _parse(address: str | Path | URL) -> URL:
         return URL.create("sqlite", database=text)
     try:
         url = make_url(text)
-        url.get_dialect()
-    except NoSuchModuleError:
-        return url
+        with suppress(NoSuchModuleError):  # said when it is opened
+            url.get_dialect()
     except (ArgumentError, ValueError) as error:
         raise UserError(_no_address(text)) from error
     if "@" in (url.host or ""):
