@@ -2,18 +2,20 @@
 
     python openings.py together URL          16 children open a database that does not exist yet
     python openings.py killed URL [old]      one child for every statement: it dies before it
+    python openings.py full URL              children that may write files of some sizes only
 
 Prints what every child came to. `old`: there is a database of version 1 each time.
 """
 
 import os
+import resource
 import sqlite3
 import sys
 from pathlib import Path
 
 import sqlalchemy as sa
-from old_records import VERSION_1
 from sqlalchemy import event
+from written import VERSION_1
 
 from retroprop.errors import UserError
 from retroprop.studies.records import SCHEMA_VERSION, NewRun, Records
@@ -119,7 +121,28 @@ def killed(url, old):
         say("killed")
 
 
+def full(url):
+    def open_with(size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        Records.open(url)
+        say("whole")
+
+    for size in range(0, 160_000, 10_000):
+        for work in (
+            lambda: prepare(url, False),
+            lambda size=size: open_with(size),
+            lambda: check(url, False),
+        ):
+            code_of(child(work))
+
+
 if __name__ == "__main__":
     mode, address, *rest = sys.argv[1:]
     sa.create_engine(address)  # imports what all children need
-    together(address) if mode == "together" else killed(address, bool(rest))
+    match mode:
+        case "together":
+            together(address)
+        case "killed":
+            killed(address, bool(rest))
+        case "full":
+            full(address)

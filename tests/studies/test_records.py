@@ -5,33 +5,13 @@ import sqlite3
 
 import pytest
 import sqlalchemy as sa
-from old_records import VERSION_1
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+from written import VERSION_1, epoch, update
 
 from retroprop.errors import UserError
 from retroprop.studies.records import NewRun, Records, RunUpdate
-from retroprop.training.epochs import EpochRecord, Progress
-
-
-def epoch(number, **changes):
-    values = {
-        "train_loss": 0.5,
-        "train_accuracy": 0.8,
-        "validation_loss": 0.6,
-        "validation_accuracy": 0.7,
-        "train_s": 0.1,
-        "evaluate_s": 0.01,
-    }
-    return EpochRecord(epoch=number, **(values | changes))
-
-
-def update(run_id, number, **changes):
-    return RunUpdate(
-        run_id=run_id,
-        epoch=epoch(number, **changes),
-        progress=Progress(
-            best_epoch=number, best_validation_accuracy=0.7, best_validation_loss=0.6
-        ),
-    )
+from retroprop.training.epochs import Progress
 
 
 @pytest.fixture
@@ -201,7 +181,7 @@ def test_what_sqlite_reports_is_said_in_a_sentence(records, detail, sentence):
         pytest.raises(UserError, match=sentence),
         records.explained(),
     ):
-        raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError(detail))
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError(detail))
 
 
 def test_a_full_database_stops_with_a_sentence_and_keeps_what_it_has(records):
@@ -212,7 +192,7 @@ def test_a_full_database_stops_with_a_sentence_and_keeps_what_it_has(records):
         connection.execute("PRAGMA max_page_count = 1")
 
     records.engine.dispose()
-    sa.event.listen(records.engine, "connect", limit)
+    event.listen(records.engine, "connect", limit)
     many = [update(1, number) for number in range(1, 2000)]
     with pytest.raises(UserError, match="is full"):
         records.add_epoch(many)

@@ -8,10 +8,10 @@ Python's sqlite3 begins transactions by itself, and none before CREATE TABLE: he
 SQLAlchemy's manual advises (dialects/sqlite, "Enabling Non-Legacy SQLite Transactional Modes").
 """
 
-import hashlib
 import os
 import re
 import shlex
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -150,7 +150,8 @@ class Database:
         if self.file is not None and self.writable:
             with suppress(DBAPIError), self.engine.connect() as connection:
                 cursor = connection.connection.cursor()  # not in a transaction
-                cursor.execute("PRAGMA journal_mode = WAL")
+                with suppress(sqlite3.OperationalError):
+                    cursor.execute("PRAGMA journal_mode = WAL")
                 cursor.close()
 
     @contextmanager
@@ -197,6 +198,8 @@ class Database:
             raise
         except DamagedRowError as error:
             raise self.damaged(str(error)) from error
+        except UnicodeDecodeError as error:  # what sqlite3 makes of a name in a damaged file
+            raise self.damaged("a text is not UTF-8") from error
         except DBAPIError as error:
             raise UserError(self._sentence(str(error.orig))) from error
         except SQLAlchemyError as error:
@@ -278,9 +281,8 @@ def _parse(address: str | Path | URL) -> URL:
         return URL.create("sqlite", database=text)
     try:
         url = make_url(text)
-        url.get_dialect()
-    except NoSuchModuleError:
-        return url
+        with suppress(NoSuchModuleError):  # said when it is opened
+            url.get_dialect()
     except (ArgumentError, ValueError) as error:
         raise UserError(_no_address(text)) from error
     if "@" in (url.host or ""):

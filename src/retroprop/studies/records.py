@@ -41,8 +41,8 @@ _meta = sa.Table(
 _study_runs = sa.Table(
     "study_runs",
     _tables,
-    sa.Column("id", sa.String(120), primary_key=True),
-    sa.Column("study", sa.String(80), nullable=False, index=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("study", sa.Text, nullable=False, index=True),
     sa.Column("fingerprint", sa.String(64), nullable=False, index=True),
     sa.Column("config", sa.JSON, nullable=False),
     sa.Column("data_checksum", sa.String(64), nullable=False),
@@ -69,10 +69,10 @@ _runs = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("study_run_id", sa.ForeignKey("study_runs.id"), nullable=False, index=True),
     sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("population", sa.String(160), nullable=False),
+    sa.Column("population", sa.Text, nullable=False),
     sa.Column("cell", sa.JSON, nullable=False),
     sa.Column("settings", sa.JSON, nullable=False),
-    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("status", sa.String(20), nullable=False),
     sa.Column("best_epoch", sa.Integer),
     sa.Column("best_validation_accuracy", sa.Float),
@@ -81,7 +81,7 @@ _runs = sa.Table(
     sa.Column("test_accuracy", sa.Float),
     sa.Column("test_loss", sa.Float),
     sa.Column("checkpoint", sa.Text),
-    sa.Column("parameters", sa.Integer),
+    sa.Column("parameters", sa.BigInteger),
     sa.Column("test_confusion", sa.JSON(none_as_null=True)),
     sa.Column("checkpoint_sha256", sa.String(64)),
     sa.Column("state_sha256", sa.String(64)),
@@ -113,9 +113,18 @@ _ADDED = {
     ),
 }
 
-_STUDY_RUNS = SealedTable(_study_runs, (_runs.c.study_run_id, _sessions.c.study_run_id))
+# What a newer version widened; SQLite keeps any length in any of its columns.
+_WIDENED = {
+    3: (
+        *(_study_runs.c[name] for name in ("id", "study")),
+        *(_runs.c[name] for name in ("study_run_id", "population", "seed", "parameters")),
+        _sessions.c.study_run_id,
+    ),
+}
+
+_STUDY_RUNS = SealedTable(_study_runs)
 _SESSIONS = SealedTable(_sessions)
-_RUNS = SealedTable(_runs, (_epochs.c.run_id,))
+_RUNS = SealedTable(_runs)
 _EPOCHS = SealedTable(_epochs)
 
 
@@ -497,7 +506,7 @@ class Records(Database):
     def _check_or_create(self, *, create: bool) -> None:
         with self.reading() as connection:
             if self.file is not None:
-                damage = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
+                damage = connection.execute(sa.text("PRAGMA integrity_check(1)")).scalar()
                 if damage != "ok":
                     raise self.damaged(str(damage))
             version = self._version(connection)
@@ -556,7 +565,7 @@ def _create(connection: Connection) -> None:
 
 
 def _upgrade(connection: Connection, version: int) -> None:
-    """Add the columns that newer versions have; what is recorded stays as it is.
+    """Add and widen the columns that newer versions have; what is recorded stays as it is.
 
     A column that is there already was added by an upgrade of retroprop 0.1 that was killed.
     """
@@ -568,6 +577,11 @@ def _upgrade(connection: Connection, version: int) -> None:
             kind = column.type.compile(connection.dialect)
             connection.execute(
                 sa.text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}")
+            )
+        for column in _WIDENED.get(newer, ()) if connection.dialect.name == "postgresql" else ():
+            kind = column.type.compile(connection.dialect)
+            connection.execute(
+                sa.text(f"ALTER TABLE {column.table.name} ALTER {column.name} TYPE {kind}")
             )
     for sealed in (_STUDY_RUNS, _SESSIONS, _RUNS, _EPOCHS):
         sealed.adopt(connection)

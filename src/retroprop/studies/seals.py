@@ -1,8 +1,8 @@
 """Whether a row of a database still holds what was written into it.
 
-SQLite finds a page whose structure is damaged, and not a number in it that has become another one.
-So each row keeps a checksum (CRC-32) of its values, and of how many rows belong to it: a run whose
-last epoch is lost is found too. It is no signature: whoever means to change a row can.
+SQLite's own check finds a damaged structure and lost rows, and not a number that has become another
+one. So each row keeps a checksum (CRC-32) of its values. It is no signature: whoever means to
+change a row can.
 """
 
 import json
@@ -30,10 +30,9 @@ class DamagedRowError(Exception):
 
 @dataclass(frozen=True)
 class SealedTable:
-    """A table with a seal, and the columns of other tables that point to its first column."""
+    """A table whose rows have a seal."""
 
     table: sa.Table
-    belonging: tuple[sa.Column[Any], ...] = ()
 
     @property
     def columns(self) -> list[sa.Column[Any]]:
@@ -42,14 +41,9 @@ class SealedTable:
 
     @property
     def whole(self) -> sa.Select[Any]:
-        """All values of a row (JSON as its text), how many rows belong to it, and its seal."""
-        key = self.table.c[0]
-        counts = [
-            sa.select(sa.func.count()).where(other == key).scalar_subquery()
-            for other in self.belonging
-        ]
+        """All values of a row (JSON as its text), and its seal."""
         values = [sa.cast(c, sa.Text) if _is_json(c) else c for c in self.columns]
-        return sa.select(*values, *counts, self.table.c[SEAL])
+        return sa.select(*values, self.table.c[SEAL])
 
     def checksum(self) -> Callable[[Sequence[Any]], int]:
         """What makes the checksum of the values of a row, in the order of `whole`.
@@ -57,7 +51,7 @@ class SealedTable:
         Raises (the function that it returns):
             TypeError, struct.error: If a value is of no type that is ever written.
         """
-        n = len(self.columns) + len(self.belonging)
+        n = len(self.columns)
         if not all(isinstance(column.type, sa.Integer | sa.Float) for column in self.columns):
             return lambda values: zlib.crc32(json.dumps(list(values[:n])).encode())
         pack = struct.Struct(f"<{n}d").pack

@@ -1,4 +1,30 @@
-"""What retroprop 0.1.0 wrote: a database of version 1 with one run."""
+"""Records to write in tests, and what retroprop 0.1.0 wrote: a database of version 1."""
+
+from retroprop.studies.records import RunUpdate
+from retroprop.training.epochs import EpochRecord, Progress
+
+
+def epoch(number, **changes):
+    values = {
+        "train_loss": 0.5,
+        "train_accuracy": 0.8,
+        "validation_loss": 0.6,
+        "validation_accuracy": 0.7,
+        "train_s": 0.1,
+        "evaluate_s": 0.01,
+    }
+    return EpochRecord(epoch=number, **(values | changes))
+
+
+def update(run_id, number, **changes):
+    return RunUpdate(
+        run_id=run_id,
+        epoch=epoch(number, **changes),
+        progress=Progress(
+            best_epoch=number, best_validation_accuracy=0.7, best_validation_loss=0.6
+        ),
+    )
+
 
 VERSION_1 = """
 CREATE TABLE retroprop_meta (key VARCHAR(40) NOT NULL, value TEXT NOT NULL, PRIMARY KEY (key));
