@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from retroprop.errors import UserError
-from retroprop.files import without_nan
+from retroprop.files import check_name, without_nan
 from retroprop.models.catalog import MODELS
 from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.messages import Job, TrainJob
@@ -195,6 +195,7 @@ def _prepare_folder(folder: Path, study: Study, *, fresh: bool, forget: bool) ->
     Raises:
         UserError: If it cannot be made, or holds the result of another training.
     """
+    check_name(folder, "name another --folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -203,7 +203,7 @@ class Records:
     engine: sa.Engine = field(repr=False)
 
     @classmethod
-    def open(cls, url: str | Path = DEFAULT_DATABASE, *, create: bool = True) -> "Records":
+    def open(cls, url: str | Path | URL = DEFAULT_DATABASE, *, create: bool = True) -> "Records":
         """Open the database at a SQLAlchemy URL or a SQLite file's path.
 
         Args:
@@ -582,7 +582,9 @@ class Records:
         return f"the database {self.location} refused: {first}; check the address given by --db."
 
 
-def _parse_url(url: str | Path) -> URL:
+def _parse_url(url: str | Path | URL) -> URL:
+    if isinstance(url, URL):
+        return url
     text = str(url)
     if "://" not in text:
         return URL.create("sqlite", database=text)

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from retroprop.data import CATALOG, load
 from retroprop.errors import Interrupted, UserError
+from retroprop.files import check_name
 from retroprop.studies import messages
 from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.plan import Plan, longest_first, plan_study
@@ -139,6 +140,7 @@ def carry_out(
     study: Study, records: Records, pool: Pool, display: Display, *, fresh: bool
 ) -> StudyRunRecord:
     """Let a pool do what the records lack of a study, and return the study's record."""
+    check_name(records.folder, "name another database with --db FOLDER/retroprop.db")
     plan = plan_study(study)
     checkpoints = records.folder / "checkpoints"
     study_run_id = _find_or_add(plan, records, fresh=fresh)
@@ -328,7 +330,7 @@ class _Workers:
         for _ in range(self.count):
             process, pipe = start_worker(
                 self.study,
-                self.records.url.render_as_string(hide_password=False),
+                self.records.url,
                 self.records.folder / "checkpoints",
                 os.getpid(),
                 self.device,

@@ -14,12 +14,14 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import torch
+from sqlalchemy.engine import URL
 from torch import Tensor
 
 from retroprop.errors import Interrupted, UserError
@@ -50,7 +52,7 @@ from retroprop.training.trajectories import Trajectory, member_parameters
 def main(
     pipe: Connection,
     study: Study,
-    database_url: str,
+    database: URL,
     checkpoints: Path,
     parent: int,
     device: str,
@@ -61,10 +63,11 @@ def main(
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     _die_with(parent)
     prepare_thread()
+    warnings.simplefilter("ignore", RuntimeWarning)  # of a cache: the parent has said it
     try:
         worker = Worker(
             study,
-            Records.open(database_url),
+            Records.open(database),
             checkpoints,
             pipe.send,
             stop.is_set,
