@@ -166,7 +166,7 @@ def run(folder: Path, out: Path, *, device: str, minutes: float, compile: bool) 
     out.mkdir(parents=True, exist_ok=True)
     info = find(plan["dataset"])
     arrays = joined(folder, info)
-    dataset = Dataset(info=info, **arrays)
+    dataset = Dataset(info=info, checksum=info.checksum, **arrays)
     print(f"{info.title}: joined and verified; {_device_name(on)}, torch {torch.__version__}")
     epochs = 15 if plan["size"] == "full" else 1
     lasted: dict[str, float] = {}

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 
 _LOCK = ".lock"
 _WAIT_FOR_LOCK_S = 2
@@ -159,6 +159,25 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def check_name(folder: Path, fix: str) -> None:
+    """Refuse a folder whose name is not UTF-8: files of weights cannot be read from there.
+
+    Args:
+        folder: Where a training will write.
+        fix: What to do instead.
+
+    Raises:
+        UserError: If its name is not UTF-8.
+    """
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"the name of the folder {in_short(str(folder))} is not UTF-8, and files of weights "
+            f"cannot be kept there; {fix}."
+        ) from None
 
 
 def _sync_folder(folder: Path) -> None:

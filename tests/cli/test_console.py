@@ -95,3 +95,26 @@ def test_of_many_known_names_the_first_are_said():
     said = did_you_mean("q", [f"name{i:05}" for i in range(20_000)])
     assert said.startswith("Known: name00000, name00001, ")
     assert said.endswith(", name00049 and 19,950 more.")
+
+
+# --- folders --------------------------------------------------------------------------------------
+
+
+def test_a_home_that_cannot_be_written_is_said_in_a_sentence(tmp_path):
+    (tmp_path / "home").write_text("no folder")
+    home = {"HOME": str(tmp_path / "home"), "MPLCONFIGDIR": str(tmp_path / "home" / "matplotlib")}
+    home |= {"RETROPROP_CACHE": str(tmp_path / "home" / "cache")}
+    done = through_a_shell(["data", "show", "cifar10-sample"], "", **home)
+    assert (done.returncode, done.stdout) == (0, "Wrote cifar10-sample-samples.png\n")
+    (said,) = done.stderr.splitlines()
+    assert said.startswith(f"retroprop: the cache folder {tmp_path / 'home' / 'cache'}")
+
+
+@pytest.mark.parametrize("option", ["--folder", "--db"])
+def test_a_folder_that_is_no_text_is_refused_before_anything_is_trained(refused, tmp_path, option):
+    name = os.fsdecode(b"caf\xe9")  # as an old system wrote café
+    (tmp_path / "work" / name).mkdir()
+    place = name if option == "--folder" else f"{name}/r.db"
+    said = refused("train", "mlp", "--dataset", "cifar10-sample", "--epochs", "1", option, place)
+    assert "'caf\\udce9" in said or "/caf\\udce9'" in said
+    assert "is not UTF-8" in said

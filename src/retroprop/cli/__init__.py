@@ -12,7 +12,13 @@ from collections.abc import Sequence
 import cyclopts
 
 from retroprop import __version__
-from retroprop.cli.console import Terminal, discard, flush_output, prepare_streams
+from retroprop.cli.console import (
+    Terminal,
+    discard,
+    flush_output,
+    prepare_streams,
+    warnings_as_sentences,
+)
 from retroprop.cli.help_formatter import HelpFormatter
 from retroprop.cli.help_texts import BAYES, CALCULATE, DATA, LAB, MODELS, PROOF, STUDIES
 from retroprop.errors import Interrupted, UserError, in_short
@@ -112,7 +118,8 @@ for _name in CALCULATE:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0; 2 or 1 with one sentence; 130 after Ctrl-C."""
     prepare_streams()
-    code, sentence = _outcome(arguments)
+    with warnings_as_sentences():
+        code, sentence = _outcome(arguments)
     if sentence:
         style = "" if code == STOPPED else "bold red"
         try:

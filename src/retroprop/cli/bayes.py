@@ -260,9 +260,7 @@ def _load(network: str, format: "Format | None") -> "BayesNet":
         warnings.simplefilter("always", DoubtfulFile)
         net = load_or_read(network, format)
     for doubt in doubts:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"retroprop: {doubt.message}", markup=False, style="yellow"
-        )
+        Terminal(stderr=True, soft_wrap=True).print(f"retroprop: {doubt.message}", style="yellow")
     return net
 
 

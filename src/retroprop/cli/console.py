@@ -2,8 +2,11 @@
 
 import contextlib
 import io
+import logging
 import os
 import sys
+import warnings
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from rich.console import Console, ConsoleDimensions
@@ -23,7 +26,7 @@ class Terminal(Console):
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
-    @property
+    @property  # pyright: ignore[reportIncompatibleVariableOverride]
     def size(self) -> ConsoleDimensions:
         """Columns and lines of the terminal: below some columns, no layout comes to an end."""
         found = super().size
@@ -78,6 +81,17 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+@contextlib.contextmanager
+def warnings_as_sentences() -> Iterator[None]:
+    """Show each warning as its sentence, without the line of code that gave it."""
+    shown = Terminal(stderr=True, soft_wrap=True)
+    # that matplotlib cannot keep its list of fonts costs a second, and no result
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: shown.print(f"retroprop: {message}")
+        yield
 
 
 def flush_output() -> None:

@@ -2,7 +2,7 @@
 
 import io
 import zlib
-from typing import Protocol
+from typing import Any, Protocol
 
 from retroprop.errors import UserError, in_short
 
@@ -30,7 +30,7 @@ class Bounded(io.RawIOBase):
         """It is."""
         return True
 
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:
+    def readinto(self, buffer: Any, /) -> int:
         """Fill a buffer as far as the stream goes; the number of bytes, 0 at the end.
 
         Raises:

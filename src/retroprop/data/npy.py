@@ -36,7 +36,7 @@ class Header:
     is_fortran: bool
 
 
-def read_header(file: BinaryIO) -> Header:
+def read_header(file: IO[bytes]) -> Header:
     """Read the header of a .npy file that is open at its beginning, and leave it behind that.
 
     Raises:

@@ -38,7 +38,7 @@ def bundled_picture() -> np.ndarray:
         return read_picture(path)
 
 
-def open_image(file: BinaryIO, *, formats: Sequence[str] = FORMATS) -> Image.Image:
+def open_image(file: BinaryIO, *, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     """Let Pillow open a file as one of a few formats; nowhere else does it open any.
 
     Args:

@@ -16,6 +16,7 @@ import torch
 
 from retroprop.errors import UserError
 from retroprop.files import (
+    check_name,
     checksum_of,
     held,
     is_as_written,
@@ -210,6 +211,7 @@ def _held_folder(folder: Path, study: Study, *, fresh: bool) -> Iterator[None]:
         UserError: If another process trains into it, it cannot be made, or it holds the result of
             another training.
     """
+    check_name(folder, "name another --folder")
     with contextlib.ExitStack() as stack:
         try:
             busy = (

@@ -20,7 +20,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from retroprop.data import CATALOG, load
 from retroprop.errors import Interrupted, UserError
-from retroprop.files import held, is_as_written, remove_leftovers, unfinished
+from retroprop.files import check_name, held, is_as_written, remove_leftovers, unfinished
 from retroprop.studies import messages
 from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.plan import Plan, longest_first, plan_study
@@ -137,6 +137,7 @@ def carry_out(
     study: Study, records: Records, pool: Pool, display: Display, *, fresh: bool
 ) -> StudyRunRecord:
     """Let a pool do what the records lack of a study, and return the study's record."""
+    check_name(records.folder, "name another database with --db FOLDER/retroprop.db")
     dataset = load(study.dataset)  # decoded once here, so that the workers find it ready
     plan = plan_study(study)
     warning = plan.memory_warning(pool.count)

@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -65,6 +66,7 @@ def main(
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     _die_with(parent)
     prepare_thread()
+    warnings.simplefilter("ignore", RuntimeWarning)  # of a cache: the parent has said it
     try:
         worker = Worker(
             study,
