@@ -56,7 +56,10 @@ def reached_row(
     }
     witnesses = {name: f"\0{name}" for name in zeros}  # no variable of a file has such a name
     for name, witness in witnesses.items():
-        spec[witness] = (np.stack([~zeros[name], zeros[name]], axis=-1) * 1.0, parents[name])
+        spec[witness] = (
+            np.stack([~zeros[name], zeros[name]], axis=-1).astype(float),
+            parents[name],
+        )
     net = Network(spec, {name: states[name] for name in relevant})
     try:
         answers = posteriors(net, memory=MEMORY)
