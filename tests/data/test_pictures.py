@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import retroprop
-from retroprop.data import pictures
+from retroprop.data import image_files
 from retroprop.data.pictures import bundled_picture, read_picture
 from retroprop.errors import UserError
 
@@ -82,7 +82,7 @@ def test_what_is_no_picture_is_explained(tmp_path):
 
 def test_a_picture_that_claims_too_many_pixels_is_refused(tmp_path, monkeypatch):
     Image.new("L", (50, 40)).save(tmp_path / "large.png")
-    monkeypatch.setattr(pictures, "LARGEST_PIXELS", 1_999)
+    monkeypatch.setattr(image_files, "LARGEST_PIXELS", 1_999)
     with pytest.raises(UserError, match="50 × 40 pixels"):
         read_picture(tmp_path / "large.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_500)
@@ -116,7 +116,7 @@ def test_pillow_opens_files_in_one_place():
     calls = []
     for module in Path(retroprop.__file__).parent.rglob("*.py"):
         calls += [module.name] * len(re.findall(r"Image\.open\(", module.read_text("utf-8")))
-    assert calls == ["pictures.py"]
+    assert calls == ["image_files.py"]
 
 
 def chunk(kind, content):

@@ -97,8 +97,7 @@ def read_cached(info: DatasetInfo, *, again: bool = False) -> Cached | None:
     for name in ARRAY_NAMES:
         arrays[name], state = _map(info, name, folder / f"{name}.npy")
         entry = kept.get(name)
-        unchanged = isinstance(entry, dict) and entry.items() >= state.items()
-        if not unchanged or not isinstance(entry.get("sha256"), str):
+        if not isinstance(entry, dict) or entry != {**state, "sha256": str(entry.get("sha256"))}:
             entry = {**state, "sha256": sha256_of(arrays[name])}
         entries[name] = entry
     if entries != kept:

@@ -12,7 +12,7 @@ Source: NumPy Enhancement Proposal 1, "A Simple File Format for NumPy Arrays".
 
 import re
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Header:
     is_fortran: bool
 
 
-def read_header(file: BinaryIO) -> Header:
+def read_header(file: IO[bytes]) -> Header:
     """Read the header of a .npy file that is open at its beginning, and leave it behind that.
 
     Raises:
