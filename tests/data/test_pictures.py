@@ -11,9 +11,11 @@ import pytest
 from PIL import Image
 
 import retroprop
-from retroprop.data import pictures
+from retroprop.data import image_files
 from retroprop.data.pictures import bundled_picture, read_picture
 from retroprop.errors import UserError
+
+STATUS = Path("/proc/self/status")
 
 
 def test_the_bundled_picture_has_shades_edges_and_texture():
@@ -82,7 +84,7 @@ def test_what_is_no_picture_is_explained(tmp_path):
 
 def test_a_picture_that_claims_too_many_pixels_is_refused(tmp_path, monkeypatch):
     Image.new("L", (50, 40)).save(tmp_path / "large.png")
-    monkeypatch.setattr(pictures, "LARGEST_PIXELS", 1_999)
+    monkeypatch.setattr(image_files, "LARGEST_PIXELS", 1_999)
     with pytest.raises(UserError, match="50 × 40 pixels"):
         read_picture(tmp_path / "large.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_500)
@@ -116,7 +118,7 @@ def test_pillow_opens_files_in_one_place():
     calls = []
     for module in Path(retroprop.__file__).parent.rglob("*.py"):
         calls += [module.name] * len(re.findall(r"Image\.open\(", module.read_text("utf-8")))
-    assert calls == ["pictures.py"]
+    assert calls == ["image_files.py"]
 
 
 def chunk(kind, content):
@@ -133,13 +135,14 @@ def palette_png(width, height, *more):
     return b"".join([b"\x89PNG\r\n\x1a\n", *parts, chunk(b"IDAT", pixels), chunk(b"IEND", b"")])
 
 
+@pytest.mark.skipif(not STATUS.is_file(), reason="the system does not tell a process's memory")
 def test_a_small_file_with_as_many_pixels_as_may_be_takes_less_than_a_gigabyte(tmp_path):
     (tmp_path / "large.png").write_bytes(palette_png(6_500, 8_000))
     assert (tmp_path / "large.png").stat().st_size < 20_000
     code = (
-        "import resource, sys; from pathlib import Path; from retroprop.data import pictures\n"
+        "import sys; from pathlib import Path; from retroprop.data import pictures\n"
         "print(pictures.read_picture(Path(sys.argv[1]), side=28).shape)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        f"print(Path({str(STATUS)!r}).read_text())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "large.png"],
@@ -148,9 +151,11 @@ def test_a_small_file_with_as_many_pixels_as_may_be_takes_less_than_a_gigabyte(t
         check=True,
         env={**os.environ, "PYTHONPATH": str(Path(retroprop.__file__).parents[1])},
     )
-    shape, peak = done.stdout.splitlines()
-    assert shape == "(28, 28, 3)"
-    assert int(peak) * (1 if sys.platform == "darwin" else 1024) < 700e6  # bytes, or kibibytes
+    assert done.stdout.startswith("(28, 28, 3)\n")
+    # getrusage would give the most of this process too, from which the other one was made
+    peak = re.search(r"VmHWM:\s+(\d+) kB", done.stdout)
+    assert peak is not None
+    assert int(peak[1]) * 1024 < 700e6
 
 
 @pytest.mark.parametrize("size", [(8_000, 8_000), (1_000_000, 1), (1, 70_000)])

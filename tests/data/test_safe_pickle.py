@@ -127,6 +127,7 @@ def test_python_2_text_that_is_not_one_quoted_line_is_refused(line):
         (b"ctorch._utils\n_rebuild_tensor_v2\n.", r"asks for torch\._utils"),
         (b"ctorch\nFloatStorage\n.", r"asks for torch\.FloatStorage"),
         (b"ccollections\nOrderedDict\n(tR.", r"asks for collections\.OrderedDict"),
+        (b"V\\u001b[2J\\u000a\nVname\n\x93.", r"asks for '\\x1b\[2J\\n\.name'"),
     ],
 )
 def test_hostile_pickles_written_by_hand_are_refused_and_do_not_run(file, sentence):

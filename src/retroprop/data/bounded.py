@@ -2,9 +2,12 @@
 
 import io
 import zlib
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from retroprop.errors import UserError, in_short
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 class _Readable(Protocol):
@@ -30,19 +33,20 @@ class Bounded(io.RawIOBase):
         """It is."""
         return True
 
-    def readinto(self, buffer: Any, /) -> int:
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Fill a buffer as far as the stream goes; the number of bytes, 0 at the end.
 
         Raises:
             UserError: If there are more bytes than may be, or they cannot be read.
         """
+        view = memoryview(buffer).cast("B")
         try:
             # One byte too many tells a stream that goes on from one that ends at the limit.
-            data = self.stream.read(min(len(buffer), self.left + 1))
+            data = self.stream.read(min(len(view), self.left + 1))
         except (OSError, EOFError, zlib.error) as error:
             raise UserError(self.unreadable.replace("{error}", in_short(error))) from error
         self.left -= len(data)
         if self.left < 0:
             raise UserError(self.too_long)
-        buffer[: len(data)] = data
+        view[: len(data)] = data
         return len(data)

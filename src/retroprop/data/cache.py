@@ -97,9 +97,7 @@ def read_cached(info: DatasetInfo, *, again: bool = False) -> Cached | None:
     for name in ARRAY_NAMES:
         arrays[name], state = _map(info, name, folder / f"{name}.npy")
         entry = kept.get(name)
-        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
-            entry = {}
-        if not entry.items() >= state.items():  # not the file that was hashed
+        if not isinstance(entry, dict) or entry != {**state, "sha256": str(entry.get("sha256"))}:
             entry = {**state, "sha256": sha256_of(arrays[name])}
         entries[name] = entry
     if entries != kept:

@@ -24,11 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from PIL import UnidentifiedImageError
 
 from retroprop.data.bounded import Bounded
 from retroprop.data.catalog import Arrays, find
 from retroprop.data.file_kinds import kind_of_file
-from retroprop.data.pictures import open_image
+from retroprop.data.image_files import open_image
 from retroprop.data.safe_pickle import read_pickle
 from retroprop.errors import UserError, in_short
 
@@ -383,8 +384,12 @@ def _decode_png(data: bytes, *, name: str, rows: int) -> np.ndarray:
             "get the file again"
         )
     try:
-        with open_image(io.BytesIO(data), formats=["PNG"]) as image:
+        with open_image(io.BytesIO(data), formats=("PNG",)) as image:
             strip = np.array(image.convert("RGB"))  # (image, pixel, channel)
+    except UnidentifiedImageError:
+        raise UserError(
+            f"{name} should be a PNG image, but it is damaged; get the file again"
+        ) from None
     except Exception as error:  # a damaged file makes Pillow fail in many ways; all mean the same
         raise UserError(
             f"{name} should be a PNG image, but it is damaged ({in_short(error)}); get the file "

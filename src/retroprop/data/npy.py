@@ -12,7 +12,7 @@ Source: NumPy Enhancement Proposal 1, "A Simple File Format for NumPy Arrays".
 
 import re
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 

@@ -1,12 +1,10 @@
 """Pictures from files, for models and figures: the one that ships with the package, or anybody's.
 
-Only PNG and JPEG are opened. Pillow reads forty more formats by what a file says it is, some of
-them with the help of other programs. Before anything is decoded the size of a picture is read from
-its header, and one that would fill the memory is refused.
+Only PNG and JPEG are opened. Before anything is decoded the size of a picture is read from its
+header, and one that would fill the memory is refused.
 """
 
 import warnings
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
@@ -15,20 +13,12 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from retroprop.data.file_kinds import kind_of_file
+from retroprop.data.image_files import LARGEST_PIXELS, LARGEST_SIDE, TooLargeError, open_image
 from retroprop.errors import UserError, in_short
 
-FORMATS = ("PNG", "JPEG")
-LARGEST_PIXELS = 52_000_000
-"""Most photographs have fewer; decoded in colour, so many take more than half a gigabyte."""
-
-_LARGEST_SIDE = 65_535  # pixels; a JPEG cannot have more
 _LARGEST_BYTES = 320_000_000  # so many pixels of 6 bytes that do not compress
 _SCANS = 100  # a progressive JPEG has some ten, and its thumbnail as many
 _BAND = 4_000_000  # pixels that are laid on white at once
-
-
-class TooLargeError(Exception):
-    """A picture with more pixels than a photograph has; its text goes before "than"."""
 
 
 def bundled_picture() -> np.ndarray:
@@ -36,28 +26,6 @@ def bundled_picture() -> np.ndarray:
     name = resources.files("retroprop.data") / "bundled" / "pictures" / "lake-house.png"
     with resources.as_file(name) as path:
         return read_picture(path)
-
-
-def open_image(file: BinaryIO, *, formats: tuple[str, ...] = FORMATS) -> Image.Image:
-    """Let Pillow open a file as one of a few formats; nowhere else does it open any.
-
-    Args:
-        file: Open at its beginning; it must stay open until the pixels are decoded.
-        formats: The formats that are meant, by Pillow's names.
-
-    Raises:
-        TooLargeError: If it has more pixels than a photograph.
-        Exception: Whatever Pillow raises on a damaged file.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a picture that is read needs no remarks of Pillow's
-        try:
-            image = Image.open(file, formats=formats)
-        except Image.DecompressionBombError as error:
-            raise TooLargeError("claims more pixels") from error
-    if image.width * image.height > LARGEST_PIXELS or max(image.size) > _LARGEST_SIDE:
-        raise TooLargeError(f"has {image.width} × {image.height} pixels, more")
-    return image
 
 
 def read_picture(path: Path, *, side: int | None = None) -> np.ndarray:
@@ -90,7 +58,7 @@ def read_picture(path: Path, *, side: int | None = None) -> np.ndarray:
     except TooLargeError as error:
         raise UserError(
             f"{path} {error} than a photograph; make it smaller than "
-            f"{LARGEST_PIXELS // 10**6} million pixels and {_LARGEST_SIDE + 1:,} a side."
+            f"{LARGEST_PIXELS // 10**6} million pixels and {LARGEST_SIDE + 1:,} a side."
         ) from None
     except UserError:
         raise

@@ -242,7 +242,8 @@ class Machine:
     def named(self, name: str) -> Global:
         """A name that the file uses, if it may."""
         if name not in self.allowed:
-            raise Refused(f"it asks for {name[:80]}")
+            shown = name[:80]
+            raise Refused(f"it asks for {shown if shown.isprintable() else in_short(shown)}")
         return Global(name)
 
     def describe(self, function: str, arguments: tuple[Any, ...]) -> Any:
