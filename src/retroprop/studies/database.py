@@ -8,6 +8,7 @@ Python's sqlite3 begins transactions by itself, and none before CREATE TABLE: he
 SQLAlchemy's manual advises (dialects/sqlite, "Enabling Non-Legacy SQLite Transactional Modes").
 """
 
+import hashlib
 import os
 import re
 import shlex
