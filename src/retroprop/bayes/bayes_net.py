@@ -17,7 +17,7 @@ from retroprop.bayes.explanation import most_probable_explanation
 from retroprop.bayes.files import Format, read_description, write_network
 from retroprop.bayes.files.source import LIMITS, Limits
 from retroprop.bayes.identification import backdoor_sets, frontdoor_sets
-from retroprop.bayes.learning import fit
+from retroprop.bayes.learning import em, fit
 from retroprop.bayes.network import Network
 from retroprop.bayes.notation import ask
 from retroprop.bayes.queries import Inference, inference_of, log_evidence, posteriors, query
@@ -48,6 +48,7 @@ class BayesNet(Network):
     counterfactual = counterfactual
 
     fit = fit
+    em = em
     write = write_network
 
     @property

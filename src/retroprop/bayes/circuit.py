@@ -14,6 +14,7 @@ import numpy as np
 
 from retroprop.bayes.coding import CodedNetwork
 from retroprop.bayes.contraction import Axes, contract, reduce_to
+from retroprop.bayes.memory import MOST_AXES
 from retroprop.bayes.ordering import Tree
 from retroprop.bayes.pruning import Leaf, Signature
 
@@ -125,7 +126,8 @@ class Circuit:
             return True
         if node.floor < NARROW:
             return False
-        return self.size((*node.evidence, *node.scope)) <= self.limit
+        axes = (*node.evidence, *node.scope)
+        return len(axes) <= MOST_AXES and self.size(axes) <= self.limit
 
     def _tabulate(self, node: Node, below: list[Node]) -> None:
         """Work the node out for every configuration of its evidence."""

@@ -4,6 +4,7 @@ Sets of variables are integers whose bit v stands for variable v, so that a unio
 one machine operation and no result depends on the hash seed of strings.
 """
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
@@ -46,10 +47,20 @@ class CodedNetwork:
             self.closure[v] = 1 << v
             for parent in self.parents[v]:
                 self.closure[v] |= self.closure[parent]
+        self._look_at_tables()
+
+    def _look_at_tables(self) -> None:
         self.has_zero = [bool((table == 0).any()) for table in self.tables]
         self.smallest = [
             float(np.log2(np.min(table, where=table > 0, initial=1.0))) for table in self.tables
         ]
+
+    def with_tables(self, tables: Mapping[str, np.ndarray]) -> "CodedNetwork":
+        """The same network with other tables of the same shapes."""
+        other = copy.copy(self)
+        other.tables = [tables[name] for name in self.names]
+        other._look_at_tables()
+        return other
 
     def table_at(self, v: int, fixed: Mapping[int, int]) -> np.ndarray:
         """The table of a variable at the states that are fixed, over the other axes."""

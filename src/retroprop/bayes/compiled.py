@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from retroprop.bayes.evidence import Given, read_evidence
-from retroprop.bayes.memory import DEFAULT_MEMORY
+from retroprop.bayes.memory import check_answer, memory_of
 from retroprop.bayes.network import Network
 from retroprop.bayes.plan import Plan
 from retroprop.bayes.pruning import Signature
@@ -50,7 +50,9 @@ class CompiledQuery:
         roles = (self.given, self.do, self.soft)
         in_order = (tuple(sorted(coded.number[name] for name in names)) for names in roles)
         signature = Signature(asked, *in_order)
-        self._plan = Plan(coded, signature, memory or DEFAULT_MEMORY, USES, device=device)
+        limit = memory_of(memory)
+        check_answer([coded.cards[v] for v in asked or ()], None, limit)
+        self._plan = Plan(coded, signature, limit, USES, device=device)
         observed = (*signature.given, *signature.do)
         self._columns = [(coded.names[v], coded.cards[v]) for v in observed]
         self._shape = [len(net.states[name]) for name in self.targets or ()]
@@ -118,6 +120,12 @@ class CompiledQuery:
         self._check_names(states)
         roles = self._by_role(states)
         evidence = read_evidence(inference_of(self.net).coded, *roles)
+        for v in evidence.soft:
+            if (name := self.net.variables[v]) not in self.soft:
+                raise UserError(
+                    f"The column of {name} has gaps, and this query was compiled for a state in "
+                    "every row: ask `query` or `posteriors`."
+                )
         answer, mask = self._plan.answer(evidence)
         if answer is None:
             raise impossible(*roles)

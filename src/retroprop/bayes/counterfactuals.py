@@ -23,6 +23,7 @@ Source: Balke and Pearl, Probabilistic evaluation of counterfactual queries (199
 Counterfactual off-policy evaluation with Gumbel-max structural causal models (2019).
 """  # noqa: E501 - the table of choices
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -30,6 +31,14 @@ from typing import Any
 import numpy as np
 
 from retroprop.bayes.graph import reachable
+from retroprop.bayes.memory import (
+    DEFAULT_MEMORY,
+    ENTRY,
+    TABLE_AXES,
+    check_answer,
+    check_bytes,
+    memory_of,
+)
 from retroprop.bayes.network import AnyNetwork, Network
 from retroprop.bayes.queries import log_evidence, query
 from retroprop.bayes.table import NamedTable
@@ -48,6 +57,7 @@ def counterfactual(
     given: Mapping[str, Any],
     do: Mapping[str, Any],
     mechanism: str | Mapping[str, str] = "structural",
+    memory: int | None = None,
 ) -> NamedTable:
     """The probability of what the targets would have been under do, where `given` was seen.
 
@@ -58,12 +68,14 @@ def counterfactual(
         do: What is set in the other world.
         mechanism: How a variable would have varied: see this module; one word for all, or a word
             for each variable that needs one.
+        memory: As for `query`.
 
     Raises:
         UserError: For unknown names, for evidence that is impossible, for a variable that needs a
             mechanism and has none, or for a twin network that is too large.
     """
     wanted = net.names_of(targets)
+    check_answer([len(net.states[name]) for name in wanted], None, memory_of(memory))
     twins, names = twin_network(net, wanted, given=given, do=do, mechanism=mechanism)
     seen = net.state_indices(given)
     set_to = net.state_indices(do)
@@ -71,8 +83,8 @@ def counterfactual(
     certain = {name: state for name, state in seen.items() if name not in names} | set_to
     asked = [names.get(name, name) for name in wanted if name not in certain]
     if asked:
-        values = np.asarray(query(twins, asked, given=seen).values)
-    elif np.isneginf(log_evidence(twins, seen)):
+        values = np.asarray(query(twins, asked, given=seen, memory=memory).values)
+    elif np.isneginf(log_evidence(twins, seen, memory=memory)):
         raise UserError("what is given has probability 0, so nothing can be said of such a case.")
     else:
         values = np.ones(())
@@ -116,6 +128,8 @@ def twin_network(
         while names[name] in net.tables:
             names[name] += "*"
     chosen = _mechanisms(net, [name for name in twinned if name in informed], mechanism)
+    sizes = [_twin_entries(net, name, names, set_to) for name in chosen]
+    check_bytes(2 * ENTRY * sum(sizes), DEFAULT_MEMORY, "This twin network", "ask fewer variables")
     spec = net.specification()
     for name in twinned:
         spec[names[name]] = _twin(net, name, names, set_to, chosen.get(name))
@@ -174,12 +188,6 @@ def _twin(
     original = {twin: p for p, twin in names.items()}
     sizes = [len(net.states[original.get(axis, axis)]) for axis in axes]
     size = table.shape[-1]
-    entries = float(np.prod(sizes, dtype=float)) * size * size
-    if entries > LARGEST_TABLE:
-        raise UserError(
-            f"the twin of {name} needs a table of {entries:,.0f} entries, its parents in both "
-            f"worlds; at most {LARGEST_TABLE:,} are made."
-        )
     result = np.empty((*sizes, size, size))
     place = {axis: i for i, axis in enumerate(axes)}
     kept: dict[tuple[tuple[int, ...], tuple[int, ...]], np.ndarray] = {}
@@ -192,6 +200,30 @@ def _twin(
             kept[here, there] = _conditional(table[here], table[there], here == there, coupling)
         result[configuration] = kept[here, there]
     return result, [*axes, name]
+
+
+def _twin_entries(
+    net: Network, name: str, names: Mapping[str, str], set_to: Mapping[str, int]
+) -> int:
+    """How many entries the table of a twin has whose parents are those in both worlds.
+
+    Raises:
+        UserError: For more than are made.
+    """
+    table, parents = net.tables[name], net.parents[name]
+    again = [len(net.states[p]) for p in parents if p not in set_to and p in names]
+    entries = math.prod([*table.shape, table.shape[-1], *again])
+    if entries > LARGEST_TABLE:
+        raise UserError(
+            f"the twin of {name} needs a table of {entries:,} entries, its parents in both "
+            f"worlds; at most {LARGEST_TABLE:,} are made."
+        )
+    if len(parents) + len(again) + 2 > TABLE_AXES:
+        raise UserError(
+            f"the twin of {name} needs a table of more than {TABLE_AXES} axes, its parents in both "
+            "worlds; leave out those that have one state."
+        )
+    return entries
 
 
 def _conditional(p: np.ndarray, q: np.ndarray, same: bool, coupling: Coupling) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from retroprop.bayes.coding import CodedNetwork, members
 from retroprop.bayes.contraction import SMALLEST_TOTAL, contract
+from retroprop.bayes.memory import MOST_AXES
 from retroprop.bayes.pruning import Signature, linked_factors, suspicious
 
 SECONDS_PER_VARIABLE = 10e-6  # of a relevant variable, from pruning to the answer
@@ -47,7 +48,7 @@ def answer_directly(
         The answer; None if the evidence is impossible, or so unlikely that this is not certain.
 
     Raises:
-        TooWide: If a product would have more than `widest` entries.
+        TooWide: If a product would have more than `widest` entries, or too many axes.
     """
     targets = signature.targets or ()
     factors, total = _factors(net, signature, given, do, soft)
@@ -151,7 +152,7 @@ class _Elimination:
             size, v = heapq.heappop(heap)
             if current.get(v) != size:
                 continue
-            if size > self.widest:
+            if size > self.widest or len(near[v]) > MOST_AXES:
                 raise TooWide
             del current[v]
             clique = near.pop(v)
@@ -241,7 +242,7 @@ def _last(v: int, axes: tuple[int, ...], array: np.ndarray) -> Factor:
 def _joined(
     left: list[Factor], targets: tuple[int, ...], cards: Sequence[int]
 ) -> np.ndarray | None:
-    """The normalised product of the factors over the targets alone."""
+    """The normalised product of the factors over the targets alone, one array of that size."""
     answer = np.ones([cards[v] for v in targets])
     for axes, value in left:
         if not axes:
@@ -250,6 +251,9 @@ def _joined(
             continue
         order = [v for v in targets if v in axes]
         value = value.transpose([axes.index(v) for v in order])
-        answer = answer * value.reshape([cards[v] if v in axes else 1 for v in targets])
+        answer *= value.reshape([cards[v] if v in axes else 1 for v in targets])
     total = answer.sum()
-    return answer / total if total > SMALLEST_TOTAL else None
+    if not total > SMALLEST_TOTAL:
+        return None
+    answer /= total
+    return answer

@@ -1,7 +1,7 @@
 """What is observed, what is fixed, what is only likely: read, checked, and numbered.
 
 A state given as one name or number makes a single query. A list or array of states makes a batch:
-one answer per row; single states then hold for every row.
+one answer per row; single states then hold for every row. A row of a column may be a gap.
 """
 
 from collections.abc import Mapping
@@ -10,11 +10,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from retroprop.bayes.coding import CodedNetwork
+from retroprop.bayes.columns import GAP, as_array, positions
+from retroprop.bayes.memory import DEFAULT_MEMORY, ENTRY, check_bytes
 from retroprop.bayes.rows import Rows
 from retroprop.bayes.table import position_of
 from retroprop.errors import UserError, did_you_mean
 
 Given = Mapping[str, Any] | None
+
+
+def seen_or_not(states: np.ndarray, card: int) -> np.ndarray:
+    """The likelihood of each row's state, (rows, states): one-hot, or ones where there is a gap."""
+    return np.where(states[:, None] == GAP, 1.0, one_hot(states, card))
+
+
+def one_hot(states: Any, card: int) -> np.ndarray:
+    """A 1 at the state, or at the state of each row: (states,) or (rows, states)."""
+    return np.equal(np.asarray(states)[..., None], np.arange(card)).astype(float)
 
 
 class Evidence(NamedTuple):
@@ -53,11 +65,20 @@ class Evidence(NamedTuple):
 def read_evidence(net: CodedNetwork, given: Given, do: Given, soft: Given) -> Evidence:
     """Check the evidence of a query.
 
+    A column of observed states may have gaps, see `columns`: in such a row the variable is not
+    observed. It is then `soft` in all rows.
+
     Raises:
         UserError: For an unknown variable or state, a variable with two roles, columns of different
-            lengths, or a likelihood that is none.
+            lengths, an intervention with a gap, or a likelihood that is none.
     """
     fixed = _read_states(net, do) if do else {}
+    for v, states in fixed.items():
+        if np.ndim(states) and (states == GAP).any():
+            raise UserError(
+                f"The column of {net.names[v]} has missing values, and an intervention sets a "
+                "state in every row: leave these rows out, or ask them without it."
+            )
     seen = _read_states(net, given) if given else {}
     likely = _read_likelihoods(net, soft) if soft else {}
     roles = {"given": seen, "done": fixed, "soft": likely}
@@ -67,7 +88,10 @@ def read_evidence(net: CodedNetwork, given: Given, do: Given, soft: Given) -> Ev
                 f"{net.names[v]} is both {one} and {other}: keep one of them "
                 f"(given observes it, do fixes it, soft weighs its states)."
             )
-    return Evidence(seen, fixed, likely, _row_count(net, seen, fixed, likely))
+    n_rows = _row_count(net, seen, fixed, likely)
+    seen, unsure = _without_gaps(net, seen)
+    likely = dict(sorted({**likely, **unsure}.items())) if unsure else likely
+    return Evidence(seen, fixed, likely, n_rows)
 
 
 def _number(net: CodedNetwork, name: Any) -> int:
@@ -79,7 +103,7 @@ def _number(net: CodedNetwork, name: Any) -> int:
 
 def _read_states(net: CodedNetwork, states: Mapping[str, Any]) -> dict[int, Any]:
     if not isinstance(states, Mapping):
-        raise UserError(f"Evidence is a mapping from variables to states, got {states!r}.")
+        raise UserError(f"Evidence is a mapping from variables to states, got {states!r:.80}.")
     found = {}
     for name, state in states.items():
         v = _number(net, name)
@@ -94,22 +118,37 @@ def _read_states(net: CodedNetwork, states: Mapping[str, Any]) -> dict[int, Any]
 
 def _column(net: CodedNetwork, v: int, states: Any) -> Any:
     """The positions of a column of states, or of one state that hides in an array."""
-    name = net.names[v]
-    column = np.asarray(states)
+    name, known = net.names[v], net.states[v]
+    column = as_array(states)
     if column.ndim == 0:
-        return position_of(name, net.states[v], column.item())
+        return position_of(name, known, column.item())
     if column.ndim > 1:
         raise UserError(f"The states of {name} are a column, got the shape {column.shape}.")
-    if column.dtype.kind in "iu":
-        wrong = (column < 0) | (column >= net.cards[v])
-        if wrong.any():
-            position_of(name, net.states[v], int(column[wrong][0]))
-        return column.astype(np.intp)
-    if column.dtype.kind == "f" and np.isnan(column).any():
-        raise UserError(f"The column of {name} has missing values: leave these rows out.")
-    names = column.tolist()
-    code = {state: position_of(name, net.states[v], state) for state in dict.fromkeys(names)}
-    return np.array([code[state] for state in names], dtype=np.intp)
+    count = len(known)
+
+    def refusal(state: int) -> str:
+        some = ", ".join(known[:10]) + ", …" * (count > 10)
+        return f"{name} has the states 0 to {count - 1} ({some}), got {state}."
+
+    return positions(name, known, column, "row {}", refusal)
+
+
+def _without_gaps(
+    net: CodedNetwork, seen: dict[int, Any]
+) -> tuple[dict[int, Any], dict[int, np.ndarray]]:
+    """The columns without gaps, and likelihoods for the others: where nothing was seen, all ones.
+
+    So P(row) is that of what was seen, and the variable has an answer like any other.
+    """
+    with_gaps = [v for v, states in seen.items() if np.ndim(states) and (states == GAP).any()]
+    likely = {}
+    for v in with_gaps:
+        size = ENTRY * len(seen[v]) * net.cards[v]
+        check_bytes(
+            size, DEFAULT_MEMORY, f"The column of {net.names[v]}", "ask about fewer rows at a time"
+        )
+        likely[v] = seen_or_not(seen[v], net.cards[v])
+    return {v: states for v, states in seen.items() if v not in likely}, likely
 
 
 def _read_likelihoods(net: CodedNetwork, soft: Mapping[str, Any]) -> dict[int, np.ndarray]:

@@ -8,14 +8,17 @@ same.
 Source: Koller and Friedman (2009), 13.2.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from retroprop.bayes.contraction import Axes
 from retroprop.bayes.evidence import Given, read_evidence
 from retroprop.bayes.logspace import Labelled, log, side_by_side
-from retroprop.bayes.memory import DEFAULT_MEMORY, check_memory
+from retroprop.bayes.memory import ENTRY, check_tree, memory_of, tree_bytes
 from retroprop.bayes.network import Network
 from retroprop.bayes.ordering import Tree, find_tree
 from retroprop.bayes.pruning import Signature, relevant_leaves
@@ -62,47 +65,56 @@ def most_probable_explanation(
     signature = Signature(None, tuple(evidence.given), tuple(evidence.do))
     leaves = relevant_leaves(coded, signature)
     tree = find_tree([leaf.scope for leaf in leaves], coded.cards, ())
-    check_memory(_with_unions(tree), coded.cards, memory or DEFAULT_MEMORY, sweep=False)
+    steps = tree.scopes[len(leaves) :]
+    choices = ENTRY * sum(math.prod(coded.cards[v] for v in scope) for scope in steps)
+    check_tree(tree, tree_bytes(tree, coded.cards, whole=True) + choices, memory_of(memory))
     values = [(leaf.scope, log(coded.table_at(leaf.variable, fixed))) for leaf in leaves]
-    choices = _maximise(tree, values)
+    found = _maximise(tree, values)
     total = float(sum(values[root][1] for root in tree.roots))
     if np.isneginf(total):
         raise impossible(given, do, None)
-    found = _walk_back(choices, dict(fixed))
-    names = {name: coded.states[v][found[v]] for v, name in enumerate(coded.names)}
+    states = _walk_back(found, dict(fixed))
+    names = {name: coded.states[v][states[v]] for v, name in enumerate(coded.names)}
     return Explanation(names, total)
 
 
-def _with_unions(tree: Tree) -> Tree:
-    """The tree as max-product evaluates it: a product exists whole before its maximum is taken."""
-    leaves = len(tree.scopes) - len(tree.steps)
-    unions = [step.scope | step.summed for step in tree.steps]
-    return tree._replace(scopes=[*tree.scopes[:leaves], *unions])
+class _Choice(NamedTuple):
+    """The best states of some variables, for every state of those that are fixed later.
+
+    Attributes:
+        variables: Those that it fixes.
+        lengths: How many states each has.
+        kept: The axes of `places`.
+        places: Their best states together, as one number.
+    """
+
+    variables: Axes
+    lengths: tuple[int, ...]
+    kept: Axes
+    places: np.ndarray
 
 
-def _maximise(tree: Tree, values: list[Labelled]) -> list[tuple[tuple[int, ...], Labelled]]:
-    """Append the value of every step; return which variables each fixes, and how."""
+def _maximise(tree: Tree, values: list[Labelled]) -> list[_Choice]:
+    """Append the value of every step; return what each chooses."""
     choices = []
     for step in tree.steps:
         below = (values[child] for child in step.children)
         kept, gone, parts = side_by_side(below, step.scope)
-        total = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        total = parts[0] if len(parts) == 1 else np.add(*parts, order="C")  # flat without a copy
         flat = total.reshape(*total.shape[: len(kept)], -1)
         if gone:
-            places = np.stack(np.unravel_index(flat.argmax(-1), total.shape[len(kept) :]))
-            choices.append((gone, (kept, places)))
+            choices.append(_Choice(gone, total.shape[len(kept) :], kept, flat.argmax(-1)))
         values.append((kept, flat.max(-1)))
         for child in step.children:
             if child >= len(tree.scopes) - len(tree.steps):
-                values[child] = ((), values[child][1][..., :0])  # not needed any more
+                values[child] = ((), np.zeros(0))  # not needed any more
     return choices
 
 
-def _walk_back(
-    choices: list[tuple[tuple[int, ...], Labelled]], found: dict[int, int]
-) -> dict[int, int]:
+def _walk_back(choices: list[_Choice], found: dict[int, int]) -> dict[int, int]:
     """The states of all variables, those eliminated last first."""
-    for gone, (kept, places) in reversed(choices):
-        chosen = places[(slice(None), *(found[v] for v in kept))]
-        found.update(zip(gone, chosen.tolist(), strict=True))
+    for choice in reversed(choices):
+        place = choice.places[tuple(found[v] for v in choice.kept)]
+        chosen = map(int, np.unravel_index(int(place), choice.lengths))
+        found.update(zip(choice.variables, chosen, strict=True))
     return found

@@ -27,6 +27,7 @@ from itertools import combinations, islice
 import numpy as np
 
 from retroprop.bayes.graph import reachable
+from retroprop.bayes.memory import DEFAULT_MEMORY
 from retroprop.bayes.network import Network
 from retroprop.bayes.queries import query
 from retroprop.bayes.separation import Parents, connected, without_arrows_from
@@ -82,7 +83,8 @@ class AdjustmentSet:
             UserError: If the formula needs a conditional probability whose condition never occurs.
         """
         names = [self.treatment, self.outcome, *self.variables]
-        joint = np.asarray(query(net, names).values)
+        # The formula works with up to four arrays of that size.
+        joint = np.asarray(query(net, names, memory=DEFAULT_MEMORY // 4).values)
         joint = joint.reshape(*joint.shape[:2], -1)  # (x, y, z)
         formula = _back_door if self.kind == "back-door" else _front_door
         values = formula(joint, self)

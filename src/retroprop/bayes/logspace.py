@@ -11,6 +11,7 @@ import numpy as np
 
 from retroprop.bayes.circuit import Circuit
 from retroprop.bayes.contraction import Axes
+from retroprop.bayes.memory import ENTRY, check_bytes
 
 Labelled = tuple[Axes, np.ndarray]  # the variables of the axes, and the entries
 
@@ -53,9 +54,18 @@ def side_by_side(
 
 
 def log_values(
-    circuit: Circuit, wanted: Sequence[int], row: Sequence[int], likelihoods: Sequence[np.ndarray]
+    circuit: Circuit,
+    wanted: Sequence[int],
+    row: Sequence[int],
+    likelihoods: Sequence[np.ndarray],
+    memory: int,
 ) -> dict[int, tuple[Axes, np.ndarray]]:
-    """Axes and logarithm of the wanted nodes, for one row of evidence."""
+    """Axes and logarithm of the wanted nodes, for one row of evidence.
+
+    Raises:
+        UserError: If it needs more bytes than `memory`; nothing is allocated then.
+    """
+    check_bytes(_log_bytes(circuit, wanted), memory)
     signature = circuit.signature
     state = dict(zip((*signature.given, *signature.do), row, strict=True))
     values: dict[int, tuple[Axes, np.ndarray]] = {}
@@ -71,3 +81,17 @@ def log_values(
             total = parts[0] if len(parts) == 1 else parts[0] + parts[1]
             values[k] = kept, log_sum_exp(total, tuple(range(len(kept), len(kept) + len(gone))))
     return {k: values[k] for k in wanted}
+
+
+def _log_bytes(circuit: Circuit, wanted: Sequence[int]) -> int:
+    """Every value, and of the largest product the sum, its difference from the largest, and exp."""
+    nodes = circuit.nodes
+    needed = circuit.needed(wanted)
+    products = [
+        circuit.size(frozenset().union(*(nodes[child].scope for child in nodes[k].children)))
+        for k in needed
+        if nodes[k].table is None
+    ]
+    return ENTRY * (
+        sum(circuit.size(nodes[k].scope) for k in needed) + 3 * max(products, default=0)
+    )

@@ -12,6 +12,7 @@ without a state asks for every state of it: P(G | R) is one distribution of G fo
 Errors point at the character.
 """  # noqa: E501 - the grammar
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +20,9 @@ from typing import NoReturn
 
 import numpy as np
 
+from retroprop.bayes.memory import DEFAULT_MEMORY, check_answer, written_out
 from retroprop.bayes.network import Network
-from retroprop.bayes.queries import query
+from retroprop.bayes.queries import query_at
 from retroprop.bayes.table import NamedTable
 from retroprop.errors import UserError, did_you_mean
 
@@ -55,6 +57,11 @@ class Question:
     each_given: tuple[str, ...] = ()
     each_do: tuple[str, ...] = ()
 
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The targets without a state."""
+        return tuple(name for name in self.targets if name not in self.fixed)
+
 
 def ask(net: Network, text: str) -> NamedTable | float:
     """Answer a question: a table, or a number when every target has a state.
@@ -65,17 +72,10 @@ def ask(net: Network, text: str) -> NamedTable | float:
     question = parse_question(net, text)
     if question.each_given or question.each_do:
         return _for_each_state(net, question, text)
-    answer = query(
-        net,
-        list(question.targets),
-        given=question.given or None,
-        do=question.do or None,
-        soft=question.soft or None,
+    values, _ = query_at(
+        net, question.targets, question.fixed, question.given, question.do, question.soft
     )
-    answer = answer[question.fixed] if question.fixed else answer
-    if isinstance(answer, NamedTable):
-        return NamedTable(answer.values, answer.names, answer.states, title=_title(text))
-    return float(answer)
+    return _named(net, question, values, text) if question.free else float(values)
 
 
 def parse_question(net: Network, text: str) -> Question:
@@ -95,36 +95,43 @@ def _for_each_state(net: Network, question: Question, text: str) -> NamedTable:
     """P(A | B): the answers of all configurations of B, as one batch."""
     free = [*question.each_given, *question.each_do]
     sizes = [len(net.states[name]) for name in free]
-    if np.prod(sizes, dtype=float) > MOST_ROWS:
+    if math.prod(sizes) > MOST_ROWS:
         raise UserError(
-            f"{text!r} asks for {np.prod(sizes, dtype=float):,.0f} answers; give some of "
-            f"{', '.join(free)} a state (at most {MOST_ROWS:,} answers)."
+            f"{_quoted(text)} asks for {written_out(math.prod(sizes))} answers; give some of "
+            f"{', '.join(free[:5])}{', …' * (len(free) > 5)} a state (at most {MOST_ROWS:,} "
+            "answers)."
         )
-    rows = dict(zip(free, np.indices(sizes).reshape(len(free), -1), strict=True))
-    answer = query(
+    lengths = [*sizes, *(len(net.states[name]) for name in question.free)]
+    check_answer(lengths, None, DEFAULT_MEMORY)
+    places = np.unravel_index(np.arange(math.prod(sizes)), sizes)
+    rows = dict(zip(free, places, strict=True))
+    values, impossible = query_at(
         net,
-        list(question.targets),
-        given={**question.given, **{name: rows[name] for name in question.each_given}} or None,
-        do={**question.do, **{name: rows[name] for name in question.each_do}} or None,
-        soft=question.soft or None,
+        question.targets,
+        question.fixed,
+        given={**question.given, **{name: rows[name] for name in question.each_given}},
+        do={**question.do, **{name: rows[name] for name in question.each_do}},
+        soft=question.soft,
     )
-    if answer.impossible is not None and answer.impossible.any():
-        row = int(np.argmax(answer.impossible))
+    if impossible is not None and impossible.any():
+        row = int(np.argmax(impossible))
         where = net.written({name: rows[name][row] for name in free})
         raise UserError(
-            f"{text!r} has no answer for {where}, which has probability 0; name the states that "
-            "you ask about."
+            f"{_quoted(text)} has no answer for {where}, which has probability 0; name the "
+            "states that you ask about."
         )
-    part = answer[question.fixed] if question.fixed else answer
-    kept = [name for name in question.targets if name not in question.fixed]
-    values = np.asarray(part.values if isinstance(part, NamedTable) else part)
-    return NamedTable(
-        values.reshape(*sizes, *values.shape[1:]), [*free, *kept], net.states, title=_title(text)
-    )
+    return _named(net, question, values.reshape(*sizes, *values.shape[1:]), text)
 
 
-def _title(text: str) -> str:
-    return " ".join(text.split())
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 100 else text[:99] + "…")
+
+
+def _named(net: Network, question: Question, values: np.ndarray, text: str) -> NamedTable:
+    """An answer with its axes: conditions without a state, then targets without one."""
+    names = (*question.each_given, *question.each_do, *question.free)
+    states = {name: net.states[name] for name in names}
+    return NamedTable.unchecked(values, names, states, None, lambda: " ".join(text.split()))
 
 
 class _Reader:

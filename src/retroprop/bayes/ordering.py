@@ -54,11 +54,6 @@ class Tree(NamedTuple):
     roots: list[int]
     products: int
 
-    @property
-    def seconds(self) -> float:
-        """What one evaluation should take."""
-        return self.products * SECONDS_PER_PRODUCT + len(self.steps) * SECONDS_PER_STEP
-
 
 def find_tree(
     scopes: Sequence[Iterable[int]], cards: Sequence[int], keep: Iterable[int], uses: float = 1

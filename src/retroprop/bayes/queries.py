@@ -1,5 +1,7 @@
 """Questions put to a network: read the evidence, find or compile the plan, run it, name it."""
 
+import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -7,8 +9,9 @@ import numpy as np
 
 from retroprop.bayes.coding import CodedNetwork
 from retroprop.bayes.direct import SECONDS_PER_VARIABLE, WIDEST, TooWide, answer_directly
-from retroprop.bayes.evidence import Evidence, Given, read_evidence
-from retroprop.bayes.memory import DEFAULT_MEMORY
+from retroprop.bayes.evidence import Evidence, Given, one_hot, read_evidence
+from retroprop.bayes.logspace import log
+from retroprop.bayes.memory import DEFAULT_MEMORY, TABLE_AXES, check_answer, memory_of
 from retroprop.bayes.network import Network
 from retroprop.bayes.plan import Plan
 from retroprop.bayes.pruning import Signature
@@ -17,6 +20,8 @@ from retroprop.bayes.universal_tree import UniversalTree, build_universal_tree
 from retroprop.errors import UserError
 
 KEPT_PLANS = 256  # per network; the one unused for longest goes first
+KEPT_BYTES = DEFAULT_MEMORY // 4  # of the tables that all kept plans together hold
+READ_OFF = 1 << 12  # entries of a joint table up to which one entry of it is read off
 USES = 30  # for how many runs a plan is prepared that was asked for a second time
 SECONDS_PER_TREE_VARIABLE = 400e-6  # building the universal tree, for each variable
 LOWEST = -700.0  # log2 of the evidence's smallest entries together: below, only plans rescale
@@ -40,6 +45,9 @@ class Inference:
         found = self.plans.pop(signature, None)
         if found is None or found.memory != memory or uses >= USES * found.uses:
             found = Plan(self.coded, signature, memory, uses)
+            room = KEPT_BYTES - found.kept_bytes
+            while sum(plan.kept_bytes for plan in self.plans.values()) > max(0, room):
+                del self.plans[next(iter(self.plans))]
         self.plans[signature] = found
         _forget_oldest(self.plans)
         return found
@@ -54,12 +62,12 @@ class Inference:
         self.plans.clear()
         self._asked.clear()
 
-    def plan_for(self, signature: Signature, evidence: Evidence, memory: int | None) -> Plan:
+    def plan_for(self, signature: Signature, evidence: Evidence, memory: int) -> Plan:
         """The plan for some evidence: prepared for the rows of a batch, for more if asked again."""
         again = signature in self._asked
         self._note(signature)
         uses = (evidence.n_rows or 1) * (USES if again else 1)
-        return self.plan(signature, memory or DEFAULT_MEMORY, uses)
+        return self.plan(signature, memory, uses)
 
     def _note(self, signature: Signature) -> None:
         self._asked[signature] = None
@@ -69,15 +77,21 @@ class Inference:
         """The answer to a single question about some targets; None for impossible evidence.
 
         What is asked for the first time is answered at once, by the universal tree or by direct
-        elimination, whichever should be faster; the second time a plan is compiled and kept.
+        elimination, whichever should be faster; the second time a plan is compiled and kept. A
+        large joint table is never the answer of a plan where it need not be: that holds several.
         """
-        if signature not in self._asked and signature not in self.plans:
+        row, likelihoods = evidence.row(), list(evidence.soft.values())
+        large = math.prod(self.coded.cards[v] for v in signature.targets or ()) > WIDEST
+        if large or (signature not in self._asked and signature not in self.plans):
             self._note(signature)
             answer = self._answer_once(signature, evidence, memory)
             if answer is not None:
                 return answer
-        plan = self.plan(signature, memory, USES)
-        return plan.answer_row(evidence.row(), list(evidence.soft.values()))
+        if large:  # whether there is an answer is known before room is asked for it
+            plan = self.plan(signature._replace(targets=()), memory, 1)
+            if np.isneginf(plan.log_evidence_row(row, likelihoods)):
+                return None
+        return self.plan(signature, memory, USES).answer_row(row, likelihoods)
 
     def _answer_once(
         self, signature: Signature, evidence: Evidence, memory: int
@@ -172,11 +186,13 @@ def query(
 
     cards = inference.coded.cards
     shape = [cards[v] for v in wanted]
+    limit = memory_of(memory)
+    check_answer(shape, evidence.n_rows, limit)
     if evidence.n_rows is not None:
-        plan = inference.plan_for(signature, evidence, memory)
+        plan = inference.plan_for(signature, evidence, limit)
         values, mask = plan.answer_rows(evidence.rows(cards))
         return NamedTable.unchecked(values.reshape(-1, *shape), names, states, mask, title)
-    answer = inference.answer(signature, evidence, memory or DEFAULT_MEMORY)
+    answer = inference.answer(signature, evidence, limit)
     if answer is None:
         raise impossible(given, do, soft)
     return NamedTable.unchecked(answer.reshape(shape), names, states, None, title)
@@ -195,7 +211,7 @@ def posteriors(
     """
     inference = inference_of(net)
     evidence = read_evidence(inference.coded, given, do, soft)
-    plan = inference.plan_for(signature_of(None, evidence), evidence, memory)
+    plan = inference.plan_for(signature_of(None, evidence), evidence, memory_of(memory))
     values, mask = plan.answer(evidence)
     if values is None:
         raise impossible(given, do, soft)
@@ -240,7 +256,7 @@ class Posteriors(Mapping[str, NamedTable]):
 
     def _certain(self, v: int) -> np.ndarray:
         state = self._evidence.given.get(v, self._evidence.do.get(v))
-        certain = np.eye(inference_of(self._net).coded.cards[v])[state]
+        certain = one_hot(state, inference_of(self._net).coded.cards[v])
         if self.impossible is not None:
             certain = np.where(self.impossible[:, None], 0.0, certain)
         return certain
@@ -279,10 +295,70 @@ def log_evidence(
     """
     inference = inference_of(net)
     evidence = read_evidence(inference.coded, given, do, soft)
-    plan = inference.plan_for(signature_of((), evidence), evidence, memory)
+    plan = inference.plan_for(signature_of((), evidence), evidence, memory_of(memory))
     if evidence.n_rows is not None:
         return plan.log_evidence_rows(evidence.rows(inference.coded.cards))
     return plan.log_evidence_row(evidence.row(), list(evidence.soft.values()))
+
+
+def query_at(
+    net: Network,
+    targets: Sequence[str],
+    at: Mapping[str, int],
+    given: Given = None,
+    do: Given = None,
+    soft: Given = None,
+    memory: int | None = None,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The joint probability of the targets where some of them have a state.
+
+    A large joint table is not formed for it: with a for the states and b for the other targets,
+
+        P(a, b | e) = P(a, e) / P(e) · P(b | a, e)
+
+    Args:
+        net: The network.
+        targets: As for `query`.
+        at: States of some of the targets, or of all.
+        given: As for `query`.
+        do: As for `query`.
+        soft: As for `query`, one likelihood per variable.
+        memory: As for `query`.
+
+    Returns:
+        The probabilities, one axis per target without a state, after one of rows for a batch; 0
+        where one is too small for a float. And which rows are impossible, None for one answer.
+
+    Raises:
+        UserError: As for `query`.
+    """
+    entries = math.prod(len(net.states[name]) for name in targets)
+    if entries <= READ_OFF and len(targets) < TABLE_AXES:
+        table = query(net, targets, given, do, soft, memory)
+        part = table[at] if at else table
+        values = part.values if isinstance(part, NamedTable) else np.asarray(part)
+        return values, table.impossible
+    evidence = read_evidence(inference_of(net).coded, given, do, soft)
+    target_numbers(net, targets, evidence)
+    weights = {name: likelihood for name, likelihood in (soft or {}).items() if name not in at}
+    seen = {**(given or {}), **at}
+    of_evidence = np.asarray(log_evidence(net, given, do, soft, memory))
+    masked = np.isneginf(of_evidence)
+    if evidence.n_rows is None and masked:
+        raise impossible(given, do, soft)
+    of_both = np.asarray(log_evidence(net, seen, do, weights, memory))
+    for name in at.keys() & (soft or {}).keys():
+        of_both = of_both + log(np.asarray((soft or {})[name], dtype=float)[at[name]])
+    share = np.exp(of_both - np.where(masked, 0.0, of_evidence))
+    rest = [name for name in targets if name not in at]
+    if rest:
+        shape = [len(net.states[name]) for name in rest]
+        check_answer(shape, evidence.n_rows, memory_of(memory))
+        if evidence.n_rows is None and np.isneginf(of_both):
+            return np.zeros(shape), None
+        values = query(net, rest, seen, do, weights, memory).values
+        share = values * share.reshape(*share.shape, *(1 for _ in rest))
+    return share, None if evidence.n_rows is None else masked
 
 
 def target_numbers(
@@ -328,11 +404,18 @@ def _state(state: Any) -> str:
 def impossible(given: Given, do: Given, soft: Given) -> UserError:
     """The error for evidence of probability zero."""
     evidence: Mapping[str, Any] = {**(given or {}), **(soft or {})}
-    text = ", ".join(
-        name if np.ndim(state) else f"{name}={state}" for name, state in evidence.items()
-    )
-    under = f" under do({', '.join(f'{name}={state}' for name, state in do.items())})" if do else ""
+    under = f" under do({_some_of(do)})" if do else ""
     return UserError(
-        f"The evidence {text}{under} has probability 0 in this network: nothing follows from it. "
-        f"Leave out a part of it, or check the states."
+        f"The evidence {_some_of(evidence)}{under} has probability 0 in this network: nothing "
+        "follows from it. Leave out a part of it, or check the states."
     )
+
+
+def _some_of(states: Mapping[str, Any], most: int = 12) -> str:
+    """The first states as people write them, and how many more there are."""
+    shown = [
+        name if np.ndim(state) else f"{name}={state}"
+        for name, state in itertools.islice(states.items(), most)
+    ]
+    more = len(states) - most
+    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")

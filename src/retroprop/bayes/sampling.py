@@ -8,17 +8,28 @@ variables, which are no ancestors of evidence, are then drawn from their own tab
 Source: Koller and Friedman (2009), 9.3 and 12.1; Dawid (1992).
 """
 
+import math
+
 import numpy as np
 
 from retroprop.bayes.coding import CodedNetwork
+from retroprop.bayes.contraction import Axes
 from retroprop.bayes.evidence import Given, read_evidence
 from retroprop.bayes.logspace import Labelled, side_by_side
-from retroprop.bayes.memory import DEFAULT_MEMORY, check_memory
+from retroprop.bayes.memory import (
+    ENTRY,
+    check_bytes,
+    check_tree,
+    memory_of,
+    tree_bytes,
+)
 from retroprop.bayes.network import Network
 from retroprop.bayes.ordering import Step, Tree, find_tree
 from retroprop.bayes.pruning import Signature, relevant_leaves
 from retroprop.bayes.queries import impossible, inference_of
 from retroprop.errors import UserError
+
+DRAWN_ENTRIES = 1 << 16  # weights of states of so many samples at a time
 
 
 def sample(
@@ -49,17 +60,20 @@ def sample(
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
         raise UserError(f"The number of samples is an integer that is not negative, got {n!r}.")
+    limit = memory_of(memory)
     coded = inference_of(net).coded
     evidence = read_evidence(coded, given, do, soft)
     if evidence.n_rows is not None:
         raise UserError("sample takes one state per variable: call it once for each row.")
+    columns = ENTRY * n * (len(coded.cards) + 2)  # a column of draws and its random numbers too
+    check_bytes(columns, limit, f"A sample of {n:,} cases", "draw fewer at a time")
     stream = np.random.default_rng(generator)
     fixed = {**evidence.given, **evidence.do}
     drawn = {v: np.full(n, state) for v, state in fixed.items()}
     signature = Signature((), tuple(evidence.given), tuple(evidence.do), tuple(evidence.soft))
     leaves = relevant_leaves(coded, signature)
     tree = find_tree([leaf.scope for leaf in leaves], coded.cards, ())
-    check_memory(tree, coded.cards, memory or DEFAULT_MEMORY, sweep=True)
+    check_tree(tree, columns + tree_bytes(tree, coded.cards, keeps=True, whole=True), limit)
     values = [
         (leaf.scope, evidence.soft[leaf.variable])
         if leaf.is_likelihood
@@ -74,8 +88,8 @@ def sample(
     for name in net.topological_order:
         v = coded.number[name]
         if v not in drawn:
-            table = coded.tables[v][tuple(drawn[u] for u in coded.parents[v])]
-            drawn[v] = _draw(np.broadcast_to(table, (n, coded.cards[v])), stream)
+            table = (coded.families[v], coded.tables[v])
+            drawn[v] = _draw([table], (v,), drawn, n, stream, coded)
     return {name: drawn[v] for v, name in enumerate(coded.names)}
 
 
@@ -101,22 +115,47 @@ def _draw_step(
     gone = tuple(sorted(step.summed))
     if not gone:
         return
+    factors = [values[child] for child in step.children]
+    chosen = _draw(factors, gone, drawn, n, stream, net)
+    states = np.unravel_index(chosen, [net.cards[v] for v in gone])
+    drawn.update(zip(gone, states, strict=True))
+
+
+def _draw(
+    factors: list[Labelled],
+    gone: Axes,
+    drawn: dict[int, np.ndarray],
+    n: int,
+    stream: np.random.Generator,
+    net: CodedNetwork,
+) -> np.ndarray:
+    """The states of some variables together, as one number per sample, (n,).
+
+    The samples are drawn some at a time: each has its own weights for all states.
+    """
+    uniform = stream.random((n, 1))
+    chosen = np.empty(n, dtype=np.intp)
+    step = max(1, DRAWN_ENTRIES // math.prod(net.cards[v] for v in gone))
+    for start in range(0, n, step):
+        part = slice(start, start + step)
+        some = {v: states[part] for v, states in drawn.items()}
+        weights = _weights(factors, gone, some, len(uniform[part]), net)
+        cumulative = weights.cumsum(1)
+        totals = cumulative[:, -1:]
+        place = (cumulative <= uniform[part] * totals).sum(1)
+        chosen[part] = np.minimum(place, (cumulative < totals).sum(1))  # rounding must not choose 0
+    return chosen
+
+
+def _weights(
+    factors: list[Labelled], gone: Axes, drawn: dict[int, np.ndarray], n: int, net: CodedNetwork
+) -> np.ndarray:
+    """The product of the factors at what was drawn, (n, states of `gone` together)."""
     weights = np.ones((1,) * (len(gone) + 1))  # (samples or 1, *states of what is drawn)
-    for child in step.children:
-        axes, value = values[child]
+    for axes, value in factors:
         known = [v for v in axes if v in drawn]
         order = [*known, *(v for v in gone if v in axes)]
         value = value.transpose([axes.index(v) for v in order])[tuple(drawn[v] for v in known)]
         lengths = [net.cards[v] if v in axes else 1 for v in gone]
         weights = weights * value.reshape(n if known else 1, *lengths)
-    flat = np.broadcast_to(weights.reshape(len(weights), -1), (n, weights[0].size))
-    states = np.unravel_index(_draw(flat, stream), weights.shape[1:])
-    drawn.update(zip(gone, states, strict=True))
-
-
-def _draw(weights: np.ndarray, stream: np.random.Generator) -> np.ndarray:
-    """One index per row, with probability proportional to the row's weights."""
-    cumulative = weights.cumsum(1)
-    totals = cumulative[:, -1:]
-    chosen = (cumulative <= stream.random((len(weights), 1)) * totals).sum(1)
-    return np.minimum(chosen, (cumulative < totals).sum(1))  # rounding must not choose a 0
+    return np.broadcast_to(weights.reshape(len(weights), -1), (n, weights[0].size))

@@ -34,6 +34,22 @@ def add_posteriors(circuit: Circuit) -> None:
             circuit.outputs[(v,)] = circuit.add(children, {v})
 
 
+def add_families(circuit: Circuit) -> None:
+    """Extend a circuit by one output for every table: the leaf times its adjoint."""
+    leaves = [
+        (k, leaf.scope)
+        for k, leaf in enumerate(circuit.leaves)
+        if leaf.scope and not leaf.is_likelihood
+    ]
+    reader = _Reader(circuit)
+    for k, _ in leaves:
+        reader.needed.update(reader.chain(k))
+    adjoints = _add_adjoints(circuit, reader)
+    for k, scope in leaves:
+        adjoint = adjoints[k]
+        circuit.outputs[scope] = k if adjoint is None else circuit.add((k, adjoint), scope)
+
+
 class _Reader:
     """Chooses where each variable is read, so that few adjoints are needed.
 

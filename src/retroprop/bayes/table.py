@@ -2,7 +2,8 @@
 
 import html
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from retroprop.errors import UserError, did_you_mean
 
 MAX_LINES = 60  # of a printed table; the rest is counted, not shown
+MAX_COLUMNS = 1000  # of a printed batch
 
 
 class NamedTable:
@@ -161,28 +163,30 @@ class NamedTable:
         one = len(self.names) == 1
         return {states[0] if one else states: float(value) for states, value in entries}
 
-    def _configurations(self) -> list[tuple[str, ...]]:
-        return list(itertools.product(*(self.states[name] for name in self.names)))
+    def _configurations(self) -> Iterator[tuple[str, ...]]:
+        return itertools.product(*(self.states[name] for name in self.names))
 
     def _lines(self) -> tuple[list[list[str]], int]:
         """Lines of cells, the header first, and how many of the first columns hold words."""
-        configurations = self._configurations()
         if self.impossible is not None:
-            lines = [["row", *(", ".join(states) for states in configurations)]]
+            heads = itertools.islice(self._configurations(), MAX_COLUMNS)
+            lines = [["row", *(", ".join(states) for states in heads)]]
             rows = zip(self.values[:MAX_LINES], self.impossible, strict=False)
             for row, (values, masked) in enumerate(rows):
-                cells = ["impossible"] * len(configurations)
-                lines.append([str(row), *(cells if masked else map(_number, values.ravel()))])
+                shown = [*map(_number, values.flat[:MAX_COLUMNS])]
+                lines.append([str(row), *(["impossible"] * len(shown) if masked else shown)])
             return lines, 0
         lines = [[*self.names, self.title]]
-        entries = zip(configurations, self.values.ravel(), strict=True)
-        for states, value in itertools.islice(entries, MAX_LINES):
-            lines.append([*states, _number(value)])
+        entries = zip(self._configurations(), self.values.flat[:MAX_LINES], strict=False)
+        lines += [[*states, _number(value)] for states, value in entries]
         return lines, len(self.names)
 
     def _left_out(self) -> str:
         lines = len(self.values) if self.is_batch else self.values.size
-        return f"… {lines - MAX_LINES:,} lines more" if lines > MAX_LINES else ""
+        columns = math.prod(self.values.shape[1:]) if self.is_batch else 0
+        more = [(lines - MAX_LINES, "lines"), (columns - MAX_COLUMNS, "columns")]
+        found = [f"{count:,} {what}" for count, what in more if count > 0]
+        return f"… {' and '.join(found)} more" if found else ""
 
     def __repr__(self) -> str:
         """An aligned table."""

@@ -21,6 +21,7 @@ import numpy as np
 from retroprop.bayes.circuit import Circuit
 from retroprop.bayes.coding import CodedNetwork
 from retroprop.bayes.contraction import SMALLEST_TOTAL, Product, contract, reduce_to
+from retroprop.bayes.memory import MOST_AXES, axes_of
 from retroprop.bayes.ordering import (
     SECONDS_PER_PRODUCT,
     SECONDS_PER_STEP,
@@ -194,7 +195,7 @@ def build_universal_tree(net: CodedNetwork) -> UniversalTree | None:
     scopes = [frozenset(leaf.scope) for leaf in leaves]
     order = find_order(scopes, net.cards, frozenset(), SEARCH_USES)
     tree = contraction_tree(scopes, order, net.cards, frozenset())
-    if tree.products > LARGEST_TREE:
+    if tree.products > LARGEST_TREE or axes_of(tree) > MOST_AXES:
         return None
     circuit = Circuit(net, signature, leaves)
     circuit.add_leaves()
