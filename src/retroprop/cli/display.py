@@ -226,7 +226,9 @@ def _mean(values: Sequence[float | None], form: str) -> str:
 
 
 def setting(value: object) -> str:
-    """The value of a setting for people: 0.001 and not 1e-03, adam."""
+    """The value of a setting for people: 0.001 and not 1e-03, adam; – for one that is not set."""
+    if value is None:
+        return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

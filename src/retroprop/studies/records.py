@@ -26,7 +26,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from retroprop import __version__
-from retroprop.errors import UserError, did_you_mean
+from retroprop.errors import UserError, did_you_mean, in_short
 from retroprop.training.epochs import EpochRecord, Progress
 
 SCHEMA_VERSION = 2
@@ -447,9 +447,18 @@ class Records:
         if not known:
             raise UserError(f"{self.location} holds no study run yet: start with retroprop run.")
         names = {record.study for record in known} | {record.id for record in known}
+        if name.isdigit():
+            raise UserError(
+                f"{name} is no study, but perhaps the number of a model: retroprop show {name} "
+                f"shows it. {did_you_mean('', names)}"
+            )
+        how = (
+            "train it first"
+            if name.startswith("train-")
+            else f"run it first (retroprop run {name})"
+        )
         raise UserError(
-            f"{self.location} holds no run of {name!r}: run it first "
-            f"(retroprop run {name}). {did_you_mean(name, names)}"
+            f"{self.location} holds no run of {in_short(name)}: {how}. {did_you_mean(name, names)}"
         )
 
     def runs(self, study_run_id: str, *, with_epochs: bool = True) -> list[RunRecord]:

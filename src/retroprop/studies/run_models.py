@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from retroprop.data import find, load
 from retroprop.data.parts import Part, parts_of
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.studies.kinds import KINDS
 from retroprop.studies.records import Records, RunRecord
 from retroprop.studies.study_data import StudyData
@@ -76,8 +76,17 @@ def find_model(name: str, database: str) -> TrainedModel:
 
 
 def model_file(name: str) -> Path:
-    """The file of a model, named itself or by its folder."""
+    """The file of a model, named itself or by its folder.
+
+    Raises:
+        UserError: If there is neither.
+    """
     path = Path(name)
+    if not path.exists():
+        raise UserError(
+            f"{in_short(name)} is neither the number of a run, which retroprop runs STUDY lists, "
+            "nor a model.safetensors or its folder, which retroprop train makes; give one of them."
+        )
     return path / "model.safetensors" if path.is_dir() else path
 
 
