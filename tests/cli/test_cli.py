@@ -13,7 +13,9 @@ from tests import processes
 import retroprop
 from retroprop.cli.help_texts import DATA, STUDIES
 from retroprop.data import CATALOG
+from retroprop.studies.plan import plan_study
 from retroprop.studies.records import Records
+from retroprop.studies.schema import load_study
 
 COMMANDS = [*([name] for name in STUDIES), *(["data", name] for name in DATA)]
 FUNCTIONS = {
@@ -506,6 +508,18 @@ def test_compare_by_a_setting_pairs_the_models_that_differ_in_nothing_else(call,
     ]  # fmt: skip
 
 
+def test_comparing_values_of_a_setting_that_is_one_is_refused(refused):
+    study = load_study("inf8225-logistic", size="smoke", changes=["grid.optimizer=sgd"])
+    records, plan = Records.open("retroprop.db"), plan_study(study)
+    records.add_study_run(
+        id="few", study="few", fingerprint="f", config={}, data_checksum="c", runs=plan.runs
+    )
+    said = refused("compare", "few", "--by", "optimizer")
+    assert "all models of the study have optimizer sgd, so there is nothing to compare" in said
+    said = refused("compare", "few", "--by", "learning_rate")
+    assert "no two trained models differ in learning_rate alone yet" in said
+
+
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
@@ -519,6 +533,8 @@ def test_compare_by_a_setting_pairs_the_models_that_differ_in_nothing_else(call,
         (["compare", "1", "2", "--by", "optimizer"], "compare --by takes one study"),
         (["runs", "onne"], "'one'"),
         (["report", "onne"], "'one'"),
+        (["report", "13"], "perhaps the number of a model: retroprop show 13 shows it"),
+        (["report", "train-mlp"], "holds no run of 'train-mlp': train it first. Known: one"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

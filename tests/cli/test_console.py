@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.table import Table
 
 import retroprop
 from retroprop.cli.console import Terminal
@@ -67,13 +68,16 @@ def test_a_name_is_no_markup_and_no_emoji(call, refused, tmp_path):
     assert "there is no run 1: a[/b]:smile:.db" in refused("show", "1", "--db", database)
 
 
-def test_a_table_keeps_its_words_on_a_narrow_terminal(capsys):
-    from rich.table import Table
-
-    table = Table("path", "remark", box=None)
-    table.add_row("a/very/long/path/that/is/no/longer/on/one/line", "fine")
-    Terminal(width=20).print_table(table)
-    assert "a/very/long/path/that/is/no/longer/on/one/line  fine\n" in capsys.readouterr().out
+@pytest.mark.parametrize("width", [20, 30, 45])
+def test_a_table_keeps_its_words_on_a_narrow_terminal(capsys, width):
+    table = Table("class", "accuracy", "taken most often for", box=None)
+    table.add_row("automobile", "16.0%", "truck (28.0%)")
+    table.add_row("a/long/path/without/blanks", "10.0%", "ship (36.0%)")
+    Terminal(width=width).print_table(table)
+    out = capsys.readouterr().out
+    for word in ("automobile", "accuracy", "a/long/path/without/blanks", "16.0%", "(28.0%)"):
+        assert word in out
+    assert not any(line.endswith(" ") for line in out.splitlines())
 
 
 # --- sentences ------------------------------------------------------------------------------------

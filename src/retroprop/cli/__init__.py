@@ -8,6 +8,7 @@ what the system refuses, such as a full disk, 130 after Ctrl-C. A reader that le
 
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import cyclopts
 
@@ -115,7 +116,7 @@ for _name in CALCULATE:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit: 0; 2 or 1 with one sentence; 130 after Ctrl-C."""
     prepare_streams()
     with warnings_as_sentences():
@@ -126,8 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             Terminal(stderr=True, soft_wrap=True).print(sentence, style=style)
         except OSError:  # nobody reads it
             discard(sys.stderr)
-    if code:
-        sys.exit(code)
+    sys.exit(code)
 
 
 def _outcome(arguments: Sequence[str] | None) -> tuple[int, str]:

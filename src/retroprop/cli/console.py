@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from rich.console import Console, ConsoleDimensions
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -33,8 +34,8 @@ class Terminal(Console):
         return found._replace(width=max(found.width, FEWEST_COLUMNS))
 
     @size.setter
-    def size(self, new: tuple[int, int]) -> None:
-        self._width, self._height = new
+    def size(self, new_size: tuple[int, int]) -> None:
+        self._width, self._height = new_size
 
     @property
     def can_redraw(self) -> bool:
@@ -58,10 +59,16 @@ class Terminal(Console):
             whole: Whether each cell shall stand on one line, which a narrow terminal then breaks;
                 otherwise that is so where the terminal is narrower than the table's longest words.
         """
-        sizes = self.measure(table, options=self.options.update(width=10_000))
+        unbounded = self.options.update(width=10_000)
+        for column in table.columns:  # rich would squeeze a column until its words are cut
+            cells = (
+                self.measure(cell, options=unbounded) for cell in (column.header, *column.cells)
+            )
+            column.min_width = max(cell.minimum for cell in cells)
+        sizes = self.measure(table, options=unbounded)
         wanted = sizes.maximum if whole or sizes.minimum > self.width else self.width
         options = self.options.update(width=max(wanted, self.width))
-        for line in self.render_lines(table, options):
+        for line in Segment.split_lines(self.render(table, options)):
             text = Text.assemble(*((part.text, part.style or "") for part in line))
             text.rstrip()
             self.print(text, soft_wrap=True)

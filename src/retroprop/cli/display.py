@@ -17,6 +17,9 @@ from retroprop.studies.messages import EpochReport
 from retroprop.studies.plan import Plan
 from retroprop.studies.records import EpochRecord, RunRecord
 
+NARROWEST_TABLE = 60
+"""Columns of a terminal; on a narrower one, each epoch has its line as where nothing is redrawn."""
+
 
 @dataclass
 class _Cell:
@@ -58,6 +61,7 @@ class StudyDisplay:
     def __init__(self, console: Terminal) -> None:
         """Show on this console."""
         self.console = console
+        self.redraws = console.can_redraw and console.width >= NARROWEST_TABLE
         self.live: Live | None = None
         self.rate: float | None = None  # measured over predicted seconds, the last known
 
@@ -101,7 +105,7 @@ class StudyDisplay:
         )
         total = sum(p.predicted_s for p in self.populations.values())
         self.task: TaskID = self.bar.add_task(study.name, total=total, left="")
-        if self.console.can_redraw:
+        if self.redraws:
             self.live = Live(
                 get_renderable=self._render, console=self.console, refresh_per_second=4
             )
@@ -125,7 +129,7 @@ class StudyDisplay:
         self.populations[report.population].begin()
         self._count(report.population, epoch, done=report.done)
         self._advance()
-        if not self.console.can_redraw:
+        if not self.redraws:
             best = max((u.progress.best_validation_accuracy or 0.0) for u in report.updates)
             left = f", {text}" if (text := self._left()) else ""
             self.console.print(
@@ -226,7 +230,9 @@ def _mean(values: Sequence[float | None], form: str) -> str:
 
 
 def setting(value: object) -> str:
-    """The value of a setting for people: 0.001 and not 1e-03, adam."""
+    """The value of a setting for people: 0.001 and not 1e-03, adam; – for one that is not set."""
+    if value is None:
+        return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

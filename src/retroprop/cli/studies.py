@@ -149,7 +149,7 @@ def show(run: WholeNumber, /, *, db: Database = DEFAULT_DATABASE) -> None:
         "checkpoint": record.checkpoint or "–",
         **environment,
     }.items():
-        table.add_row(str(key), str(value), style=None)
+        table.add_row(key, "–" if value is None else str(value))
     console.print_table(table)
     epochs = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("epoch", "train loss", "valid. loss", "train acc.", "valid. acc.", "train s"):
@@ -327,6 +327,11 @@ def _compare_by(members: list[RunRecord], key: str) -> None:
             pair = paired.setdefault(repr((rest, run.seed)), {})
             pair[run.cell[key]] = run.best_validation_accuracy
     values = list(dict.fromkeys(run.cell[key] for run in members))
+    if len(values) < 2:
+        raise UserError(
+            f"all models of the study have {key} {setting(values[0])}, so there is nothing to "
+            f"compare; it varies {', '.join(members[0].cell)}."
+        )
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in (key, "against", "pairs", "mean difference", "deviation", "better in"):
         table.add_column(name, justify="right")
@@ -346,6 +351,10 @@ def _compare_by(members: list[RunRecord], key: str) -> None:
                 f"{100 * (deviation or 0.0):.2f}",
                 f"{sum(d > 0 for d in differences)}/{len(differences)}",
             )
+    if not table.row_count:
+        raise UserError(
+            f"no two trained models differ in {key} alone yet; run the study to its end first."
+        )
     console.print_table(table)
     console.print("Best validation accuracy; each pair shares its seed and all other settings.")
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import re
 import shlex
 import signal
 import threading
@@ -242,16 +243,33 @@ def _study(model: str, network: NetworkOptions, training: TrainingOptions) -> "S
         build(model, (channels, height, width), len(info.classes), options)
     given = {**dataclasses.asdict(network), **dataclasses.asdict(training)}
     settings = {name: given[name] for name in types_of(Hyperparameters) if name in given}
-    return one_run_study(
-        model,
-        options,
-        network.dataset,
-        epochs=training.epochs,
-        seed=network.seed,
-        learning_rate=training.lr,
-        split={"validation": training.validation, "images": training.images},
-        training=settings | {"augmentation": "flip-crop" if network.augment else "none"},
-    )
+    try:
+        return one_run_study(
+            model,
+            options,
+            network.dataset,
+            epochs=training.epochs,
+            seed=network.seed,
+            learning_rate=training.lr,
+            split={"validation": training.validation, "images": training.images},
+            training=settings | {"augmentation": "flip-crop" if network.augment else "none"},
+        )
+    except UserError as error:
+        raise UserError(_KEY.sub(_option_of_key, str(error))) from None
+
+
+_KEY = re.compile(
+    r"(?<=[:-] )(?:grid\.|training\.|split\.)?([a-z_]+)(?:\.\d+)?(?= must|:| \S+ (?:is|leaves) )"
+)
+"""The key of a study that a sentence is about."""
+
+
+def _option_of_key(key: re.Match[str]) -> str:
+    """What somebody typed for it: --lr for grid.learning_rate.0, --set depth for training.depth."""
+    name = {"learning_rate": "lr", "seeds": "seed"}.get(key[1], key[1])
+    if hasattr(_NETWORK, name) or hasattr(_TRAINING, name):
+        return "--" + name.replace("_", "-")
+    return f"--set {name}"
 
 
 def _as_typed(network: NetworkOptions) -> list[str]:

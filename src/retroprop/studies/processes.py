@@ -40,4 +40,4 @@ def start_worker(*arguments: Any) -> tuple[subprocess.Popen[bytes], Connection]:
     with contextlib.suppress(ConnectionError):  # it is dead: whoever listens to it finds out why
         ours.send(sys.path)
         ours.send(arguments)
-    return process, ours
+    return process, ours  # pyright: ignore[reportReturnType] - that of Windows is another

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from retroprop import __version__
-from retroprop.errors import UserError, did_you_mean
+from retroprop.errors import UserError, did_you_mean, in_short
 from retroprop.studies.database import DEFAULT_DATABASE, Database, without_passwords
 from retroprop.studies.seals import SealedTable, seal_column
 from retroprop.training.epochs import EpochRecord, Progress
@@ -470,9 +470,18 @@ class Records(Database):
         if not known:
             raise UserError(f"{self.location} holds no study run yet: start with retroprop run.")
         names = {record.study for record in known} | {record.id for record in known}
+        if name.isdigit():
+            raise UserError(
+                f"{name} is no study, but perhaps the number of a model: retroprop show {name} "
+                f"shows it. {did_you_mean('', names)}"
+            )
+        how = (
+            "train it first"
+            if name.startswith("train-")
+            else f"run it first (retroprop run {name})"
+        )
         raise UserError(
-            f"{self.location} holds no run of {name!r}: run it first "
-            f"(retroprop run {name}). {did_you_mean(name, names)}"
+            f"{self.location} holds no run of {in_short(name)}: {how}. {did_you_mean(name, names)}"
         )
 
     def runs(self, study_run_id: str, *, with_epochs: bool = True) -> list[RunRecord]:

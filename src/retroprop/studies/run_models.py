@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from retroprop.data import find, load
 from retroprop.data.parts import Part, parts_of
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.files import is_as_written
 from retroprop.studies.kinds import KINDS
 from retroprop.studies.records import Records, RunRecord
@@ -96,8 +96,17 @@ def find_model(name: str, database: str) -> TrainedModel:
 
 
 def model_file(name: str) -> Path:
-    """The file of a model, named itself or by its folder."""
+    """The file of a model, named itself or by its folder.
+
+    Raises:
+        UserError: If there is neither.
+    """
     path = Path(name)
+    if not path.exists():
+        raise UserError(
+            f"{in_short(name)} is neither the number of a run, which retroprop runs STUDY lists, "
+            "nor a model.safetensors or its folder, which retroprop train makes; give one of them."
+        )
     return path / MODEL if path.is_dir() else path
 
 
