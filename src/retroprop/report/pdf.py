@@ -39,6 +39,7 @@ def render_pdf(document: Document, *, when: str) -> bytes:
         UserError: If typst cannot set it.
     """
     text, fonts_of_machine = json.dumps(_plain(document), ensure_ascii=False), False
+    reason = None
     for _ in range(MOST_TRIES):
         try:
             return _compile(text, when, fonts_of_machine)
