@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 
 POOLED = 4
 """Height and width of what the dense layers of a CNN see, as in `retroprop.models.cnn`."""
@@ -326,13 +326,17 @@ def _first(holds: Callable[[int], bool]) -> int:
 def _check(network: Budget, target: int, tolerance: int) -> None:
     """Refuse numbers that no network has."""
     if not 1 <= target <= 10**12:
-        raise UserError(f"the target must be from 1 to 10^12 parameters, and got {target}.")
+        raise UserError(
+            f"the target must be from 1 to 10^12 parameters, and got {in_short(target)}."
+        )
     if not 0 <= tolerance <= 10**12:
-        raise UserError(f"the tolerance must be from 0 to 10^12 parameters, and got {tolerance}.")
+        raise UserError(
+            f"the tolerance must be from 0 to 10^12 parameters, and got {in_short(tolerance)}."
+        )
     quantities = network.quantities()
     if len(quantities) > MOST_LAYERS:
         raise UserError(f"at most {MOST_LAYERS:,} layers are listed, and got {len(quantities):,}.")
     for one in quantities:
         number = one.factor if isinstance(one, Unknown) else one
         if not 1 <= number <= LARGEST:
-            raise UserError(f"a size must be from 1 to {LARGEST:,}, and got {number}.")
+            raise UserError(f"a size must be from 1 to {LARGEST:,}, and got {in_short(number)}.")

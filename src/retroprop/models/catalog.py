@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from retroprop.errors import UserError, did_you_mean
+from retroprop.errors import UserError, did_you_mean, in_short
 from retroprop.models.cnn import CNN, convolutions_of, pooled_size
 from retroprop.models.mlp import MLP
 from retroprop.models.mlpmixer import MLPMixer
@@ -46,7 +46,7 @@ def _mlp(shape: Shape, classes: int, options: Mapping[str, Any]) -> nn.Module:
             nn.Linear.reset_parameters(layer)  # pyright: ignore[reportArgumentType]
     elif options["initialization"] != "xavier":
         hint = did_you_mean(options["initialization"], ("xavier", "torch"))
-        raise UserError(f"there is no initialization {options['initialization']!r}. {hint}")
+        raise UserError(f"there is no initialization {in_short(options['initialization'])}. {hint}")
     return model
 
 
@@ -71,7 +71,8 @@ def _resnet18(shape: Shape, classes: int, options: Mapping[str, Any]) -> nn.Modu
     _three_channels("ResNet-18", shape)
     if len(options["widths"]) != 4:
         raise UserError(
-            f"ResNet-18 has four stages, so widths has four values, and got {options['widths']}."
+            "ResNet-18 has four stages, so widths has four values, and got "
+            f"{in_short(options['widths'])}."
         )
     return ResNet18(classes, widths=options["widths"])
 
@@ -141,7 +142,7 @@ def model_name(name: str) -> str:
     by_letters = {known.replace("-", ""): known for known in MODELS}
     letters = name.lower().replace("-", "").replace("_", "")
     if letters not in by_letters:
-        raise UserError(f"there is no model {name!r}. {did_you_mean(name, MODELS)}")
+        raise UserError(f"there is no model {in_short(name)}. {did_you_mean(name, MODELS)}")
     return by_letters[letters]
 
 
@@ -179,7 +180,9 @@ def build(
     chosen = dict(info.options)
     for key, value in (options or {}).items():
         if key not in chosen:
-            raise UserError(f"{info.title} has no option {key!r}. {did_you_mean(key, chosen)}")
+            raise UserError(
+                f"{info.title} has no option {in_short(key)}. {did_you_mean(key, chosen)}"
+            )
         chosen[key] = _of_kind(key, value, chosen[key])
     if not 1 <= classes <= _LARGEST:
         raise UserError(f"a model has from 1 to {_LARGEST:,} classes, and got {classes}.")
@@ -206,7 +209,9 @@ def read_option(info: ModelInfo, key: str, text: str) -> Option:
         UserError: If there is no such option, or the text is no value of its kind.
     """
     if key not in info.options:
-        raise UserError(f"{info.title} has no option {key!r}. {did_you_mean(key, info.options)}")
+        raise UserError(
+            f"{info.title} has no option {in_short(key)}. {did_you_mean(key, info.options)}"
+        )
     default = info.options[key]
     try:
         if isinstance(default, tuple):
@@ -214,7 +219,7 @@ def read_option(info: ModelInfo, key: str, text: str) -> Option:
         return type(default)(text)
     except ValueError:
         raise UserError(
-            f"{key} {_KINDS[type(default)]}, such as {written(default)}, and got {text!r}."
+            f"{key} {_KINDS[type(default)]}, such as {written(default)}, and got {in_short(text)}."
         ) from None
 
 
@@ -247,19 +252,21 @@ def _of_kind(key: str, value: Any, default: Option) -> Any:
         value = float(value)
     kind = type(default)
     if type(value) is not kind:
-        raise UserError(f"{key} {_KINDS[kind]}, such as {written(default)}, and got {value!r}.")
+        raise UserError(
+            f"{key} {_KINDS[kind]}, such as {written(default)}, and got {in_short(value)}."
+        )
     numbers: list[Any] = [*value] if isinstance(value, tuple) else [value]
     least = _LEAST.get(key, 1)
     most = _MOST.get(key, _LARGEST)
     if {type(number) for number in numbers} - {int if kind is tuple else kind}:
-        raise UserError(f"{key} {_KINDS[kind]}, and got {value!r}.")
+        raise UserError(f"{key} {_KINDS[kind]}, and got {in_short(value)}.")
     for number in () if kind is str else numbers:
         if number < least:
-            raise UserError(f"{key} is at least {least}, and got {written(value)}.")
+            raise UserError(f"{key} is at least {least}, and got {written(value)[:80]}.")
         if number > most:
-            raise UserError(f"{key} is at most {most:,}, and got {written(value)}.")
+            raise UserError(f"{key} is at most {most:,}, and got {written(value)[:80]}.")
     if len(numbers) > _LONGEST:
         raise UserError(f"{key} has at most {_LONGEST:,} values, and got {len(numbers):,}.")
     if key == "drop_rate" and isinstance(value, float) and not value < 1:  # nor NaN
-        raise UserError(f"drop_rate is a probability below 1, and got {value!r}.")
+        raise UserError(f"drop_rate is a probability below 1, and got {in_short(value)}.")
     return value
