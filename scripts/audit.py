@@ -75,13 +75,13 @@ def summary(
 ) -> Iterator[str]:
     """What was checked, and what was not."""
     served = len(releases.get("install", []))
-    yield f"Checked: {served} of {len(names)} releases are served; installed packages agree or not."
+    yield f"Checked: the index serves {served} of {len(names)} pinned releases."
     asked = audited.get("dependencies", [])
     unknown = len(names) - sum("vulns" in release for release in asked)
     if unknown:
         yield (
             f"NOT CHECKED: known vulnerabilities of {unknown} of {len(names)} releases, since the "
-            "package index does not serve them. Run make audit with one that does."
+            "package index does not serve them. Run make audit where it does."
         )
     else:
         yield f"Checked: known vulnerabilities of all {len(names)} releases."

@@ -42,7 +42,10 @@ def started(args, *, processor_s=PROCESSOR_S, **options):
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()  # closes its pipes too
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 def run(args, *, processor_s=PROCESSOR_S, check=False, text="", **options):
