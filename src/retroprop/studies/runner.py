@@ -337,13 +337,13 @@ class _Process:
     pipe: connection.Connection  # the parent's end
     job: messages.Job | None = None
 
-    def ended(self) -> int:
-        """Wait until it has ended, and end one that does not; its exit code."""
+    def end(self) -> None:
+        """Wait until it has ended, and end one that does not: it loses the epoch in flight."""
         try:
-            return self.process.wait(timeout=10)
+            self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            return self.process.wait()
+            self.process.wait()
 
 
 @dataclass
@@ -384,7 +384,7 @@ class _Workers:
             with contextlib.suppress(OSError):
                 worker.pipe.send(None)
         for worker in self.processes:
-            worker.ended()
+            worker.end()
             worker.pipe.close()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -425,7 +425,7 @@ class _Workers:
                 show(message, display)
 
     def _death(self, worker: _Process) -> UserError:
-        code = worker.ended()
+        code = worker.process.wait()  # its end of the pipe is closed: it is leaving
         reason = f"by signal {-code}" if code < 0 else f"with code {code}"
         hint = " (signal 9 is often a lack of memory: try --workers 1)" if code == -9 else ""
         return UserError(
