@@ -7,9 +7,9 @@ Each target (fuzz_targets.py) starts from good inputs and damages them, blindly,
 installed (pip install atheris) and --guided towards lines that were not reached yet. What was found
 before lies in corpus/TARGET and is tried first. An input is known by target, seed and number.
 
-A finding is anything but an answer or a `UserError`: another exception, a message longer than a
-screen, a second of processor time, a gigabyte of memory, a wrong answer, a program started, a
-connection, a file written elsewhere, the end of the process. One input of each kind is kept.
+A finding is anything but an answer or a `UserError`: another exception, a warning, a message longer
+than a screen, a second of processor time, a gigabyte of memory, a wrong answer, a program started,
+a connection, a file written elsewhere, the end of the process. One input of each kind is kept.
 """
 
 import argparse
@@ -26,6 +26,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -36,6 +37,7 @@ import psutil
 
 from benchmarks.fuzz_targets import TARGETS, Target
 from benchmarks.harness import keep, say
+from retroprop.bayes.files import DoubtfulFile
 from retroprop.errors import UserError
 
 SLOW_S = 1.0
@@ -140,7 +142,10 @@ class Trial:
         signal.setitimer(signal.ITIMER_PROF, SLOW_S)
         Trial.running = self
         try:
-            yield
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                warnings.simplefilter("ignore", DoubtfulFile)
+                yield
         finally:
             Trial.running = None
             signal.setitimer(signal.ITIMER_PROF, 0)

@@ -12,6 +12,8 @@ import pickle
 import shutil
 import tarfile
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,13 +76,14 @@ def _with_file(name: str, write: Callable[[Path], object]) -> bytes:
 NUMBERS = "0 1 2 3 10 0.5 1e9 -1 1e999 NaN 10**9 99999999999999999999"
 BAYES_WORDS = {
     "bif": "network variable probability type discrete table default property { } ( ) [ ] | , ; // "
-    "/* */",
+    '/* */ " (0,1] [0_1] http://a.b \ufeff',
     "xmlbif": "<BIF <NETWORK> <VARIABLE> <NAME> <OUTCOME> <DEFINITION> <FOR> <GIVEN> <TABLE> </ > "
     "<!DOCTYPE <!ENTITY <![CDATA[ ]]> <?xml <!-- --> &amp; &# encoding= UTF-16",
     "uai": "BAYES MARKOV",
     "json": '{ } [ ] : , " "format" "variables" "states" "parents" "table" null true',
     "net": "net node decision utility potential data states = ( ) { } % | ; model_nodes",
-    "xdsl": "<smile <nodes> <cpt <deterministic <state <parents> <probabilities> </ id= >",
+    "xdsl": "<smile <nodes> <cpt <deterministic <state <parents> <probabilities> </ id= "
+    "> <resultingstates> <extensions> <dynamic> <!DOCTYPE <!ENTITY <!-- agrum --> &amp; &#",
 }
 
 
@@ -93,8 +96,12 @@ def _read_network(format: str) -> Callable[[Path], Parser]:
             network = parse(data, format, "net")
             BayesNet(network.spec, network.states)
             again = parse(render(network, format).encode(), format, "again")
-            pairs = zip(network.tables.values(), again.tables.values(), strict=True)
-            assert all(np.array_equal(one, other) for one, other in pairs), "another network"
+            if format == "uai":  # which has no names, nor an order but that of the file
+                pairs = list(zip(network.tables.values(), again.tables.values(), strict=True))
+            else:
+                assert network.states == again.states, "other names are read back"
+                pairs = [(table, again.tables[name]) for name, table in network.tables.items()]
+            assert all(np.array_equal(*pair) for pair in pairs), "other numbers are read back"
 
         return read
 
@@ -161,6 +168,36 @@ def _torch_files() -> list[bytes]:
     return files
 
 
+def _read_torch_pickle(data: bytes) -> object:
+    """The pickle inside a file of torch.save: what lies beside it is good."""
+    from retroprop.data.safe_torch import read_torch_file
+
+    with zipfile.ZipFile(io.BytesIO(_torch_files()[0])) as good:
+        members = {info.filename: good.read(info) for info in good.infolist()}
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, data if name.endswith("data.pkl") else content)
+    return read_torch_file(file.getvalue(), name="file")
+
+
+def _torch_pickles() -> list[bytes]:
+    with zipfile.ZipFile(io.BytesIO(_torch_files()[0])) as archive:
+        return [archive.read(name) for name in archive.namelist() if name.endswith("data.pkl")]
+
+
+def _npz() -> list[bytes]:
+    file = io.BytesIO()
+    np.savez(file, x_train=np.zeros((2, 28, 28), np.uint8), y_train=np.zeros(2, np.uint8))
+    return [file.getvalue()]
+
+
+def _read_npz(data: bytes) -> object:
+    from retroprop.data.safe_npz import read_npz
+
+    return read_npz(data, name="mnist.npz")
+
+
 def _idx() -> list[bytes]:
     return [bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4]) + bytes(range(24))]
 
@@ -211,7 +248,20 @@ def _pictures() -> list[bytes]:
 def _read_picture(path: Path) -> object:
     from retroprop.data.pictures import read_picture
 
+    path.write_bytes(_with_true_checksums(path.read_bytes()))
     return read_picture(path)
+
+
+def _with_true_checksums(data: bytes) -> bytes:
+    """A PNG whose chunks have the checksums of what they hold now: damage reaches the decoder."""
+    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return data
+    at, parts = 8, [data[:8]]
+    while at + 12 <= len(data):
+        end = at + 8 + int.from_bytes(data[at : at + 4], "big")
+        parts += [data[at:end], zlib.crc32(data[at + 4 : end]).to_bytes(4, "big")]
+        at = end + 4
+    return b"".join(parts) + data[at:]
 
 
 def _lyon_data() -> list[bytes]:
@@ -244,6 +294,25 @@ def _cached(folder: Path) -> Parser:
     def read(data: bytes) -> object:
         path.write_bytes(data)
         return open_cached(info)
+
+    return read
+
+
+def _checksums(folder: Path) -> Parser:
+    """The checksums beside the cached arrays of a small set."""
+    import os
+
+    from retroprop.data import load
+    from retroprop.data.cache import read_cached
+    from retroprop.data.catalog import find
+
+    os.environ["RETROPROP_CACHE"] = str(folder)
+    load("cifar10-sample")
+    path = folder / "data" / "cifar10-sample" / "checksums.json"
+
+    def read(data: bytes) -> object:
+        path.write_bytes(data)
+        return read_cached(find("cifar10-sample"))
 
     return read
 
@@ -347,6 +416,26 @@ def _read_address(text: str) -> object:
     from retroprop.studies.records import Records
 
     return Records.open(text.replace("postgresql", "sqlite"), create=False).engine.dispose()
+
+
+def _record(folder: Path) -> Parser:
+    """The record.json of a training, which the same command finds in its folder."""
+    from retroprop.studies.one_run import _check_same, one_run_study
+
+    study = one_run_study("mlp", {}, "mnist", split={"validation": 0.1}, training={})
+
+    def read(data: bytes) -> None:
+        (folder / "record.json").write_bytes(data)
+        _check_same(folder, study)
+
+    return read
+
+
+def _records() -> list[bytes]:
+    from retroprop.studies.one_run import one_run_study
+
+    study = one_run_study("mlp", {}, "mnist", split={"validation": 0.1}, training={})
+    return [json.dumps({"study": study.model_dump(mode="json")}).encode()]
 
 
 def _small_database(path: Path) -> None:
@@ -476,6 +565,14 @@ TARGETS: dict[str, Target] = {
     "pickle": Target(_pickles, lambda folder: _pickle_parser(), _words("cnumpy.core.multiarray i")),
     "torch": Target(_torch_files, lambda folder: _torch_parser(), share=0.5),
     "archive": Target(_archives, _of_file("cifar-10-python.tar.gz", _read_archive), share=0.2),
+    "torch pickle": Target(_torch_pickles, lambda folder: _read_torch_pickle, share=0.3),
+    "npz": Target(_npz, lambda folder: _read_npz, share=0.5),
+    "checksums": Target(
+        lambda: [b'{"train_images": {"sha256": "00", "size": 1, "mtime_ns": 2, "inode": 3}}'],
+        _checksums,
+        _words('" : , { } [ ] train_labels null ' + NUMBERS),
+        0.05,
+    ),
     "picture": Target(_pictures, _of_file("picture.png", _read_picture), share=0.3),
     "lab data": Target(_lyon_data, _of_file("mnist.pkl", _read_lyon_data), share=0.3),
     "cache": Target(_arrays, _cached, _words("descr fortran_order shape |u1 (2,28,28) True")),
@@ -507,6 +604,7 @@ TARGETS: dict[str, Target] = {
         _words("sqlite:/// :// @ : ? & = % [/b] ../ \\ :memory: mysql oracle"),
         0.5,
     ),
+    "record": Target(_records, _record, _words('" : , { } [ ] null ' + NUMBERS), 0.3),
     "database": Target(lambda: [bytes(40), bytes(range(40))], _database, share=0.05),
     "formula": Target(
         _formulas,
