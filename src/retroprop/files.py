@@ -171,13 +171,14 @@ def check_name(folder: Path, fix: str) -> None:
     Raises:
         UserError: If its name is not UTF-8.
     """
-    try:
-        str(folder.absolute()).encode()
-    except UnicodeEncodeError:
-        raise UserError(
-            f"the name of the folder {in_short(str(folder))} is not UTF-8, and files of weights "
-            f"cannot be kept there; {fix}."
-        ) from None
+    for name in folder.absolute().parts:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"the name of the folder {in_short(name)} is not UTF-8, and files of weights "
+                f"cannot be kept there; {fix}."
+            ) from None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -51,13 +51,14 @@ def trained(tmp_path_factory, shared_cache):
     os.environ["RETROPROP_CACHE"] = str(shared_cache)
     folder = tmp_path_factory.mktemp("trained")
     for name, dataset, images in (("colour", "cifar10-sample", 1800), ("grey", "mnist", 500)):
-        cli.main(
-            [
-                "train", "MLP", "--dataset", dataset, "--set", "hidden_sizes=16", "--threads", "1",
-                "--epochs", "2", "--images", str(images), "--batch-size", "100",
-                "--folder", str(folder / name), "--db", str(folder / "retroprop.db"),
-            ]
-        )  # fmt: skip
+        with pytest.raises(SystemExit, match="0"):
+            cli.main(
+                [
+                    "train", "MLP", "--dataset", dataset, "--set", "hidden_sizes=16", "--threads",
+                    "1", "--epochs", "2", "--images", str(images), "--batch-size", "100",
+                    "--folder", str(folder / name), "--db", str(folder / "retroprop.db"),
+                ]
+            )  # fmt: skip
     return folder
 
 
@@ -425,7 +426,7 @@ def test_patience_stops_a_training(call):
         ("mlp", ["--batch-size", "128", "--images", "20"], "larger than the 20 training examples"),
         ("mlp", ["--images", "0"], "--images must be greater than or equal to 1, and got 0"),
         ("mlp", ["--validation", "2"], "--validation must be less than 1, and got 2.0"),
-        ("mlp", ["--validation", "1e-12"], "leaves 2000 to train on"),
+        ("mlp", ["--validation", "1e-12"], "leaves 2000 images to train on"),
         ("mlp", ["--schedule", "cosine"], "--schedule must be 'constant' or 'warmup-cosi"),
         ("mlp", ["--precision", "half"], "--precision must be 'float32', 'float64' or 'bfl"),
         ("mlp", ["--precision", "float64"], "mean gradient, in float32 or bfloat16; leave"),
@@ -482,7 +483,7 @@ def test_ctrl_c_in_a_terminal_stops_with_a_sentence_and_the_same_command_continu
         assert job.returncode == 130
         assert said.decode().strip() == (
             "Stopped; every finished epoch is kept. Continue with: "
-            + shlex.join(["retroprop", *command[3:]])
+            + shlex.join(["retroprop", *arguments])
         )
         assert list(Path("run").iterdir()) == []
         (state,) = state_files()

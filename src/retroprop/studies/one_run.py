@@ -30,7 +30,13 @@ from retroprop.models.catalog import MODELS
 from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.messages import Job, TrainJob
 from retroprop.studies.records import Records, StudyRunRecord
-from retroprop.studies.run_models import MODEL, RECORD, TrainedModel, model_of_run
+from retroprop.studies.run_models import (
+    MODEL,
+    RECORD,
+    TrainedModel,
+    model_of_run,
+    read_record,
+)
 from retroprop.studies.runner import Display, carry_out, show
 from retroprop.studies.schema import Study, study_from
 from retroprop.studies.worker import Worker
@@ -234,8 +240,8 @@ def _held_folder(folder: Path, study: Study, *, fresh: bool) -> Iterator[None]:
 
 def _check_same(folder: Path, study: Study) -> None:
     try:
-        before = _essential(json.loads((folder / RECORD).read_text(encoding="utf-8"))["study"])
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        before = _essential(read_record(folder)["study"])
+    except (TypeError, KeyError, ValueError):
         raise UserError(
             f"{folder / RECORD} is not of a training by retroprop train; name another --folder."
         ) from None
@@ -258,10 +264,10 @@ def _essential(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _typed(value: Any) -> str:
-    """The value of a setting, about as somebody types it."""
+    """The value of a setting, about as somebody types it, or its beginning."""
     if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
-    return "none" if value is None else str(value)
+        return _typed(",".join(map(str, value[:20])))
+    return "none" if value is None else str(value)[:80]
 
 
 def holds(folder: Path, study_run: StudyRunRecord) -> bool:
@@ -269,13 +275,14 @@ def holds(folder: Path, study_run: StudyRunRecord) -> bool:
 
     Both are read, so that a damaged one is written again.
     """
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        same = (record["study_run_id"], record["begun"]) == (study_run.id, study_run.created_at)
-        load_model(folder / MODEL)
-        return same and is_as_written(folder / MODEL, record.get("model_sha256"))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    record = read_record(folder)
+    if (record.get("study_run_id"), record.get("begun")) != (study_run.id, study_run.created_at):
         return False
+    try:
+        load_model(folder / MODEL)
+    except UserError:
+        return False
+    return is_as_written(folder / MODEL, record.get("model_sha256"))
 
 
 def write_model(folder: Path, records: Records, number: int) -> TrainedModel:

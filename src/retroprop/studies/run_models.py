@@ -79,8 +79,10 @@ def find_model(name: str, database: str) -> TrainedModel:
     if name.isdigit():
         return model_of_run(Records.open(database, create=False), int(name))
     path = model_file(name)
-    record = _record_beside(path)
-    if path.is_file() and not is_as_written(path, record.get("model_sha256")):
+    record = read_record(path.parent) if path.name == MODEL else {}
+    sha256, settings = record.get("model_sha256"), record.get("settings")
+    batch_size = settings.get("batch_size") if isinstance(settings, dict) else None
+    if path.is_file() and not is_as_written(path, sha256):
         raise UserError(
             f"{path} is damaged, or not the model of {path.with_name(RECORD)} beside it; put that "
             "one back, or move the file to a folder of its own to use it."
@@ -91,7 +93,7 @@ def find_model(name: str, database: str) -> TrainedModel:
         network=network,
         card=card,
         normalization=normalization,
-        batch_size=record.get("batch_size"),
+        batch_size=batch_size if isinstance(batch_size, int) else None,
     )
 
 
@@ -110,18 +112,13 @@ def model_file(name: str) -> Path:
     return path / MODEL if path.is_dir() else path
 
 
-def _record_beside(path: Path) -> dict[str, Any]:
-    """The record of the training that wrote a model, if it is beside it; a model needs none."""
-    if path.name != MODEL:
-        return {}
+def read_record(folder: Path) -> dict[str, Any]:
+    """What record.json says of the training that a folder is of; nothing where it is unreadable."""
     try:
-        record = json.loads(path.with_name(RECORD).read_text(encoding="utf-8"))
-        return {
-            "model_sha256": record.get("model_sha256"),
-            "batch_size": int(record["settings"]["batch_size"]),
-        }
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
+    return record if isinstance(record, dict) else {}
 
 
 def model_of_run(records: Records, number: int) -> TrainedModel:

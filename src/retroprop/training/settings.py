@@ -114,8 +114,8 @@ def is_number(value: Any) -> bool:
 
 Seed = Annotated[int, Bounds(least=0, below=2**63)]
 Epochs = Annotated[int, Bounds(least=1, most=10_000)]
-LearningRate = Annotated[float, Bounds(above=0, most=1e30)]
-"""Far below the largest number of float32, 3.4e38: a larger one could not even be multiplied."""
+LearningRate = Annotated[float, Bounds(above=0, most=1e38)]
+"""The largest number of float32 is 3.4e38: a larger rate could not even be multiplied."""
 Count = Annotated[int, Bounds(least=1, most=10**9)]
 Width = Annotated[int, Bounds(least=1, most=100_000)]
 Share = Annotated[float, Bounds(least=0, below=1)]
@@ -176,7 +176,7 @@ class Hyperparameters:
     """Of logits, or of probabilities cut into [1e-9, 1 − 1e-9]."""
     momentum: Share = 0.9
     """μ of the optimizers that have one."""
-    weight_decay: Annotated[float, Bounds(least=0, most=1e30)] = 0.0
+    weight_decay: Annotated[float, Bounds(least=0, most=1e38)] = 0.0
     """λ; added to the gradient as λ θ, and apart from it by "adamw"."""
     label_smoothing: Share = 0.0
     """Part of the target that is spread over all classes."""
@@ -258,14 +258,19 @@ def from_record(kind: type[S], recorded: Mapping[str, Any], **more: Any) -> S:
     """The settings that a record holds, with what it keeps elsewhere.
 
     Raises:
-        UserError: If the record has a setting that we do not know.
+        UserError: If the record has a setting that we do not know, or a value that cannot be.
     """
     known = {field.name for field in dataclasses.fields(kind)}
     for name in (*recorded, *more):
         if name not in known:
             raise UserError(f"unknown setting {name!r}. {did_you_mean(name, known)}")
-    types = types_of(kind)
-    return kind(**{n: checked(value, types[n]) for n, value in {**recorded, **more}.items()})
+    types, values = types_of(kind), {}
+    for name, value in {**recorded, **more}.items():
+        try:
+            values[name] = checked(value, types[name])
+        except WrongValueError as error:
+            raise UserError(f"{name} must be {error}, and got {in_short(value)}.") from None
+    return kind(**values)
 
 
 @cache
