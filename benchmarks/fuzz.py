@@ -69,7 +69,7 @@ def input_of(seed: int, number: int, seeds: list[bytes], words: Sequence[bytes])
 def damaged(chance: random.Random, seeds: list[bytes], words: Sequence[bytes]) -> bytes:
     """A good input after a few small accidents."""
     data = chance.choice(seeds)
-    for _ in range(chance.randint(1, 6)):
+    for _ in range(chance.choice([1, 1, 1, 2, 3, 6])):
         at = chance.randint(0, len(data))
         end = min(len(data), at + chance.choice([1, 1, 2, 4, 8, 30, 200]))
         match chance.randint(0, 6):

@@ -418,11 +418,19 @@ def _read_address(text: str) -> object:
     return Records.open(text.replace("postgresql", "sqlite"), create=False).engine.dispose()
 
 
+def _study_of_a_training() -> Any:
+    from retroprop.models.catalog import MODELS
+    from retroprop.studies.one_run import one_run_study
+
+    options = MODELS["mlp"].options
+    return one_run_study("mlp", options, "mnist", split={"validation": 0.1}, training={})
+
+
 def _record(folder: Path) -> Parser:
     """The record.json of a training, which the same command finds in its folder."""
-    from retroprop.studies.one_run import _check_same, one_run_study
+    from retroprop.studies.one_run import _check_same
 
-    study = one_run_study("mlp", {}, "mnist", split={"validation": 0.1}, training={})
+    study = _study_of_a_training()
 
     def read(data: bytes) -> None:
         (folder / "record.json").write_bytes(data)
@@ -432,10 +440,11 @@ def _record(folder: Path) -> Parser:
 
 
 def _records() -> list[bytes]:
-    from retroprop.studies.one_run import one_run_study
-
-    study = one_run_study("mlp", {}, "mnist", split={"validation": 0.1}, training={})
-    return [json.dumps({"study": study.model_dump(mode="json")}).encode()]
+    return [
+        json.dumps(
+            {"study": _study_of_a_training().model_dump(mode="json", exclude_none=True)}
+        ).encode()
+    ]
 
 
 def _small_database(path: Path) -> None:

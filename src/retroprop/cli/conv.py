@@ -201,17 +201,14 @@ def _print_solutions(listed: Sequence[Convolution], free: Sequence[str]) -> None
     def shared(one: Convolution) -> tuple[int, ...]:
         return tuple(getattr(one, name) for name in order)
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in columns:
-        table.add_column(name, justify="right")
-    table.add_column(last)
+    lines = []  # of text, since a table of thousands of rows takes rich seconds to lay out
     for _, group in groupby(sorted(listed, key=lambda one: (shared(one), one)), key=shared):
         together = list(group)
-        values = [getattr(one, last) for one in together]
-        table.add_row(
-            *(str(getattr(together[0], name)) for name in columns), ", ".join(_ranges(values))
-        )
-    console.print_table(table)
+        values = ", ".join(_ranges([getattr(one, last) for one in together]))
+        cells = [f"{getattr(together[0], name):>{len(name)}}" for name in columns]
+        lines.append("  ".join([*cells, values]))
+    console.print(Text("  ".join([*columns, last]), style="bold"), soft_wrap=True)
+    console.print("\n".join(lines), soft_wrap=True)
 
 
 def _ranges(values: Sequence[int]) -> Iterator[str]:
