@@ -1,11 +1,13 @@
 """Output that is full, closed or narrow, and text that rich would take for its own."""
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from rich.table import Table
 
 import retroprop
@@ -122,3 +124,24 @@ def test_a_folder_that_is_no_text_is_refused_before_anything_is_trained(refused,
     said = refused("train", "mlp", "--dataset", "cifar10-sample", "--epochs", "1", option, place)
     assert "'caf\\udce9" in said or "/caf\\udce9'" in said
     assert "is not UTF-8" in said
+
+
+def test_a_table_of_many_rows_is_printed_in_few_pieces_and_in_straight_columns():
+    class Counted(Terminal):
+        pieces = 0
+
+        def print(self, *objects, **options):
+            Counted.pieces += 1
+            super().print(*objects, **options)
+
+    table = Table("name", box=None, pad_edge=False)
+    table.add_column("number", justify="right")
+    for number in range(1000):
+        table.add_row("漢字" if number % 2 else "[b]\n:smile:", str(number))
+    stream = io.StringIO()
+    Counted(file=stream, width=12).print_table(table, whole=True)
+    lines = stream.getvalue().splitlines()
+    assert lines[:3] == ["name         number", "[b] :smile:       0", "漢字              1"]
+    assert len(lines) == 1001
+    assert {cell_len(line) for line in lines} == {19}
+    assert Counted.pieces < 20

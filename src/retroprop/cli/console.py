@@ -9,7 +9,9 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleDimensions
+from rich.control import strip_control_codes
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -59,6 +61,9 @@ class Terminal(Console):
             whole: Whether each cell shall stand on one line, which a narrow terminal then breaks;
                 otherwise that is so where the terminal is narrower than the table's longest words.
         """
+        if whole:
+            self._print_rows(table)
+            return
         unbounded = self.options.update(width=10_000)
         for column in table.columns:  # rich would squeeze a column until its words are cut
             cells = (
@@ -66,12 +71,35 @@ class Terminal(Console):
             )
             column.min_width = max(cell.minimum for cell in cells)
         sizes = self.measure(table, options=unbounded)
-        wanted = sizes.maximum if whole or sizes.minimum > self.width else self.width
+        wanted = sizes.maximum if sizes.minimum > self.width else self.width
         options = self.options.update(width=max(wanted, self.width))
         for line in Segment.split_lines(self.render(table, options)):
             text = Text.assemble(*((part.text, part.style or "") for part in line))
             text.rstrip()
             self.print(text, soft_wrap=True)
+
+    def _print_rows(self, table: Table) -> None:
+        """Print each row of a table on a line: rich would take 2 ms for each, of thousands."""
+        columns = []
+        for column in table.columns:
+            texts = [_one_line(str(cell)) for cell in (column.header, *column.cells)]
+            width = max(map(cell_len, texts))
+            fills = [" " * (width - cell_len(text)) for text in texts]
+            left = column.justify == "left"
+            columns.append(
+                [
+                    text + fill if left else fill + text
+                    for text, fill in zip(texts, fills, strict=True)
+                ]
+            )
+        header, *lines = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
+        self.print(Text(header, style=table.header_style), soft_wrap=True)
+        for start in range(0, len(lines), 100):
+            self.print("\n".join(lines[start : start + 100]), soft_wrap=True)
+
+
+def _one_line(text: str) -> str:
+    return strip_control_codes(" ".join(text.splitlines()))
 
 
 def prepare_streams() -> None:

@@ -96,7 +96,8 @@ def write_document(
 ) -> list[Path]:
     """Write a document in each format, and return the files written.
 
-    A file is replaced in one step: a reader never sees half of one.
+    A file is replaced in one step: a reader never sees half of one. Of a table that is too long to
+    be read, the document holds a part; a CSV file beside it has the whole.
 
     Args:
         document: What to write.
@@ -108,24 +109,33 @@ def write_document(
     Raises:
         UserError: If a format is unknown, or if the folder cannot be written.
     """
+    from retroprop.report.long_tables import shortened
+    from retroprop.report.table_csv import csv_of
+
+    _check_formats(formats, FORMATS if document.setup else STUDY_FORMATS)
+    document, whole = shortened(document, stem)
+    written = [
+        _write(Path(folder) / file, csv_of(table, document.language).encode())
+        for file, table in whole.items()
+    ]
+    for name in sorted(set(formats), key=FORMATS.index):  # HTML first: a PDF may fail
+        data = _render(document, name, when)
+        written.append(_write(Path(folder) / f"{stem}.{name}", data))
+    return written
+
+
+def _write(path: Path, data: bytes) -> Path:
     from retroprop.errors import UserError
     from retroprop.files import replace_file
 
-    _check_formats(formats, FORMATS if document.setup else STUDY_FORMATS)
-    written: list[Path] = []
-    for name in sorted(set(formats), key=FORMATS.index):  # HTML first: a PDF may fail
-        data = _render(document, name, when)
-        path = Path(folder) / f"{stem}.{name}"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, data)
-        except OSError as error:
-            raise UserError(
-                f"cannot write {path} ({error.strerror or error}); name another folder with "
-                "--output."
-            ) from error
-        written.append(path)
-    return written
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, data)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path} ({error.strerror or error}); name another folder with --output."
+        ) from error
+    return path
 
 
 def _render(document: "Document", name: str, when: str) -> bytes:

@@ -157,11 +157,11 @@ def setting_section(report: StudyReport) -> Section:
         row(say("model"), _model(report)),
         row(say("gradient"), report.gradient_sentence()),
         row(say("epochs"), setting(config.get("epochs"))),
-        row(say("seeds"), ", ".join(str(seed) for seed in seeds)),
+        row(say("seeds"), report.joined([str(seed) for seed in seeds])),
         *(
             row(
                 report.setting_name(key),
-                say(", ").join(report.setting(key, value) for value in _list(values)),
+                report.joined([report.setting(key, value) for value in _list(values)], say(", ")),
             )
             for key, values in (report.grid | _fixed(report)).items()
         ),
@@ -304,21 +304,24 @@ def _sessions_table(report: StudyReport) -> Table:
 def models_section(report: StudyReport) -> Section:
     """Every model of the study, so that each number of the report can be traced."""
     say = report.say
-    keys = [key for key in report.grid if any(key in run.cell for run in report.runs)]
-    keys += sorted({key for run in report.runs for key in run.cell} - set(keys))
+    present = {key for cell in report.cells for key in cell.cell}
+    keys = [key for key in report.grid if key in present]
+    keys += sorted(present - set(keys))
     missing = Cell(text="—", mark="absent", spoken=say("none"))
 
     def value(run: RunRecord, name: str) -> Cell | str:
         number = getattr(run, name)
         return missing if number is None else report.write(name, number)
 
+    def settings(cell: dict[str, Any]) -> list[Cell | str]:
+        return [
+            report.setting(key, cell[key], short=True) if key in cell else missing for key in keys
+        ]
+
     rows = [
         row(
             str(run.id),
-            *(
-                report.setting(key, run.cell[key], short=True) if key in run.cell else missing
-                for key in keys
-            ),
+            *shared,
             str(run.seed),
             Cell(text=_status(report, run), mark="diverged" if run.status == "diverged" else ""),
             missing if run.best_epoch is None else str(run.best_epoch),
@@ -327,6 +330,7 @@ def models_section(report: StudyReport) -> Section:
             anchor=f"run-{run.id}",
         )
         for cell in report.cells
+        for shared in [settings(cell.cell)]
         for run in cell.runs
     ]
     table = Table(

@@ -14,6 +14,7 @@ from retroprop.report.document import Block, Paragraph, Picture, Section, Table,
 from retroprop.report.pictures import picture
 from retroprop.report.results import cell_label
 from retroprop.report.study_report import StudyReport
+from retroprop.report.variations import of_all, some_best
 from retroprop.studies.summary import CellSummary
 
 MOST_WITH_BARS = 3
@@ -25,7 +26,7 @@ def confusion_section(report: StudyReport) -> Section | None:
     if "confusion" not in report.figures:
         return None
     say = report.say
-    found = [(cell, counts) for cell in report.best if (counts := _counts(cell)) is not None]
+    found = [(cell, counts) for cell in some_best(report) if (counts := _counts(cell)) is not None]
     if not found or report.info is None:
         return None
     classes = report.info.class_names(report.language)
@@ -37,6 +38,8 @@ def confusion_section(report: StudyReport) -> Section | None:
     )
     if not report.single:
         text += " " + say("Where a cell has several seeds, their counts are added.")
+    if part := of_all(report, len(some_best(report)), len(report.best)):
+        text += " " + part
     blocks: list[Block] = [Paragraph(text=text)]
     blocks += [
         _matrix(report, number, cell, counts, classes)

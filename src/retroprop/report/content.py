@@ -22,6 +22,7 @@ from retroprop.report.network_pictures import (
 from retroprop.report.results import curves_section, tables_section, test_section
 from retroprop.report.study_report import StudyReport
 from retroprop.report.verdict_sentence import verdict_sentence
+from retroprop.report.words import MOST_LISTED
 from retroprop.studies.summary import ACCURACY, CellSummary, mean_and_deviation
 
 
@@ -102,7 +103,9 @@ def summary(report: StudyReport) -> list[str]:
         "({spread}) of {items}."
     )
     joined = items[0]
-    if len(items) > 1:
+    if len(items) > MOST_LISTED:
+        joined = report.joined(items, say("; "))
+    elif len(items) > 1:
         joined = say("{first} and {last}").format(first=say("; ").join(items[:-1]), last=items[-1])
     lines = [
         opening.format(

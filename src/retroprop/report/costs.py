@@ -6,7 +6,7 @@ from retroprop.figures.timing import Cost, cost_of_setting, describe_costs, medi
 from retroprop.report.document import Block, Paragraph, Section
 from retroprop.report.pictures import picture
 from retroprop.report.study_report import StudyReport
-from retroprop.report.variations import fixed, variations
+from retroprop.report.variations import MOST_POINTS, fixed, spread, variations
 from retroprop.studies.records import RunRecord
 
 
@@ -25,7 +25,7 @@ def costs_section(report: StudyReport, *, keys: Sequence[str] | None = None) -> 
         for number, variation in enumerate(variations(report, key), start=1):
             costs = [
                 cost
-                for value, cell in variation.cells
+                for value, cell in spread(variation.cells, MOST_POINTS)
                 if (cost := _cost(report, key, value, cell.runs)) is not None
             ]
             if len(costs) < 2:
@@ -44,6 +44,10 @@ def costs_section(report: StudyReport, *, keys: Sequence[str] | None = None) -> 
                 "parameters, by {setting}"
             ).format(setting=report.setting_name(key))
             caption += f" ({settings})." if settings else "."
+            if len(variation.cells) > MOST_POINTS:
+                caption += " " + say("{n} of {all} values are drawn.").format(
+                    n=len(costs), all=report.numbers.integer(len(variation.cells))
+                )
             blocks.append(Paragraph(text=_sentences(report, costs)))
             name = f"time-{key.replace('_', '-')}-{number}"
             blocks.append(picture(name, caption, description, figure))

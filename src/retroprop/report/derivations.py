@@ -12,7 +12,7 @@ from retroprop.figures.speed import describe_lines, time_ratio, training_seconds
 from retroprop.report.document import Block, Paragraph, Picture, Section
 from retroprop.report.pictures import picture
 from retroprop.report.study_report import FIELDS, StudyReport
-from retroprop.studies.summary import CellSummary, cell_key, summarise_cells
+from retroprop.studies.summary import CellSummary, cell_key
 
 HAND, AUTOGRAD = "by-hand", "autograd"
 SECONDS = FIELDS["train_s"]
@@ -35,8 +35,10 @@ class Pair:
 
 def pairs(report: StudyReport) -> list[Pair]:
     """The pairs of which both cells finished with a known time."""
+    if "derivation" not in report.varied:
+        return []
     by_rest: dict[str, dict[str, CellSummary]] = {}
-    for cell in summarise_cells(report.runs, SECONDS):
+    for cell in report.cells_of(SECONDS):
         derivation = cell.cell.get("derivation")
         if derivation in (HAND, AUTOGRAD) and cell.mean:
             rest = {name: value for name, value in cell.cell.items() if name != "derivation"}

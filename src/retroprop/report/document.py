@@ -114,6 +114,7 @@ class Table:
         notes: Sentences under the table.
         numeric: Whether it holds numbers, set to the right, or sentences.
         words: The columns of a numeric table that hold words all the same.
+        file: The file beside the document with the whole table, where this is a part of it.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Table:
     notes: Sequence[str] = ()
     numeric: bool = True
     words: Sequence[int] = ()
+    file: str = ""
     kind: str = "table"
 
 

@@ -89,7 +89,9 @@ def _prose(text: str, language: str) -> Markup:
 
 
 def _csv_address(table: Table, language: str) -> str:
-    """The table as an address that holds its data, for a link that saves it."""
+    """Where the whole table is: the file beside the page, or an address that holds its data."""
+    if table.file:
+        return quote(table.file)
     return f"data:text/csv;charset=utf-8,{quote(csv_of(table, language))}"
 
 

@@ -9,7 +9,7 @@ from retroprop.figures.style import SERIES
 from retroprop.report.document import Block, Paragraph, Picture, Section
 from retroprop.report.pictures import picture
 from retroprop.report.study_report import StudyReport
-from retroprop.report.variations import Variation, fixed, lost, variations
+from retroprop.report.variations import MOST_POINTS, Variation, fixed, lost, spread, variations
 from retroprop.report.words import LOSS_AXES, capital
 from retroprop.studies.summary import CellSummary
 
@@ -68,10 +68,13 @@ def _accuracies(cell: CellSummary) -> list[float]:
 def _effect(report: StudyReport, key: str, shown: Sequence[Variation]) -> Picture:
     say = report.say
     lines = {}
+    values = report.values(key)
+    if len(values) > MOST_POINTS:
+        values = [value for value, _ in spread(shown[0].cells, MOST_POINTS)]
     for variation in shown:
         name = report.group(variation.base.cell) if len(shown) > 1 else ""
         lines[name or report.name(variation.base)] = [
-            _point(report, key, value, variation) for value in report.values(key)
+            _point(report, key, value, variation) for value in values
         ]
     figure = effect_of_setting(
         lines,
@@ -87,6 +90,11 @@ def _effect(report: StudyReport, key: str, shown: Sequence[Variation]) -> Pictur
     else:
         text = say("{name}: best validation accuracy")
     caption = text.format(name=capital(report.setting_name(key)), settings=say("; ").join(settings))
+    if len(values) < len(report.values(key)):
+        part = say("{n} of {all} values are drawn.").format(
+            n=len(values), all=report.numbers.integer(len(report.values(key)))
+        )
+        caption = f"{caption}. {part}"
     return picture(f"effect-{key.replace('_', '-')}", caption, description, figure, half=True)
 
 
@@ -108,7 +116,7 @@ def _point(report: StudyReport, key: str, value: Any, variation: Variation) -> P
 def _curves(report: StudyReport, variation: Variation, number: int) -> Picture:
     say, numbers, key = report.say, report.numbers, variation.key
     complete = [(value, cell) for value, cell in variation.cells if cell.mean is not None]
-    drawn = _spread(complete)
+    drawn = spread(complete, len(SERIES))
     models = {report.setting(key, value, short=True): cell.runs for value, cell in drawn}
     runs = [run for group in models.values() for run in group]
     parts: Sequence[Part] = (
@@ -158,13 +166,3 @@ def _curves(report: StudyReport, variation: Variation, number: int) -> Picture:
     return picture(
         f"curves-{key.replace('_', '-')}-{number}", caption, " ".join(described), figure, half=True
     )
-
-
-def _spread(cells: Sequence[tuple[Any, CellSummary]]) -> list[tuple[Any, CellSummary]]:
-    """At most as many cells as there are styles: the best, and others spread over the values."""
-    most = len(SERIES)
-    if len(cells) <= most:
-        return list(cells)
-    kept = {round(place * (len(cells) - 1) / (most - 2)) for place in range(most - 1)}
-    kept.add(max(range(len(cells)), key=lambda at: cells[at][1].mean or 0.0))
-    return [cell for at, cell in enumerate(cells) if at in kept]

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from retroprop import __version__
 from retroprop.report.appendix import models_section, setting_section
@@ -18,6 +18,7 @@ from retroprop.report.document import (
     Table,
 )
 from retroprop.report.lab_report import SIZES, LabReport, NotRecordedError, Part, Question
+from retroprop.report.long_tables import traced
 from retroprop.report.study_report import StudyReport
 from retroprop.studies.records import DEFAULT_DATABASE
 from retroprop.studies.schema import load_study
@@ -296,35 +297,3 @@ def _renamed(block: Block, prefix: str) -> Block:
     if isinstance(block, Table | Picture):
         return dataclasses.replace(block, name=f"{prefix}-{block.name}")
     return block
-
-
-def traced(sections: Sequence[Section]) -> list[Section]:
-    """The sections with only those links that lead to a row of this document."""
-    anchors = {
-        row.anchor
-        for section in sections
-        for block in section.blocks
-        if isinstance(block, Table)
-        for row in block.rows
-        if row.anchor
-    }
-
-    def checked(block: Block) -> Block:
-        if not isinstance(block, Table):
-            return block
-        rows = [
-            dataclasses.replace(
-                row,
-                cells=[
-                    cell if cell.link in anchors else dataclasses.replace(cell, link="")
-                    for cell in row.cells
-                ],
-            )
-            for row in block.rows
-        ]
-        return dataclasses.replace(block, rows=rows)
-
-    return [
-        dataclasses.replace(section, blocks=[checked(block) for block in section.blocks])
-        for section in sections
-    ]

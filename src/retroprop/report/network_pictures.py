@@ -13,12 +13,12 @@ from retroprop.figures.architectures import (
 )
 from retroprop.figures.curves import Part, describe_curves
 from retroprop.figures.kernels import describe_kernels, first_layer_kernels
-from retroprop.figures.style import SERIES
 from retroprop.figures.token_mixing import describe_filters, filtered_pictures, token_mixing_filters
 from retroprop.report.document import Block, Notice, Paragraph, Picture, Section
 from retroprop.report.pictures import picture
 from retroprop.report.results import every_cell
 from retroprop.report.study_report import StudyReport
+from retroprop.report.variations import MOST_POINTS, some_best
 from retroprop.report.weights import NoWeightsError, trained_weights
 from retroprop.studies.records import RunRecord
 from retroprop.studies.summary import CellSummary, Curve, curve
@@ -38,7 +38,8 @@ def pairs_section(report: StudyReport) -> Section | None:
         for cell in sorted(report.cells, key=lambda cell: cell.mean or 0.0)
         if cell.mean is not None and "architecture" in cell.cell
     }
-    known = [text for text in report.values("architecture") if text in best]
+    recorded = [text for text in report.values("architecture") if text in best]
+    known = recorded[:MOST_POINTS]
     blocks: list[Block] = [
         pair_picture(report, f"pair-{number}", [best[text] for text in group])
         for number, group in enumerate(pairs_of(known), start=1)
@@ -49,6 +50,8 @@ def pairs_section(report: StudyReport) -> Section | None:
         "Each plot compares two or three architectures: those of one kind, or the first of each "
         "kind."
     )
+    if len(known) < len(recorded):
+        text += " " + say("{n} of {all} values are drawn.").format(n=len(known), all=len(recorded))
     heading = say("Architectures side by side")
     return Section(name="pairs", heading=heading, blocks=[Paragraph(text=text), *blocks])
 
@@ -103,7 +106,7 @@ def gradients_section(report: StudyReport) -> Section | None:
     if "gradient-norms" not in report.figures:
         return None
     cells: dict[str, Sequence[RunRecord]] = dict(every_cell(report)) or {
-        report.name(cell): cell.runs for cell in report.best[: len(SERIES)]
+        report.name(cell): cell.runs for cell in some_best(report)
     }
     blocks = gradient_blocks(report, cells)
     heading = report.say("Norm of the gradient")

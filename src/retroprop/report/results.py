@@ -13,9 +13,10 @@ from retroprop.figures.curves import (
 )
 from retroprop.figures.style import SERIES
 from retroprop.report.document import Block, Cell, Paragraph, Picture, Row, Section, Table, row
+from retroprop.report.long_tables import MOST_ROWS
 from retroprop.report.pictures import picture
 from retroprop.report.study_report import FIELDS, StudyReport, setting_of
-from retroprop.report.variations import no_mean
+from retroprop.report.variations import no_mean, of_all, some_best
 from retroprop.report.words import LOSS_AXES, VALUE_NAMES
 from retroprop.studies.records import RunRecord
 from retroprop.studies.summary import (
@@ -23,8 +24,10 @@ from retroprop.studies.summary import (
     CellSummary,
     best_cells,
     mean_and_deviation,
-    summarise_cells,
 )
+
+MOST_TABLES = 40
+"""Of one value; a study of many settings has one for each combination of the others."""
 
 
 def tables_section(report: StudyReport) -> Section | None:
@@ -38,27 +41,36 @@ def tables_section(report: StudyReport) -> Section | None:
     return Section(name="tables", heading=report.say("Results of the grid"), blocks=blocks)
 
 
-def _tables(report: StudyReport, spec: dict[str, Any], number: int) -> list[Table]:
+def _tables(report: StudyReport, spec: dict[str, Any], number: int) -> list[Block]:
     value = spec.get("value") or ACCURACY
     if value not in VALUE_NAMES:
         raise UserError(
             f"the report's table {number} asks for {value!r}. {did_you_mean(value, VALUE_NAMES)}"
         )
     rows_key, columns_key = spec["rows"], spec.get("columns")
-    cells = summarise_cells(report.runs, FIELDS.get(value, value))
+    cells = report.cells_of(FIELDS.get(value, value))
     apart = [spec["split_by"]] if spec.get("split_by") else []
     keys = {key for cell in cells for key in cell.cell}
     apart += [key for key in report.grid if key in keys]
     apart += sorted(keys - set(apart))
     apart = [key for key in dict.fromkeys(apart) if key not in (rows_key, columns_key)]
+    best = {cell.key for cell in some_best(report)}
     groups: dict[str, list[CellSummary]] = {}
     for cell in cells:
         title = report.describe({key: setting_of(cell.runs[0], key) for key in apart})
         groups.setdefault(title, []).append(cell)
-    return [
+    tables: list[Block] = [
         _table(report, group, value, rows_key, columns_key, f"table-{number}-{index}", title)
         for index, (title, group) in enumerate(groups.items(), start=1)
+        if index <= MOST_TABLES or any(cell.key in best for cell in group)
     ]
+    if len(tables) == len(groups):
+        return tables
+    text = report.say(
+        "{n} of {all} tables are shown: the first ones, and those of the best cells. The table of "
+        "all models has the others."
+    ).format(n=len(tables), all=report.numbers.integer(len(groups)))
+    return [Paragraph(text=text), *tables]
 
 
 def _table(
@@ -148,9 +160,11 @@ def _table_notes(
     say = report.say
     n = max(cell.n for cell in cells)
     marks = {cell.mark for one in rows for cell in one.cells}
-    listed = say("Each number leads to its models, which are listed at the end.")
+    listed = [say("Each number leads to its models, which are listed at the end.")]
+    if len(report.cells) > MOST_ROWS:  # the table of all models has no row for some of them
+        listed = []
     if value == "parameters":
-        return [listed]
+        return listed
     notes = [
         say("One seed per cell.")
         if n == 1
@@ -183,7 +197,7 @@ def _table_notes(
         )
     if "unfinished" in marks:
         notes.append(say("“—”: not all seeds of the cell are finished yet."))
-    return [*notes, listed]
+    return [*notes, *listed]
 
 
 def curves_section(report: StudyReport) -> Section | None:
@@ -284,8 +298,9 @@ def _of_all(report: StudyReport, metric: Metric) -> Picture:
 def _picture(report: StudyReport, metric: Metric) -> Picture:
     say, numbers = report.say, report.numbers
     only = say("the model") if report.single else say("best cell")
-    models = {report.group(cell.cell) or only: cell.runs for cell in report.best}
-    runs = [run for cell in report.best for run in cell.runs]
+    best = some_best(report)
+    models = {report.group(cell.cell) or only: cell.runs for cell in best}
+    runs = [run for cell in best for run in cell.runs]
     # more names than that do not fit beside twice as many lines
     parts: tuple[Part, ...] = ("validation", "train") if len(models) <= 4 else ("validation",)
     figure = loss_and_accuracy_curves(
@@ -310,7 +325,7 @@ def _picture(report: StudyReport, metric: Metric) -> Picture:
         )
     details = say("; ").join(
         report.named(report.name(cell), report.describe(cell.cell, without=report.best_per))
-        for cell in report.best
+        for cell in best
     )
     if report.best_per and not report.single:
         caption = f"{caption} ({details})"
@@ -318,6 +333,8 @@ def _picture(report: StudyReport, metric: Metric) -> Picture:
         caption = f"{caption} ({report.describe(report.best[0].cell)})"
     if len(parts) == 1:
         caption = f"{caption}. {say('Validation only.')}"
+    if part := of_all(report, len(best), len(report.best)):
+        caption = f"{caption} {part}"
     return picture(f"{metric}-curves", caption, description, figure)
 
 

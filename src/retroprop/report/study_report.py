@@ -26,6 +26,7 @@ from retroprop.studies.summary import (
     Verdict,
     best_cell,
     best_cells,
+    summarise,
     summarise_cells,
     verdict,
 )
@@ -73,6 +74,10 @@ class StudyReport(Words):
         """The cells of the grid with their best validation accuracy."""
         return summarise_cells(self.runs)
 
+    def cells_of(self, value: str) -> list[CellSummary]:
+        """The cells of the grid with another value of their models, a field of RunRecord."""
+        return self.cells if value == ACCURACY else [summarise(c.runs, value) for c in self.cells]
+
     @cached_property
     def best_per(self) -> list[str]:
         """The settings for each combination of which one cell is selected."""
@@ -99,7 +104,7 @@ class StudyReport(Words):
         grid = self.record.config.get("grid") or {}
         return {key: values for key, values in grid.items() if values is not None}
 
-    @property
+    @cached_property
     def alone(self) -> bool:
         """Whether each cell is the best of its group, for it has no other."""
         return len(self.best) == len(self.cells) > 1
@@ -109,7 +114,7 @@ class StudyReport(Words):
         """Whether it is of one run: there are no cells to choose among, and no spread."""
         return len(self.runs) == 1
 
-    @property
+    @cached_property
     def n_done(self) -> int:
         """How many models need no more training."""
         return sum(run.status in ("finished", "diverged") for run in self.runs)
@@ -230,7 +235,7 @@ class StudyReport(Words):
             rest=self.numbers.integer(self.test_images or 0),
         )
 
-    @property
+    @cached_property
     def running(self) -> bool:
         """Whether the train metrics are means over an epoch, while the model was learning."""
         return {setting_of(run, "train_metrics") for run in self.runs} == {"running"}
@@ -254,13 +259,20 @@ class StudyReport(Words):
 
     def values(self, key: str) -> list[Any]:
         """The values of a setting that occur in the study, in the order of the grid."""
-        planned = self.grid.get(key) or []
-        planned = planned if isinstance(planned, list) else [planned]
-        present = list(dict.fromkeys(setting_of(run, key) for run in self.runs))
-        first = [value for value in map(hashable, planned) if value in present]
-        return first + [value for value in present if value not in first]
+        if key not in self._values:
+            planned = self.grid.get(key) or []
+            planned = planned if isinstance(planned, list) else [planned]
+            present = dict.fromkeys(setting_of(run, key) for run in self.runs)
+            first = [value for value in map(hashable, planned) if value in present]
+            self._values[key] = list(dict.fromkeys([*first, *present]))
+        return list(self._values[key])
 
-    @property
+    @cached_property
+    def _values(self) -> dict[str, list[Any]]:
+        """The values of each setting that was asked for: one pass over all runs for each."""
+        return {}
+
+    @cached_property
     def varied(self) -> list[str]:
         """The settings with at least two values, in the order of the grid."""
         return [key for key in self.grid if len(self.values(key)) > 1]

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from functools import lru_cache
 
 from retroprop.report.document import Cell, Table
 
@@ -40,6 +41,7 @@ def _field(cell: Cell, language: str) -> str:
     return cell.value if isinstance(cell.value, str) else repr(cell.value)
 
 
+@lru_cache(maxsize=10_000)  # a table of many rows writes few numbers, often
 def plain_number(text: str, language: str) -> str:
     """A text of numbers alone with decimal points and no spaces in them; others as they are.
 

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from retroprop.figures.style import SERIES
 from retroprop.report.study_report import StudyReport, hashable
 from retroprop.studies.records import RunRecord
 from retroprop.studies.summary import CellSummary, best_cell, best_cells
 
+MOST_POINTS = 40  # of a figure: more values than that have no room for their labels
 MOST_GROUPS = 3  # with more best cells than this, only the best of them is varied
 
 
@@ -58,6 +60,30 @@ def variations(report: StudyReport, key: str) -> list[Variation]:
     ]
 
 
+def spread(cells: Sequence[tuple[Any, CellSummary]], most: int) -> list[tuple[Any, CellSummary]]:
+    """At most so many of some values and their cells: the best, and others spread over them."""
+    if len(cells) <= most:
+        return list(cells)
+    kept = {round(place * (len(cells) - 1) / (most - 2)) for place in range(most - 1)}
+    kept.add(max(range(len(cells)), key=lambda at: cells[at][1].mean or 0.0))
+    return [cell for at, cell in enumerate(cells) if at in kept]
+
+
+def some_best(report: StudyReport) -> list[CellSummary]:
+    """The best cells, as many as a figure has styles: those with the highest means."""
+    kept = sorted(report.best, key=lambda cell: -(cell.mean or 0.0))[: len(SERIES)]
+    keys = {cell.key for cell in kept}
+    return [cell for cell in report.best if cell.key in keys]
+
+
+def of_all(report: StudyReport, shown: int, every: int) -> str:
+    """How many of the best cells are shown, as a sentence; "" where all are."""
+    if shown == every:
+        return ""
+    text = report.say("The {n} highest of {all} best cells are drawn.")
+    return text.format(n=shown, all=report.numbers.integer(every))
+
+
 def fixed(report: StudyReport, variation: Variation) -> str:
     """What the cells of a variation have in common, in words: "SGD, batch size 1"; "" if nothing.
 
@@ -87,11 +113,11 @@ def no_mean(report: StudyReport, cell: CellSummary) -> str:
 
 def _alike(report: StudyReport, key: str, base: CellSummary) -> list[tuple[Any, CellSummary]]:
     """The cells that equal the base but for one setting."""
-    others = {name: value for name, value in base.cell.items() if name != key}
     found = {
         hashable(cell.cell.get(key)): cell
         for cell in report.cells
-        if {name: value for name, value in cell.cell.items() if name != key} == others
+        if all(cell.cell.get(name) == value for name, value in base.cell.items() if name != key)
+        and cell.cell.keys() | {key} == base.cell.keys() | {key}
     }
     return [(value, found[value]) for value in report.values(key) if value in found]
 

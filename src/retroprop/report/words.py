@@ -15,6 +15,8 @@ from retroprop.languages import Say, say_later, translator
 from retroprop.report.numbers import Numbers
 
 Loss = Literal["nats", "squared", "mixed"]
+MOST_LISTED = 40
+"""Items of a sentence; nobody reads the thousandth."""
 
 
 class SettingWords(NamedTuple):
@@ -172,10 +174,21 @@ class Words:
         """A text after what it belongs to: "by hand: 0.31 s"; the text alone without a name."""
         return self.say("{name}: {cell}").format(name=name, cell=text) if name else text
 
+    def joined(self, items: Sequence[str], between: str = ", ") -> str:
+        """Items beside each other; of very many the first, and how many more there are."""
+        text = between.join(items[:MOST_LISTED])
+        if len(items) <= MOST_LISTED:
+            return text
+        return self.say("{first} and {n} others").format(
+            first=text, n=self.numbers.integer(len(items) - MOST_LISTED)
+        )
+
     def listed(self, items: Sequence[str]) -> str:
         """Some items as a sentence lists them: "0.1, 0.01 and 0.001"."""
         if len(items) < 2:
             return "".join(items)
+        if len(items) > MOST_LISTED:
+            return self.joined(items)
         first = self.say(", ").join(items[:-1])
         return self.say("{first} and {last}").format(first=first, last=items[-1])
 

@@ -248,10 +248,11 @@ def summarise_cells(runs: Iterable[RunRecord], value: str = ACCURACY) -> list[Ce
     groups: dict[str, list[RunRecord]] = {}
     for run in runs:
         groups.setdefault(cell_key(run.cell), []).append(run)
-    return [_summarise(group, value) for group in groups.values()]
+    return [summarise(group, value) for group in groups.values()]
 
 
-def _summarise(runs: Sequence[RunRecord], value: str) -> CellSummary:
+def summarise(runs: Sequence[RunRecord], value: str = ACCURACY) -> CellSummary:
+    """Summarise one value of the models of one cell; see `summarise_cells`."""
     finished = sum(run.status == "finished" for run in runs)
     values = [getattr(run, value) for run in runs]
     mean = deviation = None
