@@ -531,7 +531,7 @@ def _calculate(*command: str) -> Callable[[Path], Parser]:
     def make(folder: Path) -> Parser:
         from cyclopts import CycloptsError
 
-        from retroprop.cli import app
+        from retroprop.cli.entry import app
         from retroprop.errors import UserError
 
         def run(data: bytes) -> None:

@@ -19,7 +19,7 @@ from cyclopts import App
 from rich.console import Console
 
 import retroprop
-from retroprop.cli import EPILOGUE, app
+from retroprop.cli.entry import EPILOGUE, app
 from retroprop.cli.help_formatter import HelpFormatter
 from retroprop.languages import Say
 

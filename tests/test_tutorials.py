@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from tests.test_docs import anchors_of, misread_formulas
 
-from retroprop.cli import app
+from retroprop.cli.entry import app
 from retroprop.errors import UserError
 from retroprop.studies.schema import load_study
 

@@ -681,3 +681,24 @@ def test_a_study_file_that_is_no_text_is_explained(refused, tmp_path):
     assert "the study file bad.toml cannot be read" in refused("run", "bad.toml")
     (tmp_path / "work" / "bad.toml").write_text("name = ")
     assert "bad.toml is not valid TOML" in refused("run", "bad.toml")
+
+
+WHILE_IT_LOADS = """
+import sys
+
+class CtrlC:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, CtrlC())
+from retroprop.cli import main
+
+main(["studies"])
+"""
+
+
+@pytest.mark.parametrize("module", ["cyclopts", "retroprop.cli.studies"])
+def test_ctrl_c_while_the_program_loads_is_one_sentence(module):
+    done = processes.run(**processes.python("-c", WHILE_IT_LOADS, module))
+    assert (done.returncode, done.stderr) == (130, "retroprop: stopped.\n")

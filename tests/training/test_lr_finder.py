@@ -185,7 +185,10 @@ def test_a_loss_that_never_falls_suggests_nothing():
         ({"low": 0.0}, "0 < low < high"),
         ({"low": 1.0, "high": 0.1}, "0 < low < high"),
         ({"high": math.inf}, "0 < low < high"),
+        ({"low": 1e-300, "high": 1e30}, "from 1e-30 to 1e.30 at most, and got 1e-300"),
+        ({"high": 1e300}, "at most, and got 1e-06 to 1e.300"),
         ({"steps": 9}, "at least 10 steps, and got 9"),
+        ({"steps": 10**12}, "at most 10,000 steps, and got 1000000000000"),
     ],
 )
 def test_a_range_that_is_none_is_refused(options, message):

@@ -50,7 +50,7 @@ class Terminal(Console):
         return max(self.width, 40)
 
     def on_broken_pipe(self) -> None:
-        """Leave it to `cli.main`: a reader that left is no error, where rich would exit with 1."""
+        """Leave it to `cli.entry`: a reader that left is no error, where rich would exit with 1."""
         raise
 
     def print_table(self, table: Table, *, whole: bool = False) -> None:

@@ -35,8 +35,11 @@ BLOWN_UP = 4.0
 LEAST_FALL = 0.01
 """A smoothed loss that falls by a smaller share does not fall: that may be chance or rounding."""
 
-FEWEST = 10
-"""Steps below which a slope says nothing."""
+FEWEST, MOST = 10, 10_000
+"""Steps below which a slope says nothing, and above which the test is a training."""
+
+LARGEST = 1e30
+"""The largest learning rate that a training takes; the smallest of a test is its inverse."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +100,7 @@ def find_learning_rate(
             instance `lambda parameters, rate: torch.optim.AdamW(parameters, lr=rate)`.
         low: The first learning rate.
         high: The last one, unless the loss blows up before.
-        steps: How many rates, at least 10, in equal factors.
+        steps: How many rates, from 10 to 10,000, in equal factors.
         loss: From outputs and labels to a mean loss.
         generator: The generator that `batches` draws from; its state is put back too. Torch's own
             generators (dropout) always are.
@@ -110,8 +113,15 @@ def find_learning_rate(
         raise UserError(
             f"expected two learning rates, 0 < low < high, and got {low:g} and {high:g}."
         )
+    if low < 1 / LARGEST or high > LARGEST:
+        raise UserError(
+            f"a range test goes from {1 / LARGEST:g} to {LARGEST:g} at most, and got {low:g} to "
+            f"{high:g}."
+        )
     if steps < FEWEST:
         raise UserError(f"a range test takes at least {FEWEST} steps, and got {steps}.")
+    if steps > MOST:
+        raise UserError(f"a range test takes at most {MOST:,} steps, and got {steps}.")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), _Restored(model, generator):
