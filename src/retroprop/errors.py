@@ -37,9 +37,14 @@ def in_short(value: object, most: int = 80) -> str:
     "'aaaaaaaaaaaaaaaaaa…"
     >>> in_short(10 ** 10_000)
     'a number of thousands of digits'
+    >>> in_short(IsADirectoryError(21, "Is a directory", "a"))
+    'Is a directory'
     """
     try:
-        text = " ".join(str(value).split()) if isinstance(value, Exception) else repr(value)
+        if isinstance(value, OSError) and value.strerror:
+            text = value.strerror  # without its number, and the path that the sentence names
+        else:
+            text = " ".join(str(value).split()) if isinstance(value, Exception) else repr(value)
     except ValueError:  # Python's limit of digits
         text = "a number of thousands of digits"
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -150,6 +150,7 @@ def test_a_database_of_another_program_is_refused(tmp_path):
         ("nonsense://x", "needs a driver that is not installed"),
         ("postgresql+psycopg://nobody@127.0.0.1:1/none", "check the address given by --db"),
         ("sqlite://user:pass:word@[/x", "is not a database address"),
+        ("", "'' is not a database address"),
     ],
 )
 def test_an_address_that_cannot_be_opened_is_explained(url, sentence):

@@ -91,7 +91,8 @@ class StudyDisplay:
             progress.done_before = progress.done
         self.keys = [key.replace("_", "\n") for key in study.grid.varied()]
         self.console.print(
-            f"{len(runs)} models in {len(plan.populations)} populations on {workers} "
+            f"{len(runs)} models in {len(plan.populations)} "
+            f"population{'s' * (len(plan.populations) != 1)} on {workers} "
             f"worker process{'es' if workers > 1 else ''}; Ctrl-C stops and keeps what is done.",
             soft_wrap=True,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.files import replace_file
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def draw_sample_sheet(
         replace_file(path, picture.getvalue())
     except (OSError, ValueError) as error:
         raise UserError(
-            f"the sheet {path} cannot be written ({error}); name a .png file in a folder that you "
-            "may write to, with --output."
+            f"the sheet {path} cannot be written ({in_short(error)}); name a .png file in a folder "
+            "that you may write to, with --output."
         ) from error
     return path

@@ -276,7 +276,7 @@ def _parse(address: str | Path | URL) -> URL:
     if isinstance(address, URL):
         return address
     text = str(address)
-    if "\0" in text:
+    if "\0" in text or not text.strip():
         raise UserError(_no_address(text))
     if "://" not in text:
         return URL.create("sqlite", database=text)
@@ -338,6 +338,8 @@ def _check_file(file: Path, *, create: bool) -> None:
             file.touch()
         elif not file.is_file():
             raise UserError(f"{name} is not a file; name the database's file with --db.")
+        elif not os.access(file, os.R_OK):
+            raise UserError(f"{name} may not be read; ask its owner, or name another with --db.")
     except OSError as error:
         raise UserError(
             f"{name} cannot be opened ({error.strerror or error}); choose a folder that you may "
