@@ -373,7 +373,7 @@ def strike_until_it_ends(
     subject.prepare(folder)
     struck, way, done = 0, "nothing", False
     while not done:
-        before = {run.position: _numbers(run) for run in finished(folder)}
+        before = _finished_numbers(folder)
         with Attempt(subject, folder, folder.with_suffix(".txt")) as attempt:
             moment = chance.uniform(0, 0.9 * peace.processor_s)
             hit = struck < most and attempt.run_until(moment)
@@ -386,15 +386,26 @@ def strike_until_it_ends(
             status = attempt.wait()
             done = status == 0
             check_attempt(attempt, status, way if hit else None, tally)
-        after = {run.position: _numbers(run) for run in finished(folder)}
-        for position, numbers in before.items():
-            if not _kept(numbers, after.get(position)):
-                tally.fault(subject, f"finished run {position} is lost after {way}")
+        _check_kept(subject, before, folder, way, tally)
         if status != 0 and not hit:
             return
     tally.ended += 1
     for what in differences(peace.outcome, outcome(folder)):
         tally.fault(subject, f"another {what} after {struck} strikes, at last {way}")
+
+
+def _finished_numbers(folder: Path) -> dict[int, tuple[Any, ...]]:
+    return {run.position: _numbers(run) for run in finished(folder)}
+
+
+def _check_kept(
+    subject: Subject, before: dict[int, tuple[Any, ...]], folder: Path, way: str, tally: Tally
+) -> None:
+    """Note each finished run that is not what it was before it was struck."""
+    after = _finished_numbers(folder)
+    for position, numbers in before.items():
+        if not _kept(numbers, after.get(position)):
+            tally.fault(subject, f"finished run {position} is lost after {way}")
 
 
 def _kept(before: tuple[Any, ...], after: tuple[Any, ...] | None) -> bool:
@@ -465,7 +476,7 @@ def cut_until_it_ends(
                 for process in attempt.session():
                     process.send_signal(signal.SIGSTOP)
                 shutil.copyfile(disk, copy)
-                seen = {run.position: _numbers(run) for run in finished(folder)}
+                seen = _finished_numbers(folder)
             else:
                 status = attempt.wait()
                 done = status == 0
@@ -476,10 +487,7 @@ def cut_until_it_ends(
                 shutil.copyfile(disk, copy)
         os.replace(copy, disk)
         with mounted(disk, folder):
-            kept = {run.position: _numbers(run) for run in finished(folder)}
-            for position, numbers in seen.items():
-                if not _kept(numbers, kept.get(position)):
-                    tally.fault(subject, f"finished run {position} is lost by a power cut")
+            _check_kept(subject, seen, folder, "a power cut", tally)
             if done:
                 tally.ended += 1
                 for what in differences(peace.outcome, outcome(folder)):

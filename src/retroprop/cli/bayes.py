@@ -9,7 +9,7 @@ from rich.text import Text
 
 from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import ReadersLanguage, WholeNumber
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.files import replace_file
 from retroprop.languages import reader_language
 
@@ -222,7 +222,7 @@ def draw(
         replace_file(path, drawing.encode())
     except OSError as error:
         raise UserError(
-            f"the drawing {path} cannot be written: {error.strerror or error}; name another place "
+            f"the drawing {path} cannot be written: {in_short(error)}; name another place "
             "with --output."
         ) from None
     _say(f"Wrote {path}")

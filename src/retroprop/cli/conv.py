@@ -14,7 +14,6 @@ from retroprop.calculus.convolution_arithmetic import (
     Convolution,
     count_solutions,
     solutions,
-    solve_convolution,
 )
 from retroprop.calculus.layers import describe
 from retroprop.calculus.receptive_field import Field
@@ -23,7 +22,7 @@ from retroprop.calculus.stack import Row, measure
 from retroprop.calculus.stack_text import parse, parse_sizes
 from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Flag, WholeNumber
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.files import replace_file
 
 console = Terminal()
@@ -183,7 +182,7 @@ def _solve(text: str, given: dict[str, int]) -> None:
             soft_wrap=True,
         )
         return
-    listed = solve_convolution(*sizes, **given)
+    listed = sorted(solutions(*sizes, **given))
     _print_solutions(listed, free)
     if found > 1:
         _print_used_first(listed, before, after)
@@ -289,5 +288,5 @@ def _draw(stack: str, rows: Sequence[Row], file: Path, step: int | None, still: 
             picture = svg.encode()
         replace_file(file, picture)
     except OSError as error:
-        raise UserError(f"{file} cannot be written: {error.strerror or error}.") from None
+        raise UserError(f"{file} cannot be written: {in_short(error)}.") from None
     return f"Wrote {file}: step {step}, {one.text}."

@@ -161,7 +161,7 @@ def _refusal(error: OSError) -> str:
         flush_output()
     except OSError:
         discard(sys.stdout)
-    reason = error.strerror or error
+    reason = in_short(error)
     if error.filename is None:  # of a file that is open, as standard output is
         return f"the output cannot be written ({reason}); send it to a place that has room."
     return f"{in_short(error.filename)} cannot be used ({reason}); name another place."

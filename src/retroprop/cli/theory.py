@@ -11,7 +11,7 @@ from rich.text import Text
 
 from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Flag, ReadersLanguage
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.files import replace_file
 from retroprop.languages import Language, Say, reader_language, translator
 
@@ -288,7 +288,7 @@ def _write(path: Path, results: "Sequence[Result]", language: Language, author: 
     try:
         replace_file(path, pages)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; name another file.") from None
+        raise UserError(f"cannot write {path}: {in_short(error)}; name another file.") from None
     console.print(Text(f"wrote {path}"), soft_wrap=True)
     if not all(one.passed for one in results):
         _summary(results, "PDF", language)

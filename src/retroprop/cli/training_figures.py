@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.figures.architectures import accuracy_curves, curve_of, gradient_norm_curves
 from retroprop.figures.confusion import confusion_matrix
 from retroprop.figures.curves import Part
@@ -65,7 +65,7 @@ def save(figure: Figure, file: Path) -> None:
         picture = to_bytes(figure, file.suffix, bbox_inches="tight", dpi=150)
         replace_file(file, picture)
     except OSError as error:
-        raise UserError(f"{file} cannot be written ({error.strerror or error}).") from error
+        raise UserError(f"{file} cannot be written ({in_short(error)}).") from error
 
 
 def check_name(file: Path) -> None:

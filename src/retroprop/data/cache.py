@@ -169,7 +169,7 @@ def cannot_write(error: OSError) -> str:
             "another folder by the environment variable RETROPROP_CACHE"
         )
     return (
-        f"the cache folder {cache_folder()} cannot be written ({error.strerror or error}); name "
+        f"the cache folder {cache_folder()} cannot be written ({in_short(error)}); name "
         "another folder by the environment variable RETROPROP_CACHE"
     )
 

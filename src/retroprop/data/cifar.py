@@ -266,7 +266,7 @@ def _read_folder(path: Path, limits: dict[str, int]) -> Files:
             files[name] = (path / name).read_bytes()
         except OSError as error:
             raise UserError(
-                f"{name} cannot be read ({error.strerror or error}); check its permissions"
+                f"{name} cannot be read ({in_short(error)}); check its permissions"
             ) from error
     return files
 

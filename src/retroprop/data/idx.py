@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 
 _UINT8 = 8
 
@@ -86,4 +86,4 @@ def _reason(error: Exception) -> str:
         return "it ends too early"
     if isinstance(error, gzip.BadGzipFile | zlib.error):
         return f"it is damaged ({error})"
-    return str(error.strerror if isinstance(error, OSError) and error.strerror else error)
+    return in_short(error)

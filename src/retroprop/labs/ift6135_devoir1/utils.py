@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from retroprop.errors import UserError
+from retroprop.errors import UserError, in_short
 from retroprop.files import replace_file
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def save_figure(figure: "Figure", path: Path) -> Path:
         replace_file(path, picture)
     except OSError as error:
         raise UserError(
-            f"cannot write {path}: {error.strerror or error}; name a folder of yours."
+            f"cannot write {path}: {in_short(error)}; name a folder of yours."
         ) from error
     return path
 

@@ -91,7 +91,7 @@ def save_data(path: str | os.PathLike[str], data: tuple[Examples, Examples] | No
         replace_file(path, raw)
     except OSError as error:
         raise UserError(
-            f"cannot write {path}: {error.strerror or error}; give a path in a folder of yours."
+            f"cannot write {path}: {in_short(error)}; give a path in a folder of yours."
         ) from error
 
 
