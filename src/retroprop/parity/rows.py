@@ -89,11 +89,13 @@ class Problem:
         by_hand: From the tensors to the output and its pullback. It makes everything anew, so it
             may be called any number of times.
         twin: The same output, by operations that autograd differentiates.
+        constants: What both take besides: the targets of a loss.
     """
 
     tensors: Tensors
     by_hand: Callable[[Tensors], tuple[Tensor, Pullback]]
     twin: Callable[[Tensors], Tensor]
+    constants: Tensors = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,6 +290,7 @@ def loss_row(
                 {**tensors, "targets": wide},
                 one.population,
             ),
+            constants={"targets": targets},
         )
 
     return FunctionRow(
