@@ -6,7 +6,7 @@ are tried, and the one that explains a tensor wherever it is wrong is named.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -38,6 +38,8 @@ class Situation:
         dy: dL/dy.
         right: "y", and "dx", "dW"… → what the twin gives.
         per_example: "dW"… → the gradient of each example alone, (batch, *shape).
+        twin: The layer, derived automatically.
+        averaged: Whether `right` is of a loss that is an average over the batch, and not a sum.
     """
 
     case: Case
@@ -48,6 +50,7 @@ class Situation:
     right: Mapping[str, Tensor]
     per_example: Mapping[str, Tensor]
     twin: Callable[[dict[str, Tensor]], Tensor]
+    averaged: bool = False
 
     @property
     def batch(self) -> int:
@@ -93,7 +96,25 @@ class TensorFinding:
         return self.right == self.cases
 
 
-def check_layer(answer: Answer, like: str, say: Say) -> list[TensorFinding]:
+@dataclass(frozen=True, kw_only=True)
+class LayerFindings:
+    """What was found about a layer.
+
+    Attributes:
+        tensors: The output first, then the gradients by input and parameters.
+        left_out: Cases that the layer has no options for: the case in words → what it lacks.
+    """
+
+    tensors: Sequence[TensorFinding]
+    left_out: Mapping[str, Sequence[str]]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the layer is proved, in the cases that it can take."""
+        return all(one.passed for one in self.tensors)
+
+
+def check_layer(answer: Answer, like: str, say: Say) -> LayerFindings:
     """Compare a layer with the twin of the row that it should be like.
 
     Args:
@@ -101,11 +122,8 @@ def check_layer(answer: Answer, like: str, say: Say) -> list[TensorFinding]:
         like: The name of a layer or loss of the parity table: linear, conv2d, relu…
         say: The language of the sentences.
 
-    Returns:
-        The output first, then the gradients by input and parameters.
-
     Raises:
-        UserError: If the table has no such layer or loss.
+        UserError: If the table has no such layer or loss, or none of its cases fits.
     """
     row = find_row(like)
     if not isinstance(row, FunctionRow) or row.kind not in ("layer", "loss"):
@@ -113,10 +131,14 @@ def check_layer(answer: Answer, like: str, say: Say) -> list[TensorFinding]:
             f"--like takes a layer or a loss, and {row.name} is of the kind {row.kind}; "
             "`retroprop verify` lists them."
         )
-    situations, answers = [], []
+    if row.name == "Dropout":
+        raise UserError("a dropout layer draws its mask: two of them cannot be compared.")
+    situations, answers, left_out = [], [], {}
     for one in (situation(row, case) for case in row.cases if not case.population):
         answered = answer(arguments(row, one))
-        if not (isinstance(answered, Mapping) and "left out" in answered):
+        if isinstance(answered, Mapping) and "left out" in answered:
+            left_out[str(one.case)] = [str(name) for name in answered["left out"]]
+        else:
             situations.append(one)
             answers.append(answered)
     if not situations:
@@ -126,7 +148,8 @@ def check_layer(answer: Answer, like: str, say: Say) -> list[TensorFinding]:
     if row.kind == "loss":
         situations = [_scaled(s, a) for s, a in zip(situations, answers, strict=True)]
     tensors = dict.fromkeys(tensor for one in situations for tensor in one.right)
-    return [_finding(row.name, tensor, situations, answers, say) for tensor in tensors]
+    findings = [_finding(row.name, tensor, situations, answers, say) for tensor in tensors]
+    return LayerFindings(tensors=findings, left_out=left_out)
 
 
 SHOWN_BY_SHAPES = {"outputs", "kernel", "hidden", "bias"}
@@ -178,7 +201,7 @@ def _scaled(one: Situation, answer: Any) -> Situation:
     """A loss may sum over the batch or average: its value says which, and its gradient follows."""
     mean = {name: tensor / one.batch for name, tensor in one.right.items()}
     if one.batch > 1 and close(_part(answer, "y"), mean["y"], SINGLE):
-        return Situation(**{**vars(one), "right": mean, "twin": lambda t: one.twin(t) / one.batch})
+        return replace(one, right=mean, averaged=True, twin=lambda t: one.twin(t) / one.batch)
     return one
 
 
@@ -300,9 +323,7 @@ _OF_ALL = [
     ),
     _mistake(
         "missing factor 1/n",
-        say_later(
-            "is n times the right one, n being the number of examples: the factor 1/n is missing"
-        ),
+        say_later("is the right one times the number of examples: the factor 1/n is missing"),
         lambda s, t: s.right[t] * s.batch,
     ),
     _mistake(
@@ -350,11 +371,6 @@ _OF_INPUT_GRADIENTS = [
         "dL/dy handed on",
         say_later("is dL/dy itself: it is not multiplied by the derivative of the layer"),
         lambda s, t: s.dy if s.dy.shape == s.right[t].shape else None,
-    ),
-    _mistake(
-        "derivative alone",
-        say_later("is the derivative of the layer alone: multiply it by dL/dy"),
-        lambda s, t: s.gradient(t[1:], torch.ones_like(s.dy)),
     ),
     _mistake(
         "derivative at the output",
@@ -592,6 +608,5 @@ _OF_ROW: dict[str, dict[str, list[LayerMistake]]] = {
 
 
 def _share(s: Situation) -> float:
-    """1, or 1/n where the loss is an average: what Σ p − t of an example is multiplied by."""
-    p, t = s.x.softmax(-1), _targets(s)
-    return float((s.right["dz"] * (p - t)).sum() / (p - t).square().sum())
+    """What p − t of an example is multiplied by."""
+    return 1 / s.batch if s.averaged else 1.0

@@ -1,0 +1,225 @@
+"""Grading one submission, question by question, and a class of them on several workers.
+
+    submissions → (worker: fork server → session → checks → findings) → sheets
+
+The points depend on the submissions, the rubric and the teacher's secret alone: not on the number
+of workers, nor on the order. Every sheet is handed over after each question, so that a kill loses
+one question.
+"""
+
+import hashlib
+import hmac
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import torch
+
+from retroprop.errors import Interrupted
+from retroprop.grading.checks import Check, Finding, LabGrading, Question, judge
+from retroprop.grading.results import (
+    CheckResult,
+    QuestionResult,
+    Sheet,
+    Trouble,
+    check_result,
+)
+from retroprop.grading.sessions import ForkServer, Limits, NoAnswer, Raised, Session
+from retroprop.grading.submissions import Submission
+from retroprop.languages import Say
+
+OnQuestion = Callable[[Sheet], None]
+"""Called with a sheet after each question, in the thread of its worker."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What grading depends on, besides the submissions.
+
+    Attributes:
+        grading: The lab's, with the rubric applied.
+        secret: The teacher's: hidden inputs are drawn with it.
+        say: The language of all sentences.
+        limits: Of each confined process.
+        confine: "require", "best" or "none".
+        strict: Names of the remarks that cost points.
+        public_only: Ask the public checks alone, as students do.
+    """
+
+    grading: LabGrading
+    secret: bytes
+    say: Say
+    limits: Limits = field(default_factory=Limits)
+    confine: str = "require"
+    strict: Sequence[str] = ()
+    public_only: bool = False
+
+
+def grade_class(
+    order: Order,
+    submissions: Sequence[Submission],
+    *,
+    workers: int,
+    on_question: OnQuestion,
+    stop: threading.Event | None = None,
+) -> list[Sheet]:
+    """Grade all submissions, each once, and return their sheets in the order of the submissions.
+
+    Args:
+        order: How.
+        submissions: Those that cannot be read get a sheet too.
+        workers: Threads, each with a fork server; the confined processes do most of the work.
+        on_question: What to do with a sheet that has grown.
+        stop: Set it to end after the question in flight.
+
+    Raises:
+        Interrupted: If `stop` was set before the end.
+        UserError: If this machine cannot confine and `order.confine` asks for it.
+    """
+    stop = stop or threading.Event()
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for index in range(len(submissions)):
+        waiting.put(index)
+    sheets: dict[int, Sheet] = {}
+
+    def work() -> None:
+        with ForkServer(order.confine) as server:
+            while not stop.is_set():
+                try:
+                    index = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                sheets[index] = grade(order, submissions[index], server, on_question, stop)
+
+    with ThreadPoolExecutor(max(1, min(workers, len(submissions)))) as threads:
+        futures = [threads.submit(work) for _ in range(threads._max_workers)]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            stop.set()
+            raise
+    if stop.is_set():
+        raise Interrupted
+    return [sheets[index] for index in range(len(submissions))]
+
+
+def grade(
+    order: Order,
+    submission: Submission,
+    server: ForkServer,
+    on_question: OnQuestion,
+    stop: threading.Event,
+) -> Sheet:
+    """Grade one submission.
+
+    Raises:
+        Interrupted: If `stop` is set between two questions.
+    """
+    began = time.perf_counter()
+    sheet = Sheet(submission=submission, grading=order.grading)
+    if submission.unreadable is not None:
+        sheet.finished = True
+        on_question(sheet)
+        return sheet
+    files = files_of(order.grading, submission)
+    for file in order.grading.files:
+        if file not in files:
+            sentence = order.say("{file}.py was not handed in").format(file=file)
+            sheet.notes.append(Trouble(message=sentence, file=file))
+    charged: dict[str, str] = {}
+    with Session(server, files, order.grading.probes, order.limits) as session:
+        for question in order.grading.questions:
+            if stop.is_set():
+                raise Interrupted
+            result = _graded(order, question, session, files, charged, sheet.questions)
+            sheet.questions.append(result)
+            for one in result.checks:
+                if not one.finding.passed:
+                    for name in one.finding.mistakes:
+                        charged.setdefault(name, question.number)
+            sheet.held, sheet.notes[:] = session.held, [*sheet.notes[:0], *_notes(sheet, session)]
+            sheet.seconds = time.perf_counter() - began
+            sheet.finished = question is order.grading.questions[-1]
+            on_question(sheet)
+    sheet.processor_s, sheet.peak_bytes = session.processor_s, session.peak_bytes
+    on_question(sheet)
+    return sheet
+
+
+def files_of(grading: LabGrading, submission: Submission) -> dict[str, str]:
+    """The files of a submission by the lab's names; a lab's only file may be called anything."""
+    files = dict(submission.files)
+    if len(grading.files) == 1 and len(files) == 1:
+        return {grading.files[0]: next(iter(files.values()))}
+    return files
+
+
+def generator_of(
+    secret: bytes, lab: str, question: str, check: str, files: Mapping[str, str]
+) -> torch.Generator:
+    """Random numbers for the inputs of a check: the same for the same files and secret."""
+    text = "\0".join([lab, question, check, *(f"{n}\0{files[n]}" for n in sorted(files))])
+    digest = hmac.new(secret, hashlib.sha256(text.encode()).digest(), "sha256").digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+def _graded(
+    order: Order,
+    question: Question,
+    session: Session,
+    files: Mapping[str, str],
+    charged: Mapping[str, str],
+    before: Sequence[QuestionResult],
+) -> QuestionResult:
+    lost = [one.question.number for one in before if one.score < one.max_score]
+    checks = [one for one in question.checks if one.public or not order.public_only]
+    results = []
+    for check in checks:
+        began = time.perf_counter()
+        random = generator_of(order.secret, order.grading.lab, question.number, check.name, files)
+        finding, raised = _found(order, check, session, random, charged, lost)
+        results.append(
+            check_result(
+                question,
+                check,
+                finding,
+                seconds=time.perf_counter() - began,
+                raised=raised,
+                strict=order.strict,
+            )
+        )
+    return QuestionResult(question=question, checks=results)
+
+
+def _found(
+    order: Order,
+    check: Check,
+    session: Session,
+    random: torch.Generator,
+    charged: Mapping[str, str],
+    lost: Sequence[str],
+) -> tuple[Finding, Trouble | None]:
+    values = check.inputs(random)
+    try:
+        answer = session.ask(check.probe, values, seconds=check.seconds)
+    except Raised as error:
+        return Finding(passed=False), Trouble(
+            type=error.type,
+            message=error.message,
+            file=error.file,
+            line=error.line,
+            text=error.text,
+        )
+    except NoAnswer as ended:
+        return Finding(passed=False), Trouble(message=str(ended))
+    ask = session.ask
+    finding = judge(check, values, answer, say=order.say, ask=ask, charged=charged, lost=lost)
+    return finding, None
+
+
+def _results(results: Sequence[CheckResult]) -> float:
+    return sum(one.score for one in results)
