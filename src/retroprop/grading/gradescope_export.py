@@ -17,8 +17,8 @@ MOST_BYTES = 50_000_000
 """Of the file, which also holds the results of all earlier submissions."""
 
 _SUBMISSION = re.compile(r"""["']?([^\s"':#][^"':]*)["']?:\s*$""")
-_SECTION = re.compile(r"""\s+["']?:?(\w+)["']?:(?:\s|$)""")
-_NAME = re.compile(r"""(\s*(?:- +)?)["']?:?name["']?:\s+(.*\S)\s*$""")
+_SECTION = re.compile(r"""( +)["']?:?(\w+)["']?:(?:\s|$)""")
+_NAME = re.compile(r"""\s*(?:- +)?["']?:?name["']?:\s+(.*\S)\s*$""")
 
 
 def read_metadata(text: str) -> dict[str, tuple[str, ...]]:
@@ -29,22 +29,21 @@ def read_metadata(text: str) -> dict[str, tuple[str, ...]]:
     """
     found: dict[str, list[str]] = {}
     names: list[str] | None = None  # those of the submission whose lines are being read
-    in_submitters, indent = False, 0
+    in_submitters, indent = False, None
     for line in text.splitlines():
         if not line.startswith((" ", "-")):
             submission = _SUBMISSION.match(line)
             names = found.setdefault(submission[1], []) if submission else None
-            in_submitters = False
+            in_submitters, indent = False, None
         elif names is None:
             continue
-        elif (name := _NAME.match(line)) and in_submitters:
-            names.append(_scalar(name[2]))
+        elif in_submitters and (name := _NAME.match(line)):
+            names.append(_scalar(name[1]))
         elif section := _SECTION.match(line):
-            depth = len(line) - len(line.lstrip())
-            if section[1] == "submitters":
-                in_submitters, indent = True, depth
-            elif depth <= indent:
-                in_submitters = False
+            depth = len(section[1])
+            indent = depth if indent is None else indent  # earlier hand-ins are further in
+            if depth <= indent:
+                in_submitters = section[2] == "submitters"
     return {submission: tuple(names) for submission, names in found.items()}
 
 
