@@ -13,8 +13,7 @@ EN, FR = translator("en"), translator("fr")
 
 def worth(grading):
     return [
-        (question.number, question.points, one.name, one.share, one.public, one.tolerance)
-        + (one.seconds,)
+        (question.points, one.name, one.share, one.public, one.tolerance, one.seconds)
         for question in grading.questions
         for one in question.checks
     ]

@@ -1,4 +1,4 @@
-"""A teacher's rubric in TOML: points, shares, visibility, limits, tolerance, and lines of one's own.
+"""A teacher's rubric in TOML: points, shares, visibility, limits, tolerance, lines of one's own.
 
 The code holds the checks, and the rubric what they are worth. What a rubric does not say stays as
 the lab has it, so an empty file is a rubric too; `default_rubric` writes the whole of it to start
