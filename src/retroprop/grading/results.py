@@ -1,14 +1,21 @@
 """What grading a submission gives: the points of each check, and why.
 
 A `Sheet` grows question by question. It is what `results.json`, the CSV of the class and the pages
-are written from, so that a number stands in one place.
+are written from, so that a number stands in one place, and so does what a student may know of a
+hidden check.
 """
 
+import builtins
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from retroprop.errors import in_short
 from retroprop.grading.checks import Check, Finding, LabGrading, Question
 from retroprop.grading.submissions import Submission
+from retroprop.languages import Say
+
+LONGEST_MESSAGE = 300
+"""Characters of what a student's code says when it fails."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +66,7 @@ class CheckResult:
         score: Points.
         max_score: Points.
         seconds: Of wall time that asking and judging took.
-        raised: The exception that came in place of an answer.
+        raised: What came in place of an answer: an exception, or how the process ended.
     """
 
     check: Check
@@ -86,7 +93,7 @@ def check_result(
         check: What was asked.
         finding: What was found.
         seconds: Of wall time that it took.
-        raised: The exception that came in place of an answer.
+        raised: What came in place of an answer: an exception, or how the process ended.
         strict: Names of the remarks that cost the points of their check (`Rubric.strict`).
     """
     most = question.points * check.share
@@ -177,3 +184,61 @@ class Sheet:
         """Points of all questions, graded or not, and of the teacher's own lines."""
         questions = sum(one.points for one in self.grading.questions)
         return questions + sum(one.max_score for one in self.manual)
+
+
+# --- in words -------------------------------------------------------------------------------------
+
+
+def where(trouble: Trouble | Evidence, grading: LabGrading, say: Say) -> str:
+    """The place of something in a submission: "line 7", "mlp.py, line 7", or nothing."""
+    if trouble.line is None:
+        return ""
+    if len(grading.files) == 1 and trouble.file in ("", *grading.files):
+        return say("line {line}").format(line=trouble.line)
+    return say("{file}, line {line}").format(file=f"{trouble.file}.py", line=trouble.line)
+
+
+def said_of(trouble: Trouble, grading: LabGrading, say: Say, *, hidden: bool = False) -> str:
+    """What a submission's code raised, with its place.
+
+    Args:
+        trouble: What it raised.
+        grading: Of the lab.
+        say: The language.
+        hidden: Whether a hidden check asked. Then its message and a name of its own are left out:
+            they may hold the values that were asked with.
+    """
+    if not trouble.type:
+        return trouble.message
+    known = isinstance(getattr(builtins, trouble.type, None), type)
+    kind = trouble.type if known or not hidden else say("an exception of its own")
+    message = "" if hidden else in_short(Exception(trouble.message), LONGEST_MESSAGE)
+    raised = f"{in_short(Exception(kind))}: {message}" if message else in_short(Exception(kind))
+    place = where(trouble, grading, say)
+    if not place:
+        return raised
+    return say("{what} ({place})").format(what=raised, place=place)
+
+
+def explained(result: CheckResult, grading: LabGrading, say: Say, *, hidden: bool = False) -> str:
+    """Why a check gave its points: empty for what is simply right.
+
+    Args:
+        result: Of the check.
+        grading: Of the lab.
+        say: The language.
+        hidden: Whether a student reads this of a hidden check: then no more than the name of a
+            mistake, or the type of an exception and its line, is said.
+    """
+    finding = result.finding
+    sentences = []
+    if result.raised is not None:
+        sentences.append(said_of(result.raised, grading, say, hidden=hidden))
+    elif hidden and not finding.passed and not finding.mistakes:
+        sentences.append(say("another answer than expected"))
+    elif finding.sentence:
+        sentences.append(finding.sentence)
+    for remark in result.check.remarks:
+        if remark.name in finding.remarks:
+            sentences.append(say(remark.sentence))
+    return "; ".join(sentences)

@@ -41,6 +41,7 @@ from retroprop.studies.kinds import (
     settings_of_kind,
     usual_value,
 )
+from retroprop.studies.problems import explained, part_of_key
 from retroprop.studies.study_text import MOST_PARTS, parse_toml, read_text
 from retroprop.training.settings import (
     Derivation,
@@ -84,8 +85,6 @@ MOST_MODELS = 100_000
 """Cells × seeds of a study: beyond, it is a typing error, and its plan would fill the memory."""
 MOST_VALUES = 1_000
 """Of one key of a grid."""
-MOST_PROBLEMS = 20
-"""Of a study file that are said at once."""
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -508,7 +507,7 @@ def study_from(document: Mapping[str, Any], source: str) -> Study:
     try:
         return Study.model_validate(document)
     except ValidationError as error:
-        raise UserError(_explain(source, error)) from None
+        raise UserError(explained(source, error, _known_keys, whole="the study")) from None
 
 
 def catalog() -> dict[str, Study]:
@@ -559,7 +558,7 @@ def _resized(document: dict[str, Any], size: str, source: str) -> dict[str, Any]
         )
     if unknown := set(sizes) - {"smoke", "laptop"}:
         raise UserError(
-            f"{source}: sizes.{_part_of_key(min(unknown))} is unknown; the sizes are "
+            f"{source}: sizes.{part_of_key(min(unknown))} is unknown; the sizes are "
             "[sizes.smoke] and [sizes.laptop], and the file itself is full."
         )
     if size == "full":
@@ -617,47 +616,6 @@ def _value(text: str, *, is_list: bool) -> Any:
         return parse_toml(f"value = {text}", "--set")["value"]
     except UserError:
         return text
-
-
-def _explain(source: str, error: ValidationError) -> str:
-    """What is wrong with a study file, one line each, in our words rather than the library's."""
-    lines = [_sentence(problem) for problem in error.errors(include_url=False)[:MOST_PROBLEMS]]
-    if len(lines) == 1:
-        return f"{source}: {lines[0]}" + ("" if lines[0][-1] in ".?" else ".")
-    count = error.error_count()
-    if count > len(lines):
-        lines.append(f"and {count - len(lines):,} more")
-    return f"{source} has {count:,} problems:\n" + "\n".join(f"  - {line}" for line in lines)
-
-
-def _sentence(problem: Mapping[str, Any]) -> str:
-    """What is wrong with one key."""
-    key = ".".join(_part_of_key(part) for part in problem["loc"])
-    match problem["type"]:
-        case "extra_forbidden":
-            known = _known_keys(problem["loc"][:-1])
-            return f"unknown key {key}. {did_you_mean(str(problem['loc'][-1]), known)}"
-        case "missing":
-            return f"{key} is missing; add it to the file"
-        case "value_error":
-            return (f"{key}: " if key else "") + str(problem.get("ctx", {}).get("error"))
-        case "string_pattern_mismatch":
-            wanted = "made of lower-case letters, digits and hyphens, 61 at most"
-            return f"{key} must be {wanted}, and got {in_short(problem.get('input'))}"
-        case "too_short":
-            return f"{key} is an empty list; give at least one value"
-        case "too_long":
-            most, given = (problem["ctx"][name] for name in ("max_length", "actual_length"))
-            return f"{key} lists {given:,} values; give at most {most:,}"
-        case _:
-            wanted = problem["msg"].replace("Input should be", "be").replace("String should ", "")
-            return f"{key or 'the study'} must {wanted}, and got {in_short(problem.get('input'))}"
-
-
-def _part_of_key(part: int | str) -> str:
-    """A part of a key as TOML writes it, if it is a word; else shortened."""
-    plain = isinstance(part, int) or (len(part) <= 40 and part.isprintable())
-    return str(part) if plain else in_short(part, 40)
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

@@ -1,7 +1,7 @@
-"""Reading the text of study files, and of single values of theirs, within bounds.
+"""Reading the text of study files, of single values of theirs, and of rubrics, within bounds.
 
 Everything that people write in TOML is read here. A file of some kilobytes can keep a parser busy
-for minutes or exhaust its stack, so what a study never needs is refused before it is parsed.
+for minutes or exhaust its stack, so what no such file needs is refused before it is parsed.
 """
 
 import re
@@ -28,8 +28,12 @@ _QUOTED = re.compile(  # what is not closed goes on to its end; tomllib refuses 
 )
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, what: str = "study file") -> str:
     """The text of a study file; a byte-order mark, as Windows writes it, is no part of it.
+
+    Args:
+        path: The file.
+        what: What it is, for the sentences.
 
     Raises:
         OSError: If the file cannot be read.
@@ -38,7 +42,7 @@ def read_text(path: Path) -> str:
     with path.open("rb") as file:
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise ValueError(f"it has more than {MOST_BYTES:,} bytes, and a study file is shorter")
+        raise ValueError(f"it has more than {MOST_BYTES:,} bytes, and a {what} is shorter")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ValueError("it is written in UTF-16; save it as UTF-8")
     try:
@@ -48,37 +52,37 @@ def read_text(path: Path) -> str:
         raise ValueError(f"line {line} is not written in UTF-8; save the file as UTF-8") from None
 
 
-def parse_toml(text: str, source: str) -> dict[str, Any]:
+def parse_toml(text: str, source: str, what: str = "study") -> dict[str, Any]:
     """The tables and values of a TOML text.
 
     Args:
         text: What a study file holds.
         source: Where it comes from, for the sentences.
+        what: What it describes, likewise.
 
     Raises:
         UserError: If it is not TOML, or beyond the bounds above.
     """
-    _check_shape(text, source)
+    _check_shape(text, source, what)
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise UserError(f"{source} is nested too deeply; a study needs no more than two.") from None
+        raise UserError(f"{source} is nested too deeply; a {what} is not.") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{source} is not valid TOML: {in_short(error, 200)}.") from None
     except ValueError:  # Python's limit of digits
         raise UserError(f"{source} has a number of thousands of digits.") from None
 
 
-def _check_shape(text: str, source: str) -> None:
+def _check_shape(text: str, source: str, what: str) -> None:
     """Refuse long keys, which a parser takes quadratic time for, and deep nesting."""
     if len(text) > MOST_BYTES:
-        raise UserError(f"{source} has more than {MOST_BYTES:,} characters; a study is shorter.")
+        raise UserError(f"{source} has more than {MOST_BYTES:,} characters; a {what} is shorter.")
     bare = _QUOTED.sub('"', text)
     parts = max(piece.count(".") + 1 for piece in re.split(r"[=,\[\]{}\n]", bare))
     if parts > MOST_PARTS:
         raise UserError(
-            f"{source} has a key of {parts:,} parts; the keys of a study have one to three, such "
-            "as split.seed."
+            f"{source} has a key of {parts:,} parts; the keys of a {what} have one to four."
         )
     depth = deepest = 0
     for bracket in re.findall(r"[\[\]{}]", bare):
@@ -86,5 +90,5 @@ def _check_shape(text: str, source: str) -> None:
         deepest = max(deepest, depth)
     if deepest > MOST_BRACKETS:
         raise UserError(
-            f"{source} has {deepest:,} brackets inside one another; a study needs two or three."
+            f"{source} has {deepest:,} brackets inside one another; a {what} needs two or three."
         )

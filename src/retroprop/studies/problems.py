@@ -1,0 +1,77 @@
+"""What is wrong with a file that people write in TOML, in our words rather than the library's.
+
+Study files and rubrics are validated by pydantic; each of its problems becomes one sentence that
+names the key and the fix.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from retroprop.errors import did_you_mean, in_short
+
+MOST_PROBLEMS = 20
+"""Of a file that are said at once."""
+
+Location = tuple[int | str, ...]
+
+
+def explained(
+    source: str,
+    error: ValidationError,
+    known_keys: Callable[[Location], Iterable[str]],
+    *,
+    whole: str,
+) -> str:
+    """What is wrong with a file, one line each.
+
+    Args:
+        source: The file, for the sentence.
+        error: What the validation found.
+        known_keys: The keys that the table at a place of the file may have.
+        whole: What the file describes, as "the study".
+    """
+    problems = error.errors(include_url=False)[:MOST_PROBLEMS]
+    lines = [_sentence(problem, known_keys, whole) for problem in problems]
+    return listed(source, lines, error.error_count())
+
+
+def listed(source: str, lines: Sequence[str], count: int) -> str:
+    """Problems of a file as one text; the first ones, and how many more there are."""
+    if count == 1:
+        return f"{source}: {lines[0]}" + ("" if lines[0][-1] in ".?" else ".")
+    rest = [f"and {count - len(lines):,} more"] if count > len(lines) else []
+    return f"{source} has {count:,} problems:\n" + "\n".join(f"  - {x}" for x in [*lines, *rest])
+
+
+def part_of_key(part: int | str) -> str:
+    """A part of a key as TOML writes it, if it is a word; else shortened."""
+    plain = isinstance(part, int) or (len(part) <= 40 and part.isprintable())
+    return str(part) if plain else in_short(part, 40)
+
+
+def _sentence(
+    problem: Mapping[str, Any], known_keys: Callable[[Location], Iterable[str]], whole: str
+) -> str:
+    """What is wrong with one key."""
+    key = ".".join(part_of_key(part) for part in problem["loc"])
+    match problem["type"]:
+        case "extra_forbidden":
+            known = known_keys(problem["loc"][:-1])
+            return f"unknown key {key}. {did_you_mean(str(problem['loc'][-1]), known)}"
+        case "missing":
+            return f"{key} is missing; add it to the file"
+        case "value_error":
+            return (f"{key}: " if key else "") + str(problem.get("ctx", {}).get("error"))
+        case "string_pattern_mismatch":
+            wanted = "made of lower-case letters, digits and hyphens, 61 at most"
+            return f"{key} must be {wanted}, and got {in_short(problem.get('input'))}"
+        case "too_short":
+            return f"{key} is an empty list; give at least one value"
+        case "too_long":
+            most, given = (problem["ctx"][name] for name in ("max_length", "actual_length"))
+            return f"{key} lists {given:,} values; give at most {most:,}"
+        case _:
+            wanted = problem["msg"].replace("Input should be", "be").replace("String should ", "")
+            return f"{key or whole} must {wanted}, and got {in_short(problem.get('input'))}"
