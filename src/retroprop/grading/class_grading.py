@@ -12,7 +12,7 @@ import hmac
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -21,13 +21,21 @@ import torch
 from retroprop.errors import Interrupted
 from retroprop.grading.checks import Check, Finding, LabGrading, Question, judge
 from retroprop.grading.results import (
-    CheckResult,
+    ManualResult,
     QuestionResult,
     Sheet,
     Trouble,
     check_result,
 )
-from retroprop.grading.sessions import ForkServer, Limits, NoAnswer, Raised, Session
+from retroprop.grading.sessions import (
+    Confine,
+    ForkServer,
+    Limits,
+    NoAnswer,
+    Note,
+    Raised,
+    Session,
+)
 from retroprop.grading.submissions import Submission
 from retroprop.languages import Say
 
@@ -47,15 +55,17 @@ class Order:
         confine: "require", "best" or "none".
         strict: Names of the remarks that cost points.
         public_only: Ask the public checks alone, as students do.
+        manual: The lines of a submission that a teacher grades by hand.
     """
 
     grading: LabGrading
     secret: bytes
     say: Say
     limits: Limits = field(default_factory=Limits)
-    confine: str = "require"
-    strict: Sequence[str] = ()
+    confine: Confine = "require"
+    strict: Collection[str] = ()
     public_only: bool = False
+    manual: Callable[[Submission], list[ManualResult]] = lambda _: []
 
 
 def grade_class(
@@ -121,41 +131,29 @@ def grade(
     """
     began = time.perf_counter()
     sheet = Sheet(submission=submission, grading=order.grading)
+    sheet.manual = order.manual(submission)
     if submission.unreadable is not None:
         sheet.finished = True
         on_question(sheet)
         return sheet
-    files = files_of(order.grading, submission)
-    for file in order.grading.files:
-        if file not in files:
-            sentence = order.say("{file}.py was not handed in").format(file=file)
-            sheet.notes.append(Trouble(message=sentence, file=file))
     charged: dict[str, str] = {}
-    with Session(server, files, order.grading.probes, order.limits) as session:
+    with Session(server, submission.files, order.grading.probes, order.limits) as session:
         for question in order.grading.questions:
             if stop.is_set():
                 raise Interrupted
-            result = _graded(order, question, session, files, charged, sheet.questions)
+            result = _graded(order, question, session, submission.files, charged, sheet.questions)
             sheet.questions.append(result)
             for one in result.checks:
                 if not one.finding.passed:
                     for name in one.finding.mistakes:
                         charged.setdefault(name, question.number)
-            sheet.held, sheet.notes[:] = session.held, [*sheet.notes[:0], *_notes(sheet, session)]
+            sheet.notes, sheet.held = list(map(_trouble, session.notes)), session.held
             sheet.seconds = time.perf_counter() - began
-            sheet.finished = question is order.grading.questions[-1]
             on_question(sheet)
     sheet.processor_s, sheet.peak_bytes = session.processor_s, session.peak_bytes
+    sheet.finished = True
     on_question(sheet)
     return sheet
-
-
-def files_of(grading: LabGrading, submission: Submission) -> dict[str, str]:
-    """The files of a submission by the lab's names; a lab's only file may be called anything."""
-    files = dict(submission.files)
-    if len(grading.files) == 1 and len(files) == 1:
-        return {grading.files[0]: next(iter(files.values()))}
-    return files
 
 
 def generator_of(
@@ -210,16 +208,18 @@ def _found(
         return Finding(passed=False), Trouble(
             type=error.type,
             message=error.message,
-            file=error.file,
+            file=error.file or "",
             line=error.line,
             text=error.text,
         )
     except NoAnswer as ended:
-        return Finding(passed=False), Trouble(message=str(ended))
+        return Finding(passed=False), Trouble(message=ended.said(order.say))
     ask = session.ask
     finding = judge(check, values, answer, say=order.say, ask=ask, charged=charged, lost=lost)
     return finding, None
 
 
-def _results(results: Sequence[CheckResult]) -> float:
-    return sum(one.score for one in results)
+def _trouble(note: Note) -> Trouble:
+    """What went wrong at load; where the process ended, the message is ours."""
+    kind = "" if note.type == "Ended" else note.type
+    return Trouble(type=kind, message=note.message, file=note.file or "", line=note.line)
