@@ -65,11 +65,13 @@ class Earlier:
 
     Attributes:
         question: Its number.
+        others: Numbers of other questions whose answers it builds on, too.
         reference: Values, answer and how to ask the submission's earlier function → what is right
-            given that function.
+            given that function. It raises where that function gives nothing to build on.
     """
 
     question: str
+    others: Sequence[str] = ()
     reference: Callable[[Values, Any, Ask], Any]
 
 
@@ -196,13 +198,13 @@ def judge(
     try:
         measured = check.measure(values, answer)
         finding = _compared(check, values, answer, measured, say=say, charged=charged)
-        if not finding.passed and check.earlier is not None and check.earlier.question in lost:
-            own = check.earlier.reference(values, answer, ask)
-            if close(measured, own, check.tolerance):
-                sentence = say("right, given the student's own answer to question {number}")
-                finding = Finding(
-                    passed=True, sentence=sentence.format(number=check.earlier.question)
+        if not finding.passed and check.earlier is not None:
+            finding = (
+                _given_earlier(
+                    check, check.earlier, values, answer, measured, say=say, ask=ask, lost=lost
                 )
+                or finding
+            )
         remarks = tuple(one.name for one in check.remarks if one.applies(values, answer))
     except Exception as error:  # whatever was sent, the next check goes on
         kind = type(error).__name__
@@ -230,11 +232,11 @@ def _compared(
     for switches in rights:
         if close(measured, check.reference(values, answer, **switches), check.tolerance):
             return Finding(passed=True)
-    for mistakes in explanations(check):
+    for mistakes in sorted(explanations(check), key=lambda one: not _are_charged(one, charged)):
         if explains(check, values, answer, measured, mistakes):
             names = tuple(mistake.name for mistake in mistakes)
             sentence = say("; and ").join(say(mistake.sentence) for mistake in mistakes)
-            if all(name in charged for name in names):
+            if _are_charged(mistakes, charged):
                 numbers = ", ".join(sorted({charged[name] for name in names}))
                 paid = say("counted in question {number} already: {sentence}")
                 sentence = paid.format(number=numbers, sentence=sentence)
@@ -242,6 +244,35 @@ def _compared(
             return Finding(passed=False, sentence=sentence, mistakes=names)
     right = check.reference(values, answer)
     return Finding(passed=False, sentence=first_difference(measured, right, check.tolerance, say))
+
+
+def _given_earlier(
+    check: Check,
+    earlier: Earlier,
+    values: Values,
+    answer: Any,
+    measured: Any,
+    *,
+    say: Say,
+    ask: Ask,
+    lost: Collection[str],
+) -> Finding | None:
+    """That an answer is right given the student's own earlier ones, if some of these are wrong."""
+    numbers = [number for number in (earlier.question, *earlier.others) if number in lost]
+    if not numbers:
+        return None
+    try:
+        own = earlier.reference(values, answer, ask)
+    except Exception:  # the student's function gives nothing, or ends: there is nothing to build on
+        return None
+    if not close(measured, own, check.tolerance):
+        return None
+    sentence = say("right, given the student's own answer to question {number}")
+    return Finding(passed=True, sentence=sentence.format(number=", ".join(numbers)))
+
+
+def _are_charged(mistakes: Sequence[Mistake], charged: Mapping[str, str]) -> bool:
+    return all(mistake.name in charged for mistake in mistakes)
 
 
 def explanations(check: Check) -> Iterator[tuple[Mistake, ...]]:
