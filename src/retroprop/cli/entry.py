@@ -20,8 +20,9 @@ from retroprop.cli.console import (
     prepare_streams,
     warnings_as_sentences,
 )
+from retroprop.cli.grade import grade
 from retroprop.cli.help_formatter import HelpFormatter
-from retroprop.cli.help_texts import BAYES, CALCULATE, DATA, LAB, MODELS, PROOF, STUDIES
+from retroprop.cli.help_texts import BAYES, CALCULATE, DATA, GRADE, LAB, MODELS, PROOF, STUDIES
 from retroprop.errors import Interrupted, UserError, in_short
 from retroprop.languages import reader_language, say_later, translator
 
@@ -63,6 +64,13 @@ lab_app = cyclopts.App(
 for _name, _function in {"list": "list_labs", "run": "run", "report": "report"}.items():
     lab_app.command(f"retroprop.cli.lab:{_function}", name=_name, help=LAB[_name])
 app.command(lab_app)
+
+grade_app = cyclopts.App(name="grade", help=GRADE["grade"], group=_labs)
+grade_app.default(grade)
+for _name in ("rubric", "selftest"):
+    grade_app.command(f"retroprop.cli.grade:{_name}", name=_name, help=GRADE[_name])
+app.command(grade_app)
+app.command("retroprop.cli.check:check", name="check", group=_labs, help=GRADE["check"])
 
 for _name, _module in {
     "run": "studies",

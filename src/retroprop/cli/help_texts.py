@@ -66,6 +66,46 @@ retroprop lab report lyon-tp --lang fr --format pdf
 """,
 }
 
+GRADE = {
+    "grade": """Grade the submissions of an assignment.
+
+Each submission runs confined: no network, no file of yours, bounded time and memory. What it
+answers is judged outside. The folder of the results gets a results.json for each submission, as
+Gradescope reads it, a sheet for each student, a table of the class, and a page for the teacher.
+
+```
+retroprop grade ift3395-devoir3 submissions/
+retroprop grade ift6135-devoir1 export.zip --rubric mine.toml --similarity --lang fr
+retroprop grade rubric ift3395-devoir3 > mine.toml
+retroprop grade selftest ift3395-devoir3
+```
+""",
+    "rubric": "Print the rubric of an assignment, to change and to give back.",
+    "selftest": """Let the grading of an assignment prove itself.
+
+Submissions of our own are graded: the right one and the unusual ones must get all points, the
+template none, and each planted mistake must be named, in its question alone. Exit code 2 when one
+is not graded as it should.
+""",
+    "check": """Check your own answers to an assignment, or a layer that you derived by hand.
+
+The public checks are the teacher's own, and they name the mistakes that they know. A layer is
+compared with its twin over awkward shapes, its output and every gradient. Exit code 2 when
+something is not right.
+
+```
+retroprop check ift3395-devoir3 solution.py
+retroprop check ift6135-devoir1 mlp.py resnet18.py mlpmixer.py utils.py
+retroprop check --layer my_layers.py:Linear --like linear
+retroprop check --layer conv.py:conv_forward,conv_backward --like conv2d
+```
+
+A layer is a class, made with its parameters (W, b; gamma, beta), whose `forward(x)` gives y and
+whose `backward(dy)` gives dx, with dW and db as attributes or returned after it; or two functions,
+`forward(x, W, b)` that returns y and what `backward(dy, saved)` needs.
+""",
+}
+
 MODELS = {
     "train": """Train one network on a CPU or a GPU, and keep its best parameters.
 

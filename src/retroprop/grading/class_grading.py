@@ -208,7 +208,7 @@ def _found(
         return Finding(passed=False), Trouble(
             type=error.type,
             message=error.message,
-            file=error.file or "",
+            file=_module(error.file),
             line=error.line,
             text=error.text,
         )
@@ -222,4 +222,9 @@ def _found(
 def _trouble(note: Note) -> Trouble:
     """What went wrong at load; where the process ended, the message is ours."""
     kind = "" if note.type == "Ended" else note.type
-    return Trouble(type=kind, message=note.message, file=note.file or "", line=note.line)
+    return Trouble(type=kind, message=note.message, file=_module(note.file), line=note.line)
+
+
+def _module(file: str | None) -> str:
+    """The name of a file's module."""
+    return (file or "").removesuffix(".py")

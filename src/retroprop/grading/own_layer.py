@@ -7,6 +7,7 @@ are tried, and the one that explains a tensor wherever it is wrong is named.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ from retroprop.languages import Say, say_later
 from retroprop.parity.rows import Case, FunctionRow, drawing
 from retroprop.parity.table import find_row
 
+PROBES = (Path(__file__).parent / "confined" / "own_layer.py").read_text(encoding="utf-8")
+"""What asks a layer in the confined process."""
 TOLERANCE, SINGLE = 1e-7, 1e-4
 """Relative, of an answer in float64 and in float32."""
 
