@@ -12,8 +12,9 @@ mistakes that were charged already, or that is right for somebody with the stude
 an earlier question (`Earlier`), counts as right.
 """
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -205,18 +206,19 @@ def judge(
                 )
                 or finding
             )
-        remarks = tuple(one.name for one in check.remarks if one.applies(values, answer))
     except Exception as error:  # whatever was sent, the next check goes on
         kind = type(error).__name__
         return Finding(
             passed=False, sentence=say("the answer cannot be read ({kind})").format(kind=kind)
         )
-    return Finding(
-        passed=finding.passed,
-        sentence=finding.sentence,
-        mistakes=finding.mistakes,
-        remarks=remarks,
-    )
+    return replace(finding, remarks=tuple(_that_apply(check.remarks, values, answer)))
+
+
+def _that_apply(remarks: Sequence[Remark], values: Values, answer: Any) -> Iterator[str]:
+    for remark in remarks:
+        with contextlib.suppress(Exception):  # of another kind of answer, nothing is remarked
+            if remark.applies(values, answer):
+                yield remark.name
 
 
 def _compared(

@@ -40,26 +40,41 @@ def probabilities(weights: Sequence[Tensor], images: Tensor) -> Tensor:
     return F.linear(F.linear(images.flatten(1), W1, b1).tanh(), W2, b2).softmax(1)
 
 
-def loss_of(
+def loss_of(p: Tensor, labels: Tensor, *, over: str = "examples", **switches: Any) -> Tensor:
+    """The mean cross-entropy, −Σ_c y_c ln p_c averaged over the examples, or a wrong loss.
+
+    Args:
+        p: Probabilities (n, classes).
+        labels: (n,).
+        over: What is averaged: "examples", "elements" of the matrix, or "sum" for nothing.
+        **switches: Of `terms_of`.
+    """
+    return reduced(terms_of(p, labels, **switches), over)
+
+
+def reduced(terms: Tensor, over: str) -> Tensor:
+    """One number of the terms (n, classes); `over` is that of `loss_of`."""
+    return terms.sum() / {"examples": len(terms), "elements": terms.numel(), "sum": 1}[over]
+
+
+def terms_of(
     p: Tensor,
     labels: Tensor,
     *,
     kind: str = "cross-entropy",
     log: str = "natural",
-    over: str = "examples",
     sign: int = -1,
     softmax_again: bool = False,
     clamp: bool | str = True,
     epsilon: float = EPSILON,
 ) -> Tensor:
-    """The mean cross-entropy, −Σ_c y_c ln p_c averaged over the examples, or a wrong one.
+    """The terms of the loss before they are added: (n, classes).
 
     Args:
         p: Probabilities (n, classes).
         labels: (n,).
         kind: "cross-entropy", "binary" cross-entropy of each output, or "squared" error.
         log: "natural", "2", "10" or "none".
-        over: What is averaged: "examples", "elements" of the matrix, or "sum" for nothing.
         sign: −1, or 1.
         softmax_again: Whether the probabilities go through another softmax.
         clamp: Whether they are clamped; "picked" if not, where only the label's is looked at.
@@ -71,14 +86,11 @@ def loss_of(
     if clamp is True:
         p = p.clamp(epsilon, 1 - epsilon)
     if kind == "squared":
-        terms = -sign * (p - y).square()
-    else:
-        terms = torch.where(y > 0, _log(p, log), 0) if clamp == "picked" else y * _log(p, log)
-        if kind == "binary":
-            terms = terms + (1 - y) * _log(1 - p, log)
-        terms = sign * terms
-    each = terms.sum(1)
-    return {"examples": each.mean(), "sum": each.sum(), "elements": terms.mean()}[over]
+        return -sign * (p - y).square()
+    terms = torch.where(y > 0, _log(p, log), 0) if clamp == "picked" else y * _log(p, log)
+    if kind == "binary":
+        terms = terms + (1 - y) * _log(1 - p, log).clamp(min=-100)  # as torch's BCELoss does
+    return sign * terms
 
 
 def _log(p: Tensor, base: str) -> Tensor:
@@ -292,7 +304,8 @@ def where_a_probability_is_zero(
     *,
     clamp: bool | str = True,
     epsilon: float | str = EPSILON,
-    **kw: Any,
+    swapped: bool = False,
+    **switches: Any,
 ) -> Tensor:
     """The loss of a network that is sure of one class.
 
@@ -301,15 +314,18 @@ def where_a_probability_is_zero(
         answer: For the mistake of another epsilon.
         clamp: As `loss_of` has it.
         epsilon: Of the clamp, or "other" for a power of ten that would explain the answer.
-        **kw: Of `loss_of`.
+        swapped: Whether the accuracy stands in its place.
+        **switches: Of `loss_of`.
     """
     p = probabilities(values["weights"], values["images"])
+    if swapped:
+        return accuracy_of(p, values["labels"])
     if epsilon == "other":
         given = numbers_of(answer["loss"])
         assert given is not None
-        losses = {10.0**-k: loss_of(p, values["labels"], epsilon=10.0**-k, **kw) for k in POWERS}
-        return min(losses.values(), key=lambda value: abs(float(value - given)))
-    return loss_of(p, values["labels"], clamp=clamp, epsilon=epsilon, **kw)
+        losses = [loss_of(p, values["labels"], epsilon=10.0**-k, **switches) for k in POWERS]
+        return min(losses, key=lambda value: abs(float(value - given)))
+    return loss_of(p, values["labels"], clamp=clamp, epsilon=epsilon, **switches)
 
 
 POWERS = [k for k in range(2, 31) if k != 9]
@@ -410,6 +426,7 @@ LOSS = Question(
                     ),
                     switches={"epsilon": "other"},
                 ),
+                SWAPPED,
             ],
             pairs=False,
         ),

@@ -11,8 +11,8 @@ FUNCTIONS = {
     "product": lambda x, y: (x * y).sum(),
     "three shapes": lambda x, y, z: (x @ y).tanh().sum() * (z**2).mean(),
     "second unused": lambda x, y: (x**3).sum(),
-    "vector": lambda x: torch.stack([(x**2).sum(), x.prod(), x.flatten()[0] * 3]),
-    "matrix": lambda x: x.T @ x,
+    "vector": lambda x: torch.stack([(x**2).sum(), x.prod(), (x[0] * x[1]).sum()]),
+    "matrix": lambda x: x.T @ x.sin(),
     "number": lambda x: (x.sin() * x).sum(),
 }
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
@@ -136,13 +136,15 @@ def gradients_of_loss(submission, values):
 
     def use(trainer):
         pair = trainer.compute_loss_and_accuracy(values["images"], rows_of(values))
-        loss = pair[0] if isinstance(pair, tuple | list) and pair else pair
+        parts = pair if isinstance(pair, tuple | list) and pair else [pair]
+        # in whatever order they come: that is another check
+        tensors = [one for one in parts if isinstance(one, torch.Tensor) and one.requires_grad]
         parameters = list(trainer.network.parameters())
         if any(parameter.grad is not None for parameter in parameters):
             return {"graph": True, "untouched": False}
-        if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
-            return None if loss is None else {"graph": False}
-        loss.backward()
+        if not tensors:
+            return None if pair is None else {"graph": False}
+        tensors[0].backward()
         return {"graph": True, "untouched": True, "gradients": [one.grad for one in parameters]}
 
     return with_trainer(submission, values, use)
@@ -173,13 +175,18 @@ def training_steps(submission, values):
 
 
 def evaluation(submission, values):
-    """The loss and the accuracy on a set, of labels or, if these raise, of one-hot rows."""
+    """The loss and the accuracy on a set, of labels or, if these raise, of one-hot rows.
+
+    The submission's own one_hot is question 7's: here, ours stands in for it.
+    """
+    rows = rows_of(values)
 
     def use(trainer):
+        trainer.one_hot = lambda labels: torch.eye(values["n_classes"])[labels]
         return both(trainer.evaluate(values["images"], values["labels"])) | {"rows": False}
 
     def use_rows(trainer):
-        return both(trainer.evaluate(values["images"], rows_of(values))) | {"rows": True}
+        return both(trainer.evaluate(values["images"], rows)) | {"rows": True}
 
     try:
         return with_trainer(submission, values, use)

@@ -115,6 +115,8 @@ def _normalized_training_set(values: Values, answer: Any, **switches: Any) -> li
 
 
 def _normalized_others(values: Values, answer: Any, **switches: Any) -> list[Any]:
+    if switches.get("of") == "normalized" and torch.equal(answer[0][0], values["train"]):
+        raise ValueError("nothing is normalized, so no statistics were taken after that")
     return normalized(values, answer, **switches)[1:]
 
 

@@ -25,8 +25,9 @@ from retroprop.labs.ift3395_devoir3.grading.losses import (
     accuracy_part,
     drawn_batch,
     gradients_of,
-    loss_of,
     probabilities,
+    reduced,
+    terms_of,
     the_accuracy,
     the_loss,
 )
@@ -312,11 +313,14 @@ TRAINING_STEP = Question(
                 *RETURNED,
                 # over parameters, a step knows the gradients alone
                 *all_but(OVER_PARAMETERS, "norm of the parameters"),
-                *(_renamed(mistake, "over", "of_loss") for mistake in LOSSES),
+                *(
+                    _renamed(mistake, "over", "of_loss")
+                    for mistake in all_but(LOSSES, "sign of the loss")
+                ),
             ],
             remarks=[tensor_instead_of_float(lambda answer: answer["norms"][0])],
-            tolerance=1e-3,
             earlier=Earlier(question="8", others=("9",), reference=norm_with_own_functions),
+            pairs=False,
         ),
     ],
 )
@@ -326,7 +330,13 @@ TRAINING_STEP = Question(
 
 
 def evaluated_loss(
-    values: Values, answer: Any, *, combined: str = "set", swapped: bool = False, **switches: Any
+    values: Values,
+    answer: Any,
+    *,
+    combined: str = "set",
+    swapped: bool = False,
+    over: str = "examples",
+    **switches: Any,
 ) -> Tensor:
     """The loss on a set.
 
@@ -335,11 +345,15 @@ def evaluated_loss(
         answer: Ignored.
         combined: The whole "set" at once, or a way of COMBINED_BATCHES.
         swapped: Whether the accuracy stands in its place.
-        **switches: Of `loss_of`.
+        over: What a loss averages, as `loss_of` has it.
+        **switches: Of `terms_of`.
     """
     if swapped:
         return evaluated_accuracy(values, answer, combined=combined)
-    return _over_batches(values, combined, lambda p, labels: loss_of(p, labels, **switches))
+    terms = terms_of(*_outputs(values), **switches)
+    if combined == "set":
+        return reduced(terms, over)
+    return _combined([reduced(batch, over) for batch in terms.split(BATCH_SIZE)], combined, values)
 
 
 def evaluated_accuracy(
@@ -353,19 +367,21 @@ def evaluated_accuracy(
     """The accuracy on a set; as `evaluated_loss`, and `counted` of `accuracy_of`."""
     if swapped:
         return evaluated_loss(values, answer, combined=combined)
-    return _over_batches(values, combined, lambda p, labels: accuracy_of(p, labels, counted))
-
-
-def _over_batches(
-    values: Values, combined: str, measured: Callable[[Tensor, Tensor], Tensor]
-) -> Tensor:
-    p, labels = probabilities(values["weights"], values["images"]), values["labels"]
+    p, labels = _outputs(values)
     if combined == "set":
-        return measured(p, labels)
-    batches = list(zip(p.split(BATCH_SIZE), labels.split(BATCH_SIZE), strict=True))
-    means = torch.stack([measured(*batch).double() for batch in batches])
-    sizes = torch.tensor([len(labels) for _, labels in batches]).double()
-    return COMBINED_BATCHES[combined](means, sizes)
+        return accuracy_of(p, labels, counted)
+    batches = zip(p.split(BATCH_SIZE), labels.split(BATCH_SIZE), strict=True)
+    return _combined([accuracy_of(*batch, counted) for batch in batches], combined, values)
+
+
+def _outputs(values: Values) -> tuple[Tensor, Tensor]:
+    """Probabilities and labels."""
+    return probabilities(values["weights"], values["images"]), values["labels"]
+
+
+def _combined(means: list[Tensor], combined: str, values: Values) -> Tensor:
+    sizes = [len(batch) for batch in values["labels"].split(BATCH_SIZE)]
+    return COMBINED_BATCHES[combined](torch.stack(means).double(), torch.tensor(sizes).double())
 
 
 COMBINED_BATCHES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
