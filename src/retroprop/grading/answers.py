@@ -1,6 +1,6 @@
 """Why a submission did not answer, in a reader's language."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from retroprop.languages import Say
@@ -79,7 +79,7 @@ class Note:
     file: str | None = None
     line: int | None = None
     left_out: str = ""
-    ended: Ended | None = None
+    ended: Ended | None = field(default=None, compare=False)
 
     def said(self, say: Say) -> str:
         """What and where."""

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -195,8 +195,10 @@ class Process:
                     self.printed_too_much = True
                     self._ask_for_its_end()
 
-    def exchange(self, order: Mapping[str, Any] | None, look: Callable[[], None]) -> Any:
-        """Send an order, if there is one, and yield… the messages that come back, one by one.
+    def exchange(
+        self, order: Mapping[str, Any] | None, look: Callable[[], None]
+    ) -> Iterator[Any]:
+        """Send an order, if there is one, and yield the messages that come back, without end.
 
         Args:
             order: Numbers, texts, tensors and containers of them.

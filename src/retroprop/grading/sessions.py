@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from types import TracebackType
 from typing import Any
 
@@ -26,6 +27,8 @@ from retroprop.languages import say_later
 __all__ = ["Confine", "Ended", "ForkServer", "Limits", "NoAnswer", "Note", "Raised", "Session"]
 
 MIB = 1 << 20
+MOST_MESSAGES = 20_000
+"""That tell how far loading is; one a statement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,13 +218,15 @@ class Session:
         number = secrets.randbits(48) if order is not None else 0
         watch = Watch(process, self.limits, seconds, self._folder)
         try:
-            for message in process.exchange(order and order | {"id": number}, watch.look):
+            messages = process.exchange(order and order | {"id": number}, watch.look)
+            for message in islice(messages, MOST_MESSAGES):
                 if not isinstance(message, dict) or message.get("id") != number:
                     raise ValueError("not the answer to this question")
                 if "at" not in message:
                     return whole(message)
                 file, line = message["at"]
                 self._at = (plain(file, 200), int(line))
+            raise ValueError("too many messages")
         except EOFError:
             raise self._why(process) from None
         except (ValueError, TypeError, KeyError):
@@ -232,7 +237,6 @@ class Session:
             raise
         finally:
             self.peak_bytes = max(self.peak_bytes, watch.peak_bytes)
-        raise AssertionError("an exchange has no end")
 
     def _took(self, seconds: float) -> Ended:
         return Ended(
