@@ -7,7 +7,6 @@ receives: lengths are bounded before anything is kept, and whatever is malformed
 """
 
 import json
-import math
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +24,8 @@ MOST_TENSOR_NAMES = 1 << 20
 MOST_PARTS = 10_000
 """Of a list or dictionary; a longer one is sent as what it is, without its parts."""
 LONGEST_TEXT = 10_000
-LARGEST_NUMBER = 1e300
+MOST_BITS = 1_000
+"""Of an integer: as large as a float can be, about."""
 
 
 class TooLarge(ValueError):
@@ -48,9 +48,10 @@ def encode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
         return value
     if isinstance(value, str):
         return value[:LONGEST_TEXT]
-    if type(value) in (int, float):
-        small = not math.isfinite(value) or abs(value) < LARGEST_NUMBER
-        return value if small else {"unknown": "a huge number"}
+    if type(value) is float:
+        return value
+    if type(value) is int:
+        return value if value.bit_length() < MOST_BITS else {"unknown": "a huge number"}
     if isinstance(value, list | tuple | dict):
         return _encode_container(value, tensors)
     if type(value).__module__ == "numpy" and getattr(value, "dtype", None) is not None:
