@@ -111,7 +111,7 @@ HOSTILE = {
     "endless_loops": at_load(TOOK, TOOK),
     "endless_loop_in_class": at_load(TOOK),
     "endless_loop_in_function": in_total(TOOK),
-    "endless_progress": at_load(NO_ANSWER),
+    "endless_progress": at_load(f"({NO_ANSWER}|{TOOK}|{WAITED})"),
     "regular_expression": in_total(TOOK),
     "endless_recursion": in_total(f"({MEMORY}|{ENDED}|.*RecursionError)"),
     "burns_after_answer": Hostile(last=True),
@@ -144,7 +144,7 @@ HOSTILE = {
     "downloads": at_load(blocked=2),
     "writes_outside": at_load(blocked=29),
     "changes_rights": at_load(),
-    "reads_secrets": at_load(blocked=8),
+    "reads_secrets": at_load(blocked=7),
     "environment": at_load(),
     "imports_retroprop": at_load(blocked=3),
     "signals": at_load(blocked=7),
@@ -198,7 +198,9 @@ class Surroundings:
 
     def seen(self):
         """All that can have changed."""
-        escaped = [Path(place, "escaped") for place in ("/tmp", "/dev/shm", "/var/tmp", "/etc", "/")]
+        escaped = [
+            Path(place, "escaped") for place in ("/tmp", "/dev/shm", "/var/tmp", "/etc", "/")
+        ]
         escaped.append(Path(torch.__file__).parent / "escaped.py")
         status = [
             (path.name, path.stat().st_mode, path.stat().st_uid, path.stat().st_mtime_ns)
@@ -207,7 +209,13 @@ class Surroundings:
         mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
         ours = [mount for mount in mounts if "retroprop-submission" in mount]
         found = sorted(map(str, self.folder.rglob("*")))
-        return status, self.secret.read_text(), found, ours, [path for path in escaped if path.exists()]
+        return (
+            status,
+            self.secret.read_text(),
+            found,
+            ours,
+            [path for path in escaped if path.exists()],
+        )
 
     def filled_in(self, head):
         """A hostile file, with the names of what it tries to reach."""
@@ -222,7 +230,7 @@ class Surroundings:
             "EXECVE": str(confinement.number("execve")),
             "BPF": str(confinement.number("bpf")),
         }
-        return re.sub(r"\b(%s)\b" % "|".join(names), lambda found: names[found[0]], head)
+        return re.sub(rf"\b({'|'.join(names)})\b", lambda found: names[found[0]], head)
 
 
 def submission(name, surroundings):
@@ -242,7 +250,9 @@ def outcome(session, probe):
         assert sentence.isprintable()
         return sentence
     right = RIGHT[probe]
-    same = type(answer) is type(right) and torch.equal(torch.as_tensor(answer), torch.as_tensor(right))
+    same = type(answer) is type(right) and torch.equal(
+        torch.as_tensor(answer), torch.as_tensor(right)
+    )
     return "right" if same else "wrong"
 
 

@@ -126,9 +126,9 @@ def _field(described: Any, name: str) -> Any:
 
 
 def plain(value: Any, most: int = LONGEST) -> str:
-    """A text on one line, that any file and any terminal takes.
+    r"""A text on one line, that any file and any terminal takes.
 
-    >>> plain("a\\x1b[2J\\ud800\\n b")
+    >>> plain("a\x1b[2J\ud800\n b")
     'a[2J b'
     """
     text = " ".join(str(value)[: 2 * most].split())

@@ -51,6 +51,8 @@ class ForkServer:
     """A Python process that has imported torch, and forks a confined process for each session.
 
     Attributes:
+        layers: What this machine has: landlock (its version), root (whether a submission can have
+            one of its own), seccomp.
         missing: The libraries that have stand-ins.
         user: Whom its submissions become, where we are root.
     """
@@ -90,13 +92,6 @@ class ForkServer:
         )
         self._lock = threading.Lock()
         self._launch()
-        if confine == "require" and not (self.layers["landlock"] or self.layers["root"]):
-            self.close()
-            raise UserError(
-                "submissions cannot be confined here: this system has neither Landlock (Linux 5.13 "
-                "or newer) nor namespaces for us. Run retroprop in Docker on a machine that has, "
-                "or grade what you trust with --confine best."
-            )
 
     def _launch(self) -> None:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -110,12 +105,22 @@ class ForkServer:
                 pass_fds=[its.fileno()], stdin=subprocess.DEVNULL, env=environment,
             )  # fmt: skip
         self._control = ours
-        ready = ours.recv(1 << 16)
-        if not ready:
+        self.layers: dict[str, Any] = self._told()
+        if self.settings.required and not (self.layers["landlock"] or self.layers["root"]):
+            self.close()
+            raise UserError(
+                "submissions cannot be confined here: this system has neither Landlock (Linux 5.13 "
+                "or newer) nor namespaces for us. Run retroprop in Docker on a machine that has, "
+                "or grade what you trust with --confine best."
+            )
+        self.missing: list[str] = self._told()["missing"]
+
+    def _told(self) -> dict[str, Any]:
+        news = self._control.recv(1 << 16)
+        if not news:
             self.close()
             raise UserError("the fork server did not start: what it says stands above.")
-        self.layers: dict[str, Any] = json.loads(ready)
-        self.missing: list[str] = self.layers["missing"]
+        return json.loads(news)
 
     def start(self, order: Mapping[str, Any], files: Sequence[int]) -> None:
         """Fork a keeper, with three files of its own; a server that was ended begins again."""
@@ -195,9 +200,7 @@ class Process:
                     self.printed_too_much = True
                     self._ask_for_its_end()
 
-    def exchange(
-        self, order: Mapping[str, Any] | None, look: Callable[[], None]
-    ) -> Iterator[Any]:
+    def exchange(self, order: Mapping[str, Any] | None, look: Callable[[], None]) -> Iterator[Any]:
         """Send an order, if there is one, and yield the messages that come back, without end.
 
         Args:
@@ -282,7 +285,10 @@ class Process:
 
 
 def _stat(path: Path) -> list[str]:
-    """The fields of /proc/…/stat after the name, which may hold anything: state, parent, …"""
+    """The fields of /proc/…/stat after the name, which may hold anything: state, parent, ….
+
+    The processor time of a process is in four of them.
+    """
     return path.read_bytes().rpartition(b")")[2].decode("ascii").split()
 
 

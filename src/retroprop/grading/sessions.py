@@ -268,7 +268,7 @@ class Session:
         return how_it_ended(end)
 
     def _empty_folder(self) -> None:
-        """What one process wrote, the next does not find; its own may be deeper than Python goes."""
+        """What one process wrote, the next does not find; it may be deeper than Python goes."""
         with contextlib.suppress(OSError):
             for entry in list(os.scandir(self._folder)):
                 subprocess.run(["rm", "-rf", "--", entry.path], check=False)

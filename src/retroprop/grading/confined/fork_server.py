@@ -67,16 +67,20 @@ def main(control_number: int, settings: Settings) -> None:
     control = socket.socket(fileno=control_number)
     places = readable_and_hidden()
     forget_retroprop()
-    confined = package_of_here()
+    confined = package_of_here("confinement")
+    layers = layers_of_machine(settings, places, confined.confinement)
+    control.send(json.dumps(layers).encode())
+    if settings.required and not (layers["landlock"] or layers["root"]):
+        return
+    confined = package_of_here("confinement", "messages", "stand_ins", "healing", "submission")
     missing = load_libraries(confined)
     os.environ.clear()
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", MPLBACKEND="Agg", LANG="C.UTF-8")
     gc.collect()
     gc.freeze()
     assert len(os.listdir("/proc/self/task")) == 1, "only with one thread is a fork safe"
-    layers = layers_of_machine(settings, places, confined.confinement)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers are forgotten when they end
-    control.send(json.dumps({"missing": missing} | layers).encode())
+    control.send(json.dumps({"missing": missing}).encode())
     while True:
         data, files, _, _ = socket.recv_fds(control, 1 << 16, 4)
         if not data:
@@ -130,12 +134,12 @@ def readable_and_hidden() -> tuple[list[str], list[str]]:
     return readable, hidden
 
 
-def package_of_here() -> types.ModuleType:
-    """The modules beside this one, as the package `confined`."""
+def package_of_here(*names: str) -> types.ModuleType:
+    """Modules beside this one, as the package `confined`."""
     package = types.ModuleType("confined")
     package.__path__ = [HERE]
     sys.modules["confined"] = package
-    for name in ("messages", "confinement", "stand_ins", "healing", "submission"):
+    for name in names:
         setattr(package, name, importlib.import_module(f"confined.{name}"))
     package.__path__ = []
     return package
@@ -174,7 +178,8 @@ def load_in_one_process(loader: Any) -> None:
     """Data loaders load in the process itself: a submission can start no other."""
     make, signature = loader.__init__, inspect.signature(loader.__init__)
     ignored = (
-        "num_workers", "prefetch_factor", "persistent_workers", "multiprocessing_context", "timeout",
+        "num_workers", "prefetch_factor", "persistent_workers", "multiprocessing_context",
+        "timeout",
     )  # fmt: skip
 
     def make_alone(self: Any, *arguments: Any, **named: Any) -> None:

@@ -65,9 +65,8 @@ def without_fault(source: str, error: SyntaxError, file: str) -> tuple[str, Cut]
     for start, name in candidates(lines, line):
         tried = "\n".join(without_part(lines, start, name, f"line {line}: {error.msg}"))
         left = fault(tried, file)
-        if left is None or ((left.lineno or 0), left.msg) > (line, ""):
-            if tried != source:
-                return tried, Cut(line, error.msg, name)
+        if left is None or (left.lineno or 0) > line:
+            return tried, Cut(line, error.msg, name)
     return None
 
 

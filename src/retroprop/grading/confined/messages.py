@@ -28,7 +28,7 @@ MOST_BITS = 1_000
 """Of an integer: as large as a float can be, about."""
 
 
-class TooLarge(ValueError):
+class TooLarge(ValueError):  # noqa: N818 - it says what is wrong
     """A message that is over the limits."""
 
 
@@ -89,7 +89,7 @@ def _encode_tensor(value: torch.Tensor, tensors: dict[str, torch.Tensor]) -> Any
 
 
 def _from_numpy(value: Any) -> Any:
-    """An array, or a number of NumPy's, as a tensor; arrays of something else stay what they are."""
+    """An array, or a number of NumPy's, as a tensor; one of something else stays what it is."""
     import numpy as np
 
     return torch.from_numpy(np.array(value)) if value.dtype.kind in "fiubc" else value

@@ -4,6 +4,7 @@ Whatever a submission does to this process, it can only change what it answers; 
 """
 
 import __future__
+
 import ast
 import importlib.util
 import linecache
@@ -245,7 +246,7 @@ class OwnImports(ast.NodeTransformer):
     def __init__(self, files: Mapping[str, str]) -> None:
         self.files = files
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:  # noqa: N802
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
         """`from mlp import …`, or `from . import mlp`."""
         module = node.module or ""
         if name := self._file(module, node.level):
@@ -254,7 +255,7 @@ class OwnImports(ast.NodeTransformer):
             node.module, node.level = PACKAGE, 0
         return node
 
-    def visit_Import(self, node: ast.Import) -> list[ast.stmt]:  # noqa: N802
+    def visit_Import(self, node: ast.Import) -> list[ast.stmt]:
         """`import mlp`, `import assignment.mlp`."""
         statements: list[ast.stmt] = []
         for alias in node.names:
