@@ -1,46 +1,34 @@
-"""The grader's side: fork servers, and sessions with confined submissions.
+"""Sessions with confined submissions: probes are asked, and values come back.
 
-    ForkServer (torch imported once) ── forks ──▶ keeper ── confines ──▶ submission
-         ▲                                          │ how it ended            │
-         └── Session ◀──────────────────────────────┴──── values in and out ──┘
-
-What a submission answers is a value and nothing else: no verdict, no code, no pickle. Every wait is
-bounded: by the processor time that the submission uses, by how often it was seen waiting for
-nothing, and at last by the clock.
+What a submission answers is a value and nothing else: no verdict, no code, no pickle. It may end
+its process, fill it, or never answer: its session says so, and begins another process for the next
+question.
 """
 
 import contextlib
-import json
 import os
 import secrets
-import select
 import shutil
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+from itertools import islice
+from types import TracebackType
+from typing import Any
 
 from retroprop.errors import UserError
-from retroprop.grading.comparison import Unknown
-from retroprop.grading.confined import confinement, messages
-from retroprop.languages import Say, say_later
+from retroprop.grading.answers import Ended, NoAnswer, Note, Raised, note_of, plain, raised_by
+from retroprop.grading.confined.confinement import ResourceLimits
+from retroprop.grading.fork_servers import OUTPUT_KEPT, Confine, ForkServer, Process, how_it_ended
+from retroprop.languages import say_later
 
-Confine = Literal["require", "best", "none"]
+__all__ = ["Confine", "Ended", "ForkServer", "Limits", "NoAnswer", "Note", "Raised", "Session"]
 
-PROGRAM = Path(__file__).parent / "confined" / "fork_server.py"
 MIB = 1 << 20
-LOOK_S = 0.1
-"""Between two looks at a submission that computes."""
-TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
-OUTPUT_KEPT = 20_000
-"""Characters of what a submission prints."""
+MOST_MESSAGES = 20_000
+"""That tell how far loading is; one a statement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +36,7 @@ class Limits:
     """What a submission may use.
 
     Attributes:
-        memory_bytes: Its own; what it shares with the fork server is not counted.
+        memory_bytes: Its own; what it shares with the fork server counts in proportion.
         load_s: Of processor time, for running its files.
         total_s: Of processor time, all in all.
         printed_bytes: On both outputs.
@@ -75,227 +63,18 @@ class Limits:
     wall_s: float = 600.0
 
 
-# --- no answer ------------------------------------------------------------------------------------
-
-
-class NoAnswer(Exception):  # noqa: N818 - of a submission; nothing is wrong here
-    """A submission did not answer."""
-
-    def said(self, say: Say) -> str:
-        """Why, in the reader's language."""
-        raise NotImplementedError
-
-
-class Raised(NoAnswer):
-    """The submission's code raised an exception.
-
-    Attributes:
-        type: The exception's.
-        message: Its text, as the submission has it.
-        file: Of the last line of the submission that it went through, or None.
-        line: The number of that line, or None.
-        text: That line.
-    """
-
-    def __init__(
-        self, type: str, message: str, line: int | None, text: str, file: str | None
-    ) -> None:
-        super().__init__(f"{type}: {message}")
-        self.type, self.message, self.line, self.text, self.file = type, message, line, text, file
-
-    def said(self, say: Say) -> str:
-        """Type, message and line."""
-        what = f"{self.type}: {self.message}" if self.message else self.type
-        if self.line is None:
-            return say("raised {what}").format(what=what)
-        return say("line {line} of {file} raised {what}").format(
-            line=self.line, file=self.file, what=what
-        )
-
-
-class Ended(NoAnswer):
-    """The submission's process was ended, or ended itself.
-
-    Attributes:
-        sentence: Why, in English; `say_later` marks it.
-        values: Of the fields of the sentence.
-    """
-
-    def __init__(self, sentence: str, **values: object) -> None:
-        super().__init__(sentence.format(**values))
-        self.sentence, self.values = sentence, values
-
-    def said(self, say: Say) -> str:
-        """Why."""
-        return say(self.sentence).format(**self.values)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Note:
-    """Something that went wrong while a submission was loaded.
-
-    Attributes:
-        type: Of the exception; "Ended" where the process was ended.
-        message: What it says.
-        file: Of the submission, or None.
-        line: Of the file, or None.
-    """
-
-    type: str
-    message: str
-    file: str | None = None
-    line: int | None = None
-
-
-# --- the fork server ------------------------------------------------------------------------------
-
-
-class ForkServer:
-    """A Python process that has imported torch, and forks a confined process for each session.
-
-    One belongs to one thread that grades; `close` ends it, and so does the block.
-    """
-
-    def __init__(
-        self,
-        confine: Confine = "require",
-        *,
-        landlock_at_most: int = 99,
-        namespaces: Sequence[str] = tuple(confinement.NAMESPACES),
-        seccomp: bool = True,
-    ) -> None:
-        """Start it.
-
-        Args:
-            confine: "require" refuses where neither Landlock nor namespaces confine; "best" takes
-                what there is; "none" runs a submission as any program, with limits alone.
-            landlock_at_most: The version of Landlock to use at most; for tests.
-            namespaces: Those that are made; for tests.
-            seccomp: Whether system calls are filtered; for tests.
-
-        Raises:
-            UserError: If this machine cannot confine as required.
-        """
-        confined = confine != "none"
-        self.landlock_at_most = landlock_at_most if confined else 0
-        self.namespaces = tuple(namespaces) if confined else ()
-        self.seccomp = seccomp and confined
-        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        keep = ("PATH", "HOME", "LD_LIBRARY_PATH", "XDG_CACHE_HOME", "MPLCONFIGDIR")
-        environment = {name: os.environ[name] for name in keep if name in os.environ}
-        environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", str(PROGRAM), str(its.fileno())],
-            pass_fds=[its.fileno()],
-            stdin=subprocess.DEVNULL,
-            env=environment,
-        )
-        its.close()
-        self.control = ours
-        self.lock = threading.Lock()
-        ready = self.control.recv(1 << 16)
-        if not ready:
-            raise UserError("the fork server did not start: its own error stands above")
-        self.missing: list[str] = json.loads(ready)["missing"]
-
-    def start(self, order: Mapping[str, Any], files: Sequence[int]) -> None:
-        """Fork a keeper for a session."""
-        with self.lock:
-            socket.send_fds(self.control, [json.dumps(order).encode()], files)
-
-    def close(self) -> None:
-        """End it; keepers end with their sessions."""
-        self.control.close()
-        self.process.wait()
-
-    def __enter__(self) -> "ForkServer":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-
-# --- one process of a submission ------------------------------------------------------------------
-
-
-class Process:
-    """A confined process, and the three connections to it and its keeper."""
-
-    def __init__(self, server: ForkServer, order: Mapping[str, Any], printed_limit: int) -> None:
-        """Ask a fork server for it."""
-        self.connection, its_connection = socket.socketpair()
-        output, its_output = os.pipe()
-        self.status, its_status = socket.socketpair()
-        theirs = [its_connection.fileno(), its_output, its_status.fileno()]
-        server.start(order, theirs)
-        its_connection.close()
-        os.close(its_output)
-        its_status.close()
-        self.connection.setblocking(False)
-        self.news = self.status.makefile("r", encoding="ascii")
-        self.pid: int | None = None
-        self.mounted = False
-        self.incoming = messages.Incoming(Unknown)
-        self.printed = b""
-        self.printed_bytes = 0
-        self.printed_limit = printed_limit
-        self.reader = threading.Thread(target=self._read_output, args=(output,), daemon=True)
-        self.reader.start()
-        if line := self.news.readline():
-            begun = json.loads(line)
-            self.pid, self.mounted = begun["pid"], begun["mounted"]
-
-    def _read_output(self, output: int) -> None:
-        with open(output, "rb", buffering=0) as file:
-            while part := file.read(1 << 16):
-                self.printed_bytes += len(part)
-                self.printed += part[: OUTPUT_KEPT - len(self.printed)]
-                if self.printed_bytes > self.printed_limit:
-                    with contextlib.suppress(OSError):
-                        self.status.shutdown(socket.SHUT_WR)
-                    return
-
-    def state(self) -> tuple[float, bool]:
-        """Seconds of processor time, and whether it computes now; it may have ended already."""
-        with contextlib.suppress(OSError):
-            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-            return sum(map(int, fields[11:15])) / TICKS_PER_S, fields[0] in "RD"
-        return 0.0, True
-
-    def memory_bytes(self) -> int:
-        """What it has in memory: pages shared with n processes count 1/n each."""
-        with contextlib.suppress(OSError, StopIteration):
-            lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
-            return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
-        return 0
-
-    def end(self) -> dict:
-        """End it, with all that it started; how it ended: code and processor_s."""
-        with contextlib.suppress(OSError):
-            self.status.shutdown(socket.SHUT_WR)
-        self.connection.close()
-        lines = self.news.read().splitlines()
-        self.news.close()
-        self.status.close()
-        self.reader.join()
-        return json.loads(lines[-1]) if lines else {"code": None, "processor_s": 0.0}
-
-
-# --- sessions -------------------------------------------------------------------------------------
-
-
 class Session:
     """A submission in confinement, of which probes are asked.
 
     Its process is begun with the first question, and begun again after it ended. A statement that
-    ended it while the files were loaded is left out the next time, then all but definitions.
+    ended it while the files were loaded is left out the next time; then all but definitions.
 
     Attributes:
         notes: What went wrong while it was loaded.
         held: The layers of confinement that held.
-        processor_s: Of processor time that its processes used; complete once it is closed.
-        peak_bytes: Of memory, of what was seen.
-        printed: The beginning of what it printed.
+        processor_s: What its processes used; complete once the session is closed.
+        peak_bytes: The most memory that it was seen to have.
+        printed: The beginning of what it printed; complete once the session is closed.
         starts: How often a process was begun.
     """
 
@@ -306,7 +85,7 @@ class Session:
         probes: str,
         limits: Limits | None = None,
     ) -> None:
-        """Args: as the class says.
+        """Begin no process yet.
 
         Args:
             server: Which forks its processes.
@@ -323,7 +102,9 @@ class Session:
         self._definitions_only = False
         self._lost: Ended | None = None
         self._process: Process | None = None
-        self._folder = tempfile.mkdtemp(prefix="submission-")
+        self._folder = tempfile.mkdtemp(prefix="retroprop-submission-")
+        if server.user is not None:
+            os.chown(self._folder, server.user, server.user)
 
     # --- asking -----------------------------------------------------------------------------------
 
@@ -336,18 +117,16 @@ class Session:
             seconds: Of processor time that it may take.
 
         Raises:
-            NoAnswer: If it raised, or was ended.
+            Raised: If its code raised.
+            Ended: If it was ended, or ended itself.
         """
-        self.load()
+        process = self._loaded()
         order = {"do": "probe", "probe": probe, "values": dict(values)}
-        reply = self._exchange(order, seconds)
+        reply = self._reply(process, order, seconds)
         if "too_large" in reply:
-            raise Ended(say_later("answered with more than 64 MiB"))
+            raise Ended(say_later("it answered with more than 64 MiB"))
         if "raised" in reply:
             raise raised_by(reply["raised"])
-        if "value" not in reply:
-            self._end()
-            raise Ended(say_later("sent what is no answer"))
         return reply["value"]
 
     def load(self) -> None:
@@ -356,65 +135,73 @@ class Session:
         Raises:
             Ended: If not even its definitions can be run.
         """
+        self._loaded()
+
+    def _loaded(self) -> Process:
         while self._process is None:
+            if self._lost is None and self.starts >= self.limits.starts:
+                self._lost = Ended(
+                    say_later("it was ended {times} times, and is not begun again"),
+                    times=self.starts,
+                )
+            if self._lost is None and self.processor_s > self.limits.total_s:
+                self._lost = self._took(self.limits.total_s)
             if self._lost is not None:
                 raise self._lost
-            if self.starts >= self.limits.starts:
-                self._lost = Ended(
-                    say_later("was ended {starts} times: it is not begun again"), starts=self.starts
-                )
-                raise self._lost
             self._begin()
+        return self._process
 
     def _begin(self) -> None:
-        """Begin a process and run the files; notes what went wrong, and how to do without."""
+        """Begin a process and run the files; note what ended it, and do without the next time."""
         self.starts += 1
         self._at: tuple[str, int] | None = None
+        self._process = Process(self.server, self._order(), self.limits.printed_bytes)
+        load = {
+            "do": "load",
+            "files": self.files,
+            "probes": self.probes,
+            "definitions_only": self._definitions_only,
+            "skip": [list(place) for place in self._skip],
+        }
+        notes = []
         try:
-            self._process = Process(self.server, self._order(), self.limits.printed_bytes)
-            self._asked = 0
-            held = self._answer(self.limits.load_s)["held"]
-            self.held = [str(name) for name in held]
-            reply = self._exchange(
-                {
-                    "do": "load",
-                    "files": self.files,
-                    "probes": self.probes,
-                    "definitions_only": self._definitions_only,
-                    "skip": [list(place) for place in self._skip],
-                },
-                self.limits.load_s,
-            )
-            self.notes += [note_of(failure) for failure in reply.get("failures", [])]
-            if "raised" in reply:
-                self.notes.append(note_of(reply["raised"]))
+            self.held = self._confined(self._process)
+            reply = self._reply(self._process, load, self.limits.load_s)
+            failures = [*reply.get("failures", [])]
+            failures += [reply["raised"]] if "raised" in reply else []
+            notes = [note_of(failure) for failure in failures]
         except Ended as ended:
             file, line = self._at or (None, None)
-            self.notes.append(Note(type="Ended", message=str(ended), file=file, line=line))
-            if self._definitions_only:
-                self._lost = ended
-            elif self._at is None or self._skip:
-                self._definitions_only = True
-            else:
-                self._skip.append(self._at)
+            notes = [Note(type="Ended", message=str(ended), file=file, line=line, ended=ended)]
+            self._do_without(ended)
+        self.notes += [note for note in notes if note not in self.notes]
+
+    def _confined(self, process: Process) -> list[str]:
+        """The layers of confinement that hold; nothing of the submission has run yet."""
+        first = self._reply(process, None, self.limits.load_s)
+        if "held" not in first:
+            self._end()
+            raise UserError(f"a submission could not be confined: {plain(first.get('failed'))}")
+        return [plain(name, 40) for name in first["held"]]
+
+    def _do_without(self, ended: Ended) -> None:
+        """What is left out the next time: a statement; then a second, and all that calls."""
+        if self._definitions_only:
+            self._lost = ended
+        self._definitions_only = self._at is None or bool(self._skip)
+        if self._at is not None:
+            self._skip.append(self._at)
 
     def _order(self) -> dict[str, Any]:
         limits = self.limits
-        system = confinement.ResourceLimits(
-            memory_bytes=2 * limits.memory_bytes,
-            processor_s=int(limits.total_s) + 1,
+        system = ResourceLimits(
+            memory_bytes=2 * limits.memory_bytes,  # address space, of which much is never used
+            processor_s=max(1, round(limits.total_s - self.processor_s) + 1),
             threads=limits.threads,
             file_bytes=limits.file_bytes,
         )
-        user = 60_706 + self.server.process.pid % 400 if os.getuid() == 0 else None
-        if user is not None:
-            os.chown(self._folder, user, user)
         return {
             "folder": self._folder,
-            "user": user,
-            "namespaces": self.server.namespaces,
-            "landlock_at_most": self.server.landlock_at_most,
-            "seccomp": self.server.seccomp,
             "folder_bytes": limits.folder_bytes,
             "most_files": limits.files,
             "limits": asdict(system),
@@ -422,115 +209,69 @@ class Session:
 
     # --- one question and its answer --------------------------------------------------------------
 
-    def _exchange(self, order: dict[str, Any], seconds: float) -> dict:
-        self._asked = secrets.randbits(48)
-        self._outgoing = memoryview(messages.packed(order | {"id": self._asked}))
-        return self._answer(seconds)
-
-    def _answer(self, seconds: float) -> dict:
-        """The reply to the order that is on its way.
+    def _reply(self, process: Process, order: dict[str, Any] | None, seconds: float) -> dict:
+        """The reply to an order; the first message of a process answers none.
 
         Raises:
             Ended: If it does not come.
         """
-        process = self._process
-        assert process is not None
-        outgoing = getattr(self, "_outgoing", memoryview(b""))
-        began, before_s = time.monotonic(), None
-        next_look, idle = began + LOOK_S / 5, 0
-        while True:
-            wait = max(0.0, next_look - time.monotonic())
-            sending = [process.connection] if outgoing else []
-            ready, free, _ = select.select([process.connection], sending, [], wait)
-            try:
-                if free:
-                    outgoing = outgoing[process.connection.send(outgoing) :]
-                    self._outgoing = outgoing
-                if ready:
-                    data = process.connection.recv(MIB)
-                    if not data:
-                        raise self._why()
-                    process.incoming.add(data)
-                    while (found := process.incoming.message()) is not None:
-                        reply = self._reply(found[0])
-                        if reply is not None:
-                            return reply
-            except OSError:
-                raise self._why() from None
-            except ValueError:
-                self._end()
-                raise Ended(say_later("sent what is no answer")) from None
-            if time.monotonic() < next_look:
-                continue
-            next_look = time.monotonic() + LOOK_S
-            used_s, computes = process.state()
-            idle += not computes
-            before_s = used_s if before_s is None else before_s
-            self._refuse_memory(process)
-            if used_s - before_s > seconds:
-                self._end()
-                raise Ended(
-                    say_later("took more than {seconds:g} s of processor time"), seconds=seconds
-                )
-            if idle > self.limits.idle_looks:
-                self._end()
-                raise Ended(say_later("waited for something that never comes"))
-            if time.monotonic() - began > self.limits.wall_s:
-                self._end()
-                raise Ended(
-                    say_later("did not answer within {seconds:g} s"), seconds=self.limits.wall_s
-                )
-
-    def _reply(self, message: Any) -> dict | None:
-        """A message, if it answers the question; None if it tells how far loading is."""
-        if not isinstance(message, dict) or message.get("id") != self._asked:
-            raise ValueError("not the answer to this question")
-        if "at" not in message:
-            return message
-        file, line = message["at"]
-        self._at = (str(file)[:200], int(line))
-        return None
-
-    def _refuse_memory(self, process: Process) -> None:
-        memory = process.memory_bytes()
-        self.peak_bytes = max(self.peak_bytes, memory)
-        if memory > self.limits.memory_bytes:
+        number = secrets.randbits(48) if order is not None else 0
+        watch = Watch(process, self.limits, seconds, self._folder)
+        try:
+            messages = process.exchange(order and order | {"id": number}, watch.look)
+            for message in islice(messages, MOST_MESSAGES):
+                if not isinstance(message, dict) or message.get("id") != number:
+                    raise ValueError("not the answer to this question")
+                if "at" not in message:
+                    return whole(message)
+                file, line = message["at"]
+                self._at = (plain(file, 200), int(line))
+            raise ValueError("too many messages")
+        except EOFError:
+            raise self._why(process) from None
+        except (ValueError, TypeError, KeyError):
             self._end()
-            raise Ended(
-                say_later("used more than {mebibytes} MiB of memory"),
-                mebibytes=self.limits.memory_bytes // MIB,
-            )
+            raise Ended(say_later("it sent what is no answer")) from None
+        except Ended:
+            self._end()
+            raise
+        finally:
+            self.peak_bytes = max(self.peak_bytes, watch.peak_bytes)
+
+    def _took(self, seconds: float) -> Ended:
+        return Ended(
+            say_later("it took more than {seconds:g} s of processor time"), seconds=seconds
+        )
 
     # --- the end ----------------------------------------------------------------------------------
 
-    def _end(self) -> dict:
-        """End the process; how it ended."""
+    def _end(self) -> dict[str, Any] | None:
+        """End the process, if there is one; how it ended."""
         process, self._process = self._process, None
         if process is None:
-            return {"code": None}
+            return None
         end = process.end()
         self.processor_s += end["processor_s"]
-        self.printed = (self.printed + process.printed.decode(errors="replace"))[:OUTPUT_KEPT]
+        self.printed = (self.printed + printable(process.printed))[:OUTPUT_KEPT]
+        self._empty_folder()
         return end
 
-    def _why(self) -> Ended:
+    def _why(self, process: Process) -> Ended:
         """Why a process closed its connection: its keeper tells."""
-        process = self._process
-        assert process is not None
         end = self._end()
-        if process.printed_bytes > self.limits.printed_bytes:
-            return Ended(
-                say_later("printed more than {mebibytes} MiB"),
-                mebibytes=self.limits.printed_bytes // MIB,
-            )
-        code = end["code"]
-        if code is None:
-            return Ended(say_later("ended"))
-        if code >= 0:
-            return Ended(say_later("ended its process itself, with code {code}"), code=code)
-        return Ended(
-            say_later("its process was ended by {signal}"), signal=signal.Signals(-code).name
-        )
+        assert end is not None
+        if process.printed_too_much:
+            size = self.limits.printed_bytes // MIB
+            return Ended(say_later("it printed more than {size} MiB"), size=size)
+        if self.processor_s > self.limits.total_s:
+            return self._took(self.limits.total_s)
+        return how_it_ended(end)
+
+    def _empty_folder(self) -> None:
+        """What one process wrote, the next does not find; it may be deeper than Python goes."""
+        with contextlib.suppress(OSError):
+            for entry in list(os.scandir(self._folder)):
+                subprocess.run(["rm", "-rf", "--", entry.path], check=False)
 
     def close(self) -> None:
         """End the process and remove its folder."""
@@ -542,25 +283,73 @@ class Session:
     def __enter__(self) -> "Session":
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
 
 
-def raised_by(described: Any) -> Raised:
-    """What a confined process says that was raised; it may say anything."""
-    if not isinstance(described, dict):
-        described = {}
-    line = described.get("line")
-    return Raised(
-        str(described.get("type"))[:100],
-        str(described.get("message"))[:500],
-        line if isinstance(line, int) else None,
-        str(described.get("text"))[:200],
-        str(described["file"])[:200] if described.get("file") else None,
-    )
+class Watch:
+    """Looks at a process while a question is open, and gives up when it used too much for it."""
+
+    def __init__(self, process: Process, limits: Limits, seconds: float, folder: str) -> None:
+        """From now on.
+
+        Args:
+            process: Which was asked.
+            limits: All in all.
+            seconds: Of processor time, for this question.
+            folder: Where it writes.
+        """
+        self.process, self.limits, self.seconds, self.folder = process, limits, seconds, folder
+        self.before_s, self.began = process.processor_s(), time.monotonic()
+        self.idle_looks = self.peak_bytes = 0
+
+    def look(self) -> None:
+        """Raises: Ended: If it used too much."""
+        limits = self.limits
+        if self.process.processor_s() - self.before_s > self.seconds:
+            raise Ended(
+                say_later("it took more than {seconds:g} s of processor time"), seconds=self.seconds
+            )
+        memory = self.process.memory_bytes()
+        self.peak_bytes = max(self.peak_bytes, memory)
+        if memory > limits.memory_bytes:
+            size = limits.memory_bytes // MIB
+            raise Ended(say_later("it used more than {size} MiB of memory"), size=size)
+        if not self.process.mounted:
+            self._look_at_folder()
+        self.idle_looks += not self.process.computes()
+        if self.idle_looks > limits.idle_looks:
+            raise Ended(say_later("it waited for something that never comes"))
+        if time.monotonic() - self.began > limits.wall_s:
+            raise Ended(say_later("it did not answer within {seconds:g} s"), seconds=limits.wall_s)
+
+    def _look_at_folder(self) -> None:
+        """Where the system does not bound what is written, we do."""
+        count = size = 0
+        for place, _, names in os.walk(self.folder):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    size += os.lstat(os.path.join(place, name)).st_blocks * 512
+            count += 1 + len(names)
+            if count > self.limits.files or size > self.limits.folder_bytes:
+                raise Ended(say_later("it wrote too much into files"))
 
 
-def note_of(described: Any) -> Note:
-    """The same, as a note."""
-    raised = raised_by(described)
-    return Note(type=raised.type, message=raised.message, file=raised.file, line=raised.line)
+def whole(reply: dict) -> dict:
+    """Raises: ValueError: If a reply is none."""
+    if not reply.keys() & {"held", "failed", "failures", "raised", "value", "too_large"}:
+        raise ValueError("no reply")
+    if not all(isinstance(reply.get(name, []), list) for name in ("held", "failures")):
+        raise ValueError("no reply")
+    return reply
+
+
+def printable(printed: bytes) -> str:
+    """What was printed, as text that any file and any terminal takes."""
+    text = printed.decode("utf-8", errors="replace")
+    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")

@@ -11,6 +11,7 @@ Every number is from the kernel's interface, which never changes: <linux/landloc
 """
 
 import ctypes
+import errno
 import os
 import platform
 import resource
@@ -58,14 +59,15 @@ FORBIDDEN = {  # name: its number on each machine of COLUMNS
     "perf_event_open": (298, 241), "init_module": (175, 105), "finit_module": (313, 273),
     "kexec_load": (246, 104), "reboot": (169, 142), "swapon": (167, 224),
     "personality": (135, 92), "settimeofday": (164, 170), "clock_settime": (227, 112),
-    "quotactl": (179, 60), "open_by_handle_at": (304, 265), "syslog": (103, 116),
+    "quotactl": (179, 60), "modify_ldt": (154, NONE),
+    "open_by_handle_at": (304, 265), "syslog": (103, 116),
 }  # fmt: skip
 
 UNKNOWN = {  # as if the kernel were older: what these do, the filter could not see
     "clone3": (435, 435), "openat2": (437, 437),
 }  # fmt: skip
 
-WITHOUT_EFFECT = {  # Landlock lets them change any file of this user; to fail would stop shutil.copy
+WITHOUT_EFFECT = {  # Landlock lets them change any file of this user; shutil.copy must go on
     "chmod": (90, NONE), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
     "chown": (92, NONE), "lchown": (94, NONE), "fchown": (93, 55), "fchownat": (260, 54),
     "utime": (132, NONE), "utimes": (235, NONE), "futimesat": (261, NONE),
@@ -89,11 +91,9 @@ ON_ITSELF_ALONE = {  # their first argument is a process
 }  # fmt: skip
 ZERO_IS_ITSELF = set(ON_ITSELF_ALONE) - {"kill"}  # kill(0): the whole process group
 
-OTHERS = {  # whose arguments are looked at, one by one; and those that are called here
+OTHERS = {  # whose arguments are looked at, one by one
     "clone": (56, 220), "prctl": (157, 167), "fcntl": (72, 25), "ioctl": (16, 29),
     "open": (2, NONE), "openat": (257, 56),
-    "landlock_create_ruleset": (444, 444), "landlock_add_rule": (445, 445),
-    "landlock_restrict_self": (446, 446),
 }  # fmt: skip
 
 ALL_CALLS = FORBIDDEN | UNKNOWN | WITHOUT_EFFECT | CHANGES_FILES | ON_ITSELF_ALONE | OTHERS
@@ -106,6 +106,7 @@ def number(name: str) -> int:
 
 # --- Landlock -------------------------------------------------------------------------------------
 
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # calls, the same on every machine
 LANDLOCK_VERSION = 1 << 0  # a flag: tell the version, make nothing
 LANDLOCK_PATH_BENEATH = 1  # a kind of rule
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
@@ -118,16 +119,15 @@ ABSTRACT_SOCKETS_SIGNALS = 0b11  # version 6
 
 def landlock_version(at_most: int) -> int:
     """Of this kernel's Landlock; 0 without. Tests take versions away with `at_most`."""
-    found = LIBC.syscall(number("landlock_create_ruleset"), None, 0, LANDLOCK_VERSION)
+    found = LIBC.syscall(CREATE_RULESET, None, 0, LANDLOCK_VERSION)
     return max(0, min(found, at_most))
 
 
-def landlock(readable: Sequence[str], writable: Sequence[str], version: int) -> None:
+def landlock(places: "Places", version: int) -> None:
     """From now on, these files alone can be read or written; no TCP, no signal to others.
 
     Args:
-        readable: Files, and folders with all that is in them.
-        writable: Folders.
+        places: The files.
         version: Of Landlock, at least 1.
     """
     rights = sum(new for since, new in NEW_RIGHTS.items() if since <= version)
@@ -137,14 +137,14 @@ def landlock(readable: Sequence[str], writable: Sequence[str], version: int) -> 
     if version >= 6:
         handled.append(ABSTRACT_SOCKETS_SIGNALS)
     attributes = struct.pack(f"{len(handled)}Q", *handled)
-    ruleset = checked(
-        LIBC.syscall(number("landlock_create_ruleset"), attributes, len(attributes), 0), "landlock"
-    )
-    for path in readable:
-        _allow(ruleset, path, (READ_FILE | READ_DIR) & rights)
-    for path in writable:
-        _allow(ruleset, path, rights & ~EXECUTE)
-    checked(LIBC.syscall(number("landlock_restrict_self"), ruleset, 0), "landlock")
+    ruleset = checked(LIBC.syscall(CREATE_RULESET, attributes, len(attributes), 0), "landlock")
+    for path in places.readable:
+        if os.path.isdir(path):
+            _allow(ruleset, path, READ_DIR)
+        for visible in without(path, places.hidden):
+            _allow(ruleset, visible, READ_FILE | READ_DIR)
+    _allow(ruleset, places.folder, rights & ~EXECUTE)
+    checked(LIBC.syscall(RESTRICT_SELF, ruleset, 0), "landlock")
     os.close(ruleset)
 
 
@@ -157,7 +157,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         rights &= RIGHTS_OF_FILES
     rule = struct.pack("=Qi", rights, beneath)
     checked(
-        LIBC.syscall(number("landlock_add_rule"), ruleset, LANDLOCK_PATH_BENEATH, rule, 0),
+        LIBC.syscall(ADD_RULE, ruleset, LANDLOCK_PATH_BENEATH, rule, 0),
         "landlock",
     )
     os.close(beneath)
@@ -172,7 +172,7 @@ LOAD_WORD, RETURN = 0x20, 0x06
 JUMP_IF_EQUAL, JUMP_IF_AT_LEAST, JUMP_IF_ANY_BIT = 0x15, 0x35, 0x45
 AT_NUMBER, AT_MACHINE = 0, 4  # offsets in struct seccomp_data
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
-EPERM, ENOSYS, SUCCESS = 1, 38, 0
+SUCCESS = 0
 AUDIT_MACHINE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 X32_CALLS = 0x40000000  # of x86-64: a second set of numbers for the same calls
 
@@ -199,9 +199,9 @@ def answer(action: int) -> Program:
     return [(RETURN, 0, 0, action)]
 
 
-def refuse(error: int) -> Program:
+def refuse(with_error: int) -> Program:
     """The call fails with this error; with SUCCESS, it does nothing."""
-    return answer(ERROR | error)
+    return answer(ERROR | with_error)
 
 
 def when_equal(value: int, then: Program) -> Program:
@@ -242,21 +242,21 @@ def filter_program(own_number: int, read_only: bool) -> Program:
     if MACHINE == "x86_64":
         code += when_at_least(X32_CALLS, answer(KILL))
     for name in (*FORBIDDEN, *(CHANGES_FILES if read_only else ())):
-        code += when_call(name, refuse(EPERM))
+        code += when_call(name, refuse(errno.EPERM))
     for name in UNKNOWN:
-        code += when_call(name, refuse(ENOSYS))
+        code += when_call(name, refuse(errno.ENOSYS))
     for name in WITHOUT_EFFECT:
         code += when_call(name, refuse(SUCCESS))
     for name in ON_ITSELF_ALONE:
         itself = when_equal(own_number, answer(ALLOW))
         if name in ZERO_IS_ITSELF:
             itself += when_equal(0, answer(ALLOW))
-        code += when_call(name, argument(0) + itself + refuse(EPERM))
+        code += when_call(name, argument(0) + itself + refuse(errno.EPERM))
     code += when_call(
-        "clone", argument(0) + unless_any_bit(CLONE_THREAD, refuse(EPERM)) + answer(ALLOW)
+        "clone", argument(0) + unless_any_bit(CLONE_THREAD, refuse(errno.EPERM)) + answer(ALLOW)
     )
     code += when_call(
-        "prctl", argument(0) + when_equal(PR_SET_PDEATHSIG, refuse(EPERM)) + answer(ALLOW)
+        "prctl", argument(0) + when_equal(PR_SET_PDEATHSIG, refuse(errno.EPERM)) + answer(ALLOW)
     )
     for name, index, commands in (
         ("fcntl", 1, (F_SETOWN, F_SETSIG, F_SETOWN_EX)),
@@ -264,7 +264,7 @@ def filter_program(own_number: int, read_only: bool) -> Program:
     ):
         looked_at = argument(index)
         for command in commands:
-            looked_at += when_equal(command, refuse(EPERM))
+            looked_at += when_equal(command, refuse(errno.EPERM))
         code += when_call(name, looked_at + answer(ALLOW))
     for name, index in (("open", 1), ("openat", 2)):
         code += when_call(name, argument(index) + _opening(read_only) + answer(ALLOW))
@@ -277,8 +277,14 @@ def _opening(read_only: bool) -> Program:
     To open for reading alone, and to empty the file: before its version 3, Landlock lets this pass.
     """
     if read_only:
-        return when_any_bit(os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC, refuse(EPERM))
-    return unless_any_bit(os.O_WRONLY | os.O_RDWR, when_any_bit(os.O_TRUNC, refuse(EPERM)))
+        return when_any_bit(os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC, refuse(errno.EPERM))
+    return unless_any_bit(os.O_WRONLY | os.O_RDWR, when_any_bit(os.O_TRUNC, refuse(errno.EPERM)))
+
+
+def has_seccomp() -> bool:
+    """Whether this kernel filters system calls, and we know this machine's numbers."""
+    refused = LIBC.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, None, 0, 0)
+    return refused < 0 and ctypes.get_errno() == errno.EFAULT and MACHINE in COLUMNS
 
 
 def seccomp(*, read_only: bool) -> None:
@@ -321,13 +327,15 @@ def become(user: int) -> None:
 
 
 def drop_capabilities(kept: Collection[int] = ()) -> None:
-    """All of them, but those."""
+    """All of them, but those; a container may not have had even those."""
     for capability in range(MOST_CAPABILITIES):
         LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
-    bits = sum(1 << capability for capability in kept)
     header = struct.pack("Ii", CAPABILITY_VERSION, 0)
+    bits = sum(1 << capability for capability in kept)
     effective_permitted_inheritable = struct.pack("6I", bits, bits, 0, 0, 0, 0)
-    checked(LIBC.capset(header, effective_permitted_inheritable), "capset")
+    if bits and LIBC.capset(header, effective_permitted_inheritable) == 0:
+        return
+    checked(LIBC.capset(header, bytes(24)), "capset")
 
 
 def anybody_reads(path: str) -> bool:
@@ -349,7 +357,7 @@ class ResourceLimits:
     Attributes:
         memory_bytes: Of memory beyond what the fork server has.
         processor_s: All in all.
-        threads: All that this user has, in this namespace.
+        threads: Of its own.
         file_bytes: Of one file.
         open_files: At a time.
     """
@@ -359,6 +367,18 @@ class ResourceLimits:
     threads: int
     file_bytes: int
     open_files: int = 64
+
+
+def threads_of_user() -> int:
+    """All that this user has: the system counts those of a user, not those of a process."""
+    count = 0
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.stat(f"/proc/{name}").st_uid == os.getuid():
+                count += len(os.listdir(f"/proc/{name}/task"))
+        except OSError:  # it has ended
+            continue
+    return count
 
 
 def limit(limits: ResourceLimits) -> None:
@@ -386,12 +406,53 @@ def _address_space() -> int:
         return int(file.read().split()[0]) * resource.getpagesize()
 
 
+# --- which files it sees --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """What a confined process sees of the files of this machine.
+
+    Attributes:
+        readable: Files, and folders with all that is in them.
+        hidden: What is not readable all the same, beneath one of those.
+        folder: Its own: there it can write.
+    """
+
+    readable: Sequence[str]
+    hidden: Sequence[str]
+    folder: str
+
+
+def without(path: str, hidden: Collection[str]) -> list[str]:
+    """A path; or, where something beneath is hidden, the paths of all the rest.
+
+    >>> without("/usr/lib", ["/home"])
+    ['/usr/lib']
+    >>> without("/usr/lib", ["/usr/lib"])
+    []
+    """
+    beneath = [one for one in hidden if one == path or one.startswith(f"{path}/")]
+    if not beneath:
+        return [path]
+    if path in beneath:
+        return []
+    inside = [os.path.join(path, name) for name in sorted(os.listdir(path))]
+    return [visible for one in inside for visible in without(one, beneath)]
+
+
 # --- namespaces -----------------------------------------------------------------------------------
 
 NAMESPACES = {  # in the order in which they are made
     "user": 0x10000000, "mount": 0x20000, "net": 0x40000000, "ipc": 0x8000000, "pid": 0x20000000,
 }  # fmt: skip
-MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 1 << 1, 1 << 2, 1 << 14, 1 << 18
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1 << 5, 1 << 12, 1 << 14, 1 << 18
+MS_NOATIME, MS_NODIRATIME, MS_RELATIME = 1 << 10, 1 << 11, 1 << 21
+KEPT_FLAGS = {  # of a mount, as os.statvfs has them; a user namespace must not take them away
+    os.ST_NOSUID: MS_NOSUID, os.ST_NODEV: MS_NODEV, os.ST_NOEXEC: MS_NOEXEC,
+    os.ST_NOATIME: MS_NOATIME, os.ST_NODIRATIME: MS_NODIRATIME, os.ST_RELATIME: MS_RELATIME,
+}  # fmt: skip
 
 
 def namespaces(kinds: Collection[str]) -> list[str]:
@@ -414,20 +475,69 @@ def _map_user(user: int, group: int) -> None:
         try:
             with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
                 file.write(text)
-        except OSError:  # AppArmor forbids it on some systems; then the others are not made
-            pass
+        except OSError:  # some systems forbid it; then the other namespaces are not made either
+            return
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
+    """Raises: OSError: If it cannot be mounted."""
+    texts = [os.fsencode(text) if text is not None else None for text in (source, target, kind)]
+    checked(LIBC.mount(*texts, flags, options.encode()), f"mount {target}")
 
 
 def scratch(folder: str, user: int | None, *, most_bytes: int, most_files: int) -> None:
     """A file system in memory over a folder, seen by nobody else, gone with its last process."""
-    checked(LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "private mounts")
     options = f"size={most_bytes},nr_inodes={most_files},mode=0700"
     if user is not None:
         options += f",uid={user},gid={user}"
-    flags = MS_NOSUID | MS_NODEV
-    checked(
-        LIBC.mount(b"scratch", os.fsencode(folder), b"tmpfs", flags, options.encode()), "scratch"
-    )
+    mount("scratch", folder, "tmpfs", MS_NOSUID | MS_NODEV, options)
+
+
+def keep_mounts_private() -> None:
+    """What is mounted from now on is seen in this namespace alone."""
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+
+
+def new_root(places: Places, user: int | None, *, most_bytes: int, most_files: int) -> None:
+    """A tree with these places alone, in the folder's place; `os.chroot` makes it the root.
+
+    It does what Landlock does, where there is none.
+    """
+    root = places.folder
+    mount("root", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
+    for path in places.readable:
+        bind_for_reading(path, root)
+    for path in places.hidden:
+        if os.path.exists(root + path):
+            cover(root + path)
+    folder = root + places.folder
+    os.makedirs(folder)
+    scratch(folder, user, most_bytes=most_bytes, most_files=most_files)
+    mount("none", root, None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
+
+
+def bind_for_reading(path: str, root: str) -> None:
+    """The same files at the same path beneath `root`, but read-only."""
+    target = root + path
+    if not os.path.exists(path) or os.path.exists(target):
+        return
+    if os.path.isdir(path):
+        os.makedirs(target)
+    else:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.close(os.open(target, os.O_CREAT))
+    mount(path, target, None, MS_BIND | MS_REC)
+    flags = os.statvfs(target).f_flag
+    kept = sum(ours for theirs, ours in KEPT_FLAGS.items() if flags & theirs)
+    mount("none", target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | kept)
+
+
+def cover(path: str) -> None:
+    """Nothing is seen here any more."""
+    if os.path.isdir(path):
+        mount("none", path, "tmpfs", MS_RDONLY)
+    else:
+        mount("/dev/null", path, None, MS_BIND)
 
 
 # --- all together ---------------------------------------------------------------------------------
@@ -439,44 +549,56 @@ class Confinement:
 
     Attributes:
         limits: Of the system.
-        readable: Files and folders.
-        writable: Folders.
+        places: The files that it sees.
         user: Whom it becomes, where the grader is root.
-        landlock_at_most: The version of Landlock that is used at most; 0 for none.
+        root: A tree that `new_root` made, or None.
+        landlock: The version of Landlock; 0 for none.
         seccomp: Whether its system calls are filtered.
+        required: Whether it is refused where neither Landlock nor a root of its own holds.
     """
 
     limits: ResourceLimits
-    readable: Sequence[str]
-    writable: Sequence[str]
+    places: Places
     user: int | None
-    landlock_at_most: int
+    root: str | None
+    landlock: int
     seccomp: bool
+    required: bool
 
 
 def confine(wanted: Confinement) -> list[str]:
-    """Apply every layer that this machine gives to this process; their names."""
+    """Apply the layers to this process; the names of those that hold.
+
+    Raises:
+        OSError: If one cannot be applied; the process must end then.
+    """
+    if wanted.required and not (wanted.landlock or wanted.root):
+        raise OSError("neither Landlock nor namespaces")
+    reader = os.__file__  # of Python's own files, which must stay readable
+    needs_capability = not anybody_reads(reader)
     limit(wanted.limits)
     held = ["limits"]
-    no_new_privileges()
-    version = landlock_version(wanted.landlock_at_most)
-    if version:
-        landlock(wanted.readable, wanted.writable, version)
-        held.append(f"Landlock {version}")
+    if wanted.root is not None:
+        os.chroot(wanted.root)
+        held.append("a root of its own")
+    os.chdir(wanted.places.folder)
     kept = []
+    if wanted.landlock:
+        no_new_privileges()
+        landlock(wanted.places, wanted.landlock)
+        held.append(f"Landlock {wanted.landlock}")
     if wanted.user is not None:
         become(wanted.user)
         held.append("another user")
-        # With Python under /root, nobody else can read the standard library. Where Landlock says
-        # what may be read, the capability to read it gives no more than that.
-        if version and not anybody_reads(os.__file__):
+        # With Python under /root, nobody else can read the standard library. Where only listed
+        # files can be read anyway, the capability to read those gives no more than that.
+        if needs_capability and (wanted.landlock or wanted.root):
             kept.append(CAP_DAC_READ_SEARCH)
-    try:
+    if wanted.required or wanted.seccomp or wanted.landlock:
         drop_capabilities(kept)
-    except OSError:  # this container does not have that one
-        drop_capabilities()
+        no_new_privileges()
     die_with_parent()
     if wanted.seccomp:
-        seccomp(read_only=not version)
+        seccomp(read_only=not (wanted.landlock or wanted.root))
         held.append("seccomp")
     return held

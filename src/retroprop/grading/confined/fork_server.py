@@ -1,6 +1,6 @@
 """The fork server: imports torch once, and forks a confined process for each submission.
 
-    python -I fork_server.py CONTROL     the number of the socket on which it is told what to do
+    python fork_server.py CONTROL SETTINGS     the number of a socket; JSON, as `Settings` has it
 
 It knows no right answer, no hidden input and no other submission: what was never here cannot be
 read. Between it and a submission stands a keeper, which makes the namespaces, ends the submission
@@ -13,47 +13,85 @@ import importlib.abc
 import inspect
 import json
 import os
+import random
 import resource
 import select
 import signal
 import socket
 import sys
 import types
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CONNECTION = 3  # of the submission to the grader
+CONNECTION = 3
+"""Of the submission to the grader: the number of its file."""
 MOST_OPEN_FILES = 1_024
+FAILED = 70
 READABLE = (
-    "/usr/lib", "/lib", "/lib64", "/dev/null", "/dev/urandom", "/proc/cpuinfo",
-    "/sys/devices/system/cpu", "/usr/share/zoneinfo", "/etc/localtime", "/usr/share/fonts",
+    "/usr/lib", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/localtime", "/usr/share/fonts",
+    "/dev/null", "/dev/urandom", "/proc/cpuinfo", "/sys/devices/system/cpu",
+)  # fmt: skip
+LIBRARIES = (
+    "argparse", "collections", "copy", "dataclasses", "functools", "gzip", "itertools", "json",
+    "math", "pathlib", "pickle", "random", "time", "typing", "urllib.request", "warnings",
+    "numpy", "torch", "safetensors.torch", "torch.nn.functional", "torch.utils.data",
+    "torch.autograd.functional",
 )  # fmt: skip
 
 
-def main() -> None:
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How submissions are confined.
+
+    Attributes:
+        required: Whether a process ends where neither Landlock nor a root of its own holds.
+        user: Whom a submission becomes, where the grader is root; None: it stays who it is.
+        landlock_at_most: The version of Landlock that is used at most; 0 for none.
+        namespaces: Those that are made.
+        seccomp: Whether system calls are filtered.
+    """
+
+    required: bool
+    user: int | None
+    landlock_at_most: int
+    namespaces: Sequence[str]
+    seccomp: bool
+
+
+def main(control_number: int, settings: Settings) -> None:
     """Serve until the grader closes the connection."""
-    control = socket.socket(fileno=int(sys.argv[1]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader
+    control = socket.socket(fileno=control_number)
+    places = readable_and_hidden()
     forget_retroprop()
-    confined = package_of_here()
+    confined = package_of_here("confinement")
+    layers = layers_of_machine(settings, places, confined.confinement)
+    control.send(json.dumps(layers).encode())
+    if settings.required and not (layers["landlock"] or layers["root"]):
+        return
+    confined = package_of_here("confinement", "messages", "stand_ins", "healing", "submission")
     missing = load_libraries(confined)
-    readable = readable_paths()
     os.environ.clear()
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", MPLBACKEND="Agg", LANG="C.UTF-8")
     gc.collect()
     gc.freeze()
     assert len(os.listdir("/proc/self/task")) == 1, "only with one thread is a fork safe"
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers are forgotten when they end
-    control.send(json.dumps({"ready": True, "missing": missing}).encode())
+    control.send(json.dumps({"missing": missing}).encode())
     while True:
         data, files, _, _ = socket.recv_fds(control, 1 << 16, 4)
         if not data:
             return
-        if os.fork() == 0:
-            try:
-                control.close()
-                keep(json.loads(data), files, readable, confined)
-            finally:
-                os._exit(70)
+        with suppress(OSError):  # no process can be started: the grader sees its files closed
+            if os.fork() == 0:
+                try:
+                    control.close()
+                    keep(json.loads(data), files, settings, layers, places, confined)
+                finally:
+                    os._exit(FAILED)
         for file in files:
             os.close(file)
 
@@ -75,17 +113,33 @@ def forget_retroprop() -> None:
     sys.path[:] = [
         path
         for path in sys.path
-        if "site-packages" in path or not os.path.isdir(os.path.join(path, "retroprop"))
+        if "-packages" in path or not os.path.isdir(os.path.join(path, "retroprop"))
     ]
     sys.meta_path.insert(0, Nowhere())
 
 
-def package_of_here() -> types.ModuleType:
-    """The modules beside this one, as the package `confined`."""
+def readable_and_hidden() -> tuple[list[str], list[str]]:
+    """The libraries; and retroprop, wherever it is among them."""
+    standard = os.path.dirname(os.__file__)
+    packages = [path for path in sys.path if path.endswith("-packages") and os.path.isdir(path)]
+    readable = [path for path in (*READABLE, standard, *packages) if os.path.exists(path)]
+    hidden = [os.path.dirname(os.path.dirname(HERE))]
+    for folder in {
+        *packages,
+        *(os.path.join(standard, f"{kind}-packages") for kind in ("site", "dist")),
+    }:
+        if os.path.isdir(folder):
+            names = [name for name in os.listdir(folder) if "retroprop" in name]
+            hidden += [os.path.join(folder, name) for name in names]
+    return readable, hidden
+
+
+def package_of_here(*names: str) -> types.ModuleType:
+    """Modules beside this one, as the package `confined`."""
     package = types.ModuleType("confined")
     package.__path__ = [HERE]
     sys.modules["confined"] = package
-    for name in ("messages", "confinement", "stand_ins", "submission"):
+    for name in names:
         setattr(package, name, importlib.import_module(f"confined.{name}"))
     package.__path__ = []
     return package
@@ -93,12 +147,7 @@ def package_of_here() -> types.ModuleType:
 
 def load_libraries(confined: types.ModuleType) -> list[str]:
     """Import what submissions import; the names of what is missing, and has a stand-in."""
-    for name in (
-        "argparse", "collections", "copy", "dataclasses", "functools", "gzip", "itertools", "json",
-        "math", "pathlib", "pickle", "random", "time", "typing", "urllib.request", "warnings",
-        "numpy", "torch", "safetensors.torch", "torch.nn.functional", "torch.utils.data",
-        "torch.autograd.functional",
-    ):  # fmt: skip
+    for name in LIBRARIES:
         importlib.import_module(name)
     missing = confined.stand_ins.install()
     importlib.import_module("matplotlib.pyplot")
@@ -122,13 +171,15 @@ def warm_up() -> None:
     next(iter(DataLoader(TensorDataset(torch.zeros(2, 2)))))
     image = torch.zeros(1, 1, 4, 4)
     torch.nn.functional.conv2d(torch.nn.functional.max_pool2d(image, 2), torch.zeros(1, 1, 2, 2))
+    random.seed(0)
 
 
 def load_in_one_process(loader: Any) -> None:
     """Data loaders load in the process itself: a submission can start no other."""
     make, signature = loader.__init__, inspect.signature(loader.__init__)
     ignored = (
-        "num_workers", "prefetch_factor", "persistent_workers", "multiprocessing_context", "timeout",
+        "num_workers", "prefetch_factor", "persistent_workers", "multiprocessing_context",
+        "timeout",
     )  # fmt: skip
 
     def make_alone(self: Any, *arguments: Any, **named: Any) -> None:
@@ -140,73 +191,88 @@ def load_in_one_process(loader: Any) -> None:
     loader.__init__ = make_alone
 
 
-def readable_paths() -> list[str]:
-    """The libraries, without retroprop."""
-    import torch
+def layers_of_machine(settings: Settings, places: tuple, confinement: types.ModuleType) -> dict:
+    """What this machine has of what the settings ask for: landlock, root and seccomp."""
+    landlock = confinement.landlock_version(settings.landlock_at_most)
+    root = (
+        not landlock
+        and "mount" in settings.namespaces
+        and can_make_root(settings, places, confinement)
+    )
+    seccomp = settings.seccomp and confinement.has_seccomp()
+    return {"landlock": landlock, "root": root, "seccomp": seccomp}
 
-    standard = os.path.dirname(os.__file__)
-    packages = os.path.dirname(os.path.dirname(torch.__file__))
-    paths = [*READABLE]
-    for folder in {standard, packages}:
-        paths += [
-            os.path.join(folder, name)
-            for name in os.listdir(folder)
-            if "retroprop" not in name and name != "site-packages"
-        ]
-    return paths
+
+def can_make_root(settings: Settings, places: tuple, confinement: types.ModuleType) -> bool:
+    """Whether a process here can have a root of its own: one tries."""
+    pid = os.fork()
+    if pid == 0:
+        code = FAILED
+        with suppress(OSError):
+            confinement.namespaces(settings.namespaces)
+            confinement.keep_mounts_private()
+            readable, hidden = places
+            tried = confinement.Places(readable=readable, hidden=hidden, folder="/tmp")
+            confinement.new_root(tried, None, most_bytes=1 << 20, most_files=10)
+            os.chroot("/tmp")
+            code = 0
+        os._exit(code)
+    _, status = os.waitpid(pid, 0)
+    return status == 0
 
 
 # --- one submission -------------------------------------------------------------------------------
 
 
-def keep(order: dict, files: list[int], readable: list[str], confined: types.ModuleType) -> None:
+def keep(
+    order: dict,
+    files: list[int],
+    settings: Settings,
+    layers: dict,
+    readable_hidden: tuple,
+    confined: types.ModuleType,
+) -> None:
     """Confine a process for a submission, wait for its end or the grader's, and tell.
 
     Args:
         order: As `sessions.Session` writes it.
         files: Connection, output and status, which is this keeper's own connection.
-        readable: What the process may read.
+        settings: How submissions are confined.
+        layers: What this machine has for it.
+        readable_hidden: What submissions may read, and what not.
         confined: The package of these modules.
     """
     confinement = confined.confinement
-    connection, output, status_file = files
-    status = socket.socket(fileno=status_file)
+    connection, output, status_number = files
+    status = socket.socket(fileno=status_number)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     confinement.adopt_orphans()
-    user = order["user"] if os.getuid() == 0 else None
-    made = confinement.namespaces(order["namespaces"])
-    mounted = False
-    if "mount" in made:
-        try:
-            confinement.scratch(
-                order["folder"],
-                user,
-                most_bytes=order["folder_bytes"],
-                most_files=order["most_files"],
-            )
-            mounted = True
-        except OSError:
-            made.remove("mount")
+    readable, hidden = readable_hidden
+    places = confinement.Places(readable=readable, hidden=hidden, folder=order["folder"])
+    limits = confinement.ResourceLimits(**order["limits"])
+    made = confinement.namespaces(settings.namespaces)
+    mounted = "mount" in made and mount_folder(order, settings, layers, places, confinement)
+    if settings.user is None and "user" not in made:
+        limits = replace(limits, threads=limits.threads + confinement.threads_of_user())
+    wanted = confinement.Confinement(
+        limits=limits,
+        places=places,
+        user=settings.user,
+        root=order["folder"] if layers["root"] else None,
+        landlock=layers["landlock"],
+        seccomp=layers["seccomp"],
+        required=settings.required,
+    )
     pid = os.fork()
     if pid == 0:
         status.close()
         arrange_files(connection, output)
-        os.chdir(order["folder"])
         os.environ.update(HOME=order["folder"], TMPDIR=order["folder"])
         os.umask(0o077)
         sys.argv[:] = ["solution.py"]
-        limits = confinement.ResourceLimits(**order["limits"])
-        wanted = confinement.Confinement(
-            limits=limits,
-            readable=readable,
-            writable=[order["folder"]],
-            user=user,
-            landlock_at_most=order["landlock_at_most"],
-            seccomp=order["seccomp"],
-        )
-        held = confinement.confine(wanted)
-        confined.submission.serve(CONNECTION, [*(f"namespace {kind}" for kind in made), *held])
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        begin(wanted, made, confined)
         os._exit(0)
     os.close(connection)
     os.close(output)
@@ -214,12 +280,60 @@ def keep(order: dict, files: list[int], readable: list[str], confined: types.Mod
     select.select([status, os.pidfd_open(pid)], [], [])
     os.kill(pid, signal.SIGKILL)
     _, code = os.waitpid(pid, 0)
+    end_orphans()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    tell(
-        status,
-        {"code": os.waitstatus_to_exitcode(code), "processor_s": used.ru_utime + used.ru_stime},
-    )
-    os.killpg(0, signal.SIGKILL)
+    processor_s = used.ru_utime + used.ru_stime
+    tell(status, {"code": os.waitstatus_to_exitcode(code), "processor_s": processor_s})
+
+
+def begin(wanted: Any, made: list[str], confined: types.ModuleType) -> None:
+    """Confine this process, then serve; what hinders it is the grader's affair, and is told."""
+    try:
+        held = [f"namespace {kind}" for kind in made] + confined.confinement.confine(wanted)
+    except Exception as error:
+        confined.submission.send(
+            CONNECTION, {"id": 0, "failed": f"{type(error).__name__}: {error}"}
+        )
+        return
+    confined.submission.serve(CONNECTION, held)
+
+
+def mount_folder(
+    order: dict, settings: Settings, layers: dict, places: Any, confinement: types.ModuleType
+) -> bool:
+    """Mount what a submission writes in memory, and its root where Landlock is missing.
+
+    Returns:
+        Whether that was possible.
+
+    Raises:
+        OSError: If the root is needed, and not possible.
+    """
+    bounds = {"most_bytes": order["folder_bytes"], "most_files": order["most_files"]}
+    try:
+        confinement.keep_mounts_private()
+        if layers["root"]:
+            confinement.new_root(places, settings.user, **bounds)
+        else:
+            confinement.scratch(places.folder, settings.user, **bounds)
+    except OSError:
+        if layers["root"]:
+            raise
+        return False
+    return True
+
+
+def end_orphans() -> None:
+    """End what a submission left behind, where nothing kept it from starting processes."""
+    while True:
+        with open("/proc/thread-self/children", encoding="ascii") as file:
+            pids = [int(pid) for pid in file.read().split()]
+        if not pids:
+            return
+        for pid in pids:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
 
 
 def arrange_files(connection: int, output: int) -> None:
@@ -233,11 +347,9 @@ def arrange_files(connection: int, output: int) -> None:
 
 def tell(status: socket.socket, news: dict) -> None:
     """A line to the grader, if it still listens."""
-    try:
+    with suppress(OSError):
         status.send(json.dumps(news).encode() + b"\n")
-    except OSError:
-        pass
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]), Settings(**json.loads(sys.argv[2])))

@@ -7,7 +7,6 @@ receives: lengths are bounded before anything is kept, and whatever is malformed
 """
 
 import json
-import math
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -25,10 +24,11 @@ MOST_TENSOR_NAMES = 1 << 20
 MOST_PARTS = 10_000
 """Of a list or dictionary; a longer one is sent as what it is, without its parts."""
 LONGEST_TEXT = 10_000
-LARGEST_NUMBER = 1e300
+MOST_BITS = 1_000
+"""Of an integer: as large as a float can be, about."""
 
 
-class TooLarge(ValueError):
+class TooLarge(ValueError):  # noqa: N818 - it says what is wrong
     """A message that is over the limits."""
 
 
@@ -48,9 +48,10 @@ def encode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
         return value
     if isinstance(value, str):
         return value[:LONGEST_TEXT]
-    if type(value) in (int, float):
-        small = not math.isfinite(value) or abs(value) < LARGEST_NUMBER
-        return value if small else {"unknown": "a huge number"}
+    if type(value) is float:
+        return value
+    if type(value) is int:
+        return value if value.bit_length() < MOST_BITS else {"unknown": "a huge number"}
     if isinstance(value, list | tuple | dict):
         return _encode_container(value, tensors)
     if type(value).__module__ == "numpy" and getattr(value, "dtype", None) is not None:
@@ -88,7 +89,7 @@ def _encode_tensor(value: torch.Tensor, tensors: dict[str, torch.Tensor]) -> Any
 
 
 def _from_numpy(value: Any) -> Any:
-    """An array, or a number of NumPy's, as a tensor; arrays of something else stay what they are."""
+    """An array, or a number of NumPy's, as a tensor; one of something else stays what it is."""
     import numpy as np
 
     return torch.from_numpy(np.array(value)) if value.dtype.kind in "fiubc" else value

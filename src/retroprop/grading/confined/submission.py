@@ -3,22 +3,29 @@
 Whatever a submission does to this process, it can only change what it answers; the grader judges.
 """
 
+import __future__
+
 import ast
+import importlib.util
 import linecache
 import os
-import re
+import random
 import sys
 import traceback
 import types
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 from . import messages
+from .healing import healed
 
+PACKAGE = "submission"
+"""In which the files of a submission are modules."""
 PROBES = "<probes>"
 MOST_FAILURES = 20
-MOST_CUTS = 5
-"""Functions of a file that are cut out where they cannot be parsed."""
+DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
 
 
 class Unknown:
@@ -37,33 +44,51 @@ def serve(connection: int, held: Sequence[str]) -> None:
     """
     incoming = messages.Incoming(Unknown)
     send(connection, {"id": 0, "held": list(held)})
-    loaded: Submission | None = None
+    submission = Submission()
     while True:
         try:
             order = receive(connection, incoming)
         except messages.Closed:
             return
-        report = {"id": order["id"]}
-
-        def progress(file: str, line: int, report: dict = report) -> None:
-            send(connection, report | {"at": [file, line]})
-
+        number = order["id"]
+        submission.progress = lambda file, line, number=number: send(
+            connection, {"id": number, "at": [file, line]}
+        )
+        reply = {"id": number, **replied(submission, order)}
         try:
-            if order["do"] == "load":
-                loaded = Submission(order["files"], skip=order["skip"], progress=progress)
-                reply = {"failures": loaded.load(order["probes"], order["definitions_only"])}
-            else:
-                assert loaded is not None
-                reply = {"value": loaded.probe(order["probe"], order["values"])}
-        except BaseException as error:  # SystemExit too
-            reply = {"raised": describe(error, loaded.sources if loaded else {})}
-        try:
-            send(connection, report | reply)
-        except messages.TooLarge as error:
-            send(connection, report | {"too_large": str(error)})
+            send(connection, reply)
+        except messages.TooLarge:
+            send(connection, {"id": number, "too_large": True})
+        except OSError:
+            raise
         except Exception as error:  # what was answered does not let itself be looked at
-            send(connection, report | {"raised": describe(error, {})})
-        sys.stdout.flush()
+            send(connection, {"id": number, "raised": submission.describe(error)})
+        with suppress(Exception):  # it may have put anything there
+            sys.stdout.flush()
+
+
+def replied(submission: "Submission", order: dict) -> dict:
+    """The reply to an order."""
+    try:
+        ordinary_state()
+        if order["do"] == "load":
+            submission.load(order)
+            return {"failures": submission.failures}
+        return {"value": submission.probes[order["probe"]](submission, order["values"])}
+    except BaseException as error:  # SystemExit too
+        return {"raised": submission.describe(error)}
+
+
+def ordinary_state() -> None:
+    """What a submission may have left otherwise, and what makes the same answers every time."""
+    import numpy as np
+    import torch
+
+    torch.set_grad_enabled(True)
+    torch.set_default_dtype(torch.float32)
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
 
 
 def receive(connection: int, incoming: messages.Incoming) -> Any:
@@ -87,39 +112,24 @@ def send(connection: int, message: Any) -> None:
 
 
 class Submission:
-    """The modules of a submission, as attributes: `submission.mlp` is the file mlp.py."""
+    """The modules of a submission, as attributes: `submission.mlp` is the file mlp.py.
 
-    def __init__(
-        self,
-        files: Mapping[str, str],
-        *,
-        skip: Sequence[Sequence] = (),
-        progress: Callable[[str, int], None],
-    ) -> None:
-        """What has been sent.
+    Attributes:
+        files: Names of modules and their source.
+        modules: Those that have been run, or are being run.
+        failures: What went wrong with them.
+        probes: The grader's functions.
+        progress: Is told, by file and line, which statement begins.
+    """
 
-        Args:
-            files: Names of modules and their source.
-            skip: [file, line] of statements that ended an earlier process.
-            progress: Is told which statement begins.
-        """
-        self.files = dict(files)
-        self.sources = {f"{name}.py": name for name in files}
-        self.skip = {(file, line) for file, line in skip}
-        self.progress = progress
-        self.definitions_only = False
-        self.failures: list[dict] = []
+    def __init__(self) -> None:
+        self.files: dict[str, str] = {}
         self.modules: dict[str, types.ModuleType] = {}
+        self.failures: list[dict] = []
         self.probes: dict[str, Any] = {}
-
-    def load(self, probes: str, definitions_only: bool) -> list[dict]:
-        """Run every file; what went wrong."""
-        self.definitions_only = definitions_only
-        exec(compile(probes, PROBES, "exec"), self.probes)
-        sys.meta_path.insert(0, Finder(self))  # pyright: ignore[reportArgumentType]
-        for name in self.files:
-            self.module(name)
-        return self.failures
+        self.progress: Callable[[str, int], None] = lambda file, line: None
+        self._skipped: set[tuple[str, int]] = set()
+        self._definitions_only = False
 
     def __getattr__(self, name: str) -> types.ModuleType:
         try:
@@ -127,47 +137,92 @@ class Submission:
         except KeyError:
             raise AttributeError(f"the submission has no file {name}.py") from None
 
-    def probe(self, name: str, values: Any) -> Any:
-        """Ask one of the probes."""
-        return self.probes[name](self, values)
+    def load(self, order: Mapping[str, Any]) -> None:
+        """Run every file.
+
+        Args:
+            order: files; probes, their source; skip, [file, line] of statements that ended an
+                earlier process; definitions_only, whether nothing else is run.
+        """
+        self._skipped = {(file, line) for file, line in order["skip"]}
+        self._definitions_only = order["definitions_only"]
+        libraries = {*sys.modules, *sys.stdlib_module_names}
+        for name, source in order["files"].items():
+            name = name.rpartition(".")[2]
+            if name in libraries:
+                self.failures.append({"type": "LeftOut", "file": f"{name}.py", "line": None})
+            else:
+                self.files[name] = source
+        exec(compile(order["probes"], PROBES, "exec"), self.probes)
+        package = types.ModuleType(PACKAGE)
+        package.__path__ = []
+        sys.modules[PACKAGE] = package
+        sys.meta_path.insert(0, Finder(self))  # pyright: ignore[reportArgumentType]
+        for name in self.files:
+            self.module(name)
 
     def module(self, name: str) -> types.ModuleType:
         """The module of a file, which is run if it was not."""
         if name not in self.modules:
-            module = types.ModuleType(name)
-            module.__file__ = f"{name}.py"
-            self.modules[name] = sys.modules[name] = module
-            self.run(module, self.files[name])
+            module = types.ModuleType(f"{PACKAGE}.{name}")
+            module.__file__, module.__package__ = f"{name}.py", PACKAGE
+            self.modules[name] = sys.modules[module.__name__] = module
+            setattr(sys.modules[PACKAGE], name, module)
+            self._run(module, f"{name}.py", self.files[name])
         return self.modules[name]
 
-    def run(self, module: types.ModuleType, source: str) -> None:
-        """Run a file statement by statement: one that fails does not take the next ones with it."""
-        file = f"{module.__name__}.py"
+    def _run(self, module: types.ModuleType, file: str, source: str) -> None:
+        """Run a file statement by statement: one that fails does not take the next with it."""
         try:
-            source, tree, failures = healed(source, file)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            self.failures.append(describe(error, self.sources) | {"file": file})
+            source, tree, cuts = healed(source, file)
+            tree = ast.fix_missing_locations(OwnImports(self.files).visit(tree))
+        except Exception as error:  # syntax, encoding, nested too deep
+            self._failed(error, file, getattr(error, "lineno", None))
             return
-        self.failures += failures
         linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+        for cut in cuts:
+            failure = {"type": "SyntaxError", "message": cut.reason, "left_out": cut.name}
+            self.failures.append(failure | {"file": file, "line": cut.line})
+        flags = 0
         for statement in tree.body:
-            if self.definitions_only and not defines(statement):
+            flags |= future_flags(statement)
+            if (file, statement.lineno) in self._skipped:
                 continue
-            if (file, statement.lineno) in self.skip:
+            if self._definitions_only and not defines(statement):
                 continue
-            if not isinstance(statement, DEFINITIONS):
-                self.progress(file, statement.lineno)
+            self.progress(file, statement.lineno)
             try:
-                exec(compile(ast.Module([statement], []), file, "exec"), module.__dict__)
+                code = compile(ast.Module([statement], []), file, "exec", flags, dont_inherit=True)
+                exec(code, module.__dict__)
             except BaseException as error:
-                self.failures.append(
-                    describe(error, self.sources) | {"file": file, "line": statement.lineno}
-                )
+                self._failed(error, file, statement.lineno)
                 if len(self.failures) > MOST_FAILURES:
                     return
 
+    def _failed(self, error: BaseException, file: str, line: int | None) -> None:
+        self.failures.append(self.describe(error) | {"file": file, "line": line})
 
-DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
+    def describe(self, error: BaseException) -> dict:
+        """An exception, and the last line of the submission that it went through."""
+        where: dict[str, Any] = {"file": None, "line": None, "text": ""}
+        ours = {f"{name}.py" for name in self.files}
+        with suppress(Exception):  # it may have changed anything
+            for frame in traceback.extract_tb(error.__traceback__):
+                if frame.filename in ours:
+                    text = (frame.line or "")[:200]
+                    where = {"file": frame.filename, "line": frame.lineno, "text": text}
+        message = ""
+        with suppress(BaseException):
+            message = str(error)[:500]
+        return {"type": type(error).__name__[:100], "message": message} | where
+
+
+def future_flags(statement: ast.stmt) -> int:
+    """What `from __future__ import …` asks of the statements that follow."""
+    if not isinstance(statement, ast.ImportFrom) or statement.module != "__future__":
+        return 0
+    features = (getattr(__future__, alias.name, None) for alias in statement.names)
+    return sum(feature.compiler_flag for feature in features if feature is not None)
 
 
 def defines(statement: ast.stmt) -> bool:
@@ -177,88 +232,77 @@ def defines(statement: ast.stmt) -> bool:
     return isinstance(statement, DEFINITIONS)
 
 
+# --- their imports --------------------------------------------------------------------------------
+
+
+class OwnImports(ast.NodeTransformer):
+    """Lets the imports among the files of a submission find them, in the package `submission`.
+
+    `import mlp`, `from .mlp import Linear` and `from assignment.mlp import Linear`, where there is
+    no such package, mean the same file. Nothing else in this process ever finds one: a library
+    that looks for an optional module `cuda` does not get a student's cuda.py.
+    """
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self.files = files
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
+        """`from mlp import …`, or `from . import mlp`."""
+        module = node.module or ""
+        if name := self._file(module, node.level):
+            node.module, node.level = f"{PACKAGE}.{name}", 0
+        elif all(alias.name in self.files for alias in node.names) and not is_library(module):
+            node.module, node.level = PACKAGE, 0
+        return node
+
+    def visit_Import(self, node: ast.Import) -> list[ast.stmt]:
+        """`import mlp`, `import assignment.mlp`."""
+        statements: list[ast.stmt] = []
+        for alias in node.names:
+            name = self._file(alias.name, 0)
+            top, dot, _ = alias.name.partition(".")
+            if name is None:
+                wanted = [alias]
+            elif dot and not alias.asname:
+                wanted = [ast.alias(f"{PACKAGE}.{name}", "_"), ast.alias(PACKAGE, top)]
+            else:
+                wanted = [ast.alias(f"{PACKAGE}.{name}", alias.asname or name)]
+            statements += [ast.copy_location(ast.Import([one]), node) for one in wanted]
+        return statements
+
+    def _file(self, module: str, level: int) -> str | None:
+        """The file that a module's name means."""
+        name = module.rpartition(".")[2]
+        if name not in self.files or (name != module and not level and is_library(module)):
+            return None
+        return name
+
+
+def is_library(module: str) -> bool:
+    """Whether a name is that of something that this machine has."""
+    top = module.partition(".")[0]
+    try:
+        return top in sys.modules or importlib.util.find_spec(top) is not None
+    except (ImportError, ValueError):  # none, or an empty name
+        return False
+
+
 class Finder:
-    """Finds the files of a submission for its imports."""
+    """Finds the modules of the package `submission`."""
 
     def __init__(self, submission: Submission) -> None:
         self.submission = submission
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """The submission's module of this name."""
-        if name not in self.submission.files:
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """That of a file."""
+        package, _, file = name.partition(".")
+        if package != PACKAGE or file not in self.submission.files:
             return None
-        from importlib.machinery import ModuleSpec
-
         return ModuleSpec(name, self)  # pyright: ignore[reportArgumentType]
 
-    def create_module(self, spec: Any) -> types.ModuleType:
-        """Run its file."""
-        return self.submission.module(spec.name)
+    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
+        """Run the file."""
+        return self.submission.module(spec.name.partition(".")[2])
 
     def exec_module(self, module: types.ModuleType) -> None:
         """It has been run."""
-
-
-# --- what went wrong ------------------------------------------------------------------------------
-
-
-def healed(source: str, file: str) -> tuple[str, ast.Module, list[dict]]:
-    """A file without the functions that cannot be parsed: the rest still earns its points.
-
-    Returns:
-        Source, tree, and what was left out.
-    """
-    failures: list[dict] = []
-    while True:
-        try:
-            return source, ast.parse(source, file), failures
-        except SyntaxError as error:
-            line = error.lineno or 1
-            cut = without_function(source, line, error.msg) if len(failures) < MOST_CUTS else None
-            if cut is None:
-                raise
-            source, name = cut
-            message = f"{error.msg}: {name} is left out"
-            failures.append(
-                {"type": "SyntaxError", "message": message, "line": line, "text": "", "file": file}
-            )
-
-
-FUNCTION = re.compile(r"\s*(?:async )?def\s+(\w+)")
-
-
-def without_function(source: str, line: int, reason: str) -> tuple[str, str] | None:
-    """The source with the function around a line raising SyntaxError, and the function's name."""
-    lines = source.split("\n")
-    start = min(line, len(lines)) - 1
-    while start >= 0 and not FUNCTION.match(lines[start]):
-        start -= 1
-    if start < 0:
-        return None
-    indent = indentation(lines[start])
-    stop = start + 1
-    while stop < len(lines) and (not lines[stop].strip() or indentation(lines[stop]) > indent):
-        stop += 1
-    name = FUNCTION.match(lines[start])[1]  # pyright: ignore[reportOptionalSubscript]
-    message = f"line {line}: {reason}"
-    lines[start] = f"{' ' * indent}def {name}(*_, **__): raise SyntaxError({message!r})"
-    lines[start + 1 : stop] = [""] * (stop - start - 1)
-    return "\n".join(lines), name
-
-
-def indentation(line: str) -> int:
-    """Spaces before a line."""
-    return len(line) - len(line.lstrip())
-
-
-def describe(error: BaseException, files: Mapping[str, str]) -> dict:
-    """An exception, and the last line of the submission that it went through."""
-    where: dict[str, Any] = {"line": None, "text": "", "file": None}
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename in files:
-            where = {"line": frame.lineno, "text": (frame.line or "")[:200], "file": frame.filename}
-    try:
-        message = str(error)[:500]
-    except Exception:
-        message = ""
-    return {"type": type(error).__name__[:100], "message": message} | where

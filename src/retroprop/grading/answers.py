@@ -1,0 +1,135 @@
+"""Why a submission did not answer, in a reader's language."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from retroprop.languages import Say
+
+LONGEST = 500
+
+
+class NoAnswer(Exception):  # noqa: N818 - of a submission; nothing is wrong here
+    """A submission did not answer."""
+
+    def said(self, say: Say) -> str:
+        """Why, in the reader's language."""
+        raise NotImplementedError
+
+
+class Raised(NoAnswer):
+    """The submission's code raised an exception.
+
+    Attributes:
+        type: The exception's.
+        message: Its text, as the submission has it.
+        line: The number of the last line of the submission that it went through, or None.
+        text: That line.
+        file: Its file, or None.
+    """
+
+    def __init__(
+        self, type: str, message: str, line: int | None, text: str, file: str | None
+    ) -> None:
+        super().__init__(f"{type}: {message}")
+        self.type, self.message, self.line, self.text, self.file = type, message, line, text, file
+
+    def said(self, say: Say) -> str:
+        """Type, message and line."""
+        what = f"{self.type}: {self.message}" if self.message else self.type
+        if self.line is None:
+            return say("it raised {what}").format(what=what)
+        return say("line {line} of {file} raised {what}").format(
+            line=self.line, file=self.file, what=what
+        )
+
+
+class Ended(NoAnswer):
+    """The submission's process was ended, or ended itself.
+
+    Attributes:
+        sentence: Why, in English; `say_later` marks it.
+        values: Of the fields of the sentence.
+    """
+
+    def __init__(self, sentence: str, **values: object) -> None:
+        super().__init__(sentence.format(**values))
+        self.sentence, self.values = sentence, values
+
+    def said(self, say: Say) -> str:
+        """Why."""
+        return say(self.sentence).format(**self.values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """Something that went wrong while a submission was loaded.
+
+    Attributes:
+        type: Of the exception; "LeftOut" for a file with the name of a library, "Ended" where the
+            process was.
+        message: What it says.
+        file: Of the submission, or None.
+        line: Of the file, or None.
+        left_out: The function that is left out since it cannot be parsed, or empty.
+        ended: Why the process was ended, or None.
+    """
+
+    type: str
+    message: str = ""
+    file: str | None = None
+    line: int | None = None
+    left_out: str = ""
+    ended: Ended | None = field(default=None, compare=False)
+
+    def said(self, say: Say) -> str:
+        """What and where."""
+        if self.type == "LeftOut":
+            return say("{file} is left out: it has the name of a library").format(file=self.file)
+        what = self.ended.said(say) if self.ended is not None else f"{self.type}: {self.message}"
+        if self.file is not None and self.line is not None:
+            place = say("line {line} of {file}").format(line=self.line, file=self.file)
+            what = f"{place}: {what}"
+        if self.left_out:
+            what = say("{what}; {name} is left out").format(what=what, name=self.left_out)
+        return what
+
+
+# --- what a confined process says, which may be anything ------------------------------------------
+
+
+def raised_by(described: Any) -> Raised:
+    """An exception, as the process describes it."""
+    line, file = _field(described, "line"), _field(described, "file")
+    return Raised(
+        plain(_field(described, "type") or "Exception", 100),
+        plain(_field(described, "message") or ""),
+        line if isinstance(line, int) else None,
+        plain(_field(described, "text") or "", 200),
+        plain(file, 200) if file else None,
+    )
+
+
+def note_of(described: Any) -> Note:
+    """Something that went wrong while it was loaded, as the process describes it."""
+    raised = raised_by(described)
+    return Note(
+        type=raised.type,
+        message=raised.message,
+        file=raised.file,
+        line=raised.line,
+        left_out=plain(_field(described, "left_out") or "", 100),
+    )
+
+
+def _field(described: Any, name: str) -> Any:
+    return described.get(name) if isinstance(described, dict) else None
+
+
+def plain(value: Any, most: int = LONGEST) -> str:
+    r"""A text on one line, that any file and any terminal takes.
+
+    >>> plain("a\x1b[2J\ud800\n b")
+    'a[2J b'
+    """
+    text = " ".join(str(value)[: 2 * most].split())
+    return "".join(letter for letter in text if letter.isprintable())[:most]
