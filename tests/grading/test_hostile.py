@@ -64,7 +64,9 @@ def test_older_landlocks_hold_too(version):
 
 
 def test_without_both_it_is_refused_in_one_sentence_that_says_what_to_do():
-    with pytest.raises(UserError, match=r"neither Landlock .* nor namespaces .* in Docker") as error:
+    with pytest.raises(
+        UserError, match=r"neither Landlock .* nor namespaces .* in Docker"
+    ) as error:
         ForkServer(landlock_at_most=0, namespaces=())
     assert "\n" not in str(error.value)
 
