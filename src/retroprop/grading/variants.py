@@ -52,11 +52,13 @@ class Wrong:
     Attributes:
         mistake: Its name, as the grader has to say it.
         question: Number of the only question that is charged.
+        bodies: Those that differ from the right submission's.
         files: File → whole source.
     """
 
     mistake: str
     question: str
+    bodies: Bodies
     files: Mapping[str, str]
 
 
@@ -66,11 +68,13 @@ class Variants:
 
     Attributes:
         right: File → whole source.
+        right_bodies: Of all functions that are asked for.
         unusual: As right.
         wrong: One mistake each.
     """
 
     right: Mapping[str, str]
+    right_bodies: Bodies
     unusual: Sequence[Unusual]
     wrong: Sequence[Wrong]
 
@@ -98,17 +102,18 @@ def load_variants(path: Path, grading: LabGrading) -> Variants:
         )
     for where, entry in _entries(read, "wrong", source):
         _check_keys(entry, {"mistake", "question", "bodies"}, set(), where)
-        bodies = right | _bodies(entry["bodies"], where)
+        bodies = _bodies(entry["bodies"], where)
         wrong.append(
             Wrong(
                 mistake=_text(entry, "mistake", where),
                 question=_text(entry, "question", where),
-                files=submission_of(grading, bodies, where),
+                bodies=bodies,
+                files=submission_of(grading, right | bodies, where),
             )
         )
         _check_known(wrong[-1], grading, where)
     files = submission_of(grading, right, f"{source}, right")
-    return Variants(right=files, unusual=unusual, wrong=wrong)
+    return Variants(right=files, right_bodies=right, unusual=unusual, wrong=wrong)
 
 
 def submission_of(grading: LabGrading, bodies: Bodies, where: str) -> dict[str, str]:

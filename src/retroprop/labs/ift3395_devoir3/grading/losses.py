@@ -362,7 +362,7 @@ LOSS = Question(
     points=4,
     checks=[
         Check(
-            name=say_later("the loss"),
+            name=say_later("value of the loss"),
             share=0.4,
             probe="loss_and_accuracy",
             inputs=lambda generator: drawn_batch(generator, 7),
@@ -372,13 +372,14 @@ LOSS = Question(
             public=True,
         ),
         Check(
-            name=say_later("the accuracy"),
+            name=say_later("value of the accuracy"),
             share=0.2,
             probe="loss_and_accuracy",
             inputs=_batch_to_count,
             reference=accuracy,
             measure=the_accuracy,
             mistakes=[*ACCURACIES, SWAPPED],
+            pairs=False,
             remarks=[tensor_instead_of_float(accuracy_part)],
         ),
         Check(

@@ -98,9 +98,9 @@ ACTIVATION = Question(
     name=say_later("activation functions"),
     points=1,
     checks=[
-        _activation_check("relu", say_later("relu"), [_GIVES_TANH, _GIVES_SIGMOID]),
-        _activation_check("tanh", say_later("tanh"), [_GIVES_RELU, _GIVES_SIGMOID]),
-        _activation_check("sigmoid", say_later("sigmoid"), [_GIVES_RELU, _GIVES_TANH]),
+        _activation_check("relu", say_later("the name relu"), [_GIVES_TANH, _GIVES_SIGMOID]),
+        _activation_check("tanh", say_later("the name tanh"), [_GIVES_RELU, _GIVES_SIGMOID]),
+        _activation_check("sigmoid", say_later("the name sigmoid"), [_GIVES_RELU, _GIVES_TANH]),
     ],
 )
 
@@ -387,5 +387,5 @@ _CNN_CHECKS = [
         dense_hiddens=[6, 5],
     ),
 ]
-MLP = Question(number="4", name=say_later("MLP"), points=5, checks=_MLP_CHECKS)
-CNN = Question(number="5", name=say_later("CNN"), points=5, checks=_CNN_CHECKS)
+MLP = Question(number="4", name=say_later("construction of an MLP"), points=5, checks=_MLP_CHECKS)
+CNN = Question(number="5", name=say_later("construction of a CNN"), points=5, checks=_CNN_CHECKS)
