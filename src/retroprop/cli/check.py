@@ -1,6 +1,7 @@
 """The command `retroprop check`: a student's own files against the public checks, or a layer."""
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -113,9 +114,9 @@ def _check_layer(layer: str, like: str, confine: Any, say: Say) -> None:
     files = {"layer": _source(Path(path))}
     with ForkServer(confine) as server, Session(server, files, PROBES) as session:
 
-        def answer(case: dict[str, Any]) -> Any:
+        def answer(case: Mapping[str, Any]) -> Any:
             try:
-                return session.ask("probe", {"names": parts, "case": case})
+                return session.ask("probe", {"names": parts, "case": dict(case)})
             except NoAnswer as none:
                 raise UserError(
                     say("{layer} gave no answer: {why}").format(layer=layer, why=none.said(say))

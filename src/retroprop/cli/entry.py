@@ -67,7 +67,7 @@ app.command(lab_app)
 
 grade_app = cyclopts.App(name="grade", help=GRADE["grade"], group=_labs)
 grade_app.default(grade)
-for _name in ("rubric", "selftest"):
+for _name in ("rubric", "selftest", "pack"):
     grade_app.command(f"retroprop.cli.grade:{_name}", name=_name, help=GRADE[_name])
 app.command(grade_app)
 app.command("retroprop.cli.check:check", name="check", group=_labs, help=GRADE["check"])

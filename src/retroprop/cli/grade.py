@@ -1,4 +1,4 @@
-"""The commands `retroprop grade` and `retroprop grade selftest | rubric | pack`."""
+"""The commands `retroprop grade` and `retroprop grade rubric | selftest | pack`."""
 
 import contextlib
 import secrets
@@ -152,6 +152,54 @@ def selftest(
             f"{len(wrong)} of {len(proofs)} submissions were not graded as they should."
         )
     console.print(Text(say("all {n} submissions were graded as they should").format(n=len(proofs))))
+
+
+def pack(
+    lab: str,
+    /,
+    *,
+    out: Path = Path("autograder.zip"),
+    rubric: Path | None = None,
+    secret: Path | None = None,
+    confine: Confine = "best",
+    lang: ReadersLanguage = None,
+) -> None:
+    """Write a zip that grades an assignment on Gradescope.
+
+    Args:
+        lab: A name that `retroprop lab list` prints.
+        out: The zip.
+        rubric: A TOML file with your points and limits.
+        secret: A file of 16 bytes or more, with which hidden inputs are drawn. Default: a new
+            secret, which the zip alone has.
+        confine: As for `retroprop grade`; on Gradescope each submission has a container.
+        lang: The language of what students read: en or fr. Default: the reader's.
+
+    Raises:
+        UserError: If the assignment is unknown, the rubric is not right, or the zip cannot be
+            written.
+    """
+    from retroprop.grading.pack import write_pack
+    from retroprop.grading.rubric import read_rubric
+    from retroprop.labs.catalog import find_grading
+
+    grading = find_grading(lab)
+    if rubric is not None:
+        read_rubric(rubric, grading)  # Gradescope would say too late what is wrong
+    try:
+        write_pack(
+            out,
+            lab=lab,
+            secret=_secret(secret, None) if secret else secrets.token_bytes(32),
+            language=lang or reader_language(),
+            confine=confine,
+            rubric=rubric.read_text(encoding="utf-8") if rubric else None,
+        )
+    except OSError as error:
+        raise UserError(
+            f"{out} cannot be written ({in_short(error)}); name another with --out."
+        ) from None
+    console.print(Text(f"wrote {out}"))
 
 
 def _order(

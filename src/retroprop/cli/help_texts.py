@@ -87,6 +87,11 @@ Submissions of our own are graded: the right one and the unusual ones must get a
 template none, and each planted mistake must be named, in its question alone. Exit code 2 when one
 is not graded as it should.
 """,
+    "pack": """Write a zip that grades an assignment on Gradescope.
+
+Upload it as the autograder, on the base image Ubuntu 24.04. What is in it belongs to root alone; a
+submission runs as another user.
+""",
     "check": """Check your own answers to an assignment, or a layer that you derived by hand.
 
 The public checks are the teacher's own, and they name the mistakes that they know. A layer is

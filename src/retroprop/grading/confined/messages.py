@@ -23,7 +23,8 @@ MOST_TENSOR_NAMES = 1 << 20
 """Bytes of the description of the tensors, with which safetensors' format begins."""
 MOST_PARTS = 10_000
 """Of a list or dictionary; a longer one is sent as what it is, without its parts."""
-LONGEST_TEXT = 10_000
+LONGEST_TEXT = 1 << 20
+"""Characters; of a longer one its length is sent. The files of a submission are texts, too."""
 MOST_BITS = 1_000
 """Of an integer: as large as a float can be, about."""
 
@@ -47,7 +48,8 @@ def encode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return value[:LONGEST_TEXT]
+        n = len(value)
+        return value if n <= LONGEST_TEXT else {"unknown": f"a text of {n} characters"}
     if type(value) is float:
         return value
     if type(value) is int:
