@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import torch
 
 from retroprop.errors import Interrupted
+from retroprop.grading.by_hand import evidence_in
 from retroprop.grading.checks import Check, Finding, LabGrading, Question, judge
 from retroprop.grading.results import (
     ManualResult,
@@ -136,6 +137,7 @@ def grade(
         sheet.finished = True
         on_question(sheet)
         return sheet
+    sheet.evidence = evidence_in(submission.files, order.grading.by_hand, order.say)
     charged: dict[str, str] = {}
     with Session(server, submission.files, order.grading.probes, order.limits) as session:
         for question in order.grading.questions:

@@ -1,0 +1,124 @@
+"""What a submission uses that should have been derived by hand, found by reading its code.
+
+Names are resolved through imports and simple assignments, so `from torch import nn as n` hides
+nothing, nor does `getattr(torch, "nn")`. It is evidence for a teacher, and costs no points: code
+may stand in a comparison, or never be called.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+
+from retroprop.grading.results import Evidence
+from retroprop.languages import Say
+
+AUTOGRAD = (
+    "torch.autograd",
+    "torch.func",
+    "torch.nn",
+    "torch.optim",
+    "torch.enable_grad",
+    ".backward()",
+    ".requires_grad",
+    ".requires_grad_",
+    "requires_grad=",
+)
+"""What derives, or holds layers, in torch. A `backward` of one's own takes arguments."""
+
+_IMPORTERS = {"importlib.import_module", "__import__"}
+MOST = 20
+"""Places in a file."""
+
+
+def evidence_in(
+    files: Mapping[str, str], by_hand: Mapping[str, Sequence[str]], say: Say
+) -> list[Evidence]:
+    """The places of a submission that use what they should not.
+
+    Args:
+        files: Module name → source; what is no Python is passed over.
+        by_hand: Module name → what is not to be used: "torch.nn" with all below it, ".grad" as an
+            attribute of anything, ".backward()" called without arguments, "requires_grad=" given.
+        say: The language.
+    """
+    found = []
+    for file, unwanted in by_hand.items():
+        try:
+            tree = ast.parse(files.get(file, ""))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        lines = files.get(file, "").splitlines()
+        places = dict(sorted(_used(tree, unwanted), reverse=True))
+        for line in sorted(places)[:MOST]:
+            sentence = say("uses {name}, where the assignment asks for a derivation by hand")
+            found.append(
+                Evidence(
+                    sentence=sentence.format(name=places[line]),
+                    file=file,
+                    line=line,
+                    text=lines[line - 1].strip(),
+                )
+            )
+    return found
+
+
+def _used(tree: ast.AST, unwanted: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Line and name of every use."""
+    known = _names(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and (attribute := f".{node.attr}") in unwanted:
+            yield node.lineno, attribute
+        if isinstance(node, ast.Name | ast.Attribute | ast.Call):
+            dotted = _dotted(node, known)
+            if dotted and (module := _within(dotted, unwanted)):
+                yield node.lineno, module
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Attribute) and not node.args:
+                called = f".{node.func.attr}()"
+                if called in unwanted:
+                    yield node.lineno, called
+            for keyword in node.keywords:
+                asked = isinstance(keyword.value, ast.Constant) and keyword.value.value is False
+                if f"{keyword.arg}=" in unwanted and not asked:
+                    yield node.lineno, f"{keyword.arg}="
+
+
+def _names(tree: ast.AST) -> dict[str, str]:
+    """Name in the file → what it stands for: modules, parts of modules, and other names of them."""
+    known: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                known[alias.asname or top] = alias.name if alias.asname else top
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                known[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and (dotted := _dotted(node.value, known)):
+            known |= {one.id: dotted for one in node.targets if isinstance(one, ast.Name)}
+    return known
+
+
+def _dotted(node: ast.AST, known: Mapping[str, str]) -> str:
+    """What an expression stands for, as "torch.nn.Linear"; empty if it is not known."""
+    if isinstance(node, ast.Name):
+        return known.get(node.id, "__import__" if node.id == "__import__" else "")
+    if isinstance(node, ast.Attribute):
+        base = _dotted(node.value, known)
+        return f"{base}.{node.attr}" if base else ""
+    if isinstance(node, ast.Call):
+        arguments = [one.value for one in node.args if isinstance(one, ast.Constant)]
+        if _dotted(node.func, known) in _IMPORTERS and arguments:
+            return str(arguments[0])
+        if isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(node.args) > 1:
+            base = _dotted(node.args[0], known)
+            return f"{base}.{arguments[-1]}" if base and arguments else ""
+    return ""
+
+
+def _within(dotted: str, unwanted: Sequence[str]) -> str:
+    """The unwanted module that a name is, or is below of; empty if it is none."""
+    for module in unwanted:
+        if dotted == module or dotted.startswith(f"{module}."):
+            return module
+    return ""
