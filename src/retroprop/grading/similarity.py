@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, groupby
 from zlib import crc32
 
 from retroprop.grading.submissions import Submission
@@ -112,8 +112,13 @@ def similar_pairs(
         template: File → what all of them were given.
         least: Part of the own tokens of one of the two.
     """
-    known = _PYTHON | {word for text in template.values() for word in re.findall(r"\w+", text)}
-    given = set(_hashes(_tokens(template, known)[0]))
+    known = _PYTHON | {
+        found[0]
+        for text in template.values()
+        for found in _TOKEN.finditer(text)
+        if found.lastgroup == "name"
+    }
+    given = _Given(template, known)
     read = [_read(one.files, known, given) for one in submissions]
     found = []
     for (i, j), prints in _shared_prints(read).items():
@@ -157,16 +162,40 @@ def _part(one: _Read, prints: Iterable[int]) -> float:
 # --- one submission -------------------------------------------------------------------------------
 
 
-def _read(files: Mapping[str, str], known: AbstractSet[str], given: AbstractSet[int]) -> _Read:
+class _Given:
+    """What all submissions were given: lines, and runs of tokens across lines."""
+
+    def __init__(self, template: Mapping[str, str], known: AbstractSet[str]) -> None:
+        kinds, places = _tokens(template, known)
+        self.hashes = frozenset(_hashes(kinds))
+        self.lines = frozenset(line for line, _ in _lines(kinds, places))
+
+
+def _read(files: Mapping[str, str], known: AbstractSet[str], given: _Given) -> _Read:
     kinds, places = _tokens(files, known)
     hashes = _hashes(kinds)
-    own = set(range(len(kinds))) - _covered(i for i, one in enumerate(hashes) if one in given)
+    own = set(range(len(kinds)))
+    own -= _covered(place for place, one in enumerate(hashes) if one in given.hashes)
+    for line, tokens in _lines(kinds, places):
+        if line in given.lines:
+            own -= set(tokens)
     prints: dict[int, list[int]] = defaultdict(list)
     for place in _winnowed(hashes):
         in_one_file = places[place][0] == places[place + GRAM - 1][0]
-        if hashes[place] not in given and in_one_file:
+        if in_one_file and len(own.intersection(range(place, place + GRAM))) > GRAM // 2:
             prints[hashes[place]].append(place)
     return _Read(hashes, places, own, prints)
+
+
+def _lines(
+    kinds: Sequence[str], places: Sequence[tuple[str, int]]
+) -> Iterator[tuple[tuple[str, ...], range]]:
+    """The tokens of each line, and which they are."""
+    start = 0
+    for _, group in groupby(places):
+        end = start + sum(1 for _ in group)
+        yield tuple(kinds[start:end]), range(start, end)
+        start = end
 
 
 def _tokens(
