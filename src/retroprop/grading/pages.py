@@ -12,7 +12,7 @@ import re
 import statistics
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -227,7 +227,7 @@ class _ClassView:
             counts[min(BINS - 1, max(0, int(score / width + 1e-9)))] += 1
         return [(i * width, (i + 1) * width, count) for i, count in enumerate(counts)]
 
-    @property
+    @cached_property
     def questions(self) -> list[_QuestionRow]:
         """In the order of the assignment."""
         rows = []
@@ -247,7 +247,7 @@ class _ClassView:
             )
         return rows
 
-    @property
+    @cached_property
     def mistakes(self) -> list[_MistakeRow]:
         """Those that cost points, the most frequent first; each counts once a submission."""
         made: dict[str, _MistakeRow] = {}
@@ -262,7 +262,7 @@ class _ClassView:
                         row.made_by[sheet.submission.name] = sheet.submission
         return sorted(made.values(), key=lambda row: -len(row.made_by))
 
-    @property
+    @cached_property
     def to_look_at(self) -> list[_Look]:
         """The submissions that a teacher should open, with the reasons."""
         looks = [_Look(sheet=one, reasons=list(self._reasons(one))) for one in self.graded.sheets]
