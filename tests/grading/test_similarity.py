@@ -7,7 +7,7 @@ import time
 import pytest
 from tests.grading.solutions import ANNA, BEN, TEMPLATE
 
-from retroprop.grading.similarity import GRAM, WINDOW, _hashes, _winnowed, similar_pairs
+from retroprop.grading.similarity import GRAM, WINDOW, _hashes, _tokens_of, _winnowed, similar_pairs
 from retroprop.grading.submissions import Submission
 
 GIVEN = {"solution": TEMPLATE}
@@ -124,6 +124,23 @@ def test_the_most_alike_come_first_whatever_the_order():
     backwards = similar_pairs(class_[::-1], GIVEN)
     assert {backwards[0].left.name, backwards[0].right.name} == {"anna", "copy"}
     assert {"anna", "ben"} not in found
+
+
+def test_the_part_is_that_of_all_shared_grams_but_what_the_windows_leave_out():
+    """copydetect's measure: tokens in shared fingerprints; with every gram it is an upper bound."""
+    at = ANNA.index("def train"), BEN.index("def accuracy_on")
+    half = ANNA[: at[0]] + BEN[at[1] :]
+    kinds = [[kind for kind, _ in _tokens_of(text, frozenset())] for text in (half, BEN)]
+    grams = [{tuple(one[i : i + GRAM]) for i in range(len(one) - GRAM + 1)} for one in kinds]
+    covered = {
+        j
+        for i in range(len(kinds[1]) - GRAM + 1)
+        if tuple(kinds[1][i : i + GRAM]) in grams[0]
+        for j in range(i, i + GRAM)
+    }
+    (pair,) = similar_pairs([submission("half", half), submission("ben", BEN)], {})
+    of_ben = len(covered) / len(kinds[1])
+    assert of_ben - 0.1 <= pair.shared <= max(of_ben, len(covered) / len(kinds[0])) + 0.1
 
 
 # --- the promise of winnowing ---------------------------------------------------------------------

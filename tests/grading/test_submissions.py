@@ -134,10 +134,17 @@ def test_among_several_files_the_one_with_the_names_of_the_template_is_taken(tmp
     assert "tp3_final.py was taken" in found["anna"].notes[0]
 
 
-@pytest.mark.parametrize("name", ["MLP.py", "mlp (1).py", "mlp-2.py", "mlp copy.py"])
-def test_names_that_browsers_make_are_understood(tmp_path, name):
-    found = by_name(write(tmp_path, {f"anna/{name}": "a = 1\n", "anna/utils.py": ""}), SEVERAL)
-    assert found["anna"].files["mlp"] == "a = 1\n"
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        *(("mlp", name) for name in ("MLP.py", "mlp (1).py", "mlp-2.py", "mlp copy.py")),
+        *(("resnet18", name) for name in ("ResNet18.py", "resnet18 (2).py", "resnet18_1.py")),
+    ],
+)
+def test_names_that_browsers_make_are_understood(tmp_path, file, name):
+    lab = LabGrading(lab="several", files=(file, "utils"), probes="", questions=())
+    found = by_name(write(tmp_path, {f"anna/{name}": "a = 1\n", "anna/utils.py": ""}), lab)
+    assert found["anna"].files[file] == "a = 1\n"
 
 
 def test_a_notebook_with_everything_stands_for_every_file(tmp_path):

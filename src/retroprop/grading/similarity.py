@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, groupby
 from zlib import crc32
 
 from retroprop.grading.submissions import Submission
@@ -112,8 +112,13 @@ def similar_pairs(
         template: File → what all of them were given.
         least: Part of the own tokens of one of the two.
     """
-    known = _PYTHON | {word for text in template.values() for word in re.findall(r"\w+", text)}
-    given = set(_hashes(_tokens(template, known)[0]))
+    known = _PYTHON | {
+        found[0]
+        for text in template.values()
+        for found in _TOKEN.finditer(text)
+        if found.lastgroup == "name"
+    }
+    given = _Given(template, known)
     read = [_read(one.files, known, given) for one in submissions]
     found = []
     for (i, j), prints in _shared_prints(read).items():
@@ -157,16 +162,40 @@ def _part(one: _Read, prints: Iterable[int]) -> float:
 # --- one submission -------------------------------------------------------------------------------
 
 
-def _read(files: Mapping[str, str], known: AbstractSet[str], given: AbstractSet[int]) -> _Read:
+class _Given:
+    """What all submissions were given: lines, and runs of tokens across lines."""
+
+    def __init__(self, template: Mapping[str, str], known: AbstractSet[str]) -> None:
+        kinds, places = _tokens(template, known)
+        self.hashes = frozenset(_hashes(kinds))
+        self.lines = frozenset(line for line, _ in _lines(kinds, places))
+
+
+def _read(files: Mapping[str, str], known: AbstractSet[str], given: _Given) -> _Read:
     kinds, places = _tokens(files, known)
     hashes = _hashes(kinds)
-    own = set(range(len(kinds))) - _covered(i for i, one in enumerate(hashes) if one in given)
+    own = set(range(len(kinds)))
+    own -= _covered(place for place, one in enumerate(hashes) if one in given.hashes)
+    for line, tokens in _lines(kinds, places):
+        if line in given.lines:
+            own -= set(tokens)
     prints: dict[int, list[int]] = defaultdict(list)
     for place in _winnowed(hashes):
         in_one_file = places[place][0] == places[place + GRAM - 1][0]
-        if hashes[place] not in given and in_one_file:
+        if in_one_file and len(own.intersection(range(place, place + GRAM))) > GRAM // 2:
             prints[hashes[place]].append(place)
     return _Read(hashes, places, own, prints)
+
+
+def _lines(
+    kinds: Sequence[str], places: Sequence[tuple[str, int]]
+) -> Iterator[tuple[tuple[str, ...], range]]:
+    """The tokens of each line, and which they are."""
+    start = 0
+    for _, group in groupby(places):
+        end = start + sum(1 for _ in group)
+        yield tuple(kinds[start:end]), range(start, end)
+        start = end
 
 
 def _tokens(
@@ -248,28 +277,49 @@ def _covered(starts: Iterable[int]) -> set[int]:
 
 
 def _passages(left: _Read, right: _Read, prints: Iterable[int]) -> list[Passage]:
-    """Runs of shared fingerprints that lie equally far apart in both, the longest first."""
+    """The shared fingerprints, each as far as both go on alike; the longest first."""
     matches = [
         match
         for fingerprint in prints
         for match in zip(left.prints[fingerprint], right.prints[fingerprint], strict=False)
     ]
     matches.sort(key=lambda match: (match[1] - match[0], match[0]))
-    runs: list[list[int]] = []  # left start, right start, tokens
+    runs: list[tuple[int, int, int]] = []  # first and last token of the left one, how far right
     for i, j in matches:
-        last = runs[-1] if runs else None
-        goes_on = last and j - i == last[1] - last[0] and i <= last[0] + last[2] + WINDOW
-        if last and goes_on and left.places[i][0] == left.places[last[0]][0]:
-            last[2] = i + GRAM - last[0]
-        else:
-            runs.append([i, j, GRAM])
-    runs.sort(key=lambda run: (-run[2], run[0]))
+        if not runs or runs[-1][2] != j - i or i > runs[-1][1]:
+            runs.append((*_run(left, right, i, j - i), j - i))
+    runs.sort(key=lambda run: (run[0] - run[1], run[0]))
     return [
         Passage(
-            left_file=left.places[i][0],
-            left_lines=(left.places[i][1], left.places[i + length - 1][1]),
-            right_file=right.places[j][0],
-            right_lines=(right.places[j][1], right.places[j + length - 1][1]),
+            left_file=left.places[first][0],
+            left_lines=(left.places[first][1], left.places[last][1]),
+            right_file=right.places[first + apart][0],
+            right_lines=(right.places[first + apart][1], right.places[last + apart][1]),
         )
-        for i, j, length in runs[:MOST_PASSAGES]
+        for first, last, apart in runs[:MOST_PASSAGES]
     ]
+
+
+def _run(left: _Read, right: _Read, place: int, apart: int) -> tuple[int, int]:
+    """The first and the last token of the longest run of equal tokens around a fingerprint.
+
+    It ends where a file does, and where the template begins.
+    """
+
+    def goes_on(to: int, token: int) -> bool:
+        """Whether the k tokens from `to` are alike, and `token` is one of the same files."""
+        return (
+            0 <= to < len(left.hashes)
+            and 0 <= to + apart < len(right.hashes)
+            and left.hashes[to] == right.hashes[to + apart]
+            and token in left.own
+            and left.places[token][0] == left.places[place][0]
+            and right.places[token + apart][0] == right.places[place + apart][0]
+        )
+
+    first = last = place
+    while goes_on(first - 1, first - 1):
+        first -= 1
+    while goes_on(last + 1, last + GRAM):
+        last += 1
+    return first, last + GRAM - 1

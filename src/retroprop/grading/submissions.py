@@ -38,7 +38,7 @@ DEEPEST_ZIP = 3
 _CODE = (".py", ".ipynb")
 _NOT_HANDED_IN = {".yml", ".yaml", ".csv", ".toml", ".md", ".json", ".html", ".xlsx", ".ods", ""}
 _ENCODINGS = {"utf-8", "utf-8-sig", "iso8859-1", "iso8859-15", "cp1252", "ascii", "mac-roman"}
-_COPY = re.compile(r"(?:[ _-]*(?:\(\d+\)|copy|copie|\d+))+$", re.IGNORECASE)
+_COPY = r"(?:[ _-]*(?:\(\d+\)|copy|copie)|[ _-]+\d+)*"  # what browsers and systems add to a name
 _DEFINED = re.compile(r"^[ \t]*(?:class|def)[ \t]+(\w+)", re.MULTILINE)
 _KINDS = {
     one: one
@@ -322,7 +322,8 @@ def _path_of(file: str, reading: _Reading) -> str | None:
     """The path of the text that has a file's name, or one that a browser makes of it."""
     by_stem = {path: PurePosixPath(path).stem for path in reading.texts}
     exact = [path for path, stem in by_stem.items() if stem == file]
-    alike = [path for path, stem in by_stem.items() if _COPY.sub("", stem).lower() == file.lower()]
+    like = re.compile(re.escape(file) + _COPY, re.IGNORECASE)
+    alike = [path for path, stem in by_stem.items() if like.fullmatch(stem)]
     found = sorted(exact or alike, key=lambda path: path.endswith(".ipynb"))
     if len(found) > 1:
         several = reading.say("{file} is there more than once; {path} was read")
