@@ -87,3 +87,8 @@ def test_what_holds_itself_is_not_sent():
     message.append(message)
     with pytest.raises(RecursionError):
         packed(message)
+
+
+def test_a_text_as_long_as_a_file_comes_back_whole():
+    text = "x = 1\n" * 20_000
+    assert received(packed({"source": text})) == [{"source": text}]

@@ -23,7 +23,8 @@ MOST_TENSOR_NAMES = 1 << 20
 """Bytes of the description of the tensors, with which safetensors' format begins."""
 MOST_PARTS = 10_000
 """Of a list or dictionary; a longer one is sent as what it is, without its parts."""
-LONGEST_TEXT = 10_000
+LONGEST_TEXT = MOST_JSON
+"""A text is whole or its message is refused: probes and files of a submission are texts, too."""
 MOST_BITS = 1_000
 """Of an integer: as large as a float can be, about."""
 
