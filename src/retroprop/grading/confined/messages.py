@@ -23,8 +23,8 @@ MOST_TENSOR_NAMES = 1 << 20
 """Bytes of the description of the tensors, with which safetensors' format begins."""
 MOST_PARTS = 10_000
 """Of a list or dictionary; a longer one is sent as what it is, without its parts."""
-LONGEST_TEXT = 1 << 20
-"""Characters; of a longer one its length is sent. The files of a submission are texts, too."""
+LONGEST_TEXT = MOST_JSON
+"""A text is whole or its message is refused: probes and files of a submission are texts, too."""
 MOST_BITS = 1_000
 """Of an integer: as large as a float can be, about."""
 
@@ -48,8 +48,7 @@ def encode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        n = len(value)
-        return value if n <= LONGEST_TEXT else {"unknown": f"a text of {n} characters"}
+        return value[:LONGEST_TEXT]
     if type(value) is float:
         return value
     if type(value) is int:
