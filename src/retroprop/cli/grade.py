@@ -64,10 +64,18 @@ def grade(
     from retroprop.grading.class_grading import grade_class
     from retroprop.grading.class_results import ClassResults
     from retroprop.grading.submissions import read_class
+    from retroprop.labs.catalog import find_lab
 
     order, say, language = _order(lab, rubric, secret, out, confine, lang)
     handed_in = read_class(submissions, order.grading, say)
-    results = ClassResults(out, order.grading, language, similarity=similarity)
+    results = ClassResults(
+        out,
+        handed_in,
+        grading=order.grading,
+        title=find_lab(lab).title,
+        language=language,
+        similarity=similarity,
+    )
     stop = threading.Event()
     done: "list[Sheet]" = []
 

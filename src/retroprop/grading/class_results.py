@@ -1,0 +1,115 @@
+"""The folder with the results of a class: what is kept while it is graded, and written at the end.
+
+NAME/results.json     of a submission, after each of its questions
+class.csv             the points of all, and why
+class.html, teacher/  the teacher's pages
+students/NAME.html    what each student reads
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from retroprop.errors import UserError, in_short
+from retroprop.files import make_folder
+from retroprop.grading.checks import LabGrading
+from retroprop.grading.pages import Graded, write_pages
+from retroprop.grading.results import Sheet
+from retroprop.grading.results_files import file_names, write_class_csv, write_results
+from retroprop.grading.similarity import similar_pairs
+from retroprop.grading.submissions import Submission
+from retroprop.languages import Language, translator
+
+
+class ClassResults:
+    """Writes the results of a class below a folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        submissions: Sequence[Submission],
+        *,
+        grading: LabGrading,
+        title: str,
+        language: Language,
+        similarity: bool,
+    ) -> None:
+        """Make the folder.
+
+        Args:
+            folder: Where to write.
+            submissions: Of the class.
+            grading: Of the lab, with the rubric applied.
+            title: Of the assignment, in English as `say_later` marked it.
+            language: Of all that is written.
+            similarity: Whether the submissions are compared with each other.
+
+        Raises:
+            UserError: If the folder cannot be made.
+        """
+        self.folder, self.grading, self.language = folder, grading, language
+        self.say = translator(language)
+        self.title, self.similarity = self.say(title), similarity
+        self.names = file_names(one.name for one in submissions)
+        try:
+            make_folder(folder)
+        except OSError as error:
+            raise self._refused(error) from None
+
+    def keep(self, sheet: Sheet) -> None:
+        """Write what there is of a submission.
+
+        Raises:
+            UserError: If it cannot be written.
+        """
+        own = self.folder / self.names[sheet.submission.name]
+        try:
+            make_folder(own)
+            write_results(own / "results.json", sheet, self.say)
+        except OSError as error:
+            raise self._refused(error) from None
+
+    def write(self, sheets: Sequence[Sheet]) -> list[Path]:
+        """Write what is about the class, and its pages.
+
+        Args:
+            sheets: Those that are finished.
+
+        Returns:
+            The files that a teacher opens.
+
+        Raises:
+            UserError: If one cannot be written.
+        """
+        ordered = sorted(sheets, key=lambda sheet: sheet.submission.name)
+        pairs = None
+        if self.similarity:
+            compared = [sheet.submission for sheet in ordered if not sheet.submission.unreadable]
+            pairs = similar_pairs(compared, self.grading.template)
+        graded = Graded(
+            title=self.title,
+            grading=self.grading,
+            sheets=ordered,
+            pairs=pairs,
+            language=self.language,
+            footer=self._footer(ordered),
+        )
+        try:
+            write_class_csv(self.folder / "class.csv", ordered, self.say)
+            page = write_pages(self.folder, graded)
+        except OSError as error:
+            raise self._refused(error) from None
+        return [page, self.folder / "class.csv"]
+
+    def _footer(self, sheets: Sequence[Sheet]) -> list[str]:
+        """Which layers of confinement held in all submissions that ran."""
+        held = [set(sheet.held) for sheet in sheets if sheet.held]
+        if not held:
+            return []
+        layers = ", ".join(sorted(set.intersection(*held)))
+        return [self.say("Layers of confinement that held: {layers}.").format(layers=layers)]
+
+    def _refused(self, error: OSError) -> UserError:
+        return UserError(
+            f"the results cannot be written to {self.folder} ({in_short(error)}); name another "
+            "folder with --out."
+        )
