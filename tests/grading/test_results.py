@@ -110,6 +110,15 @@ def test_what_was_killed_is_readable_and_says_where_it_ended(tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
+def test_what_cannot_be_read_has_no_points_and_the_reason():
+    made = sheet()
+    made.submission = Submission(name="carl", unreadable="it is a picture")
+    made.questions = []
+    results = results_json(made, say)
+    assert (results["score"], results["tests"]) == (0, [])
+    assert results["output"] == "it is a picture"
+
+
 def test_no_text_of_a_student_breaks_the_json(tmp_path):
     nasty = Trouble(type="E", message="\udce9 \0 \x1b[31m </script> " + "x" * 10**6)
     made = sheet(notes=[nasty], seconds=float("nan"))

@@ -123,6 +123,10 @@ def test_files_that_are_no_rubric_give_a_sentence(tmp_path):
 
 
 def test_the_default_rubric_is_written_in_french_too():
-    text = default_rubric(GRADING, lambda text: FR(text) if text.startswith("How") else text)
+    def say(text):
+        return FR(text) if text.startswith("How") else {"a vector": "un vecteur"}.get(text, text)
+
+    text = default_rubric(GRADING, say)
     assert text.startswith("# Comment small est noté.")
+    assert '# un vecteur\n[questions."1".checks."a vector"]\n' in text
     assert same(rubric_from(text, GRADING, "r.toml").grading, GRADING)

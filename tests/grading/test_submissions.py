@@ -183,6 +183,16 @@ def test_a_wrong_file_costs_nobody_else_anything(tmp_path):
     assert "no Jupyter notebook" in reasons["deep"]
 
 
+def test_an_error_of_ours_in_one_file_is_no_error_of_the_class(tmp_path, monkeypatch):
+    def fail(*_):
+        raise RecursionError("of a parser")
+
+    monkeypatch.setattr("retroprop.grading.submissions.read_notebook", fail)
+    found = by_name(write(tmp_path, {"anna.py": CODE, "ben.ipynb": "{}"}))
+    assert found["anna"].unreadable is None
+    assert found["ben"].unreadable == "ben.ipynb cannot be read: RecursionError"
+
+
 def test_links_pipes_and_folders_without_permission_are_named_and_not_opened(tmp_path):
     secret = tmp_path / "secret.py"
     secret.write_text("SECRET = 1\n")

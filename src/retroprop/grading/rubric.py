@@ -293,6 +293,8 @@ def default_rubric(grading: LabGrading, say: Say) -> str:
         lines += ["", *_comment(say(question.name))]
         lines += [f"[questions.{_text(question.number)}]", f"points = {question.points:g}"]
         for check in question.checks:
+            if (name := say(check.name)) != check.name:
+                lines += _comment(name)
             lines += [
                 f"[questions.{_text(question.number)}.checks.{_text(check.name)}]",
                 f"share = {check.share!r}",

@@ -40,18 +40,16 @@ _NOT_HANDED_IN = {".yml", ".yaml", ".csv", ".toml", ".md", ".json", ".html", ".x
 _ENCODINGS = {"utf-8", "utf-8-sig", "iso8859-1", "iso8859-15", "cp1252", "ascii", "mac-roman"}
 _COPY = r"(?:[ _-]*(?:\(\d+\)|copy|copie)|[ _-]+\d+)*"  # what browsers and systems add to a name
 _DEFINED = re.compile(r"^[ \t]*(?:class|def)[ \t]+(\w+)", re.MULTILINE)
-_KINDS = {
-    one: one
-    for one in (
-        say_later("a PDF document"),
-        say_later("a zip archive"),
-        say_later("a gzip file"),
-        say_later("a RAR archive"),
-        say_later("a 7z archive"),
-        say_later("a PNG picture"),
-        say_later("a web page"),
-    )
-}
+_KINDS = (
+    say_later("a PDF document"),
+    say_later("a zip archive"),
+    say_later("a gzip file"),
+    say_later("a RAR archive"),
+    say_later("a 7z archive"),
+    say_later("a PNG picture"),
+    say_later("a web page"),
+)
+"""What students hand in in place of code, as `kind_of` calls it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +206,9 @@ def _read_leaves(leaves: list[Leaf], reading: _Reading, depth: int) -> None:
                 _read_code(leaf, reading)
         except UserError as error:
             reading.notes.append(str(error))
+        except Exception as error:  # whatever was handed in, the others are read
+            cannot = say("{name} cannot be read: {reason}")
+            reading.notes.append(cannot.format(name=leaf.path, reason=type(error).__name__))
     if not code and leaves and depth == 0:
         reading.notes.append(_what_it_is(_start_of(leaves[0]), leaves[0].path, say))
 
@@ -285,7 +286,7 @@ def _what_it_is(data: bytes, name: str, say: Say) -> str:
     """Why a file is no Python."""
     if (kind := kind_of(data[:512])) in _KINDS:
         is_kind = say("{name} is {kind}; hand in .py files, notebooks or a zip of them")
-        return is_kind.format(name=name, kind=say(_KINDS[kind]))
+        return is_kind.format(name=name, kind=say(kind))
     return say("{name} is no Python file; hand in .py files, notebooks or a zip of them").format(
         name=name
     )
