@@ -45,8 +45,11 @@ def test_a_hostile_file_gets_its_score_and_leaves_nothing(name, here):
 
 
 def complaints_of_all(names, **settings):
-    with tried_on(**settings) as (server, surroundings):
-        return [sentence for name in names for sentence in complaints(server, name, surroundings)]
+    try:
+        with tried_on(**settings) as (server, surroundings):
+            return [line for name in names for line in complaints(server, name, surroundings)]
+    except UserError as refused:
+        pytest.skip(str(refused))  # this system has less
 
 
 def test_landlock_holds_alone_where_there_are_no_namespaces():

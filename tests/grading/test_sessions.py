@@ -263,6 +263,13 @@ def test_what_comes_from_the_future_holds_for_all_statements(session):
     assert one.notes == []
 
 
+def test_a_long_file_arrives_whole_and_one_that_is_too_long_is_refused(session):
+    line = "# the gradient of the loss\n"
+    assert value_of(session(line * 20_000 + "x = 2"), "x") == 2
+    with pytest.raises(Ended, match="larger than 1 MiB"):
+        value_of(session(line * 40_000), "x")
+
+
 def test_code_that_downloads_trains_and_plots_gets_on(session):
     one = session(
         """
@@ -340,7 +347,8 @@ def test_nothing_of_retroprop_is_in_the_process(session):
     names = value_of(one, "[name for name in sys.modules if 'retroprop' in name]")
     assert names == []
     assert value_of(one, "sorted(os.environ)") == [
-        "HOME", "LANG", "MKL_NUM_THREADS", "MPLBACKEND", "OMP_NUM_THREADS", "TMPDIR",
+        "CUDA_VISIBLE_DEVICES", "HOME", "LANG", "MKL_NUM_THREADS", "MPLBACKEND",
+        "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "TMPDIR",
     ]  # fmt: skip
 
 

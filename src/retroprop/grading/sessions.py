@@ -27,6 +27,8 @@ from retroprop.languages import say_later
 __all__ = ["Confine", "Ended", "ForkServer", "Limits", "NoAnswer", "Note", "Raised", "Session"]
 
 MIB = 1 << 20
+MOST_SOURCE = 1 << 20
+"""Bytes of all files."""
 MOST_MESSAGES = 20_000
 """That tell how far loading is; one a statement."""
 
@@ -36,7 +38,7 @@ class Limits:
     """What a submission may use.
 
     Attributes:
-        memory_bytes: Its own; what it shares with the fork server counts in proportion.
+        memory_bytes: Its own, without what it shares with the fork server.
         load_s: Of processor time, for running its files.
         total_s: Of processor time, all in all.
         printed_bytes: On both outputs.
@@ -102,9 +104,12 @@ class Session:
         self._definitions_only = False
         self._lost: Ended | None = None
         self._process: Process | None = None
+        if sum(len(source.encode(errors="replace")) for source in files.values()) > MOST_SOURCE:
+            self._lost = Ended(say_later("its files are larger than {size} MiB"), size=1)
         self._folder = tempfile.mkdtemp(prefix="retroprop-submission-")
         if server.user is not None:
-            os.chown(self._folder, server.user, server.user)
+            with contextlib.suppress(PermissionError):  # then it does not become that user either
+                os.chown(self._folder, server.user, server.user)
 
     # --- asking -----------------------------------------------------------------------------------
 

@@ -13,8 +13,6 @@ import importlib.abc
 import inspect
 import json
 import os
-import random
-import resource
 import select
 import signal
 import socket
@@ -25,11 +23,22 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+try:
+    import resource
+except ImportError:  # Windows, where nothing is confined
+    resource: Any = None
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONNECTION = 3
 """Of the submission to the grader: the number of its file."""
 MOST_OPEN_FILES = 1_024
 FAILED = 70
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+    "MPLBACKEND": "Agg", "CUDA_VISIBLE_DEVICES": "",
+    "PYTHONHASHSEED": "0",  # the same order of sets, so the same answers
+}  # fmt: skip
+"""Of the server and of every submission."""
 READABLE = (
     "/usr/lib", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/localtime", "/usr/share/fonts",
     "/dev/null", "/dev/urandom", "/proc/cpuinfo", "/sys/devices/system/cpu",
@@ -75,7 +84,7 @@ def main(control_number: int, settings: Settings) -> None:
     confined = package_of_here("confinement", "messages", "stand_ins", "healing", "submission")
     missing = load_libraries(confined)
     os.environ.clear()
-    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", MPLBACKEND="Agg", LANG="C.UTF-8")
+    os.environ.update(ENVIRONMENT, LANG="C.UTF-8")
     gc.collect()
     gc.freeze()
     assert len(os.listdir("/proc/self/task")) == 1, "only with one thread is a fork safe"
@@ -152,6 +161,8 @@ def load_libraries(confined: types.ModuleType) -> list[str]:
     missing = confined.stand_ins.install()
     importlib.import_module("matplotlib.pyplot")
     warm_up()
+    confined.submission.ordinary_state()
+    confined.messages.rehearse()
     return missing
 
 
@@ -171,7 +182,6 @@ def warm_up() -> None:
     next(iter(DataLoader(TensorDataset(torch.zeros(2, 2)))))
     image = torch.zeros(1, 1, 4, 4)
     torch.nn.functional.conv2d(torch.nn.functional.max_pool2d(image, 2), torch.zeros(1, 1, 2, 2))
-    random.seed(0)
 
 
 def load_in_one_process(loader: Any) -> None:
