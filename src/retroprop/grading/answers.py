@@ -87,8 +87,8 @@ class Note:
             return say("{file} is left out: it has the name of a library").format(file=self.file)
         what = self.ended.said(say) if self.ended is not None else f"{self.type}: {self.message}"
         if self.file is not None and self.line is not None:
-            place = say("line {line} of {file}").format(line=self.line, file=self.file)
-            what = f"{place}: {what}"
+            placed = say("line {line} of {file}: {what}")
+            what = placed.format(line=self.line, file=self.file, what=what)
         if self.left_out:
             what = say("{what}; {name} is left out").format(what=what, name=self.left_out)
         return what

@@ -105,6 +105,7 @@ class ForkServer:
                 [sys.executable, "-s", "-P", str(PROGRAM), str(its.fileno()),
                  json.dumps(asdict(self.settings))],
                 pass_fds=[its.fileno()], stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 env=environment | fork_server.ENVIRONMENT,
             )  # fmt: skip
         self._control = ours

@@ -131,7 +131,8 @@ def readable_and_hidden() -> tuple[list[str], list[str]]:
     """The libraries; and retroprop, wherever it is among them."""
     standard = os.path.dirname(os.__file__)
     packages = [path for path in sys.path if path.endswith("-packages") and os.path.isdir(path)]
-    readable = [path for path in (*READABLE, standard, *packages) if os.path.exists(path)]
+    libraries = os.path.dirname(standard)  # Python's own, and shared ones beside it
+    readable = [path for path in (*READABLE, libraries, *packages) if os.path.exists(path)]
     hidden = [os.path.dirname(os.path.dirname(HERE))]
     for folder in {
         *packages,
