@@ -185,6 +185,16 @@ def test_its_processor_time_is_limited_all_in_all(session):
     assert one.starts < 6
 
 
+def test_its_memory_is_limited_without_what_it_shares_with_the_server(session):
+    source = (
+        "def f(n):\n    x = bytearray(b'x' * n)\n    while n > 10**8:\n        pass\n    return n"
+    )
+    one = session(source, Limits(memory_bytes=100 << 20))
+    assert one.ask("call", {"arguments": [50_000_000]}) == 50_000_000
+    with pytest.raises(Ended, match="more than 100 MiB of memory"):
+        one.ask("call", {"arguments": [150_000_000]}, seconds=100)
+
+
 def test_its_starts_are_limited(session):
     one = session("import os\ndef f():\n    os._exit(0)", Limits(starts=2))
     for _ in range(2):

@@ -56,7 +56,7 @@ class ForkServer:
         layers: What this machine has: landlock (its version), root (whether a submission can have
             one of its own), seccomp.
         missing: The libraries that have stand-ins.
-        user: Whom its submissions become, where we are root.
+        user: Whom its submissions become, where we are root; else None.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class ForkServer:
                 "submissions are confined by Linux: on this system, run retroprop in Docker."
             )
         confined = confine != "none"
-        self.user = None
+        user = None
         if confined and os.getuid() == 0:
-            self.user = USERS[(os.getpid() + next(_servers)) % len(USERS)]
+            user = USERS[(os.getpid() + next(_servers)) % len(USERS)]
         self.settings = fork_server.Settings(
             required=confine == "require",
-            user=self.user,
+            user=user,
             landlock_at_most=landlock_at_most if confined else 0,
             namespaces=tuple(namespaces) if confined else (),
             seccomp=seccomp and confined,
@@ -110,6 +110,7 @@ class ForkServer:
             )  # fmt: skip
         self._control = ours
         self.layers: dict[str, Any] = self._told()
+        self.user: int | None = self.layers["user"]
         if self.settings.required and not (self.layers["landlock"] or self.layers["root"]):
             self.close()
             raise UserError(

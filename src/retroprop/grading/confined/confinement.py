@@ -352,6 +352,18 @@ def drop_capabilities(kept: Collection[int] = ()) -> None:
     checked(LIBC.capset(header, bytes(24)), "capset")
 
 
+def has_capability(capability: int) -> bool:
+    """Whether this process has one; root in a container lacks most."""
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
+        bits = next(line.split()[1] for line in file if line.startswith("CapEff:"))
+    return bool(int(bits, 16) >> capability & 1)
+
+
+def other_user_reads(path: str) -> bool:
+    """Whether a file stays readable for who becomes another user."""
+    return anybody_reads(path) or has_capability(CAP_DAC_READ_SEARCH)
+
+
 def anybody_reads(path: str) -> bool:
     """Whether each folder above a path lets any user pass."""
     while path != "/":

@@ -203,7 +203,7 @@ def load_in_one_process(loader: Any) -> None:
 
 
 def layers_of_machine(settings: Settings, places: tuple, confinement: types.ModuleType) -> dict:
-    """What this machine has of what the settings ask for: landlock, root and seccomp."""
+    """What this machine has of what the settings ask for: landlock, root, seccomp and user."""
     landlock = confinement.landlock_version(settings.landlock_at_most)
     root = (
         not landlock
@@ -211,7 +211,9 @@ def layers_of_machine(settings: Settings, places: tuple, confinement: types.Modu
         and can_make_root(settings, places, confinement)
     )
     seccomp = settings.seccomp and confinement.has_seccomp()
-    return {"landlock": landlock, "root": root, "seccomp": seccomp}
+    becomes = settings.user is not None and confinement.other_user_reads(os.__file__)
+    user = settings.user if becomes else None
+    return {"landlock": landlock, "root": root, "seccomp": seccomp, "user": user}
 
 
 def can_make_root(settings: Settings, places: tuple, confinement: types.ModuleType) -> bool:
@@ -263,13 +265,13 @@ def keep(
     places = confinement.Places(readable=readable, hidden=hidden, folder=order["folder"])
     limits = confinement.ResourceLimits(**order["limits"])
     made = confinement.namespaces(settings.namespaces)
-    mounted = "mount" in made and mount_folder(order, settings, layers, places, confinement)
-    if settings.user is None and "user" not in made:
+    mounted = "mount" in made and mount_folder(order, layers, places, confinement)
+    if layers["user"] is None and "user" not in made:
         limits = replace(limits, threads=limits.threads + confinement.threads_of_user())
     wanted = confinement.Confinement(
         limits=limits,
         places=places,
-        user=settings.user,
+        user=layers["user"],
         root=order["folder"] if layers["root"] else None,
         landlock=layers["landlock"],
         seccomp=layers["seccomp"],
@@ -309,9 +311,7 @@ def begin(wanted: Any, made: list[str], confined: types.ModuleType) -> None:
     confined.submission.serve(CONNECTION, held)
 
 
-def mount_folder(
-    order: dict, settings: Settings, layers: dict, places: Any, confinement: types.ModuleType
-) -> bool:
+def mount_folder(order: dict, layers: dict, places: Any, confinement: types.ModuleType) -> bool:
     """Mount what a submission writes in memory, and its root where Landlock is missing.
 
     Returns:
@@ -324,9 +324,9 @@ def mount_folder(
     try:
         confinement.keep_mounts_private()
         if layers["root"]:
-            confinement.new_root(places, settings.user, **bounds)
+            confinement.new_root(places, layers["user"], **bounds)
         else:
-            confinement.scratch(places.folder, settings.user, **bounds)
+            confinement.scratch(places.folder, layers["user"], **bounds)
     except OSError:
         if layers["root"]:
             raise
