@@ -204,6 +204,63 @@ def test_its_starts_are_limited(session):
         one.ask("call", {})
 
 
+FORGE = """
+import sys
+import torch
+
+
+def f():
+    frame = sys._getframe()
+    while "order" not in frame.f_locals:
+        frame = frame.f_back
+    number = frame.f_locals["order"]["id"]
+    sys.modules["confined.submission"].send(3, {forged})
+
+
+if {at_load}:
+    f()
+"""
+
+
+@pytest.mark.parametrize("at_load", [False, True])
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "{'id': torch.ones(2), 'value': 1}",
+        "{'id': True, 'value': 1}",
+        "{'id': number}",
+        "{'id': number, 'held': []}",
+        "{'id': number, 'failures': torch.ones(2)}",
+        "{'id': number, 'raised': torch.ones(2)}",
+        "{'id': number, 'at': ['solution.py', float('inf')]}",
+        "{'id': number, 'at': [torch.ones(2), 1]}",
+        "{'id': number, 'at': {'a': 1, 'b': 2}}",
+        "[number]",
+        "torch.ones(3)",
+        "None",
+    ],
+)
+def test_a_forged_message_is_no_answer_and_harms_nobody(session, forged, at_load):
+    one = session(FORGE.replace("{forged}", forged).replace("{at_load}", str(at_load)))
+    with pytest.raises(Ended, match="sent what is no answer"):
+        one.ask("call", {})
+    assert value_of(one, "1 + 1") == 2
+    assert [note.type for note in one.notes] == ["Ended"] * at_load
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "{'id': number, 'raised': {'type': torch.ones(2), 'line': torch.ones(2), 'file': [1]}}",
+        "{'id': number, 'failures': [1, None, torch.ones(2), {'type': 'A', 'message': 2}]}",
+    ],
+)
+def test_a_forged_account_of_errors_is_taken_as_far_as_it_is_one(session, forged):
+    one = session(FORGE.replace("{forged}", forged).replace("{at_load}", "True"))
+    one.load()
+    assert {note.said(str) for note in one.notes} <= {"Exception: ", "A: "}
+
+
 # --- loading --------------------------------------------------------------------------------------
 
 
