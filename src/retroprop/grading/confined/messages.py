@@ -23,6 +23,10 @@ MOST_TENSOR_NAMES = 1 << 20
 """Bytes of the description of the tensors, with which safetensors' format begins."""
 MOST_PARTS = 10_000
 """Of a list or dictionary; a longer one is sent as what it is, without its parts."""
+ORDINARY_TYPES = {
+    torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool, torch.uint8,
+    torch.int8, torch.int16, torch.int32, torch.int64,
+}  # fmt: skip
 MOST_BITS = 1_000
 """Of an integer: as large as a float can be, about."""
 
@@ -75,7 +79,8 @@ def _encode_tensor(value: torch.Tensor, tensors: dict[str, torch.Tensor]) -> Any
             MOST_TENSORS
         ):
             raise TooLarge(f"the answer is larger than {MOST_TENSORS >> 20} MiB")
-        save({"only": plain})  # a kind of tensor that the format does not have
+        if plain.dtype not in ORDINARY_TYPES:
+            save({"only": plain})  # fails for a kind of tensor that the format does not have
     except TooLarge:
         raise
     except Exception as error:  # on no device, quantized, of strings
