@@ -309,14 +309,13 @@ def next_one(server):
 @contextlib.contextmanager
 def tried_on(**settings):
     """A fork server and surroundings, with a secret in the grader's environment."""
-    os.environ["THE_SECRET"] = "in the environment"
-    try:
-        with tempfile.TemporaryDirectory(prefix="retroprop-teacher-") as folder:
-            os.chmod(folder, 0o755)
-            with ForkServer(**settings) as server:
-                yield server, Surroundings(Path(folder))
-    finally:
+    with tempfile.TemporaryDirectory(prefix="retroprop-teacher-") as folder:
+        os.chmod(folder, 0o755)
+        os.environ["THE_SECRET"] = "in the environment"
+        server = ForkServer(**settings)
         del os.environ["THE_SECRET"]
+        with server:
+            yield server, Surroundings(Path(folder))
 
 
 def main(settings, names):

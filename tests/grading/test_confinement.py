@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retroprop.grading.confined import confinement
+from retroprop.grading.confined import confinement, fork_server
 from retroprop.grading.confined.confinement import (
     ALL_CALLS,
     ALLOW,
@@ -130,6 +130,17 @@ def test_the_numbers_are_those_of_the_kernels_headers(column):
     assert {name: ours[name] for name in compared} == {name: int(known[name]) for name in compared}
     newer = {"fchmodat2", "setxattrat", "removexattrat"}  # than some headers
     assert {name for name, number in ours.items() if number != NONE} <= compared | newer
+
+
+def test_an_installed_retroprop_is_hidden_among_the_libraries(tmp_path, monkeypatch):
+    packages = tmp_path / "site-packages"
+    for name in ("torch", "retroprop", "retroprop-1.0.dist-info"):
+        (packages / name).mkdir(parents=True)
+    monkeypatch.setattr("sys.path", [str(packages)])
+    readable, hidden = fork_server.readable_and_hidden()
+    visible = [one for path in readable for one in without(path, hidden)]
+    assert str(packages / "torch") in visible
+    assert not [path for path in visible if "retroprop" in path.removeprefix(str(tmp_path))]
 
 
 def test_hidden_folders_are_left_out_of_what_is_readable(tmp_path):

@@ -149,8 +149,8 @@ def test_a_statement_that_never_ends_is_left_out_and_the_others_are_run(session)
     assert value_of(one, "(a, b)") == (2, 3)
     (note,) = one.notes
     assert (note.type, note.file, note.line) == ("Ended", "solution.py", 2)
-    assert note.said(translator("fr")).startswith("ligne 2 de solution.py : elle a pris plus") or (
-        note.said(translator("fr")).startswith("ligne 2 de solution.py: elle a pris plus")
+    assert note.said(translator("fr")) == (
+        "ligne 2 de solution.py : elle a pris plus de 0.3 s de temps processeur"
     )
 
 
@@ -185,6 +185,16 @@ def test_its_processor_time_is_limited_all_in_all(session):
     assert one.starts < 6
 
 
+def test_its_memory_is_limited_without_what_it_shares_with_the_server(session):
+    source = (
+        "def f(n):\n    x = bytearray(b'x' * n)\n    while n > 10**8:\n        pass\n    return n"
+    )
+    one = session(source, Limits(memory_bytes=100 << 20))
+    assert one.ask("call", {"arguments": [50_000_000]}) == 50_000_000
+    with pytest.raises(Ended, match="more than 100 MiB of memory"):
+        one.ask("call", {"arguments": [150_000_000]}, seconds=100)
+
+
 def test_its_starts_are_limited(session):
     one = session("import os\ndef f():\n    os._exit(0)", Limits(starts=2))
     for _ in range(2):
@@ -192,6 +202,63 @@ def test_its_starts_are_limited(session):
             one.ask("call", {})
     with pytest.raises(Ended, match="ended 2 times"):
         one.ask("call", {})
+
+
+FORGE = """
+import sys
+import torch
+
+
+def f():
+    frame = sys._getframe()
+    while "order" not in frame.f_locals:
+        frame = frame.f_back
+    number = frame.f_locals["order"]["id"]
+    sys.modules["confined.submission"].send(3, {forged})
+
+
+if {at_load}:
+    f()
+"""
+
+
+@pytest.mark.parametrize("at_load", [False, True])
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "{'id': torch.ones(2), 'value': 1}",
+        "{'id': True, 'value': 1}",
+        "{'id': number}",
+        "{'id': number, 'held': []}",
+        "{'id': number, 'failures': torch.ones(2)}",
+        "{'id': number, 'raised': torch.ones(2)}",
+        "{'id': number, 'at': ['solution.py', float('inf')]}",
+        "{'id': number, 'at': [torch.ones(2), 1]}",
+        "{'id': number, 'at': {'a': 1, 'b': 2}}",
+        "[number]",
+        "torch.ones(3)",
+        "None",
+    ],
+)
+def test_a_forged_message_is_no_answer_and_harms_nobody(session, forged, at_load):
+    one = session(FORGE.replace("{forged}", forged).replace("{at_load}", str(at_load)))
+    with pytest.raises(Ended, match="sent what is no answer"):
+        one.ask("call", {})
+    assert value_of(one, "1 + 1") == 2
+    assert [note.type for note in one.notes] == ["Ended"] * at_load
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "{'id': number, 'raised': {'type': torch.ones(2), 'line': torch.ones(2), 'file': [1]}}",
+        "{'id': number, 'failures': [1, None, torch.ones(2), {'type': 'A', 'message': 2}]}",
+    ],
+)
+def test_a_forged_account_of_errors_is_taken_as_far_as_it_is_one(session, forged):
+    one = session(FORGE.replace("{forged}", forged).replace("{at_load}", "True"))
+    one.load()
+    assert {note.said(str) for note in one.notes} <= {"Exception: ", "A: "}
 
 
 # --- loading --------------------------------------------------------------------------------------
@@ -261,6 +328,13 @@ def test_what_comes_from_the_future_holds_for_all_statements(session):
     )
     assert one.ask("call", {"arguments": [1]}) == 1
     assert one.notes == []
+
+
+def test_a_long_file_arrives_whole_and_one_that_is_too_long_is_refused(session):
+    line = "# the gradient of the loss\n"
+    assert value_of(session(line * 20_000 + "x = 2"), "x") == 2
+    with pytest.raises(Ended, match="larger than 1 MiB"):
+        value_of(session(line * 40_000), "x")
 
 
 def test_code_that_downloads_trains_and_plots_gets_on(session):
@@ -340,7 +414,8 @@ def test_nothing_of_retroprop_is_in_the_process(session):
     names = value_of(one, "[name for name in sys.modules if 'retroprop' in name]")
     assert names == []
     assert value_of(one, "sorted(os.environ)") == [
-        "HOME", "LANG", "MKL_NUM_THREADS", "MPLBACKEND", "OMP_NUM_THREADS", "TMPDIR",
+        "CUDA_VISIBLE_DEVICES", "HOME", "LANG", "MKL_NUM_THREADS", "MPLBACKEND",
+        "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "TMPDIR",
     ]  # fmt: skip
 
 

@@ -87,8 +87,8 @@ class Note:
             return say("{file} is left out: it has the name of a library").format(file=self.file)
         what = self.ended.said(say) if self.ended is not None else f"{self.type}: {self.message}"
         if self.file is not None and self.line is not None:
-            place = say("line {line} of {file}").format(line=self.line, file=self.file)
-            what = f"{place}: {what}"
+            placed = say("line {line} of {file}: {what}")
+            what = placed.format(line=self.line, file=self.file, what=what)
         if self.left_out:
             what = say("{what}; {name} is left out").format(what=what, name=self.left_out)
         return what
@@ -99,13 +99,13 @@ class Note:
 
 def raised_by(described: Any) -> Raised:
     """An exception, as the process describes it."""
-    line, file = _field(described, "line"), _field(described, "file")
+    line = described.get("line") if isinstance(described, dict) else None
     return Raised(
-        plain(_field(described, "type") or "Exception", 100),
-        plain(_field(described, "message") or ""),
+        _text(described, "type", 100) or "Exception",
+        _text(described, "message"),
         line if isinstance(line, int) else None,
-        plain(_field(described, "text") or "", 200),
-        plain(file, 200) if file else None,
+        _text(described, "text", 200),
+        _text(described, "file", 200) or None,
     )
 
 
@@ -117,19 +117,20 @@ def note_of(described: Any) -> Note:
         message=raised.message,
         file=raised.file,
         line=raised.line,
-        left_out=plain(_field(described, "left_out") or "", 100),
+        left_out=_text(described, "left_out", 100),
     )
 
 
-def _field(described: Any, name: str) -> Any:
-    return described.get(name) if isinstance(described, dict) else None
+def _text(described: Any, name: str, most: int = LONGEST) -> str:
+    text = described.get(name) if isinstance(described, dict) else None
+    return plain(text, most) if isinstance(text, str) else ""
 
 
-def plain(value: Any, most: int = LONGEST) -> str:
+def plain(text: str, most: int = LONGEST) -> str:
     r"""A text on one line, that any file and any terminal takes.
 
     >>> plain("a\x1b[2J\ud800\n b")
     'a[2J b'
     """
-    text = " ".join(str(value)[: 2 * most].split())
-    return "".join(letter for letter in text if letter.isprintable())[:most]
+    line = " ".join(text[: 2 * most].split())
+    return "".join(letter for letter in line if letter.isprintable())[:most]

@@ -9,6 +9,7 @@ waiting for nothing, and at last by the clock.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -32,10 +33,11 @@ from retroprop.languages import say_later
 Confine = Literal["require", "best", "none"]
 
 PROGRAM = Path(fork_server.__file__)
-ENVIRONMENT = ("PATH", "HOME", "LD_LIBRARY_PATH", "XDG_CACHE_HOME", "MPLCONFIGDIR", "SYSTEMROOT")
+INHERITED = ("PATH", "HOME", "LD_LIBRARY_PATH", "XDG_CACHE_HOME", "MPLCONFIGDIR", "SYSTEMROOT")
 """What a fork server gets of ours; what it never has cannot be read."""
 USERS = range(60_706, 61_184)
 """Numbers that no system gives to anybody (systemd.io/UIDS-GIDS)."""
+_servers = itertools.count()
 NEWEST = 99
 LOOK_S = 0.1
 """Between two looks at a submission that computes."""
@@ -54,7 +56,7 @@ class ForkServer:
         layers: What this machine has: landlock (its version), root (whether a submission can have
             one of its own), seccomp.
         missing: The libraries that have stand-ins.
-        user: Whom its submissions become, where we are root.
+        user: Whom its submissions become, where we are root; else None.
     """
 
     def __init__(
@@ -82,10 +84,12 @@ class ForkServer:
                 "submissions are confined by Linux: on this system, run retroprop in Docker."
             )
         confined = confine != "none"
-        self.user = USERS[os.getpid() % len(USERS)] if confined and os.getuid() == 0 else None
+        user = None
+        if confined and os.getuid() == 0:
+            user = USERS[(os.getpid() + next(_servers)) % len(USERS)]
         self.settings = fork_server.Settings(
             required=confine == "require",
-            user=self.user,
+            user=user,
             landlock_at_most=landlock_at_most if confined else 0,
             namespaces=tuple(namespaces) if confined else (),
             seccomp=seccomp and confined,
@@ -95,17 +99,18 @@ class ForkServer:
 
     def _launch(self) -> None:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-        environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-        environment |= {"PYTHONHASHSEED": "0"}  # the same order of sets, so the same answers
+        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         with its:
             self._process = subprocess.Popen(
                 [sys.executable, "-s", "-P", str(PROGRAM), str(its.fileno()),
                  json.dumps(asdict(self.settings))],
-                pass_fds=[its.fileno()], stdin=subprocess.DEVNULL, env=environment,
+                pass_fds=[its.fileno()], stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=environment | fork_server.ENVIRONMENT,
             )  # fmt: skip
         self._control = ours
         self.layers: dict[str, Any] = self._told()
+        self.user: int | None = self.layers["user"]
         if self.settings.required and not (self.layers["landlock"] or self.layers["root"]):
             self.close()
             raise UserError(
@@ -188,7 +193,7 @@ class Process:
             raise UserError("no process can be started for a submission: is the memory used up?")
         begun = json.loads(line)
         self.pid, self.mounted = int(begun["pid"]), bool(begun["mounted"])
-        self._shared_bytes = self._anonymous_bytes()
+        self._shared_bytes = self._resident_bytes()
 
     def _read_output(self, output: int, most: int) -> None:
         printed = 0
@@ -254,17 +259,21 @@ class Process:
         return ["R", *["0"] * 20]  # it has just ended
 
     def memory_bytes(self) -> int:
-        """Of its own: a page that it shares with n processes counts 1/n.
+        """Of its own: what it has more than at its fork, in which it shares all with the server.
 
-        Where that cannot be read (in a container, root may not), what it has more than at first.
+        Its proportional set size, where a page that n processes share counts 1/n, would depend on
+        how many submissions run beside it, takes a hundred times as long to read, and cannot be
+        read by root in a container.
         """
-        with contextlib.suppress(OSError):
-            return _kibibytes(Path(f"/proc/{self.pid}/smaps_rollup"), "Pss:")
-        return max(0, self._anonymous_bytes() - self._shared_bytes)
+        return max(0, self._resident_bytes() - self._shared_bytes)
 
-    def _anonymous_bytes(self) -> int:
+    def _resident_bytes(self) -> int:
+        """In memory, without what is mapped from files."""
         with contextlib.suppress(OSError):
-            return _kibibytes(Path(f"/proc/{self.pid}/status"), "RssAnon:")
+            lines = Path(f"/proc/{self.pid}/status").read_text(errors="replace").splitlines()
+            fields = dict(line.split(":", 1) for line in lines if ":" in line)
+            kinds = (fields.get(name, "0 kB") for name in ("RssAnon", "RssShmem"))
+            return sum(int(kind.split()[0]) for kind in kinds) * 1024
         return 0
 
     # --- its end ---
@@ -290,14 +299,6 @@ def _stat(path: Path) -> list[str]:
     The processor time of a process is in four of them.
     """
     return path.read_bytes().rpartition(b")")[2].decode("ascii").split()
-
-
-def _kibibytes(path: Path, name: str) -> int:
-    """A line "name: 12 kB" of a file of /proc, in bytes; 0 if it has none."""
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        if line.startswith(name):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 def how_it_ended(end: Mapping[str, Any]) -> Ended:

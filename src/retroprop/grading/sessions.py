@@ -27,8 +27,16 @@ from retroprop.languages import say_later
 __all__ = ["Confine", "Ended", "ForkServer", "Limits", "NoAnswer", "Note", "Raised", "Session"]
 
 MIB = 1 << 20
+MOST_SOURCE = 1 << 20
+"""Bytes of all files."""
 MOST_MESSAGES = 20_000
 """That tell how far loading is; one a statement."""
+MOST_NOTES = 50
+
+CONFINED = {"held": list, "failed": str}
+LOADED = {"failures": list, "raised": dict, "at": list}
+ANSWERED = {"value": object, "raised": dict, "too_large": bool}
+"""What a reply may hold: that a process was confined, that it ran the files, that it answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +44,7 @@ class Limits:
     """What a submission may use.
 
     Attributes:
-        memory_bytes: Its own; what it shares with the fork server counts in proportion.
+        memory_bytes: Its own, without what it shares with the fork server.
         load_s: Of processor time, for running its files.
         total_s: Of processor time, all in all.
         printed_bytes: On both outputs.
@@ -102,9 +110,12 @@ class Session:
         self._definitions_only = False
         self._lost: Ended | None = None
         self._process: Process | None = None
+        if sum(len(source.encode(errors="replace")) for source in files.values()) > MOST_SOURCE:
+            self._lost = Ended(say_later("its files are larger than {size} MiB"), size=1)
         self._folder = tempfile.mkdtemp(prefix="retroprop-submission-")
         if server.user is not None:
-            os.chown(self._folder, server.user, server.user)
+            with contextlib.suppress(PermissionError):  # then it does not become that user either
+                os.chown(self._folder, server.user, server.user)
 
     # --- asking -----------------------------------------------------------------------------------
 
@@ -122,7 +133,7 @@ class Session:
         """
         process = self._loaded()
         order = {"do": "probe", "probe": probe, "values": dict(values)}
-        reply = self._reply(process, order, seconds)
+        reply = self._reply(process, order, ANSWERED, seconds)
         if "too_large" in reply:
             raise Ended(say_later("it answered with more than 64 MiB"))
         if "raised" in reply:
@@ -166,10 +177,9 @@ class Session:
         notes = []
         try:
             self.held = self._confined(self._process)
-            reply = self._reply(self._process, load, self.limits.load_s)
-            failures = [*reply.get("failures", [])]
-            failures += [reply["raised"]] if "raised" in reply else []
-            notes = [note_of(failure) for failure in failures]
+            reply = self._reply(self._process, load, LOADED, self.limits.load_s)
+            failures = reply["failures"] if "failures" in reply else [reply["raised"]]
+            notes = [note_of(failure) for failure in failures[:MOST_NOTES]]
         except Ended as ended:
             file, line = self._at or (None, None)
             notes = [Note(type="Ended", message=str(ended), file=file, line=line, ended=ended)]
@@ -178,11 +188,11 @@ class Session:
 
     def _confined(self, process: Process) -> list[str]:
         """The layers of confinement that hold; nothing of the submission has run yet."""
-        first = self._reply(process, None, self.limits.load_s)
-        if "held" not in first:
+        first = self._reply(process, None, CONFINED, self.limits.load_s)
+        if "failed" in first:
             self._end()
-            raise UserError(f"a submission could not be confined: {plain(first.get('failed'))}")
-        return [plain(name, 40) for name in first["held"]]
+            raise UserError(f"a submission could not be confined: {plain(first['failed'])}")
+        return first["held"]
 
     def _do_without(self, ended: Ended) -> None:
         """What is left out the next time: a statement; then a second, and all that calls."""
@@ -209,7 +219,13 @@ class Session:
 
     # --- one question and its answer --------------------------------------------------------------
 
-    def _reply(self, process: Process, order: dict[str, Any] | None, seconds: float) -> dict:
+    def _reply(
+        self,
+        process: Process,
+        order: dict[str, Any] | None,
+        kinds: Mapping[str, type],
+        seconds: float,
+    ) -> dict[str, Any]:
         """The reply to an order; the first message of a process answers none.
 
         Raises:
@@ -220,16 +236,14 @@ class Session:
         try:
             messages = process.exchange(order and order | {"id": number}, watch.look)
             for message in islice(messages, MOST_MESSAGES):
-                if not isinstance(message, dict) or message.get("id") != number:
-                    raise ValueError("not the answer to this question")
-                if "at" not in message:
-                    return whole(message)
-                file, line = message["at"]
-                self._at = (plain(file, 200), int(line))
+                reply = checked(message, number, kinds)
+                if "at" not in reply:
+                    return reply
+                self._at = place_of(reply["at"])
             raise ValueError("too many messages")
         except EOFError:
             raise self._why(process) from None
-        except (ValueError, TypeError, KeyError):
+        except ValueError:
             self._end()
             raise Ended(say_later("it sent what is no answer")) from None
         except Ended:
@@ -340,13 +354,33 @@ class Watch:
                 raise Ended(say_later("it wrote too much into files"))
 
 
-def whole(reply: dict) -> dict:
-    """Raises: ValueError: If a reply is none."""
-    if not reply.keys() & {"held", "failed", "failures", "raised", "value", "too_large"}:
+def place_of(at: list) -> tuple[str, int]:
+    """File and line of a statement, as the process says; ValueError if it says something else."""
+    match at:
+        case [str() as file, int() as line]:
+            return plain(file, 200), line
+    raise ValueError("no place in a file")
+
+
+def checked(message: Any, number: int, kinds: Mapping[str, type]) -> dict:
+    """A message of the process, which may have sent anything.
+
+    Args:
+        message: What came.
+        number: Of the order that it must reply to.
+        kinds: What the reply to it may hold.
+
+    Raises:
+        ValueError: If it is no reply to it.
+    """
+    if not isinstance(message, dict) or type(message.get("id")) is not int:
         raise ValueError("no reply")
-    if not all(isinstance(reply.get(name, []), list) for name in ("held", "failures")):
-        raise ValueError("no reply")
-    return reply
+    held = [
+        name for name, kind in kinds.items() if name in message and isinstance(message[name], kind)
+    ]
+    if message["id"] != number or len(held) != 1:
+        raise ValueError("not the reply to this order")
+    return {held[0]: message[held[0]]}
 
 
 def printable(printed: bytes) -> str:

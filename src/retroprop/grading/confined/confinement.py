@@ -14,13 +14,19 @@ import ctypes
 import errno
 import os
 import platform
-import resource
 import signal
 import struct
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-LIBC = ctypes.CDLL(None, use_errno=True)
+try:
+    import resource
+except ImportError:  # Windows, where nothing is confined
+    resource: Any = None
+
+LIBC: Any = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 MACHINE = platform.machine()
 
 
@@ -318,12 +324,20 @@ def adopt_orphans() -> None:
     LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def become(user: int) -> None:
-    """Another user, for good; capabilities are kept until `drop_capabilities`."""
-    os.setgroups([])
+def become(user: int) -> bool:
+    """Another user, for good; capabilities are kept until `drop_capabilities`.
+
+    Returns:
+        Whether this root may; in some containers it may not.
+    """
     LIBC.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
+    try:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    except PermissionError:
+        return False
+    return True
 
 
 def drop_capabilities(kept: Collection[int] = ()) -> None:
@@ -336,6 +350,18 @@ def drop_capabilities(kept: Collection[int] = ()) -> None:
     if bits and LIBC.capset(header, effective_permitted_inheritable) == 0:
         return
     checked(LIBC.capset(header, bytes(24)), "capset")
+
+
+def has_capability(capability: int) -> bool:
+    """Whether this process has one; root in a container lacks most."""
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
+        bits = next(line.split()[1] for line in file if line.startswith("CapEff:"))
+    return bool(int(bits, 16) >> capability & 1)
+
+
+def other_user_reads(path: str) -> bool:
+    """Whether a file stays readable for who becomes another user."""
+    return anybody_reads(path) or has_capability(CAP_DAC_READ_SEARCH)
 
 
 def anybody_reads(path: str) -> bool:
@@ -449,9 +475,9 @@ NAMESPACES = {  # in the order in which they are made
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1 << 5, 1 << 12, 1 << 14, 1 << 18
 MS_NOATIME, MS_NODIRATIME, MS_RELATIME = 1 << 10, 1 << 11, 1 << 21
-KEPT_FLAGS = {  # of a mount, as os.statvfs has them; a user namespace must not take them away
-    os.ST_NOSUID: MS_NOSUID, os.ST_NODEV: MS_NODEV, os.ST_NOEXEC: MS_NOEXEC,
-    os.ST_NOATIME: MS_NOATIME, os.ST_NODIRATIME: MS_NODIRATIME, os.ST_RELATIME: MS_RELATIME,
+KEPT_FLAGS = {  # of a mount; a user namespace must not take them away
+    "ST_NOSUID": MS_NOSUID, "ST_NODEV": MS_NODEV, "ST_NOEXEC": MS_NOEXEC,
+    "ST_NOATIME": MS_NOATIME, "ST_NODIRATIME": MS_NODIRATIME, "ST_RELATIME": MS_RELATIME,
 }  # fmt: skip
 
 
@@ -528,7 +554,7 @@ def bind_for_reading(path: str, root: str) -> None:
         os.close(os.open(target, os.O_CREAT))
     mount(path, target, None, MS_BIND | MS_REC)
     flags = os.statvfs(target).f_flag
-    kept = sum(ours for theirs, ours in KEPT_FLAGS.items() if flags & theirs)
+    kept = sum(ours for theirs, ours in KEPT_FLAGS.items() if flags & getattr(os, theirs))
     mount("none", target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | kept)
 
 
@@ -587,8 +613,7 @@ def confine(wanted: Confinement) -> list[str]:
         no_new_privileges()
         landlock(wanted.places, wanted.landlock)
         held.append(f"Landlock {wanted.landlock}")
-    if wanted.user is not None:
-        become(wanted.user)
+    if wanted.user is not None and become(wanted.user):
         held.append("another user")
         # With Python under /root, nobody else can read the standard library. Where only listed
         # files can be read anyway, the capability to read those gives no more than that.

@@ -13,8 +13,6 @@ import importlib.abc
 import inspect
 import json
 import os
-import random
-import resource
 import select
 import signal
 import socket
@@ -25,11 +23,22 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+try:
+    import resource
+except ImportError:  # Windows, where nothing is confined
+    resource: Any = None
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONNECTION = 3
 """Of the submission to the grader: the number of its file."""
 MOST_OPEN_FILES = 1_024
 FAILED = 70
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+    "MPLBACKEND": "Agg", "CUDA_VISIBLE_DEVICES": "",
+    "PYTHONHASHSEED": "0",  # the same order of sets, so the same answers
+}  # fmt: skip
+"""Of the server and of every submission."""
 READABLE = (
     "/usr/lib", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/localtime", "/usr/share/fonts",
     "/dev/null", "/dev/urandom", "/proc/cpuinfo", "/sys/devices/system/cpu",
@@ -75,7 +84,7 @@ def main(control_number: int, settings: Settings) -> None:
     confined = package_of_here("confinement", "messages", "stand_ins", "healing", "submission")
     missing = load_libraries(confined)
     os.environ.clear()
-    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", MPLBACKEND="Agg", LANG="C.UTF-8")
+    os.environ.update(ENVIRONMENT, LANG="C.UTF-8")
     gc.collect()
     gc.freeze()
     assert len(os.listdir("/proc/self/task")) == 1, "only with one thread is a fork safe"
@@ -122,7 +131,8 @@ def readable_and_hidden() -> tuple[list[str], list[str]]:
     """The libraries; and retroprop, wherever it is among them."""
     standard = os.path.dirname(os.__file__)
     packages = [path for path in sys.path if path.endswith("-packages") and os.path.isdir(path)]
-    readable = [path for path in (*READABLE, standard, *packages) if os.path.exists(path)]
+    libraries = os.path.dirname(standard)  # Python's own, and shared ones beside it
+    readable = [path for path in (*READABLE, libraries, *packages) if os.path.exists(path)]
     hidden = [os.path.dirname(os.path.dirname(HERE))]
     for folder in {
         *packages,
@@ -152,6 +162,8 @@ def load_libraries(confined: types.ModuleType) -> list[str]:
     missing = confined.stand_ins.install()
     importlib.import_module("matplotlib.pyplot")
     warm_up()
+    confined.submission.ordinary_state()
+    confined.messages.rehearse()
     return missing
 
 
@@ -171,7 +183,6 @@ def warm_up() -> None:
     next(iter(DataLoader(TensorDataset(torch.zeros(2, 2)))))
     image = torch.zeros(1, 1, 4, 4)
     torch.nn.functional.conv2d(torch.nn.functional.max_pool2d(image, 2), torch.zeros(1, 1, 2, 2))
-    random.seed(0)
 
 
 def load_in_one_process(loader: Any) -> None:
@@ -192,7 +203,7 @@ def load_in_one_process(loader: Any) -> None:
 
 
 def layers_of_machine(settings: Settings, places: tuple, confinement: types.ModuleType) -> dict:
-    """What this machine has of what the settings ask for: landlock, root and seccomp."""
+    """What this machine has of what the settings ask for: landlock, root, seccomp and user."""
     landlock = confinement.landlock_version(settings.landlock_at_most)
     root = (
         not landlock
@@ -200,7 +211,9 @@ def layers_of_machine(settings: Settings, places: tuple, confinement: types.Modu
         and can_make_root(settings, places, confinement)
     )
     seccomp = settings.seccomp and confinement.has_seccomp()
-    return {"landlock": landlock, "root": root, "seccomp": seccomp}
+    becomes = settings.user is not None and confinement.other_user_reads(os.__file__)
+    user = settings.user if becomes else None
+    return {"landlock": landlock, "root": root, "seccomp": seccomp, "user": user}
 
 
 def can_make_root(settings: Settings, places: tuple, confinement: types.ModuleType) -> bool:
@@ -252,13 +265,13 @@ def keep(
     places = confinement.Places(readable=readable, hidden=hidden, folder=order["folder"])
     limits = confinement.ResourceLimits(**order["limits"])
     made = confinement.namespaces(settings.namespaces)
-    mounted = "mount" in made and mount_folder(order, settings, layers, places, confinement)
-    if settings.user is None and "user" not in made:
+    mounted = "mount" in made and mount_folder(order, layers, places, confinement)
+    if layers["user"] is None and "user" not in made:
         limits = replace(limits, threads=limits.threads + confinement.threads_of_user())
     wanted = confinement.Confinement(
         limits=limits,
         places=places,
-        user=settings.user,
+        user=layers["user"],
         root=order["folder"] if layers["root"] else None,
         landlock=layers["landlock"],
         seccomp=layers["seccomp"],
@@ -298,9 +311,7 @@ def begin(wanted: Any, made: list[str], confined: types.ModuleType) -> None:
     confined.submission.serve(CONNECTION, held)
 
 
-def mount_folder(
-    order: dict, settings: Settings, layers: dict, places: Any, confinement: types.ModuleType
-) -> bool:
+def mount_folder(order: dict, layers: dict, places: Any, confinement: types.ModuleType) -> bool:
     """Mount what a submission writes in memory, and its root where Landlock is missing.
 
     Returns:
@@ -313,9 +324,9 @@ def mount_folder(
     try:
         confinement.keep_mounts_private()
         if layers["root"]:
-            confinement.new_root(places, settings.user, **bounds)
+            confinement.new_root(places, layers["user"], **bounds)
         else:
-            confinement.scratch(places.folder, settings.user, **bounds)
+            confinement.scratch(places.folder, layers["user"], **bounds)
     except OSError:
         if layers["root"]:
             raise

@@ -23,8 +23,10 @@ MOST_TENSOR_NAMES = 1 << 20
 """Bytes of the description of the tensors, with which safetensors' format begins."""
 MOST_PARTS = 10_000
 """Of a list or dictionary; a longer one is sent as what it is, without its parts."""
-LONGEST_TEXT = MOST_JSON
-"""A text is whole or its message is refused: probes and files of a submission are texts, too."""
+ORDINARY_TYPES = {
+    torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool, torch.uint8,
+    torch.int8, torch.int16, torch.int32, torch.int64,
+}  # fmt: skip
 MOST_BITS = 1_000
 """Of an integer: as large as a float can be, about."""
 
@@ -45,10 +47,8 @@ def encode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
 
     What is no number, text, tensor or container of them becomes the name of its type.
     """
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, bool | str):
         return value
-    if isinstance(value, str):
-        return value[:LONGEST_TEXT]
     if type(value) is float:
         return value
     if type(value) is int:
@@ -79,7 +79,8 @@ def _encode_tensor(value: torch.Tensor, tensors: dict[str, torch.Tensor]) -> Any
             MOST_TENSORS
         ):
             raise TooLarge(f"the answer is larger than {MOST_TENSORS >> 20} MiB")
-        save({"only": plain})  # a kind of tensor that the format does not have
+        if plain.dtype not in ORDINARY_TYPES:
+            save({"only": plain})  # fails for a kind of tensor that the format does not have
     except TooLarge:
         raise
     except Exception as error:  # on no device, quantized, of strings
@@ -195,3 +196,10 @@ def tensors_of(body: bytes) -> dict[str, torch.Tensor]:
     if int.from_bytes(body[:8], "little") > MOST_TENSOR_NAMES:
         raise TooLarge("the answer has too many tensors")
     return load(body)
+
+
+def rehearse() -> None:
+    """Send a message to ourselves: what is needed for that is then loaded."""
+    incoming = Incoming(str)
+    incoming.add(packed({"tensor": torch.ones(1)}))
+    incoming.message()

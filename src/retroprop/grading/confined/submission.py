@@ -86,7 +86,7 @@ def ordinary_state() -> None:
 
     torch.set_grad_enabled(True)
     torch.set_default_dtype(torch.float32)
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)  # torch.manual_seed asks every kind of device, too
     np.random.seed(0)
     random.seed(0)
 
