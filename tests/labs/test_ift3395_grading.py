@@ -158,7 +158,7 @@ def names(mistakes: tuple[Any, ...]) -> tuple[str, ...]:
 
 def all_numbers(answer: Any) -> Any:
     """The shapes and the numbers of an answer, one after the other; other values as they are."""
-    if isinstance(answer, Mapping):
+    if isinstance(answer, Mapping) and "outputs" in answer:
         answer = list(answer.values())
     if not isinstance(answer, list):
         return answer
