@@ -158,7 +158,7 @@ def names(mistakes: tuple[Any, ...]) -> tuple[str, ...]:
 
 def all_numbers(answer: Any) -> Any:
     """The shapes and the numbers of an answer, one after the other; other values as they are."""
-    if isinstance(answer, Mapping):
+    if isinstance(answer, Mapping) and "outputs" in answer:
         answer = list(answer.values())
     if not isinstance(answer, list):
         return answer
@@ -355,6 +355,18 @@ def test_later_questions_are_right_given_ones_own_odd_loss_and_norm(server):
         "right, given the student's own answer to question 8",
         "right, given the student's own answer to question 8",
     ]
+
+
+@pytest.mark.parametrize("body", ["pass", "raise NotImplementedError", "return 0.0, 0.0"])
+def test_steps_and_evaluation_are_graded_without_a_loss_and_a_norm(server, body):
+    bodies = dict.fromkeys(
+        ("Trainer.compute_loss_and_accuracy", "Trainer.compute_gradient_norm"), body
+    )
+    found = graded(
+        server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)}, "8 9 10 11"
+    )
+    assert lost_in(found) == ["8", "9"]
+    assert points(found) == 9
 
 
 def test_a_step_that_does_nothing_is_not_right_given_functions_that_do_nothing(server):

@@ -256,11 +256,6 @@ ACCURACIES = [
 ]
 
 
-def loss_part(answer: Any) -> Any:
-    """Of an answer with both."""
-    return answer["loss"]
-
-
 def accuracy_part(answer: Any) -> Any:
     """Of an answer with both."""
     return answer["accuracy"]

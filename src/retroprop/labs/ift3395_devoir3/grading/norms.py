@@ -37,9 +37,9 @@ COMBINED = {
     "L1": lambda tensors: flat(tensors).abs().sum(),
     "largest": lambda tensors: flat(tensors).abs().max(),
     "root mean square": lambda tensors: flat(tensors).square().mean().sqrt(),
-    "spectral": lambda tensors: sum(
-        torch.linalg.norm(tensor, 2).square() for tensor in tensors
-    ).sqrt(),
+    "spectral": lambda tensors: torch.stack(
+        [torch.linalg.norm(tensor, 2) for tensor in tensors]
+    ).norm(),
     "matrices": lambda tensors: flat([one for one in tensors if one.ndim > 1]).norm(),
 }
 """Ways to make one number of the gradients of several tensors; "together" is right."""

@@ -164,6 +164,7 @@ def norm_of_gradients(submission, values):
 
 def training_steps(submission, values):
     """The norms that steps on consecutive minibatches return, and the weights after them."""
+    nothing = {"norms": [None], "weights": None}
 
     def use(trainer):
         rows = rows_of(values).split(BATCH_SIZE)
@@ -171,7 +172,7 @@ def training_steps(submission, values):
         norms = [trainer.training_step(*batch) for batch in batches]
         return {"norms": norms, "weights": list(trainer.network.parameters())}
 
-    return with_trainer(submission, values, use)
+    return once_more_with_stand_ins(submission, values, use, nothing)
 
 
 def evaluation(submission, values):
@@ -180,21 +181,51 @@ def evaluation(submission, values):
     The submission's own one_hot is question 7's: here, ours stands in for it.
     """
     rows = rows_of(values)
+    nothing = {"loss": None, "accuracy": None, "rows": False}
 
     def use(trainer):
         trainer.one_hot = lambda labels: torch.eye(values["n_classes"])[labels]
-        return both(trainer.evaluate(values["images"], values["labels"])) | {"rows": False}
+        try:
+            return both(trainer.evaluate(values["images"], values["labels"])) | {"rows": False}
+        except Exception:
+            answer = attempt(lambda: trainer.evaluate(values["images"], rows))
+            if answer is None:
+                raise
+            return both(answer) | {"rows": True}
 
-    def use_rows(trainer):
-        return both(trainer.evaluate(values["images"], rows)) | {"rows": True}
+    return once_more_with_stand_ins(submission, values, use, nothing)
 
+
+def once_more_with_stand_ins(submission, values, use, nothing):
+    """What `use` gives; "stand_in": with functions of ours instead of questions 8 and 9.
+
+    Ours compute something else than these questions ask for. Where the submission's own raise, what
+    it gives is `nothing`; where nothing works, that is raised.
+    """
+
+    def use_ours(trainer):
+        trainer.compute_loss_and_accuracy = lambda X, y: loss_that_stands_in(trainer.network(X), y)
+        trainer.compute_gradient_norm = norm_that_stands_in
+        return use(trainer)
+
+    ours = attempt(lambda: with_trainer(submission, values, use_ours))
     try:
-        return with_trainer(submission, values, use)
+        own = with_trainer(submission, values, use)
     except Exception:
-        answer = attempt(lambda: with_trainer(submission, values, use_rows))
-        if answer is None:
+        if ours is None:
             raise
-        return answer
+        own = nothing
+    return {**own, "stand_in": ours}
+
+
+def loss_that_stands_in(p, y):
+    """The squared error, and the fraction of examples that are given class 0."""
+    return (p - y).square().sum(1).mean(), float((p.argmax(1) == 0).float().mean())
+
+
+def norm_that_stands_in(network):
+    """The largest absolute gradient."""
+    return max(float(parameter.grad.abs().max()) for parameter in network.parameters())
 
 
 def both(pair):

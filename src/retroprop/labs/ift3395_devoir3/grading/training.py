@@ -1,7 +1,8 @@
 """Questions 10 and 11: steps of training, and the evaluation on a whole set.
 
-Both build on the loss of question 8: for a submission that lost points there, what is right is
-computed once more with the submission's own loss, and its own norm of question 9.
+Both build on the loss of question 8, and a step on the norm of question 9. For a submission that
+lost points there, what is right is computed once more with the submission's own loss and norm. What
+is right with functions that stand in for them is right, too: those may be missing altogether.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from retroprop.grading.checks import Ask, Check, Earlier, Mistake, Question, Remark, Values
-from retroprop.grading.comparison import numbers_of
+from retroprop.grading.comparison import close, numbers_of
 from retroprop.labs.ift3395_devoir3.grading.common import (
     all_but,
     drawn_to_tell,
@@ -107,8 +108,12 @@ def weights_after(
     )
 
 
-def weights_with_own_loss(values: Values, answer: Any, ask: Ask) -> list[Tensor]:
+def weights_with_own_loss(values: Values, answer: Any, ask: Ask) -> Any:
     """The weights after three steps down the submission's own loss."""
+    stand_in = answer["stand_in"]
+    right = weights_after(values, None, kind="squared")
+    if stand_in is not None and close(stand_in["weights"], right, WEIGHTS_TOLERANCE):
+        return answer["weights"]
 
     def gradients(weights: Sequence[Tensor], images: Tensor, labels: Tensor) -> list[Tensor]:
         return own_gradients(values, weights, images, labels, ask)
@@ -155,6 +160,7 @@ def _steps_to_take(generator: Generator) -> Values:
             return values
 
 
+WEIGHTS_TOLERANCE = 1e-3
 STEPPING = [
     Mistake(
         name="no zero_grad",
@@ -233,13 +239,16 @@ def norm_of_step(
     return {"zero": 0.0, "loss": loss, "nothing": None}[returned]
 
 
-def norm_with_own_functions(values: Values, answer: Any, ask: Ask) -> Tensor:
+def norm_with_own_functions(values: Values, answer: Any, ask: Ask) -> Any:
     """The submission's own norm of the gradient of its own loss.
 
     Raises:
         ValueError: If it is no number.
     """
-    weights = values["weights"]
+    weights, stand_in = values["weights"], answer["stand_in"]
+    right = norm_of_step(values, None, kind="squared", over="largest")
+    if stand_in is not None and close(stand_in["norms"][0], right):
+        return answer["norms"][0]
     gradients = own_gradients(values, weights, values["images"], values["labels"], ask)
     asked = {"weights": weights, "kernels": None, "gradients": gradients}
     return _number(ask("norm_of_gradients", asked)["norm"])
@@ -299,7 +308,7 @@ TRAINING_STEP = Question(
             measure=_weights,
             mistakes=[*STEPPING, *all_but(LOSSES, *_SCALED)],
             public=True,
-            tolerance=1e-3,
+            tolerance=WEIGHTS_TOLERANCE,
             earlier=Earlier(question="8", reference=weights_with_own_loss),
         ),
         Check(
@@ -435,22 +444,32 @@ BATCHED = [
 ]
 
 
+def _set(generator: Generator) -> Values:
+    return drawn_batch(generator, 6 * BATCH_SIZE + 3)
+
+
 def _set_to_tell(generator: Generator) -> Values:
     ways = [mistake.switches for mistake in (*BATCHED, *ACCURACIES)]
 
-    def draw(generator: Generator) -> Values:
-        return drawn_batch(generator, 6 * BATCH_SIZE + 3)
-
-    return drawn_to_tell(generator, draw, evaluated_accuracy, ways)
+    return drawn_to_tell(generator, _set, evaluated_accuracy, ways)
 
 
-def own_loss(values: Values, answer: Any, ask: Ask) -> Tensor:
+def own_loss(values: Values, answer: Any, ask: Ask) -> Any:
     """The submission's own loss, of the whole set at once."""
+    stand_in = answer["stand_in"]
+    if stand_in is not None and close(
+        stand_in["loss"], evaluated_loss(values, None, kind="squared")
+    ):
+        return answer["loss"]
     return _number(ask("loss_and_accuracy", values)["loss"])
 
 
-def own_accuracy(values: Values, answer: Any, ask: Ask) -> Tensor:
+def own_accuracy(values: Values, answer: Any, ask: Ask) -> Any:
     """The submission's own accuracy, of the whole set at once."""
+    stand_in = answer["stand_in"]
+    p, _ = _outputs(values)
+    if stand_in is not None and close(stand_in["accuracy"], (p.argmax(1) == 0).double().mean()):
+        return answer["accuracy"]
     return _number(ask("loss_and_accuracy", values)["accuracy"])
 
 
@@ -476,7 +495,7 @@ EVALUATION = Question(
             name=say_later("the mean loss"),
             share=0.5,
             probe="evaluation",
-            inputs=_set_to_tell,
+            inputs=_set,
             reference=evaluated_loss,
             measure=the_loss,
             also_right=[{"combined": "weighted"}],
