@@ -234,7 +234,8 @@ def _compared(
     for switches in rights:
         if close(measured, check.reference(values, answer, **switches), check.tolerance):
             return Finding(passed=True)
-    for mistakes in sorted(explanations(check), key=lambda one: not _are_charged(one, charged)):
+    tried = explanations(check, charged)
+    for mistakes in sorted(tried, key=lambda one: not _are_charged(one, charged)):
         if explains(check, values, answer, measured, mistakes):
             names = tuple(mistake.name for mistake in mistakes)
             sentence = say("; and ").join(say(mistake.sentence) for mistake in mistakes)
@@ -277,13 +278,19 @@ def _are_charged(mistakes: Sequence[Mistake], charged: Mapping[str, str]) -> boo
     return all(mistake.name in charged for mistake in mistakes)
 
 
-def explanations(check: Check) -> Iterator[tuple[Mistake, ...]]:
-    """Every mistake, then every two that do not set the same switch."""
+def explanations(check: Check, charged: Collection[str] = ()) -> Iterator[tuple[Mistake, ...]]:
+    """Every mistake; those that were charged, together, and with one more; then every two.
+
+    Mistakes that set the same switch exclude each other.
+    """
     yield from ((mistake,) for mistake in check.mistakes)
-    if check.pairs:
-        for one, other in combinations(check.mistakes, 2):
-            if not one.switches.keys() & other.switches.keys():
-                yield one, other
+    earlier = tuple(mistake for mistake in check.mistakes if mistake.name in charged)
+    together = [earlier, *((*earlier, one) for one in check.mistakes)]
+    pairs = combinations(check.mistakes, 2) if check.pairs else ()
+    for mistakes in (*together, *pairs):
+        switches = [name for mistake in mistakes for name in mistake.switches]
+        if len(mistakes) > 1 and len(set(switches)) == len(switches):
+            yield mistakes
 
 
 def explains(
