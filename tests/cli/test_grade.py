@@ -37,7 +37,7 @@ def handed_in(tmp_path, variants):
     """A folder with a right submission, one with a mistake, and a picture."""
     folder = tmp_path / "class"
     folder.mkdir()
-    wrong = next(one for one in variants.wrong if one.question == "7")
+    wrong = next(one for one in variants.wrong if one.question == "1")
     (folder / "ada.py").write_text(variants.right["solution"])
     (folder / "blaise.py").write_text(wrong.files["solution"])
     (folder / "carl.py").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50))
@@ -55,7 +55,7 @@ def test_a_class_gets_its_results(call, handed_in, tmp_path):
                ("ada", "blaise", "carl")}  # fmt: skip
     assert results["ada"]["score"] == 35
     lost = {test["number"] for test in results["blaise"]["tests"] if test["status"] == "failed"}
-    assert lost == {"7"}
+    assert lost == {"1"}
     rows = list(csv.reader((out / "class.csv").read_text("utf-8-sig").splitlines()))
     assert [row[0] for row in rows[1:]] == ["ada", "blaise", "carl"]
     assert "blaise" in (out / "class.html").read_text()
@@ -84,7 +84,7 @@ def test_a_student_checks_a_file(call, handed_in):
     assert "All public checks are right" in printed
     code, printed, err = call("check", LAB, str(handed_in / "blaise.py"))
     assert code == 2
-    assert re.search(r"✗ 7\. .*\n +\w+", printed)
+    assert re.search(r"✗ 1\. .*\n +\w+", printed)
     assert "not right yet" in err
 
 

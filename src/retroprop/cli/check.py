@@ -119,7 +119,7 @@ def _check_layer(layer: str, like: str, confine: Any, say: Say) -> None:
                 return session.ask("probe", {"names": parts, "case": dict(case)})
             except NoAnswer as none:
                 raise UserError(
-                    say("{layer} gave no answer: {why}").format(layer=layer, why=none.said(say))
+                    say("{layer} gave no answer: {why}.").format(layer=layer, why=none.said(say))
                 ) from None
 
         found = check_layer(answer, like, say)

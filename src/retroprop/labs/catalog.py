@@ -19,6 +19,7 @@ MODULES = {
 
 GRADED = {
     "ift3395-devoir3": "retroprop.labs.ift3395_devoir3.grading",
+    "ift6135-devoir1": "retroprop.labs.ift6135_devoir1.grading",
 }
 """Where the `GRADING` of each assignment lies that is graded by its files."""
 
