@@ -186,9 +186,15 @@ def test_its_processor_time_is_limited_all_in_all(session):
 
 
 def test_its_memory_is_limited_without_what_it_shares_with_the_server(session):
-    source = (
-        "def f(n):\n    x = bytearray(b'x' * n)\n    while n > 10**8:\n        pass\n    return n"
-    )
+    source = """
+def f(n):
+    x = bytearray(n)
+    for page in range(0, n, 4096):
+        x[page] = 1
+    while n > 100 << 20:
+        pass
+    return n
+"""
     one = session(source, Limits(memory_bytes=100 << 20))
     assert one.ask("call", {"arguments": [50_000_000]}) == 50_000_000
     with pytest.raises(Ended, match="more than 100 MiB of memory"):
