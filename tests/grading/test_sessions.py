@@ -150,7 +150,7 @@ def test_a_statement_that_never_ends_is_left_out_and_the_others_are_run(session)
     (note,) = one.notes
     assert (note.type, note.file, note.line) == ("Ended", "solution.py", 2)
     assert note.said(translator("fr")) == (
-        "ligne 2 de solution.py : elle a pris plus de 0.3 s de temps processeur"
+        "ligne 2 de solution.py\u00a0: elle a pris plus de 0.3 s de temps processeur"
     )
 
 
