@@ -90,7 +90,7 @@ class Hostile:
 
 TOOK = "it took more than"
 WAITED = "it waited for something"
-ENDED = "it(s process| ended its process)"
+ENDED = "it(s process was ended| ended its process itself)"
 NO_ANSWER = "it sent what is no answer"
 MEMORY = "(it used more than 300 MiB|.*(MemoryError|RuntimeError|OSError))"
 
@@ -161,7 +161,7 @@ HOSTILE = {
     "huge_lengths": at_load(NO_ANSWER),
     "deep_json": at_load(NO_ANSWER),
     "wrong_tensors": at_load(NO_ANSWER),
-    "closes_connection": at_load("it ended its process itself, with code"),
+    "closes_connection": at_load(ENDED),
     "trickles": in_total(f"({WAITED}|{NO_ANSWER})"),
     "steals_orders": Hostile(double=ANY, total=ANY, notes=("…",)),
     "patches_the_messages": Hostile(double=ANY, total=ANY, notes=("…",)),

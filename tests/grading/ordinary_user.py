@@ -9,6 +9,7 @@ which that folder holds this Python alone, and everybody may enter it.
 import ctypes
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -24,16 +25,14 @@ libc = ctypes.CDLL(None, use_errno=True)
 def main(command):
     needed = {sys.base_prefix, sys.prefix, os.getcwd(), *filter(os.path.isdir, sys.path)}
     open_up(sorted(str(Path(path).resolve()) for path in needed))
-    home = tempfile.mkdtemp(prefix="retroprop-nobody-")
-    fonts = os.path.join(home, "matplotlib")  # to find the fonts takes seconds
-    shutil.copytree(matplotlib.get_cachedir(), fonts)
-    for path in (home, fonts, *Path(fonts).iterdir()):
-        os.chown(path, NOBODY, NOBODY)
-    os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
-    os.environ |= {"HOME": home, "MPLCONFIGDIR": fonts, "TMPDIR": "/tmp"}
-    os.execv(command[0], command)
+    with tempfile.TemporaryDirectory(prefix="retroprop-nobody-") as home:
+        fonts = os.path.join(home, "matplotlib")  # to find the fonts takes seconds
+        shutil.copytree(matplotlib.get_cachedir(), fonts)
+        for path in (home, fonts, *Path(fonts).iterdir()):
+            os.chown(path, NOBODY, NOBODY)
+        environment = os.environ | {"HOME": home, "MPLCONFIGDIR": fonts, "TMPDIR": "/tmp"}
+        nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        return subprocess.run(command, env=environment, check=False, **nobody).returncode
 
 
 def open_up(paths):
@@ -68,4 +67,4 @@ def mount(source, target, kind, flags, options=""):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

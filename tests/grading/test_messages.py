@@ -72,8 +72,8 @@ def test_what_is_no_message_is_refused(data):
 @pytest.mark.parametrize(
     "message",
     [
-        torch.zeros(MOST_TENSORS // 4 + 1),
-        [torch.zeros(MOST_TENSORS // 8 + 1)] * 2,
+        torch.zeros(MOST_TENSORS // 4 + (1 << 20)),
+        [torch.zeros(MOST_TENSORS // 8 + (1 << 20))] * 2,
         ["x" * 10_000] * (MOST_JSON // 10_000 + 1),
     ],
 )

@@ -150,7 +150,7 @@ def test_a_statement_that_never_ends_is_left_out_and_the_others_are_run(session)
     (note,) = one.notes
     assert (note.type, note.file, note.line) == ("Ended", "solution.py", 2)
     assert note.said(translator("fr")) == (
-        "ligne 2 de solution.py : elle a pris plus de 0.3 s de temps processeur"
+        "ligne 2 de solution.py\u00a0: elle a pris plus de 0.3 s de temps processeur"
     )
 
 
@@ -186,9 +186,15 @@ def test_its_processor_time_is_limited_all_in_all(session):
 
 
 def test_its_memory_is_limited_without_what_it_shares_with_the_server(session):
-    source = (
-        "def f(n):\n    x = bytearray(b'x' * n)\n    while n > 10**8:\n        pass\n    return n"
-    )
+    source = """
+def f(n):
+    x = bytearray(n)
+    for page in range(0, n, 4096):
+        x[page] = 1
+    while n > 100 << 20:
+        pass
+    return n
+"""
     one = session(source, Limits(memory_bytes=100 << 20))
     assert one.ask("call", {"arguments": [50_000_000]}) == 50_000_000
     with pytest.raises(Ended, match="more than 100 MiB of memory"):

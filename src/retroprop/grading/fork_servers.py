@@ -302,9 +302,12 @@ def _stat(path: Path) -> list[str]:
 
 
 def how_it_ended(end: Mapping[str, Any]) -> Ended:
-    """The sentence for the end of a process that nobody asked to end."""
+    """The sentence for the end of a process that closed its connection.
+
+    It may have gone on without it, and been ended by its keeper: by SIGKILL, as by the system.
+    """
     code = end["code"]
-    if code is None:
+    if code in (None, -signal.SIGKILL):
         return Ended(say_later("its process was ended"))
     if code >= 0:
         return Ended(say_later("it ended its process itself, with code {code}"), code=code)

@@ -74,11 +74,7 @@ def _encode_container(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
 def _encode_tensor(value: torch.Tensor, tensors: dict[str, torch.Tensor]) -> Any:
     try:
         plain = value.detach().to_dense().cpu().resolve_conj().resolve_neg().contiguous().clone()
-        size = plain.numel() * plain.element_size()
-        if sum(other.numel() * other.element_size() for other in tensors.values()) + size > (
-            MOST_TENSORS
-        ):
-            raise TooLarge(f"the answer is larger than {MOST_TENSORS >> 20} MiB")
+        refuse_large(0, plain.numel() * plain.element_size())
         if plain.dtype not in ORDINARY_TYPES:
             save({"only": plain})  # fails for a kind of tensor that the format does not have
     except TooLarge:
