@@ -293,13 +293,15 @@ def margins(
     """
     total, extents = 0, Counter[int]()
     for _, reaches in _extents(_limit(sizes, kernel, padding, dilation), kernel, dilation):
-        extents.update(reaches)
-        total += sum(reaches) if padding is None else len(reaches)
+        if reaches:  # their number, which len() refuses where it is huge, or the sum of them
+            number = (reaches[-1] - reaches[0]) // reaches.step + 1
+            total += number if padding is not None else number * (reaches[0] + reaches[-1]) // 2
         if total > MOST_CANDIDATES:
             raise UserError(
                 f"more than {MOST_CANDIDATES:,} combinations of kernel, padding and dilation would "
                 "have to be tried; fix one of them."
             )
+        extents.update(reaches)
     found = Counter[int]()
     for reach, times in extents.items():
         for p in _paddings(reach, padding):
