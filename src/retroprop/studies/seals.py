@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 SEAL = "row_crc"
 
@@ -33,6 +34,11 @@ class SealedTable:
     """A table whose rows have a seal."""
 
     table: sa.Table
+
+    @property
+    def c(self) -> ReadOnlyColumnCollection[str, sa.Column[Any]]:
+        """All columns by their names, as SQLAlchemy's tables have them."""
+        return self.table.c
 
     @property
     def columns(self) -> list[sa.Column[Any]]:
