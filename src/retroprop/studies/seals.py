@@ -112,7 +112,7 @@ class SealedTable:
                     values[name] = json.loads(values[name])
             yield values
 
-    def rows(self, connection: Connection, query: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
+    def rows(self, connection: Connection, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
         """The same as they are: the values of `columns`, JSON as its text, and the seal.
 
         Raises:
