@@ -45,6 +45,7 @@ app = cyclopts.App(
     help_epilogue=EPILOGUE,
     help_formatter=HelpFormatter(),
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # `cli.main` says a sentence, where cyclopts is silent
 )
 app["--help"].help = say_later("Display this message and exit.")
 app["--version"].help = say_later("Display application version.")

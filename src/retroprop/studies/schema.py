@@ -508,7 +508,7 @@ def study_from(document: Mapping[str, Any], source: str) -> Study:
     try:
         return Study.model_validate(document)
     except ValidationError as error:
-        raise UserError(_explain(source, error)) from None
+        raise UserError(_explain(source, error, document)) from None
 
 
 def catalog() -> dict[str, Study]:
@@ -619,9 +619,10 @@ def _value(text: str, *, is_list: bool) -> Any:
         return text
 
 
-def _explain(source: str, error: ValidationError) -> str:
+def _explain(source: str, error: ValidationError, document: Mapping[str, Any]) -> str:
     """What is wrong with a study file, one line each, in our words rather than the library's."""
-    lines = [_sentence(problem) for problem in error.errors(include_url=False)[:MOST_PROBLEMS]]
+    problems = error.errors(include_url=False)[:MOST_PROBLEMS]
+    lines = [_sentence(problem, document) for problem in problems]
     if len(lines) == 1:
         return f"{source}: {lines[0]}" + ("" if lines[0][-1] in ".?" else ".")
     count = error.error_count()
@@ -630,9 +631,9 @@ def _explain(source: str, error: ValidationError) -> str:
     return f"{source} has {count:,} problems:\n" + "\n".join(f"  - {line}" for line in lines)
 
 
-def _sentence(problem: Mapping[str, Any]) -> str:
+def _sentence(problem: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     """What is wrong with one key."""
-    key = ".".join(_part_of_key(part) for part in problem["loc"])
+    key = ".".join(map(_part_of_key, _without_only_position(problem["loc"], document)))
     match problem["type"]:
         case "extra_forbidden":
             known = _known_keys(problem["loc"][:-1])
@@ -652,6 +653,24 @@ def _sentence(problem: Mapping[str, Any]) -> str:
         case _:
             wanted = problem["msg"].replace("Input should be", "be").replace("String should ", "")
             return f"{key or 'the study'} must {wanted}, and got {in_short(problem.get('input'))}"
+
+
+def _without_only_position(
+    location: tuple[int | str, ...], document: Mapping[str, Any]
+) -> tuple[int | str, ...]:
+    """The place of a value; its position in a list is left out where it is the only value.
+
+    >>> _without_only_position(("seeds", 0), {"seeds": [-1]})
+    ('seeds',)
+    >>> _without_only_position(("seeds", 0), {"seeds": [-1, 2]})
+    ('seeds', 0)
+    """
+    *key, position = location or ("",)
+    found: Any = document
+    for part in key if isinstance(position, int) else ():
+        found = found.get(part) if isinstance(found, Mapping) else None
+    alone = isinstance(found, list) and len(found) == 1
+    return tuple(key) if alone else location
 
 
 def _part_of_key(part: int | str) -> str:
