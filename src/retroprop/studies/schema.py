@@ -602,6 +602,10 @@ def _apply(document: dict[str, Any], change: str) -> None:
     )
 
 
+class _OneValue(list[Any]):
+    """What somebody gave as one value, where a list is due."""
+
+
 def _value(text: str, *, is_list: bool) -> Any:
     """A TOML value; a bare word is text, and a list needs no brackets where one is due.
 
@@ -612,7 +616,8 @@ def _value(text: str, *, is_list: bool) -> Any:
     """
     text = text.strip()
     if is_list and not text.startswith("["):
-        return [_value(item, is_list=False) for item in text.split(",")]
+        items = [_value(item, is_list=False) for item in text.split(",")]
+        return _OneValue(items) if len(items) == 1 else items
     try:
         return parse_toml(f"value = {text}", "--set")["value"]
     except UserError:
@@ -633,7 +638,7 @@ def _explain(source: str, error: ValidationError, document: Mapping[str, Any]) -
 
 def _sentence(problem: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     """What is wrong with one key."""
-    key = ".".join(map(_part_of_key, _without_only_position(problem["loc"], document)))
+    key = ".".join(map(_part_of_key, _as_given(problem["loc"], document)))
     match problem["type"]:
         case "extra_forbidden":
             known = _known_keys(problem["loc"][:-1])
@@ -655,22 +660,14 @@ def _sentence(problem: Mapping[str, Any], document: Mapping[str, Any]) -> str:
             return f"{key or 'the study'} must {wanted}, and got {in_short(problem.get('input'))}"
 
 
-def _without_only_position(
+def _as_given(
     location: tuple[int | str, ...], document: Mapping[str, Any]
 ) -> tuple[int | str, ...]:
-    """The place of a value; its position in a list is left out where it is the only value.
-
-    >>> _without_only_position(("seeds", 0), {"seeds": [-1]})
-    ('seeds',)
-    >>> _without_only_position(("seeds", 0), {"seeds": [-1, 2]})
-    ('seeds', 0)
-    """
-    *key, position = location or ("",)
+    """The place of a value: without its position where somebody gave one value and no list."""
     found: Any = document
-    for part in key if isinstance(position, int) else ():
-        found = found.get(part) if isinstance(found, Mapping) else None
-    alone = isinstance(found, list) and len(found) == 1
-    return tuple(key) if alone else location
+    for part in location[:-1]:
+        found = found[part] if isinstance(found, dict | list) else None
+    return location[:-1] if isinstance(found, _OneValue) else location
 
 
 def _part_of_key(part: int | str) -> str:
