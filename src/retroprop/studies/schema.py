@@ -137,16 +137,16 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Title(Strict):
-    """The study's title in each language; one text stands for the language that has none."""
+class InLanguages(Strict):
+    """A text in each language; one text stands for the language that has none."""
 
-    en: Annotated[Text, Field(min_length=1)]
-    fr: Annotated[Text, Field(min_length=1)]
+    en: Text
+    fr: Text
 
     @model_validator(mode="before")
     @classmethod
     def _in_both_languages(cls, given: Any) -> Any:
-        """`title = "My study"` and a title in one language hold for both."""
+        """`title = "My study"` and a text in one language hold for both."""
         if isinstance(given, str):
             return {"en": given, "fr": given}
         if not isinstance(given, Mapping):
@@ -154,6 +154,13 @@ class Title(Strict):
         if len(given) == 1 and (text := given.get("en", given.get("fr"))) is not None:
             return {"en": text, "fr": text}
         return given
+
+
+class Title(InLanguages):
+    """The study's title."""
+
+    en: Annotated[Text, Field(min_length=1)]
+    fr: Annotated[Text, Field(min_length=1)]
 
 
 class Split(Strict):
@@ -302,7 +309,7 @@ class Study(Strict):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,60}$")
     title: Title
-    source: Text = ""
+    source: InLanguages = InLanguages(en="", fr="")
     dataset: Annotated[str, one_of(CATALOG, "dataset")]
     size: Literal["smoke", "laptop", "full"] = "full"
     split: Split = Split()
@@ -377,8 +384,8 @@ class Study(Strict):
         for size in self.grid.batch_size or [self.training.batch_size]:
             if size > n_train:
                 raise ValueError(
-                    f"batch_size {size} is larger than the {n_train} training examples of "
-                    f"{self.dataset}; use at most {n_train}"
+                    f"batch_size {size} is larger than the {n_train} training "
+                    f"example{'' if n_train == 1 else 's'} of {self.dataset}; use at most {n_train}"
                 )
         return self
 
@@ -680,6 +687,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     """The keys that the table at this place of a study file may have."""
     places: dict[str, type[BaseModel]] = {
         "title": Title,
+        "source": InLanguages,
         "split": Split,
         "model": Model,
         "training": Training,
