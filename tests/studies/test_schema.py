@@ -25,6 +25,16 @@ def test_every_study_of_the_catalog_is_valid_and_named_as_its_file():
     assert [study.name for study in catalog().values()] == catalog_names()
 
 
+def test_the_source_of_a_study_is_in_french_too_and_no_part_of_what_its_numbers_depend_on():
+    for study in catalog().values():
+        assert " part " not in study.source.fr
+    changed = load_study("inf8225-logistic", changes=['source="a book"'])
+    assert (changed.source.en, changed.source.fr) == ("a book", "a book")
+    assert changed.fingerprint == load_study("inf8225-logistic").fingerprint
+    with pytest.raises(UserError, match="unknown key source.fe. Known: en, fr"):
+        load_study("inf8225-logistic", changes=['source={ en = "a", fe = "b" }'])
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

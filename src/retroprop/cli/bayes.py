@@ -279,7 +279,8 @@ def _some(names: "Sequence[str]") -> str:
 
 
 def _say(text: str = "") -> None:
-    console.print(text, soft_wrap=True)
+    """Print a sentence: a terminal gets it broken between words, a file on one line."""
+    console.print(text, soft_wrap=not console.is_terminal)
 
 
 def _print_table(net: "BayesNet", name: str) -> None:

@@ -672,8 +672,11 @@ def _as_given(
 ) -> tuple[int | str, ...]:
     """The place of a value: without its position where somebody gave one value and no list."""
     found: Any = document
-    for part in location[:-1]:
-        found = found[part] if isinstance(found, dict | list) else None
+    try:
+        for part in location[:-1]:
+            found = found[part]
+    except (LookupError, TypeError):  # what validation added
+        return location
     return location[:-1] if isinstance(found, _OneValue) else location
 
 
