@@ -31,7 +31,7 @@ def test_the_source_of_a_study_is_in_french_too_and_no_part_of_what_its_numbers_
     changed = load_study("inf8225-logistic", changes=['source="a book"'])
     assert (changed.source.en, changed.source.fr) == ("a book", "a book")
     assert changed.fingerprint == load_study("inf8225-logistic").fingerprint
-    with pytest.raises(UserError, match="unknown key source.fe. Known: en, fr"):
+    with pytest.raises(UserError, match=r"unknown key source\.fe\. Known: en, fr"):
         load_study("inf8225-logistic", changes=['source={ en = "a", fe = "b" }'])
 
 
