@@ -718,22 +718,35 @@ def test_a_study_file_that_is_no_text_is_explained(refused, tmp_path):
     assert "bad.toml is not valid TOML" in refused("run", "bad.toml")
 
 
-WHILE_IT_LOADS = """
-import sys
+AT_AN_IMPORT = """
+import atexit, os, signal, sys
+
+def ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
 
 class CtrlC:
     def find_spec(self, name, *_):
         if name == sys.argv[1]:
-            raise KeyboardInterrupt
+            ctrl_c()
 
 sys.meta_path.insert(0, CtrlC())
+atexit.register(ctrl_c)  # an impatient hand, while the program ends
 from retroprop.cli import main
 
-main(["studies"])
+main(sys.argv[2:])
 """
 
 
-@pytest.mark.parametrize("module", ["cyclopts", "retroprop.cli.studies"])
-def test_ctrl_c_while_the_program_loads_is_one_sentence(module):
-    done = processes.run(**processes.python("-c", WHILE_IT_LOADS, module))
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        ("cyclopts", "studies"),
+        ("retroprop.cli.studies", "studies"),
+        ("torch", "train mlp"),
+        ("retroprop.report.html", "report inf8225-bayes"),
+        ("retroprop.labs.running", "lab run lyon-tp"),
+    ],
+)
+def test_ctrl_c_is_one_sentence_while_a_command_loads_and_while_it_works(module, command):
+    done = processes.run(**processes.python("-c", AT_AN_IMPORT, module, *command.split()))
     assert (done.returncode, done.stderr) == (130, "retroprop: stopped.\n")

@@ -60,6 +60,22 @@ def test_a_terminal_of_one_column_gets_its_text(command):
     assert done.stdout
 
 
+def test_a_dumb_terminal_has_the_columns_that_the_variable_says(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "33")
+    assert Terminal(force_terminal=True, file=io.StringIO()).width == 33
+
+
+def test_a_narrow_terminal_gets_sentences_broken_between_words(call, monkeypatch):
+    sentence = call("bayes", "do", "inf8225", "G=g2", "R")[1].splitlines()[-1]
+    shown = Terminal(force_terminal=True, width=20, height=20, file=io.StringIO())
+    monkeypatch.setattr("retroprop.cli.bayes.console", shown)
+    call("bayes", "do", "inf8225", "G=g2", "R")
+    lines = shown.file.getvalue().split("\n\n")[-1].splitlines()
+    assert " ".join(line.strip() for line in lines) == sentence
+    assert max(map(len, lines)) <= 20 < len(sentence)
+
+
 def test_a_name_is_no_markup_and_no_emoji(call, refused, tmp_path):
     (tmp_path / "work" / "a[").mkdir()
     database = "a[/b]:smile:.db"

@@ -14,8 +14,10 @@ from tests import processes
 from retroprop.errors import UserError
 from retroprop.report import write_document, write_report
 from retroprop.report.content import compose
-from retroprop.report.pdf import UndrawnLetters
+from retroprop.report.document import Cell, Document, Paragraph, Row, Section, Table
+from retroprop.report.pdf import UndrawnLetters, render_pdf
 from retroprop.report.study_report import StudyReport
+from retroprop.studies.schema import load_study
 
 STUDY = "inf8225-logistic"
 VOID = {"meta", "link", "br", "hr", "img", "input", "col"}
@@ -436,6 +438,22 @@ def test_french_pages_have_french_numbers_and_no_english_left(finished, tmp_path
         assert english not in text, english
 
 
+@pytest.mark.parametrize(
+    ("source", "language", "said"),
+    [
+        (load_study(STUDY).model_dump()["source"], "fr", "INF8225, TP1, partie 2 · Fashion-MNIST"),
+        (load_study(STUDY).model_dump()["source"], "en", "INF8225, TP1, part 2 · Fashion-MNIST"),
+        ("an older record", "fr", "an older record · Fashion-MNIST"),
+        ("", "fr", "Fashion-MNIST"),
+    ],
+)
+def test_the_source_of_a_study_is_said_in_the_language_of_the_report(
+    data, tmp_path, source, language, said
+):
+    records = data.make_records(tmp_path / "s.db", config=data.study_config(source=source))
+    assert document_of(records, language).subtitle == said
+
+
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_special_characters_of_a_title_stay_text_in_page_and_paper(data, tmp_path, language):
     title = "<script>alert(1)</script> #strong[é] $x$ \\ \"'&amp; *a* _b_ @c"
@@ -496,6 +514,45 @@ def test_every_figure_and_formula_of_the_pdf_has_words(finished, tmp_path):
     found = alternatives(PdfReader(path).trailer["/Root"]["/StructTreeRoot"])
     assert sum("at epoch 5." in text for text in found) == 2
     assert any(text.startswith("W becomes W minus eta G") for text in found)
+
+
+def test_a_table_on_paper_stands_below_its_heading_and_its_header_is_on_each_of_its_pages():
+    sections = [
+        Section(
+            name=f"s{i}",
+            heading=f"Heading {i}.",
+            blocks=[
+                Paragraph(text="Filler. " * 80 * (i % 4)),
+                Paragraph(text=f"Introduction {i}.", command="retroprop show 1"),
+                Table(
+                    name=f"t{i}",
+                    caption=f"Caption {i}.",
+                    corner=f"Corner {i}.",
+                    columns=["value"],
+                    rows=[
+                        Row(header=f"Row {i}/{row}.", cells=[Cell(text="1")]) for row in range(25)
+                    ],
+                ),
+            ],
+        )
+        for i in range(8)
+    ]
+    document = Document(
+        language="en", title="T", subtitle="S", summary=["Summary."], notices=[], footer="F",
+        sections=sections,
+    )  # fmt: skip
+    reader = PdfReader(io.BytesIO(render_pdf(document, when="2025-01-01")))
+    pages = [page.extract_text() for page in reader.pages]
+
+    def pages_of(text):
+        return [number for number, page in enumerate(pages) if text in page]
+
+    for i in range(8):
+        introduced = pages_of(f"Introduction {i}.")
+        rows = sorted({page for row in range(25) for page in pages_of(f"Row {i}/{row}.")})
+        assert introduced == pages_of(f"Caption {i}.") == rows[:1]
+        assert pages_of(f"Corner {i}.") == rows
+    assert len(pages) < 8  # a page is filled before the next one is begun
 
 
 def test_a_half_finished_study_has_a_pdf_too(data, tmp_path):

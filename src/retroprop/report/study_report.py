@@ -319,10 +319,14 @@ class StudyReport(Words):
 
     def title(self) -> str:
         """The study's title in the reader's language, in any language it has, or its name."""
-        title = self.record.config.get("title") or self.record.study
-        if isinstance(title, dict):
-            title = title.get(self.language) or next(iter(title.values()), self.record.study)
-        return str(title)
+        return self.configured("title") or self.record.study
+
+    def configured(self, key: str) -> str:
+        """A text of the study in the reader's language, in any language it has, or ""."""
+        text = self.record.config.get(key) or ""
+        if isinstance(text, dict):
+            text = text.get(self.language) or next(iter(text.values()), "")
+        return str(text)
 
     def write(self, value: str, mean: float, deviation: float | None = None) -> str:
         """A value of a model or of a cell as tables write it: per cent, a loss, epochs, seconds."""

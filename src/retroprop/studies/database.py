@@ -60,16 +60,7 @@ class Database:
         if file is not None:
             _check_file(file, create=create)
             writable = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
-        try:
-            engine = sa.create_engine(url)
-        except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise UserError(
-                f"the database URL {_shown(url)} needs a driver that is not installed "
-                f"({error}); for PostgreSQL install retroprop[postgres] and write "
-                "postgresql+psycopg://…"
-            ) from error
-        except (ArgumentError, TypeError, ValueError) as error:
-            raise UserError(_no_address(_shown(url))) from error
+        engine = _engine(url)
         if url.get_backend_name() == "sqlite":
             _prepare_sqlite(engine, None if file is None else _sqlite_name(file, writable))
         return cls(url, engine, writable)
@@ -306,6 +297,38 @@ def _shown(url: URL) -> str:
     return without_passwords(url.render_as_string(hide_password=True))
 
 
+def check_address(address: str | Path | URL) -> None:
+    """Refuse an address that is none, or whose driver is not installed; nothing is opened.
+
+    Raises:
+        UserError: With what an address looks like.
+    """
+    _engine(_parse(address))
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        return sa.create_engine(url)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise UserError(
+            f"the database URL {_shown(url)} needs a driver that is not installed "
+            f"({error}); for PostgreSQL write postgresql+psycopg://…, and run in the folder "
+            "of retroprop: pip install -c constraints.txt -e '.[postgres]'."
+        ) from error
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise UserError(_no_address(_shown(url))) from error
+
+
+def _named(path: Path) -> str:
+    """A path in a sentence: between quotes where its letters would read as a misprint.
+
+    >>> _named(Path("results/one.db")), _named(Path("[")), _named(Path("a b, c.db"))
+    ('results/one.db', "'['", "'a b, c.db'")
+    """
+    text = _printable(str(path))
+    return text if re.fullmatch(r"[\w/.~+:\\-]+", text) else f"'{text}'"
+
+
 def _printable(text: str) -> str:
     """A path for people, where a byte that is no UTF-8 is a question mark."""
     return os.fsencode(text).decode("utf-8", errors="replace")
@@ -322,7 +345,7 @@ def _sqlite_file(url: URL) -> Path | None:
 
 def _check_file(file: Path, *, create: bool) -> None:
     """Make the file where it may be made, with the rights that the umask leaves."""
-    name = _printable(str(file))
+    name = _named(file)
     try:
         if not create and not file.exists():
             raise UserError(
@@ -331,7 +354,7 @@ def _check_file(file: Path, *, create: bool) -> None:
             )
         if not file.parent.is_dir():
             raise UserError(
-                f"the folder {_printable(str(file.parent))} of the database does not exist; "
+                f"the folder {_named(file.parent)} of the database does not exist; "
                 "create it or name another database with --db."
             )
         if not file.exists():

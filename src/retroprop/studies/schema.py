@@ -137,16 +137,16 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Title(Strict):
-    """The study's title in each language; one text stands for the language that has none."""
+class InLanguages(Strict):
+    """A text in each language; one text stands for the language that has none."""
 
-    en: Annotated[Text, Field(min_length=1)]
-    fr: Annotated[Text, Field(min_length=1)]
+    en: Text
+    fr: Text
 
     @model_validator(mode="before")
     @classmethod
     def _in_both_languages(cls, given: Any) -> Any:
-        """`title = "My study"` and a title in one language hold for both."""
+        """`title = "My study"` and a text in one language hold for both."""
         if isinstance(given, str):
             return {"en": given, "fr": given}
         if not isinstance(given, Mapping):
@@ -154,6 +154,13 @@ class Title(Strict):
         if len(given) == 1 and (text := given.get("en", given.get("fr"))) is not None:
             return {"en": text, "fr": text}
         return given
+
+
+class Title(InLanguages):
+    """The study's title."""
+
+    en: Annotated[Text, Field(min_length=1)]
+    fr: Annotated[Text, Field(min_length=1)]
 
 
 class Split(Strict):
@@ -302,7 +309,7 @@ class Study(Strict):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,60}$")
     title: Title
-    source: Text = ""
+    source: InLanguages = InLanguages(en="", fr="")
     dataset: Annotated[str, one_of(CATALOG, "dataset")]
     size: Literal["smoke", "laptop", "full"] = "full"
     split: Split = Split()
@@ -377,8 +384,8 @@ class Study(Strict):
         for size in self.grid.batch_size or [self.training.batch_size]:
             if size > n_train:
                 raise ValueError(
-                    f"batch_size {size} is larger than the {n_train} training examples of "
-                    f"{self.dataset}; use at most {n_train}"
+                    f"batch_size {size} is larger than the {n_train} training "
+                    f"example{'' if n_train == 1 else 's'} of {self.dataset}; use at most {n_train}"
                 )
         return self
 
@@ -508,7 +515,7 @@ def study_from(document: Mapping[str, Any], source: str) -> Study:
     try:
         return Study.model_validate(document)
     except ValidationError as error:
-        raise UserError(_explain(source, error)) from None
+        raise UserError(_explain(source, error, document)) from None
 
 
 def catalog() -> dict[str, Study]:
@@ -602,6 +609,10 @@ def _apply(document: dict[str, Any], change: str) -> None:
     )
 
 
+class _OneValue(list[Any]):
+    """What somebody gave as one value, where a list is due."""
+
+
 def _value(text: str, *, is_list: bool) -> Any:
     """A TOML value; a bare word is text, and a list needs no brackets where one is due.
 
@@ -612,16 +623,18 @@ def _value(text: str, *, is_list: bool) -> Any:
     """
     text = text.strip()
     if is_list and not text.startswith("["):
-        return [_value(item, is_list=False) for item in text.split(",")]
+        items = [_value(item, is_list=False) for item in text.split(",")]
+        return _OneValue(items) if len(items) == 1 else items
     try:
         return parse_toml(f"value = {text}", "--set")["value"]
     except UserError:
         return text
 
 
-def _explain(source: str, error: ValidationError) -> str:
+def _explain(source: str, error: ValidationError, document: Mapping[str, Any]) -> str:
     """What is wrong with a study file, one line each, in our words rather than the library's."""
-    lines = [_sentence(problem) for problem in error.errors(include_url=False)[:MOST_PROBLEMS]]
+    problems = error.errors(include_url=False)[:MOST_PROBLEMS]
+    lines = [_sentence(problem, document) for problem in problems]
     if len(lines) == 1:
         return f"{source}: {lines[0]}" + ("" if lines[0][-1] in ".?" else ".")
     count = error.error_count()
@@ -630,9 +643,9 @@ def _explain(source: str, error: ValidationError) -> str:
     return f"{source} has {count:,} problems:\n" + "\n".join(f"  - {line}" for line in lines)
 
 
-def _sentence(problem: Mapping[str, Any]) -> str:
+def _sentence(problem: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     """What is wrong with one key."""
-    key = ".".join(_part_of_key(part) for part in problem["loc"])
+    key = ".".join(map(_part_of_key, _as_given(problem["loc"], document)))
     match problem["type"]:
         case "extra_forbidden":
             known = _known_keys(problem["loc"][:-1])
@@ -654,6 +667,19 @@ def _sentence(problem: Mapping[str, Any]) -> str:
             return f"{key or 'the study'} must {wanted}, and got {in_short(problem.get('input'))}"
 
 
+def _as_given(
+    location: tuple[int | str, ...], document: Mapping[str, Any]
+) -> tuple[int | str, ...]:
+    """The place of a value: without its position where somebody gave one value and no list."""
+    found: Any = document
+    try:
+        for part in location[:-1]:
+            found = found[part]
+    except (LookupError, TypeError):  # what validation added
+        return location
+    return location[:-1] if isinstance(found, _OneValue) else location
+
+
 def _part_of_key(part: int | str) -> str:
     """A part of a key as TOML writes it, if it is a word; else shortened."""
     plain = isinstance(part, int) or (len(part) <= 40 and part.isprintable())
@@ -664,6 +690,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     """The keys that the table at this place of a study file may have."""
     places: dict[str, type[BaseModel]] = {
         "title": Title,
+        "source": InLanguages,
         "split": Split,
         "model": Model,
         "training": Training,
