@@ -9,7 +9,7 @@ from rich.text import Text
 from retroprop.cli.console import Terminal
 from retroprop.cli.display import StudyDisplay, duration, setting
 from retroprop.cli.parameters import Database, Flag, WholeNumber
-from retroprop.errors import Interrupted, UserError, did_you_mean
+from retroprop.errors import Interrupted, UserError, did_you_mean, in_short
 from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import catalog, load_study
 from retroprop.studies.summary import mean_and_deviation
@@ -194,7 +194,8 @@ def compare(
     if len(what) < 2 or not all(word.isdigit() for word in what):
         raise UserError(
             "compare takes two or more run numbers (retroprop compare 12 48), or one study with "
-            f"--by (retroprop compare inf8225-logistic --by optimizer); got {' '.join(what)!r}."
+            "--by (retroprop compare inf8225-logistic --by optimizer); got "
+            f"{in_short(' '.join(what))}."
         )
     _compare_runs([records.run(int(word)) for word in what])
 

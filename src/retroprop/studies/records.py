@@ -22,8 +22,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from retroprop import __version__
-from retroprop.errors import UserError, did_you_mean, in_short
-from retroprop.studies.database import DEFAULT_DATABASE, Database, without_passwords
+from retroprop.errors import UserError, did_you_mean, in_short, unquoted
+from retroprop.studies.addresses import without_passwords
+from retroprop.studies.database import DEFAULT_DATABASE, Database
 from retroprop.studies.seals import SealedTable, seal_column
 from retroprop.training.epochs import EpochRecord, Progress
 
@@ -122,9 +123,9 @@ _WIDENED = {
     ),
 }
 
-_STUDY_RUNS = SealedTable(_study_runs)
+_STUDY_RUNS = SealedTable(_study_runs, (_runs.c.study_run_id, _sessions.c.study_run_id))
 _SESSIONS = SealedTable(_sessions)
-_RUNS = SealedTable(_runs)
+_RUNS = SealedTable(_runs, (_epochs.c.run_id,))
 _EPOCHS = SealedTable(_epochs)
 
 
@@ -478,7 +479,7 @@ class Records(Database):
         how = (
             "train it first"
             if name.startswith("train-")
-            else f"run it first (retroprop run {name})"
+            else f"run it first (retroprop run {unquoted(name)})"
         )
         raise UserError(
             f"{self.location} holds no run of {in_short(name)}: {how}. {did_you_mean(name, names)}"
@@ -505,6 +506,7 @@ class Records(Database):
             if 0 < run_id <= last:
                 row = next(_RUNS.read(connection, _RUNS.whole.where(_runs.c.id == run_id)), None)
             if row is None:
+                self.study_runs()  # says whether rows are missing
                 held = f"runs 1 to {last}" if last else "no run yet"
                 raise UserError(f"there is no run {run_id}: {self.location} holds {held}.")
             epochs = _epochs_by_run(connection, _epochs.c.run_id == run_id)
@@ -519,6 +521,10 @@ class Records(Database):
                 if damage != "ok":
                     raise self.damaged(str(damage))
             version = self._version(connection)
+            if self.file is not None and version is not None:  # other servers keep their rows
+                orphan = connection.execute(sa.text("PRAGMA foreign_key_check")).first()
+                if orphan is not None:
+                    raise self.damaged(f"rows of {orphan[2]} are missing")
         if version == str(SCHEMA_VERSION):
             return
         if version is None and not create:
