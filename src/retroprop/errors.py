@@ -7,6 +7,7 @@ what arrived and how to fix it. The command line prints it and exits with code 2
 
 import difflib
 from collections.abc import Iterable
+from datetime import date, time
 
 LONGEST_SENTENCE = 4_000
 """Characters of an error, several problems of one file included; each quotes less than a line."""
@@ -39,12 +40,16 @@ def in_short(value: object, most: int = 80) -> str:
     'a number of thousands of digits'
     >>> in_short(IsADirectoryError(21, "Is a directory", "a"))
     'Is a directory'
+    >>> in_short(date(2020, 1, 1))
+    '2020-01-01'
     >>> in_short("postgresql://me:secret@host/name")  # typed at a wrong place
     "'***'"
     """
     try:
         if isinstance(value, OSError) and value.strerror:
             text = value.strerror  # without its number, and the path that the sentence names
+        elif isinstance(value, date | time):  # as TOML writes them
+            text = str(value)
         else:
             text = " ".join(str(value).split()) if isinstance(value, Exception) else repr(value)
     except ValueError:  # Python's limit of digits
