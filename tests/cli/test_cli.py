@@ -12,10 +12,12 @@ from tests import processes
 
 import retroprop
 from retroprop.cli.help_texts import DATA, STUDIES
+from retroprop.cli.studies import MOST_COMPARED
 from retroprop.data import CATALOG
 from retroprop.studies.plan import plan_study
-from retroprop.studies.records import Records
+from retroprop.studies.records import NewRun, Records, RunUpdate
 from retroprop.studies.schema import load_study
+from retroprop.training.epochs import EpochRecord, Progress
 
 COMMANDS = [*([name] for name in STUDIES), *(["data", name] for name in DATA)]
 FUNCTIONS = {
@@ -506,6 +508,39 @@ def test_compare_by_a_setting_pairs_the_models_that_differ_in_nothing_else(call,
     assert row.split() == [
         "sgd", "adam", "2", f"{mean:+.2f}", "points", f"{deviation:.2f}", f"{better}/2",
     ]  # fmt: skip
+
+
+def test_of_very_many_values_each_is_compared_with_the_best_one(call):
+    records, n = Records.open("retroprop.db"), MOST_COMPARED + 5
+    runs = [
+        NewRun(position=k, population="p", cell={"learning_rate": rate}, settings={}, seed=seed)
+        for k, (rate, seed) in enumerate((rate, seed) for rate in range(n) for seed in (0, 1))
+    ]
+    records.add_study_run(
+        id="many", study="many", fingerprint="f", config={}, data_checksum="c", runs=runs
+    )
+    metrics = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+    epoch = EpochRecord(epoch=0, **dict.fromkeys(metrics, 0.5), train_s=0.0, evaluate_s=0.0)
+    accuracies = {
+        run.id: 0.9 - abs(run.cell["learning_rate"] - 7) / 100 for run in records.runs("many")
+    }
+    records.add_epoch(
+        [
+            RunUpdate(
+                run_id=id,
+                epoch=epoch,
+                progress=Progress(best_epoch=0, best_validation_accuracy=accuracy),
+            )
+            for id, accuracy in accuracies.items()
+        ]
+    )
+    code, out, err = call("compare", "many", "--by", "learning_rate")
+    assert (code, err) == (0, "")
+    rows = out.splitlines()[1:n]
+    assert [row.split()[:4] for row in rows] == [
+        ["7", str(other), "2", f"{abs(other - 7):+.2f}"] for other in range(n) if other != 7
+    ]
+    assert f"Of {n} values, the one with the highest mean is compared" in out
 
 
 def test_comparing_values_of_a_setting_that_is_one_is_refused(refused):

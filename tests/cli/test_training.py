@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 import torch
 from PIL import Image
 from tests import processes
@@ -251,6 +252,20 @@ def test_a_finished_training_is_not_made_again(call):
         out,
     )
     assert before == {file.name: file.read_bytes() for file in Path("run").iterdir()}
+
+
+def test_a_training_looks_through_its_database_once(call):
+    asked = []
+
+    def note(connection, cursor, statement, *_):
+        asked.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        assert call("train", "mlp", *FEW, "--epochs", "1")[0] == 0
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    assert sum("integrity_check" in statement for statement in asked) == 1
 
 
 def test_a_result_that_is_gone_is_written_again_from_the_records(call):

@@ -3,6 +3,7 @@ import io
 import json
 import os
 import re
+import warnings
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
@@ -13,6 +14,7 @@ from tests import processes
 from retroprop.errors import UserError
 from retroprop.report import write_document, write_report
 from retroprop.report.content import compose
+from retroprop.report.pdf import UndrawnLetters
 from retroprop.report.study_report import StudyReport
 
 STUDY = "inf8225-logistic"
@@ -574,11 +576,33 @@ def test_a_report_imports_neither_torch_nor_an_engine(data, tmp_path):
 def test_a_title_that_no_font_of_ours_can_draw_has_a_pdf(finished, tmp_path):
     title = "Deep 深度学习 👩‍🔬 #let x = *a* \\"
     document = dataclasses.replace(document_of(finished, "en"), title=title)
-    (path,) = write_document(document, "a", ["pdf"], tmp_path, when="2025-01-01")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndrawnLetters)  # as many as this machine's fonts leave
+        (path,) = write_document(document, "a", ["pdf"], tmp_path, when="2025-01-01")
     shown = PdfReader(path).pages[0].extract_text()
     assert shown.startswith("Deep ")
     assert "#let x = *a* \\" in shown
     assert PdfReader(path).trailer["/Root"]["/MarkInfo"]["/Marked"]
+
+
+def test_letters_that_no_font_can_draw_are_named_in_one_sentence(finished, tmp_path):
+    document = dataclasses.replace(
+        document_of(finished, "en"), title="a \u0378 é", subtitle="\u0379 \u0378"
+    )  # U+0378 and U+0379 are no characters: no font has them
+    with pytest.warns(UndrawnLetters) as told:
+        write_document(document, "a", ["pdf", "html"], tmp_path, when="2025-01-01")
+    assert [str(warning.message) for warning in told] == [
+        "no font on this machine can draw U+0378 U+0379, so the PDF shows □ instead; install a "
+        "font that has them, or read the HTML report, which keeps them."
+    ]
+    assert "a □ é" in PdfReader(tmp_path / "a.pdf").pages[0].extract_text()
+
+
+def test_a_sentence_about_many_letters_stays_short(finished, tmp_path):
+    title = "".join(map(chr, range(0x50000, 0x50000 + 60)))
+    document = dataclasses.replace(document_of(finished, "en"), title=f"a {title}")
+    with pytest.warns(UndrawnLetters, match=r"(U\+500\w\w ){20}and 40 more, so the PDF"):
+        write_document(document, "a", ["pdf"], tmp_path, when="2025-01-01")
 
 
 def test_an_error_of_typst_is_a_sentence_and_the_page_is_written_before_it(finished, tmp_path):

@@ -50,7 +50,7 @@ def train(folder, study=TWO, *, display=None, fresh=False, database="r.db", fini
         threads=1,
         fresh=fresh,
         display=display or Listening(),
-        finish=write if finish else lambda _: None,
+        finish=write if finish else None,
     )
     return records, study_run
 
@@ -319,6 +319,17 @@ def test_a_record_that_cannot_be_read_is_refused_with_its_repair(result, tmp_pat
     record.unlink()
     train(tmp_path, NETWORK, finish=True)
     assert record.read_bytes() == before
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_training_whose_model_is_gone_everywhere_is_not_called_finished(result, tmp_path, lost):
+    (file,) = (tmp_path / "checkpoints").rglob("best.safetensors")
+    (result / "model.safetensors").unlink()
+    file.unlink() if lost else file.write_bytes(file.read_bytes()[:-1] + b"?")
+    told = Listening()
+    with pytest.raises(UserError, match=r"are not at|is damaged"):
+        train(tmp_path, NETWORK, finish=True, display=told)
+    assert told.notes == []
 
 
 def test_two_trainings_do_not_share_a_folder(result, tmp_path):

@@ -1,5 +1,8 @@
 """`retroprop run | studies | runs | show | compare`."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+from statistics import fmean
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -15,6 +18,9 @@ from retroprop.studies.schema import catalog, load_study
 from retroprop.studies.summary import mean_and_deviation
 
 console = Terminal()
+
+MOST_COMPARED = 25
+"""Values of a setting of which all pairs are shown, 300 at most."""
 
 
 def run(
@@ -336,28 +342,45 @@ def _compare_by(members: list[RunRecord], key: str) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in (key, "against", "pairs", "mean difference", "deviation", "better in"):
         table.add_column(name, justify="right")
-    for position, value in enumerate(values):
-        for other in values[position + 1 :]:
-            differences = [
-                p[value] - p[other] for p in paired.values() if value in p and other in p
-            ]
-            if not differences:
-                continue
-            mean, deviation = mean_and_deviation(differences)
-            table.add_row(
-                setting(value),
-                setting(other),
-                str(len(differences)),
-                f"{100 * mean:+.2f} points",
-                f"{100 * (deviation or 0.0):.2f}",
-                f"{sum(d > 0 for d in differences)}/{len(differences)}",
-            )
+    few = len(values) <= MOST_COMPARED
+    for value, other in combinations(values, 2) if few else _with_best(values, paired.values()):
+        differences = [p[value] - p[other] for p in paired.values() if value in p and other in p]
+        if not differences:
+            continue
+        mean, deviation = mean_and_deviation(differences)
+        table.add_row(
+            setting(value),
+            setting(other),
+            str(len(differences)),
+            f"{100 * mean:+.2f} points",
+            f"{100 * (deviation or 0.0):.2f}",
+            f"{sum(d > 0 for d in differences)}/{len(differences)}",
+        )
     if not table.row_count:
         raise UserError(
             f"no two trained models differ in {key} alone yet; run the study to its end first."
         )
-    console.print_table(table)
+    console.print_table(table, whole=not few)
     console.print("Best validation accuracy; each pair shares its seed and all other settings.")
+    if not few:
+        console.print(
+            f"Of {len(values):,} values, the one with the highest mean is compared with each other "
+            f"one; all pairs are shown of {MOST_COMPARED} values or fewer.",
+            soft_wrap=True,
+        )
+
+
+def _with_best(
+    values: Sequence[Any], paired: Iterable[Mapping[Any, float]]
+) -> Iterator[tuple[Any, Any]]:
+    """The value with the highest mean, beside each other one."""
+    found: dict[Any, list[float]] = {}
+    for pair in paired:
+        for value, accuracy in pair.items():
+            found.setdefault(value, []).append(accuracy)
+    if found:
+        best = max(found, key=lambda value: fmean(found[value]))
+        yield from ((best, value) for value in values if value != best)
 
 
 def _cell(run: RunRecord) -> str:

@@ -262,14 +262,14 @@ class StudyReport(Words):
         if key not in self._values:
             planned = self.grid.get(key) or []
             planned = planned if isinstance(planned, list) else [planned]
-            present = dict.fromkeys(setting_of(run, key) for run in self.runs)
+            present = dict.fromkeys(setting_of(cell.runs[0], key) for cell in self.cells)
             first = [value for value in map(hashable, planned) if value in present]
             self._values[key] = list(dict.fromkeys([*first, *present]))
         return list(self._values[key])
 
     @cached_property
     def _values(self) -> dict[str, list[Any]]:
-        """The values of each setting that was asked for: one pass over all runs for each."""
+        """The values of each setting that was asked for: one pass over all cells for each."""
         return {}
 
     @cached_property

@@ -230,7 +230,9 @@ class Records(Database):
     """
 
     @classmethod
-    def open(cls, url: str | Path | URL = DEFAULT_DATABASE, *, create: bool = True) -> "Records":
+    def open(
+        cls, url: str | Path | URL = DEFAULT_DATABASE, *, create: bool = True, checked: bool = False
+    ) -> "Records":
         """Open the database at a SQLAlchemy URL or a SQLite file's path.
 
         What may only be read is opened for that; writing to it is the error then.
@@ -238,12 +240,14 @@ class Records(Database):
         Args:
             url: "results.db", "sqlite:///results.db", "postgresql+psycopg://user@host/name".
             create: Create the database when it does not exist; otherwise that is an error.
+            checked: Whether this command has opened it before: a SQLite file is not looked through
+                again, which takes 0.1 s for 12,000 models.
 
         Raises:
             UserError: If it cannot be opened, is damaged, is not ours or is of another version.
         """
         records = cls.connect(url, create=create)
-        records._check_or_create(create=create)
+        records._check_or_create(create=create, checked=checked)
         return records
 
     # -- writing ------------------------------------------------------------------------------
@@ -514,14 +518,16 @@ class Records(Database):
 
     # -- the edge -----------------------------------------------------------------------------
 
-    def _check_or_create(self, *, create: bool) -> None:
+    def _check_or_create(self, *, create: bool, checked: bool) -> None:
         with self.reading() as connection:
-            if self.file is not None:
+            if self.file is not None and not checked:
                 damage = connection.execute(sa.text("PRAGMA integrity_check(1)")).scalar()
                 if damage != "ok":
                     raise self.damaged(str(damage))
             version = self._version(connection)
-            if self.file is not None and version is not None:  # other servers keep their rows
+            if (
+                self.file is not None and version is not None and not checked
+            ):  # other servers keep their rows
                 orphan = connection.execute(sa.text("PRAGMA foreign_key_check")).first()
                 if orphan is not None:
                     raise self.damaged(f"rows of {orphan[2]} are missing")
@@ -640,8 +646,19 @@ def _epochs_by_run(
 ) -> dict[int, list[EpochRecord]]:
     by_run: dict[int, list[EpochRecord]] = {}
     query = _EPOCHS.whole.where(condition).order_by(_epochs.c.run_id, _epochs.c.epoch)
-    for row in _EPOCHS.read(connection, query):
-        by_run.setdefault(row.pop("run_id"), []).append(EpochRecord(**row))
+    for run_id, epoch, *metrics, train_s, evaluate_s, norm, _ in _EPOCHS.rows(connection, query):
+        loss, accuracy, validation_loss, validation_accuracy = metrics
+        record = EpochRecord(  # by its names, which costs half of what a dictionary does
+            epoch=epoch,
+            train_loss=loss,
+            train_accuracy=accuracy,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            train_s=train_s,
+            evaluate_s=evaluate_s,
+            gradient_norm=norm,
+        )
+        by_run.setdefault(run_id, []).append(record)
     return by_run
 
 

@@ -105,27 +105,38 @@ class SealedTable:
         """The rows of a query that is made from `whole`, as dictionaries; JSON decoded.
 
         Raises:
-            DamagedRowError: If one is not what was written.
+            DamagedRowError: If one is not what was written, or rows that belong to it are missing.
         """
         names = [column.name for column in self.columns]
         texts = [column.name for column in self.columns if _is_json(column)]
-        belonging = "".join(f", or rows of {part.table.name} are missing" for part in self.parts)
-        checksum = self.checksum()
-        for row in connection.execute(query):
-            try:
-                # Until the counts were sealed too, a seal was of the values alone.
-                intact = row[-1] in (checksum(row[:-1]), checksum(row[: len(names)]))
-            except (TypeError, ValueError, struct.error):
-                intact = False
-            if not intact:
-                raise DamagedRowError(
-                    f"a row of {self.table.name} is not what was written into it{belonging}"
-                )
+        for row in self.rows(connection, query):
             values = dict(zip(names, row, strict=False))
             for name in texts:
                 if values[name] is not None:
                     values[name] = json.loads(values[name])
             yield values
+
+    def rows(self, connection: Connection, query: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
+        """The same as they are: the values of `columns`, JSON as its text, counts and seal.
+
+        Raises:
+            DamagedRowError: If one is not what was written, or rows that belong to it are missing.
+        """
+        checksum, n = self.checksum(), len(self.columns)
+        for row in connection.execute(query):
+            try:
+                # Until the counts were sealed too, a seal was of the values alone.
+                intact = checksum(row[:-1]) == row[-1] or checksum(row[:n]) == row[-1]
+            except (TypeError, ValueError, struct.error):
+                intact = False
+            if not intact:
+                missing = "".join(
+                    f", or rows of {part.table.name} are missing" for part in self.parts
+                )
+                raise DamagedRowError(
+                    f"a row of {self.table.name} is not what was written into it{missing}"
+                )
+            yield row
 
 
 def _is_possible(column: sa.Column[Any], value: Any) -> bool:
