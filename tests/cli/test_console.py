@@ -12,6 +12,7 @@ from rich.table import Table
 
 import retroprop
 from retroprop.cli.console import Terminal
+from retroprop.cli.display import counted
 from retroprop.errors import UserError, did_you_mean
 from retroprop.studies.records import Records
 
@@ -161,3 +162,10 @@ def test_a_table_of_many_rows_is_printed_in_few_pieces_and_in_straight_columns()
     assert len(lines) == 1001
     assert {cell_len(line) for line in lines} == {19}
     assert Counted.pieces < 20
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0 models"), (1, "1 model"), (1200, "1,200 models")]
+)
+def test_one_thing_is_counted_without_an_s(number, said):
+    assert counted(number, "model") == said

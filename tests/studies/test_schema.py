@@ -334,3 +334,16 @@ def test_every_setting_is_read_or_refused_at_its_extremes(name, kind):
                 continue
             read = getattr(study.settings({}), name)
             assert name == "clip_norm" or abs(float(read)) < 1e38
+
+
+@pytest.mark.parametrize("name", ["study.yaml", "noext"])
+def test_a_file_that_does_not_end_in_toml_is_said_to_be_there(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text("name: x")
+    with pytest.raises(UserError, match=f"the file '{name}' is no study file .* ends in .toml"):
+        load_study(name)
+
+
+def test_a_date_is_quoted_as_toml_writes_it():
+    with pytest.raises(UserError, match="and got 2020-01-01"):
+        load_study("inf8225-logistic", changes=["epochs=2020-01-01"])

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from retroprop.cli.console import Terminal
-from retroprop.cli.display import StudyDisplay, duration, setting
+from retroprop.cli.display import StudyDisplay, counted, duration, setting
 from retroprop.cli.parameters import Database, Flag, WholeNumber
-from retroprop.errors import Interrupted, UserError, did_you_mean
+from retroprop.errors import Interrupted, UserError, did_you_mean, in_short
 from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import catalog, load_study
 from retroprop.studies.summary import mean_and_deviation
@@ -100,8 +100,8 @@ def studies() -> None:
         table.add_row(name, study.title.en)
         table.add_row(
             "",
-            f"{study.dataset}, {_count(study.models, 'model')}, "
-            f"{_count(study.epochs, 'epoch')}; varies {', '.join(varied)}",
+            f"{study.dataset}, {counted(study.models, 'model')}, "
+            f"{counted(study.epochs, 'epoch')}; varies {', '.join(varied)}",
             style="not bold",
         )
     console.print_table(table)
@@ -200,7 +200,8 @@ def compare(
     if len(what) < 2 or not all(word.isdigit() for word in what):
         raise UserError(
             "compare takes two or more run numbers (retroprop compare 12 48), or one study with "
-            f"--by (retroprop compare inf8225-logistic --by optimizer); got {' '.join(what)!r}."
+            "--by (retroprop compare inf8225-logistic --by optimizer); got "
+            f"{in_short(' '.join(what))}."
         )
     _compare_runs([records.run(int(word)) for word in what])
 
@@ -225,9 +226,9 @@ def _print_plan(plan: Any, workers: int) -> None:
         )
     console.print_table(table)
     console.print(
-        f"\n{_count(len(plan.runs), 'model')}, {_count(plan.study.epochs, 'epoch')}: about "
-        f"{duration(plan.predicted_s(workers))} on {_count(workers, 'worker')}, a rough guess that "
-        "does not know this machine. Nothing was trained.",
+        f"\n{counted(len(plan.runs), 'model')}, {counted(plan.study.epochs, 'epoch')}: about "
+        f"{duration(plan.predicted_s(workers))} on {counted(workers, 'worker')}, a rough guess "
+        "that does not know this machine. Nothing was trained.",
         soft_wrap=True,
     )
     if warning := plan.memory_warning(workers):
@@ -237,7 +238,7 @@ def _print_plan(plan: Any, workers: int) -> None:
 def _print_result(result: StudyRunRecord, records: Records) -> None:
     runs = records.runs(result.id, with_epochs=False)
     diverged = sum(run.status == "diverged" for run in runs)
-    trained = f"{_count(len(runs), 'model')} trained"
+    trained = f"{counted(len(runs), 'model')} trained"
     if diverged:
         trained += f" ({diverged} diverged)"
     console.print(
@@ -254,7 +255,7 @@ def _print_result(result: StudyRunRecord, records: Records) -> None:
         console.print(
             f"  best by validation: {cell}: validation "
             f"{_spread([r.best_validation_accuracy for r in members])}, test "
-            f"{_spread([r.test_accuracy for r in members])} ({_count(len(members), 'seed')})",
+            f"{_spread([r.test_accuracy for r in members])} ({counted(len(members), 'seed')})",
             soft_wrap=True,
         )
     console.print(f"Models:  retroprop runs {result.study}{records.option}", soft_wrap=True)
@@ -380,10 +381,6 @@ def _with_best(
     if found:
         best = max(found, key=lambda value: fmean(found[value]))
         yield from ((best, value) for value in values if value != best)
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
 def _cell(run: RunRecord) -> str:

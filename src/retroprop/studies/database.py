@@ -10,7 +10,6 @@ SQLAlchemy's manual advises (dialects/sqlite, "Enabling Non-Legacy SQLite Transa
 
 import hashlib
 import os
-import re
 import shlex
 import sqlite3
 from collections.abc import Iterator
@@ -18,15 +17,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import unquote
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from retroprop.errors import UserError, in_short
+from retroprop.studies.addresses import HIDDEN, NO_ADDRESS, parse_address, secrets, shown
 from retroprop.studies.seals import DamagedRowError
 
 DEFAULT_DATABASE = "retroprop.db"
@@ -54,7 +53,7 @@ class Database:
         Raises:
             UserError: If the address is none, or nothing can be opened there.
         """
-        url = _parse(address)
+        url = parse_address(address)
         file = _sqlite_file(url)
         writable = True
         if file is not None:
@@ -83,7 +82,7 @@ class Database:
     @property
     def location(self) -> str:
         """The database's name for people, without a password."""
-        return _printable(str(self.file)) if self.file is not None else _shown(self.url)
+        return _printable(str(self.file)) if self.file is not None else shown(self.url)
 
     @property
     def option(self) -> str:
@@ -211,9 +210,9 @@ class Database:
         )
 
     def _sentence(self, detail: str) -> str:
-        if self.url.password:
-            detail = detail.replace(str(self.url.password), "***")
-        detail = _line(without_passwords(detail)) or "no detail given"
+        for secret in secrets(self.url):
+            detail = detail.replace(secret, HIDDEN)
+        detail = _line(detail) or "no detail given"
         text = detail.lower()
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
             return str(self.damaged(detail))
@@ -243,58 +242,9 @@ _SIGNS_OF_DAMAGE = (
 )  # fmt: skip
 
 
-def without_passwords(text: str) -> str:
-    """The same text with *** for the password of every address in it.
-
-    >>> without_passwords("--db=postgresql://me:s%40fe@host/name?password=x&port=1")
-    '--db=postgresql://me:***@host/name?password=***&port=1'
-    """
-    text = re.sub(r"(\w://[^\s:/@]*:)\S*@", r"\1***@", text)
-    return re.sub(r"(?<=[?&])([^\s=&]+)=([^\s&]*)", _hidden, text)
-
-
-def _hidden(match: re.Match[str]) -> str:
-    name = unquote(match[1]).lower()
-    return f"{match[1]}=***" if name in ("password", "passwd", "pwd", "sslpassword") else match[0]
-
-
 def _line(text: str) -> str:
     """The first line of a text, as much of it as a sentence can hold."""
     return (text.strip().splitlines() or [""])[0][:200]
-
-
-def _parse(address: str | Path | URL) -> URL:
-    if isinstance(address, URL):
-        return address
-    text = str(address)
-    if "\0" in text or not text.strip():
-        raise UserError(_no_address(text))
-    if "://" not in text:
-        return URL.create("sqlite", database=text)
-    try:
-        url = make_url(text)
-        with suppress(NoSuchModuleError):  # said when it is opened
-            url.get_dialect()
-    except (ArgumentError, ValueError) as error:
-        raise UserError(_no_address(text)) from error
-    if "@" in (url.host or ""):
-        raise UserError(f"{without_passwords(text)!r} has an @ in its password; write it as %40.")
-    if "uri" in url.query:
-        raise UserError(
-            f"{without_passwords(text)!r} names a SQLite file by uri; name the file itself."
-        )
-    return url
-
-
-def _no_address(text: str) -> str:
-    return (
-        f"{_line(without_passwords(text))!r} is not a database address; give a file "
-        "(results.db) or a URL such as postgresql+psycopg://user@host/name."
-    )
-
-
-def _shown(url: URL) -> str:
-    return without_passwords(url.render_as_string(hide_password=True))
 
 
 def check_address(address: str | Path | URL) -> None:
@@ -303,7 +253,7 @@ def check_address(address: str | Path | URL) -> None:
     Raises:
         UserError: With what an address looks like.
     """
-    _engine(_parse(address))
+    _engine(parse_address(address))
 
 
 def _engine(url: URL) -> Engine:
@@ -311,12 +261,12 @@ def _engine(url: URL) -> Engine:
         return sa.create_engine(url)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise UserError(
-            f"the database URL {_shown(url)} needs a driver that is not installed "
-            f"({error}); for PostgreSQL write postgresql+psycopg://…, and run in the folder "
-            "of retroprop: pip install -c constraints.txt -e '.[postgres]'."
+            "the database URL needs a driver that is not installed; for PostgreSQL write "
+            "postgresql+psycopg://…, and run in the folder of retroprop: "
+            "pip install -c constraints.txt -e '.[postgres]'."
         ) from error
     except (ArgumentError, TypeError, ValueError) as error:
-        raise UserError(_no_address(_shown(url))) from error
+        raise UserError(NO_ADDRESS) from error
 
 
 def _named(path: Path) -> str:

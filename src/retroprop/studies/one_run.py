@@ -246,7 +246,8 @@ def _check_same(folder: Path, study: Study) -> None:
         before = _essential(read_record(folder)["study"])
     except (TypeError, KeyError, ValueError):
         raise UserError(
-            f"{folder / RECORD} is not of a training by retroprop train; name another --folder."
+            f"{folder / RECORD} is not of a training by retroprop train, or damaged: delete it to "
+            "have it written again from the database, or name another --folder."
         ) from None
     now = _essential(study.model_dump(mode="json", exclude_none=True))
     for key in {**now, **before}:

@@ -21,8 +21,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
-from retroprop.errors import UserError, did_you_mean, in_short
-from retroprop.studies.database import DEFAULT_DATABASE, Database, without_passwords
+from retroprop.errors import UserError, did_you_mean, in_short, unquoted
+from retroprop.studies.addresses import without_passwords
+from retroprop.studies.database import DEFAULT_DATABASE, Database
 from retroprop.studies.tables import (
     EPOCHS,
     METRICS,
@@ -394,7 +395,7 @@ class Records(Database):
         how = (
             "train it first"
             if name.startswith("train-")
-            else f"run it first (retroprop run {name})"
+            else f"run it first (retroprop run {unquoted(name)})"
         )
         raise UserError(
             f"{self.location} holds no run of {in_short(name)}: {how}. {did_you_mean(name, names)}"
@@ -421,6 +422,7 @@ class Records(Database):
             if 0 < run_id <= last:
                 row = next(RUNS.read(connection, RUNS.whole.where(RUNS.c.id == run_id)), None)
             if row is None:
+                self.study_runs()  # says whether rows are missing
                 held = f"runs 1 to {last}" if last else "no run yet"
                 raise UserError(f"there is no run {run_id}: {self.location} holds {held}.")
             epochs = _epochs_by_run(connection, EPOCHS.c.run_id == run_id)
@@ -435,6 +437,11 @@ class Records(Database):
                 if damage != "ok":
                     raise self.damaged(str(damage))
             version = recorded_version(connection, self.location)
+            if self.file is not None and version is not None and not checked:
+                # other servers keep their rows
+                orphan = connection.execute(sa.text("PRAGMA foreign_key_check")).first()
+                if orphan is not None:
+                    raise self.damaged(f"rows of {orphan[2]} are missing")
         if version == str(SCHEMA_VERSION):
             return
         if version is None and not create:

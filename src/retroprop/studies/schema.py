@@ -31,7 +31,7 @@ from pydantic_core import PydanticCustomError
 
 from retroprop.data import CATALOG
 from retroprop.data.splits import training_size
-from retroprop.errors import UserError, did_you_mean, in_short
+from retroprop.errors import UserError, did_you_mean, in_short, unquoted
 from retroprop.studies.kinds import (
     KINDS,
     NEWER,
@@ -533,18 +533,23 @@ def catalog_names() -> list[str]:
 
 def _read(name_or_file: str) -> tuple[str, str]:
     if name_or_file.endswith(".toml") or "/" in name_or_file:
-        path = Path(name_or_file)
+        path, shown = Path(name_or_file), unquoted(name_or_file)
         try:
             return str(path), read_text(path)
         except FileNotFoundError:
             raise UserError(
-                f"there is no study file {path}; give the path of a .toml file or a name that "
-                "retroprop studies lists."
+                f"there is no study file {shown}; give the path of a .toml file or a name "
+                "that retroprop studies lists."
             ) from None
         except (OSError, ValueError) as error:  # ValueError: its encoding, or no path at all
             reason = getattr(error, "strerror", None) or error
-            raise UserError(f"the study file {path} cannot be read: {reason}.") from error
+            raise UserError(f"the study file {shown} cannot be read: {reason}.") from error
     names = catalog_names()
+    if name_or_file not in names and Path(name_or_file).is_file():
+        raise UserError(
+            f"the file {in_short(name_or_file)} is no study file by its name; give it one that "
+            "ends in .toml, if it is written in TOML."
+        )
     if name_or_file not in names:
         raise UserError(
             f"there is no study {in_short(name_or_file)}. {did_you_mean(name_or_file, names)} "

@@ -106,9 +106,9 @@ _WIDENED = {
     ),
 }
 
-STUDY_RUNS = SealedTable(_study_runs)
+STUDY_RUNS = SealedTable(_study_runs, (_runs.c.study_run_id, _sessions.c.study_run_id))
 SESSIONS = SealedTable(_sessions)
-RUNS = SealedTable(_runs)
+RUNS = SealedTable(_runs, (_epochs.c.run_id,))
 EPOCHS = SealedTable(_epochs)
 
 

@@ -41,7 +41,7 @@ from retroprop.studies.plan import PlannedPopulation
 from retroprop.studies.records import Records, RunRecord, RunUpdate
 from retroprop.studies.schema import Study
 from retroprop.studies.study_data import StudyData
-from retroprop.training.checkpoints import check_file, load_tensors
+from retroprop.training.checkpoints import check_file, load_tensors, why_lost
 from retroprop.training.confusion import count_pairs
 from retroprop.training.devices import choose_device
 from retroprop.training.network_trajectories import NetworkTrajectory, trained_network
@@ -70,7 +70,7 @@ def main(
     try:
         worker = Worker(
             study,
-            Records.open(database_url),
+            Records.open(database_url, checked=True),
             checkpoints,
             pipe.send,
             stop.is_set,
@@ -183,20 +183,21 @@ class Worker:
         self, job: TrainJob, folder: Path, about: str
     ) -> tuple[Trajectory | NetworkTrajectory, int]:
         """The trajectory as of the last recorded epoch, or from the start where it is lost."""
-        trajectory, lost = self.untrained(job.population), None
+        trajectory = self.untrained(job.population)
         if job.recorded_epoch < 0:
             return trajectory, -1
+        state = folder / state_name(job.recorded_epoch)
+        lost = why_lost(state, job.state_sha256)
         try:
-            state = folder / state_name(job.recorded_epoch)
-            check_file(state, job.state_sha256)
-            trajectory.load(state, about=about)
-        except UserError as error:
-            lost = error
+            if lost is None:
+                trajectory.load(state, about=about)
+        except UserError:  # one that an older version wrote, without a checksum
+            lost = f"{state} cannot be read"
         missing = self.ranks.total(torch.tensor(float(lost is not None), device=self.device))
         if not missing:
             return trajectory, trajectory.epoch
-        reason = lost or "another process cannot read the state of the last epoch."
-        self.report(NoteReport(text=f"{job.population.name} starts again: {reason}"))
+        reason = lost or "another process cannot read the state of the last epoch"
+        self.report(NoteReport(text=f"{job.population.name} starts again: {reason}."))
         if self.records is not None:
             self.records.forget_epochs(job.run_ids, after=-1)
         return self.untrained(job.population), -1
