@@ -1,10 +1,10 @@
 """A worker trains one population after another, in a process of its own or in ours (`one_run`).
 
 A worker is told what to do and reports what it did; in a process of its own both go through a pipe,
-and it leaves when its parent is gone. After each epoch it writes the population's state to a file,
-then the metrics to the records in one transaction; whatever kills it, power cuts too, the records
-and the state of the last recorded epoch agree: each file is on the disk before the records speak of
-it, and is removed only after they no longer do.
+for one study after another, and it leaves when its parent is gone. After each epoch it writes the
+population's state to a file, then the metrics to the records in one transaction; whatever kills it,
+power cuts too, the records and the state of the last recorded epoch agree: each file is on the disk
+before the records speak of it, and is removed only after they no longer do.
 """
 
 import contextlib
@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sqlalchemy.engine import URL
 from torch import Tensor
 
 from retroprop.errors import Interrupted, UserError
@@ -33,6 +32,7 @@ from retroprop.studies.messages import (
     FailureReport,
     NoteReport,
     StepReport,
+    StudyJob,
     TestJob,
     TrainJob,
     state_name,
@@ -52,14 +52,7 @@ from retroprop.training.trainer import evaluate_model
 from retroprop.training.trajectories import Trajectory, member_parameters
 
 
-def main(
-    pipe: Connection,
-    study: Study,
-    database_url: URL,
-    checkpoints: Path,
-    parent: int,
-    device: str,
-) -> None:
+def main(pipe: Connection, parent: int) -> None:
     """Serve jobs from the pipe until it closes, or until SIGTERM asks to stop at the next step."""
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; it sends SIGTERM
@@ -67,22 +60,23 @@ def main(
     _die_with(parent)
     prepare_thread()
     warnings.simplefilter("ignore", RuntimeWarning)  # of a cache: the parent has said it
-    try:
-        worker = Worker(
-            study,
-            Records.open(database_url, checked=True),
-            checkpoints,
-            pipe.send,
-            stop.is_set,
-            choose_device(device),
-        )
-    except Exception as error:
-        pipe.send(_failure(error))
-        return
+    worker = None
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while (job := pipe.recv()) is not None:
             try:
-                worker.do(job)
+                if isinstance(job, StudyJob):
+                    worker = None  # its images make room
+                    worker = Worker(
+                        job.study,
+                        Records.open(job.database, checked=True),
+                        job.checkpoints,
+                        pipe.send,
+                        stop.is_set,
+                        choose_device(job.device),
+                    )
+                else:
+                    assert worker is not None
+                    worker.do(job)
                 pipe.send(DoneReport())
             except Interrupted:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
