@@ -10,6 +10,7 @@ SQLAlchemy's manual advises (dialects/sqlite, "Enabling Non-Legacy SQLite Transa
 
 import hashlib
 import os
+import re
 import shlex
 import sqlite3
 from collections.abc import Iterator
