@@ -103,7 +103,7 @@ def printed(page: tuple[str, ...], say: Say, width: int = 100) -> str:
     lines = io.StringIO()
     before = app.help_formatter, app.help_epilogue
     try:
-        app.help_formatter, app.help_epilogue = HelpFormatter(say), say(EPILOGUE)
+        app.help_formatter, app.help_epilogue = HelpFormatter(app, say), say(EPILOGUE)
         app.help_print(list(page), console=Console(file=lines, width=width))
     finally:
         app.help_formatter, app.help_epilogue = before

@@ -1,9 +1,13 @@
-"""The English and the French README say the same things: neither changes without the other."""
+"""The English and the French README say the same things, and what they show is what is printed."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+
+from retroprop import cli
+from retroprop.studies.schema import load_study
 
 ROOT = Path(__file__).parents[1]
 ENGLISH = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -68,3 +72,29 @@ def test_the_french_has_its_apostrophes_and_no_break_spaces():
 def test_every_link_of_a_readme_leads_somewhere(text):
     for target in links(text):
         assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+SHOWN = re.compile(r"^\$ retroprop (.*)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)
+COMMANDS = {command: printed for command, printed in SHOWN.findall(ENGLISH) if printed.strip()}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'bayes query inf8225 --ask "P(G | R=1, do(S=0))"',
+        "bayes do inf8225 G=g2 R",
+        "run inf8225-logistic --set grid.optimizer=adma",
+    ],
+)
+def test_a_command_prints_what_the_readmes_show(command, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(shlex.split(command))
+    assert "".join(capsys.readouterr()).strip() == COMMANDS[command].strip()
+
+
+def test_the_run_that_the_readmes_show_is_the_one_of_their_command():
+    (command,) = (one for one in COMMANDS if "--epochs 3" in one)
+    words = shlex.split(command)
+    changes = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+    study = load_study(words[1], changes=changes, epochs=int(words[-1]))
+    assert f"{study.name}-{study.fingerprint[:8]}: {study.models} models" in COMMANDS[command]

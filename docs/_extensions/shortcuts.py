@@ -1,18 +1,24 @@
-"""What makes the build of a large reference fast: two things that are not done again and again.
+"""What makes the build of a large reference fast: things that are not done again and again.
 
 Furo writes the sidebar's whole tree into every page. Most pages are sources and modules, which are
 not in that tree; for those of one folder it is the same text, so it is made once.
 
 Every type in a signature is looked for among all names of the reference, however it may be
 qualified. Most are `int` and `Tensor`, which no page describes, so those are left as text at once.
+
+autodoc reads the source of a function twice, for the defaults in its signature, and the search
+brings each word of a page to its stem: both are remembered.
 """
 
+import functools
+import inspect
 import posixpath
 from typing import Any
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.search.en import SearchEnglish
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 
@@ -64,6 +70,8 @@ def _content(reference: addnodes.pending_xref) -> list[nodes.Node]:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Before furo (priority 500) writes the sidebar."""
+    inspect.getsource = functools.cache(inspect.getsource)
+    SearchEnglish.stem = functools.cache(SearchEnglish.stem)
     app.connect("html-page-context", share_the_sidebar, priority=400)
     app.add_post_transform(LeaveForeignNames)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

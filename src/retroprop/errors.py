@@ -7,6 +7,7 @@ what arrived and how to fix it. The command line prints it and exits with code 2
 
 import difflib
 from collections.abc import Iterable
+from datetime import date, time
 
 LONGEST_SENTENCE = 4_000
 """Characters of an error, several problems of one file included; each quotes less than a line."""
@@ -39,15 +40,52 @@ def in_short(value: object, most: int = 80) -> str:
     'a number of thousands of digits'
     >>> in_short(IsADirectoryError(21, "Is a directory", "a"))
     'Is a directory'
+    >>> in_short(date(2020, 1, 1))
+    '2020-01-01'
+    >>> in_short("postgresql://me:secret@host/name")  # typed at a wrong place
+    "'***'"
     """
     try:
         if isinstance(value, OSError) and value.strerror:
             text = value.strerror  # without its number, and the path that the sentence names
+        elif isinstance(value, date | time):  # as TOML writes them
+            text = str(value)
         else:
             text = " ".join(str(value).split()) if isinstance(value, Exception) else repr(value)
     except ValueError:  # Python's limit of digits
         text = "a number of thousands of digits"
+    return _piece(text, most)
+
+
+def unquoted(name: object, most: int = 80) -> str:
+    """A name or a path as a command holds it, on a piece of a line.
+
+    >>> unquoted("postgresql://me:secret@host/name")
+    '***'
+    """
+    return _piece(" ".join(str(name).split()), most)
+
+
+def _piece(text: str, most: int) -> str:
+    text = _without_address(text)
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _without_address(text: str) -> str:
+    """The text with *** for what may be the address of a database, typed at a wrong place.
+
+    It goes from a word before :/ or // to the end of the one with the last @. The steps are plain:
+    a pattern for it would take quadratic time, and texts may be long.
+    """
+    at, slashes = text.rfind("@"), [text.find(sign) for sign in (":/", "//")]
+    begin = min((place for place in slashes if place >= 0), default=at)
+    if begin >= at:
+        return text
+    while begin > 0 and (text[begin - 1].isalnum() or text[begin - 1] in "_+"):
+        begin -= 1
+    while at < len(text) and not (text[at].isspace() or text[at] in "'\""):
+        at += 1
+    return f"{text[:begin]}***{text[at:]}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

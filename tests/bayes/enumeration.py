@@ -35,6 +35,12 @@ def joint(net, do=None, soft=None):
 
 def enumerate_posterior(net, targets, given=None, do=None, soft=None):
     """P(targets | given, do, soft) and P(given | do): by brute force; (None, 0) if impossible."""
+    posteriors, evidence = enumerate_posteriors(net, [targets], given, do, soft)
+    return (posteriors[0], evidence) if posteriors else (None, 0.0)
+
+
+def enumerate_posteriors(net, questions, given=None, do=None, soft=None):
+    """The same for the targets of several questions; ([], 0) if the evidence is impossible."""
     table = joint(net, do, soft)
     for name, state in (given or {}).items():
         axis = net.variables.index(name)
@@ -43,12 +49,15 @@ def enumerate_posterior(net, targets, given=None, do=None, soft=None):
         table = table * keep.reshape([-1 if i == axis else 1 for i in range(table.ndim)])
     total = table.sum()
     if total == 0:
-        return None, 0.0
+        return [], 0.0
+    return [_marginal(net, table, targets) / total for targets in questions], total
+
+
+def _marginal(net, table, targets):
     axes = [net.variables.index(name) for name in targets]
     other = tuple(i for i in range(table.ndim) if i not in axes)
-    marginal = table.sum(other)
     order = sorted(axes)
-    return marginal.transpose([order.index(axis) for axis in axes]) / total, total
+    return table.sum(other).transpose([order.index(axis) for axis in axes])
 
 
 def random_network(rng, n=None, zeros=None):

@@ -7,6 +7,7 @@ import pytest
 from enumeration import (
     assert_equal,
     enumerate_posterior,
+    enumerate_posteriors,
     joint,
     random_network,
     random_question,
@@ -29,18 +30,20 @@ def check_one_question(seed):
     rng = np.random.default_rng(seed)
     net = random_network(rng)
     targets, given, do, soft = random_question(rng, net)
-    expected, evidence = enumerate_posterior(net, targets, given, do, soft)
+    alone = [[name] for name in net.variables]
+    posteriors, evidence = enumerate_posteriors(net, [targets, *alone], given, do, soft)
     log_evidence = net.log_evidence(given, do, soft)
-    if expected is None:
+    if not posteriors:
         assert log_evidence == -math.inf
         for ask in (net.query, lambda _, *evidence: net.posteriors(*evidence)):
             with pytest.raises(UserError, match="probability 0"):
                 ask(targets, given, do, soft)
         return
-    assert_equal(net.query(targets, given, do, soft), expected)
+    assert_equal(net.query(targets, given, do, soft), posteriors[0])
     assert_equal(log_evidence, math.log(evidence), 1e-11)
+    expected = dict(zip(net.variables, posteriors[1:], strict=True))
     for name, posterior in net.posteriors(given, do, soft).items():
-        assert_equal(posterior, enumerate_posterior(net, [name], given, do, soft)[0])
+        assert_equal(posterior, expected[name])
 
 
 def test_answers_equal_enumeration():
@@ -71,20 +74,21 @@ def check_one_batch(seed):
     answers = net.query(targets, given, do, soft)
     everything = net.posteriors(given, do, soft)
     logs = net.log_evidence(given, do, soft)
+    questions = [targets, *([name] for name in everything)]
     for row in range(rows):
         one = [{name: v[row] for name, v in role.items()} for role in (given, do, soft)]
-        expected, evidence = enumerate_posterior(net, targets, *one)
-        assert answers.impossible[row] == (expected is None)
-        if expected is None:
+        posteriors, evidence = enumerate_posteriors(net, questions, *one)
+        assert answers.impossible[row] == (not posteriors)
+        if not posteriors:
             assert not answers.values[row].any()
             assert logs[row] == -math.inf
             assert all(t.impossible[row] and not t.values[row].any() for t in everything.values())
             continue
+        expected, *alone = posteriors
         assert_equal(answers.values[row], expected)
         assert_equal(logs[row], math.log(evidence), 1e-11)
-        for name, posterior in everything.items():
-            alone = enumerate_posterior(net, [name], *one)[0]
-            assert_equal(posterior.values[row], alone)
+        for posterior, expected in zip(everything.values(), alone, strict=True):
+            assert_equal(posterior.values[row], expected)
 
 
 def test_batches_equal_enumeration():

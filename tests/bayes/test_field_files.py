@@ -221,6 +221,7 @@ def test_net_is_read_as_its_manual_has_it():
         ("discrete node T {", "function T {", "the node 'T' is of the kind 'function'"),
         ("discrete node T {", "instance T {", "the node 'T' is of the kind 'instance'"),
         ("net {", "nett {", "expected 'net', 'node' or 'potential', and got 'nett'"),
+        ("net {", "network asia {", "this is a BIF file and no .net file; leave --format out"),
         ("net {", "class x {", "classes are not read"),
         ("discrete node", "discrete noed", "the node 'T' is of the kind 'noed'"),
         ("data = (0.2", "model_nodes = (); data = (0.2", "of 'A' is a model (model_nodes)"),

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from enumeration import assert_equal, enumerate_posterior, random_network, random_question
+from enumeration import assert_equal, enumerate_posteriors, random_network, random_question
 
 from retroprop.bayes import BayesNet
 from retroprop.bayes.columns import GAP
@@ -40,10 +40,11 @@ def enumerated_counts(net, columns):
         seen = {name: s for name, s in zip(columns, case, strict=True) if s != GAP}
         if not seen:  # it tells nothing, and is left out
             continue
-        total += math.log(enumerate_posterior(net, [], seen)[1])
-        for name in net.variables:
-            family = [*net.parents[name], name]
-            counts[name] += enumerate_posterior(net, family, seen)[0]
+        families = [[*net.parents[name], name] for name in net.variables]
+        posteriors, evidence = enumerate_posteriors(net, families, seen)
+        total += math.log(evidence)
+        for name, posterior in zip(net.variables, posteriors, strict=True):
+            counts[name] += posterior
     return counts, total
 
 
@@ -179,17 +180,18 @@ def test_gaps_in_evidence_rows_equal_questions_without_them():
         rows = as_floats(columns)
         answers, everything = net.query(targets, rows, do, soft), net.posteriors(rows, do, soft)
         logs = net.log_evidence(rows, do, soft)
+        questions = [targets, *([name] for name in net.variables)]
         for row in range(7):
             seen = {v: column[row] for v, column in columns.items() if column[row] != GAP}
-            expected, evidence = enumerate_posterior(net, targets, seen, do, soft)
+            posteriors, evidence = enumerate_posteriors(net, questions, seen, do, soft)
             if answers.is_batch and answers.impossible[row]:
-                assert expected is None
+                assert not posteriors
                 continue
+            expected, *alone = posteriors
             assert_equal(answers.values[row], expected)
             assert_equal(logs[row], math.log(evidence), 1e-11)
-            for name in net.variables:
-                alone, _ = enumerate_posterior(net, [name], seen, do, soft)
-                assert_equal(everything[name].values[row], alone)
+            for name, expected in zip(net.variables, alone, strict=True):
+                assert_equal(everything[name].values[row], expected)
 
 
 def test_what_a_gap_cannot_mean_is_explained():

@@ -6,6 +6,7 @@ import re
 import pytest
 import torch
 
+from retroprop.calculus import convolution_arithmetic
 from retroprop.calculus.convolution_arithmetic import (
     Convolution,
     count_solutions,
@@ -45,6 +46,21 @@ def test_a_pixel_is_overlooked_when_it_has_no_gradient(size, layer):
     image = torch.zeros(1, 1, size, requires_grad=True)
     torch.conv1d(image, torch.ones(1, 1, k), None, s, p, d).sum().backward()
     assert skipped(Convolution(*layer), size) == (image.grad == 0).sum()
+
+
+@pytest.mark.parametrize("given", [{}, {"kernel": 3}, {"stride": 3}])
+def test_strides_are_sought_once_for_each_margin_and_not_for_each_kernel(monkeypatch, given):
+    size, strides, sought = 232, convolution_arithmetic._strides, []
+
+    def noted(axes, *others):
+        sought.append(others)
+        return strides(axes, *others)
+
+    monkeypatch.setattr(convolution_arithmetic, "_strides", noted)
+    found = count_solutions(size, 4, **given)
+    if "stride" in given:
+        assert len(solve_convolution(size, 4, **given)) == found
+    assert len(sought) < 3 * 2 * size  # of 185,000 kernels, paddings and dilations
 
 
 @pytest.mark.parametrize(
@@ -106,7 +122,7 @@ def test_millions_of_solutions_are_counted_and_not_listed():
 
 
 def test_sizes_beyond_all_search_are_refused_before_they_are_tried():
-    for padding in (None, 10**9):
+    for padding in (None, 10**9, 10**30):
         with pytest.raises(UserError, match="combinations of kernel, padding and dilation"):
             solve_convolution(10**9, 10, padding=padding)
 

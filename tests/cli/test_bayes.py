@@ -170,6 +170,11 @@ def test_every_command_that_reads_a_file_takes_its_format(call, refused):
         assert "Did you mean" in refused("bayes", name, "network.dat", *words, "--format", "nett")
 
 
+def test_a_shipped_network_with_a_format_is_said_to_be_no_file(call):
+    _, _, err = call("bayes", "show", "asia", "--format", "net")
+    assert "--format makes asia the name of a file" in " ".join(err.split())
+
+
 def test_the_formats_of_the_option_are_those_that_are_read():
     assert set(get_args(Format)) == set(FORMATS)
     choices, _ = get_args(get_args(FormatName)[0])

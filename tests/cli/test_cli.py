@@ -12,10 +12,12 @@ from tests import processes
 
 import retroprop
 from retroprop.cli.help_texts import DATA, STUDIES
+from retroprop.cli.studies import MOST_COMPARED
 from retroprop.data import CATALOG
 from retroprop.studies.plan import plan_study
-from retroprop.studies.records import Records
+from retroprop.studies.records import NewRun, Records, RunUpdate
 from retroprop.studies.schema import load_study
+from retroprop.training.epochs import EpochRecord, Progress
 
 COMMANDS = [*([name] for name in STUDIES), *(["data", name] for name in DATA)]
 FUNCTIONS = {
@@ -508,6 +510,39 @@ def test_compare_by_a_setting_pairs_the_models_that_differ_in_nothing_else(call,
     ]  # fmt: skip
 
 
+def test_of_very_many_values_each_is_compared_with_the_best_one(call):
+    records, n = Records.open("retroprop.db"), MOST_COMPARED + 5
+    runs = [
+        NewRun(position=k, population="p", cell={"learning_rate": rate}, settings={}, seed=seed)
+        for k, (rate, seed) in enumerate((rate, seed) for rate in range(n) for seed in (0, 1))
+    ]
+    records.add_study_run(
+        id="many", study="many", fingerprint="f", config={}, data_checksum="c", runs=runs
+    )
+    metrics = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+    epoch = EpochRecord(epoch=0, **dict.fromkeys(metrics, 0.5), train_s=0.0, evaluate_s=0.0)
+    accuracies = {
+        run.id: 0.9 - abs(run.cell["learning_rate"] - 7) / 100 for run in records.runs("many")
+    }
+    records.add_epoch(
+        [
+            RunUpdate(
+                run_id=id,
+                epoch=epoch,
+                progress=Progress(best_epoch=0, best_validation_accuracy=accuracy),
+            )
+            for id, accuracy in accuracies.items()
+        ]
+    )
+    code, out, err = call("compare", "many", "--by", "learning_rate")
+    assert (code, err) == (0, "")
+    rows = out.splitlines()[1:n]
+    assert [row.split()[:4] for row in rows] == [
+        ["7", str(other), "2", f"{abs(other - 7):+.2f}"] for other in range(n) if other != 7
+    ]
+    assert f"Of {n} values, the one with the highest mean is compared" in out
+
+
 def test_comparing_values_of_a_setting_that_is_one_is_refused(refused):
     study = load_study("inf8225-logistic", size="smoke", changes=["grid.optimizer=sgd"])
     records, plan = Records.open("retroprop.db"), plan_study(study)
@@ -683,22 +718,35 @@ def test_a_study_file_that_is_no_text_is_explained(refused, tmp_path):
     assert "bad.toml is not valid TOML" in refused("run", "bad.toml")
 
 
-WHILE_IT_LOADS = """
-import sys
+AT_AN_IMPORT = """
+import atexit, os, signal, sys
+
+def ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
 
 class CtrlC:
     def find_spec(self, name, *_):
         if name == sys.argv[1]:
-            raise KeyboardInterrupt
+            ctrl_c()
 
 sys.meta_path.insert(0, CtrlC())
+atexit.register(ctrl_c)  # an impatient hand, while the program ends
 from retroprop.cli import main
 
-main(["studies"])
+main(sys.argv[2:])
 """
 
 
-@pytest.mark.parametrize("module", ["cyclopts", "retroprop.cli.studies"])
-def test_ctrl_c_while_the_program_loads_is_one_sentence(module):
-    done = processes.run(**processes.python("-c", WHILE_IT_LOADS, module))
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        ("cyclopts", "studies"),
+        ("retroprop.cli.studies", "studies"),
+        ("torch", "train mlp"),
+        ("retroprop.report.html", "report inf8225-bayes"),
+        ("retroprop.labs.running", "lab run lyon-tp"),
+    ],
+)
+def test_ctrl_c_is_one_sentence_while_a_command_loads_and_while_it_works(module, command):
+    done = processes.run(**processes.python("-c", AT_AN_IMPORT, module, *command.split()))
     assert (done.returncode, done.stderr) == (130, "retroprop: stopped.\n")

@@ -12,6 +12,7 @@ from rich.table import Table
 
 import retroprop
 from retroprop.cli.console import Terminal
+from retroprop.cli.display import counted
 from retroprop.errors import UserError, did_you_mean
 from retroprop.studies.records import Records
 
@@ -58,6 +59,22 @@ def test_a_terminal_of_one_column_gets_its_text(command):
     done = through_a_shell(command, "", COLUMNS="1")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout
+
+
+def test_a_dumb_terminal_has_the_columns_that_the_variable_says(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "33")
+    assert Terminal(force_terminal=True, file=io.StringIO()).width == 33
+
+
+def test_a_narrow_terminal_gets_sentences_broken_between_words(call, monkeypatch):
+    sentence = call("bayes", "do", "inf8225", "G=g2", "R")[1].splitlines()[-1]
+    shown = Terminal(force_terminal=True, width=20, height=20, file=io.StringIO())
+    monkeypatch.setattr("retroprop.cli.bayes.console", shown)
+    call("bayes", "do", "inf8225", "G=g2", "R")
+    lines = shown.file.getvalue().split("\n\n")[-1].splitlines()
+    assert " ".join(line.strip() for line in lines) == sentence
+    assert max(map(len, lines)) <= 20 < len(sentence)
 
 
 def test_a_name_is_no_markup_and_no_emoji(call, refused, tmp_path):
@@ -145,3 +162,10 @@ def test_a_table_of_many_rows_is_printed_in_few_pieces_and_in_straight_columns()
     assert len(lines) == 1001
     assert {cell_len(line) for line in lines} == {19}
     assert Counted.pieces < 20
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0 models"), (1, "1 model"), (1200, "1,200 models")]
+)
+def test_one_thing_is_counted_without_an_s(number, said):
+    assert counted(number, "model") == said

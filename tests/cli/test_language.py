@@ -15,9 +15,10 @@ def french_locale(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "texts"),
     [
-        (["--help"], ["Utilisation\u00a0: retroprop COMMAND", "─ Études ─", "elle-même\u00a0:"]),
+        (["--help"], ["Utilisation\u00a0: retroprop COMMANDE", "─ Études ─", "elle-même\u00a0:"]),
         (["run", "--help"], ["Entraîner chaque", "[obligatoire]", "[par\u00a0défaut\u00a0: full]"]),
         (["bayes", "draw", "--help"], ["[choix\u00a0: en, fr]", "Chaque commande s’explique"]),
+        (["data", "--help"], ["retroprop data COMMANDE\n", "retroprop COMMANDE --help"]),
         (["theory", "--help"], ["Prouver la feuille de théorie"]),
     ],
     ids=lambda value: " ".join(value),
@@ -28,6 +29,20 @@ def test_help_speaks_the_language_of_the_locale(call, arguments, texts):
     assert (code, err) == (0, "")
     for text in texts:
         assert text in out
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        ("runs", "[OPTIONS] [STUDY]"),
+        ("compare", "[OPTIONS] [WHAT...]"),
+        ("data verify", "[NAME]"),
+        ("bayes query", "[OPTIONS] NETWORK [TARGETS...]"),
+    ],
+)
+def test_a_usage_names_the_arguments(call, command, usage):
+    out = call(*command.split(), "--help")[1]
+    assert out.splitlines()[0].split(": ")[1] == f"retroprop {command} {usage}"
 
 
 def test_the_variable_wins_over_the_locale(call, monkeypatch):

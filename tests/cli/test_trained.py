@@ -13,11 +13,12 @@ from retroprop.errors import UserError
 from retroprop.studies.environment import typed_command
 from retroprop.studies.kinds import KINDS
 from retroprop.studies.one_run import train_one
-from retroprop.studies.records import _RUNS, Records
+from retroprop.studies.records import Records
 from retroprop.studies.run_models import find_model, model_of_run
 from retroprop.studies.runner import Silent
 from retroprop.studies.schema import Study, load_study
 from retroprop.studies.study_data import StudyData
+from retroprop.studies.tables import RUNS
 from retroprop.studies.worker import Worker
 from retroprop.training.ranks import Ranks
 
@@ -212,7 +213,7 @@ def test_a_run_that_diverged_has_the_model_of_its_best_epoch_or_none(tmp_path):
     assert find_model(str(run.id), str(tmp_path / "retroprop.db")).card.kind == "mlp"
     with records.engine.begin() as connection:
         connection.exec_driver_sql(f"UPDATE runs SET best_epoch = NULL WHERE id = {run.id}")
-        _RUNS.seal(connection, _RUNS.table.c.id == run.id)
+        RUNS.seal(connection, RUNS.c.id == run.id)
     with pytest.raises(UserError, match=f"run {run.id} diverged at epoch 1, before any epoch"):
         find_model(str(run.id), str(tmp_path / "retroprop.db"))
 

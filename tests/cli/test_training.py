@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 import torch
 from PIL import Image
 from tests import processes
@@ -253,6 +254,20 @@ def test_a_finished_training_is_not_made_again(call):
     assert before == {file.name: file.read_bytes() for file in Path("run").iterdir()}
 
 
+def test_a_training_looks_through_its_database_once(call):
+    asked = []
+
+    def note(connection, cursor, statement, *_):
+        asked.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        assert call("train", "mlp", *FEW, "--epochs", "1")[0] == 0
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    assert sum("integrity_check" in statement for statement in asked) == 1
+
+
 def test_a_result_that_is_gone_is_written_again_from_the_records(call):
     command = ("train", "mlp", *FEW, "--epochs", "1")
     assert call(*command)[0] == 0
@@ -424,6 +439,8 @@ def test_patience_stops_a_training(call):
         ("mlp", ["--batch-size", "0"], "--batch-size must be greater than or equal to 1"),
         ("mlp", ["--batch-size", "1801"], "--batch-size 1801 is larger than the 1800 train"),
         ("mlp", ["--batch-size", "128", "--images", "20"], "larger than the 20 training examples"),
+        ("mlp", ["--images", "1"], "is larger than the 1 training example of cifar10-sample"),
+        ("mlp", ["--images", "1801"], "--images must be at most 1800: so many images of cifar10-"),
         ("mlp", ["--images", "0"], "--images must be greater than or equal to 1, and got 0"),
         ("mlp", ["--validation", "2"], "--validation must be less than 1, and got 2.0"),
         ("mlp", ["--validation", "1e-12"], "leaves 2000 images to train on"),
@@ -451,6 +468,25 @@ def test_what_cannot_be_trained_is_explained_in_one_sentence(refused, model, opt
     dataset = () if "--dataset" in options else ("--dataset", "cifar10-sample")
     assert sentence in refused("train", model, *dataset, *options)
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "mlp", "--lr", "nan"],
+        ["train", "mlp", "--db", "nonsense://x"],
+        ["train", "resnet18", "--dataset", "cifar10", "--epochs", "99999999999999999999"],
+        ["lr-find", "mlp", "--batch-size", "0"],
+        ["summary", "mlp", "--input-shape", "3,32"],
+        ["summary", "mlp", "--batch-size", "0"],
+    ],
+)
+def test_what_needs_no_network_is_refused_before_torch_is_imported(command):
+    program = "import sys; sys.modules['torch'] = None\nfrom retroprop import cli; cli.main()"
+    done = processes.run(**processes.python("-c", program, *command))
+    assert done.returncode == 2
+    assert done.stderr.startswith("retroprop: ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_gpu_that_is_not_there_is_refused(refused):
@@ -693,8 +729,9 @@ def test_an_export_that_cannot_be_is_refused(refused, trained):
 
 def test_what_the_export_needs_is_named(refused, trained, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    assert "exporting needs onnxruntime; run pip install 'retroprop[onnx]' first." in refused(
-        "export", str(trained / "colour")
+    assert refused("export", str(trained / "colour")) == (
+        "exporting needs onnxruntime; in the folder of retroprop, run first: pip install -c "
+        "constraints.txt -e '.[onnx]'."
     )
 
 

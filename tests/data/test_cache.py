@@ -322,6 +322,24 @@ def test_without_kept_checksums_the_arrays_are_hashed_and_nothing_is_said(
         data.load(SAMPLE)
 
 
+def test_kept_checksums_are_on_the_disk_and_a_killed_write_leaves_nothing(fresh_cache, monkeypatch):
+    synced, fsync = [], os.fsync
+    data.load(SAMPLE)
+    folder = fresh_cache / SAMPLE
+    (folder / cache.CHECKSUMS).unlink()
+    (folder / ".checksums.json.0badcafe.tmp").touch()  # of a process that was killed as it wrote
+
+    def noted(handle):
+        synced.append(Path(os.readlink(f"/proc/self/fd/{handle}")))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    data.load(SAMPLE)
+    assert synced[-1] == folder
+    assert any(path.name.startswith(".checksums.json.") for path in synced[:-1])
+    assert sorted(path.name for path in folder.glob("*checksums*")) == [cache.CHECKSUMS]
+
+
 def test_what_verify_found_is_not_forgotten(fresh_cache):
     """The disk lost a bit, and nothing about the file changed."""
     data.load(SAMPLE)

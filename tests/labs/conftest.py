@@ -63,8 +63,7 @@ def _record(make_records, path, name, *, changes=(), size="smoke", tested=True, 
         **options,
     )
     runs = records.runs(name)
-    for run in runs:
-        records.set_parameters([run.id], 100)
+    records.set_parameters([run.id for run in runs], 100)
     for best in best_cells(summarise_cells(runs), study.selection.best_per) if tested else []:
         for run in best.runs:
             records.set_test(run.id, accuracy=accuracy(run.cell, run.seed), loss=0.5)

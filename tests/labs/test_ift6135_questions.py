@@ -5,6 +5,7 @@ import importlib.util
 import re
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ from retroprop.report.html import render_html
 from retroprop.report.lab_content import compose_lab, question_section
 from retroprop.report.lab_report import LabReport
 from retroprop.report.pdf import render_pdf
+from retroprop.report.weights import NoWeightsError
 from retroprop.studies.records import EpochRecord, RunRecord
 from retroprop.studies.schema import load_study
 
@@ -519,6 +521,22 @@ def run_cell(text, names):
     last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, "cell", "exec"), names)
     return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if last else None
+
+
+@pytest.mark.parametrize(
+    ("study", "name"), [(RESNET, "conv1.weight"), (MIXER, "blocks.0.mlp_tokens.fc1.weight")]
+)
+def test_the_notebook_reads_the_weights_of_the_file_that_was_recorded_alone(lab, study, name):
+    records = lab(study).records
+    names = {"lab": SimpleNamespace(records=records, language="en")}
+    exec(LAB.imports, names)
+    best = max(records.runs(study), key=lambda run: run.best_validation_accuracy or 0)
+    file = records.folder / best.checkpoint
+    (key,) = (key for key in load_file(file) if key.endswith(f"/{name}"))
+    assert np.array_equal(names["best_weights"](study, name), load_file(file)[key])
+    records.finish_population([best.id], best.checkpoint, sha256="0" * 64)
+    with pytest.raises(NoWeightsError, match="is damaged"):
+        names["best_weights"](study, name)
 
 
 @pytest.mark.slow  # six studies, each with a worker that imports torch

@@ -11,12 +11,13 @@ from retroprop.report.document import Picture, Table
 from retroprop.report.long_tables import MOST_COLUMNS, MOST_ROWS, shortened
 from retroprop.report.results import curves_section
 from retroprop.report.study_report import StudyReport
+from retroprop.report.variations import variations
 
 RATES = [0.1, 0.01, 0.001]
 
 
 class Counted(tuple):
-    """Runs that count how often all of them are gone through."""
+    """Runs or cells that count how often all of them are gone through."""
 
     passes = 0
 
@@ -86,6 +87,18 @@ def test_a_report_goes_through_its_runs_once_for_each_setting_and_not_for_each_u
     assert Counted.passes == 1
     compose(report)
     assert Counted.passes < 40
+
+
+def test_the_best_of_each_value_is_found_in_one_pass_over_the_cells(many):
+    record = many.study_run("many")
+    record.config["selection"] = {"best_per": ["batch_size"]}
+    report = StudyReport(record, tuple(many.runs("many")), many.location, "en")
+    assert report.best_cell is not None
+    report.__dict__["cells"] = Counted(report.cells)
+    Counted.passes = 0
+    (found,) = variations(report, "batch_size")
+    assert len(found.cells) == 120
+    assert Counted.passes == 2  # for the values, and for their cells
 
 
 def test_a_figure_has_no_more_curves_than_styles_and_its_caption_says_so(data, tmp_path):

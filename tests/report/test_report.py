@@ -1,8 +1,10 @@
 import dataclasses
+import functools
 import io
 import json
 import os
 import re
+import warnings
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
@@ -13,7 +15,10 @@ from tests import processes
 from retroprop.errors import UserError
 from retroprop.report import write_document, write_report
 from retroprop.report.content import compose
+from retroprop.report.document import Cell, Document, Paragraph, Row, Section, Table
+from retroprop.report.pdf import UndrawnLetters, render_pdf
 from retroprop.report.study_report import StudyReport
+from retroprop.studies.schema import load_study
 
 STUDY = "inf8225-logistic"
 VOID = {"meta", "link", "br", "hr", "img", "input", "col"}
@@ -72,8 +77,21 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
+@pytest.fixture(scope="module")
+def written(finished, tmp_path_factory):
+    """A function from a language to the page and the PDF of the finished study, written once."""
+    folder = tmp_path_factory.mktemp("written")
+    return functools.cache(
+        lambda language: write_report(finished, STUDY, language=language, folder=folder)
+    )
+
+
 def page_of(records, tmp_path, language="en"):
     (path,) = write_report(records, STUDY, language=language, formats=["html"], folder=tmp_path)
+    return page_in(path)
+
+
+def page_in(path):
     return Page(path.read_text(encoding="utf-8"))
 
 
@@ -101,8 +119,8 @@ def grid_of(page, name):
 # -- numbers ----------------------------------------------------------------------------------
 
 
-def test_the_tables_of_the_page_hold_the_numbers_of_the_records(finished, tmp_path):
-    page = page_of(finished, tmp_path)
+def test_the_tables_of_the_page_hold_the_numbers_of_the_records(written, finished):
+    page = page_in(written("en")[0])
     by_cell = {}
     for run in finished.runs(finished.study_run(STUDY).id):
         by_cell.setdefault(tuple(run.cell.values()), []).append(run.best_validation_accuracy)
@@ -117,8 +135,8 @@ def test_the_tables_of_the_page_hold_the_numbers_of_the_records(finished, tmp_pa
     assert seen == 24
 
 
-def test_the_best_cell_of_each_optimizer_is_marked_in_words_and_only_there(finished, tmp_path):
-    page = page_of(finished, tmp_path)
+def test_the_best_cell_of_each_optimizer_is_marked_in_words_and_only_there(written):
+    page = page_in(written("en")[0])
     for name, place in (("table-1-1", ("0.01", "1")), ("table-1-2", ("0.001", "20"))):
         best = [at for at, (_, mark) in grid_of(page, name).items() if "best" in mark]
         assert best == [place]
@@ -135,8 +153,8 @@ def test_the_best_mark_moves_when_the_records_are_reversed(data, tmp_path):
     assert len(best) == 1
 
 
-def test_the_test_table_holds_every_seed_and_their_mean(finished, tmp_path):
-    _, sgd, adam = page_of(finished, tmp_path).tables["test-table"]
+def test_the_test_table_holds_every_seed_and_their_mean(written):
+    _, sgd, adam = page_in(written("en")[0]).tables["test-table"]
     assert [text.strip() for text, _ in sgd[1:]] == [
         "83.70\u00a0±\u00a00.10",
         "83.60",
@@ -147,8 +165,8 @@ def test_the_test_table_holds_every_seed_and_their_mean(finished, tmp_path):
     assert adam[0][0] == "Adam, learning rate 0.001, batch size 20"
 
 
-def test_the_throughput_is_images_by_summed_training_seconds(finished, tmp_path):
-    page = page_of(finished, tmp_path)
+def test_the_throughput_is_images_by_summed_training_seconds(written):
+    page = page_in(written("en")[0])
     facts = {row[0][0]: row[1][0] for row in page.tables["time-table"]}
     assert facts["model-epochs"] == "360"
     assert facts["training time per model-epoch"] == "0.500 s"
@@ -157,8 +175,8 @@ def test_the_throughput_is_images_by_summed_training_seconds(finished, tmp_path)
     assert facts["wall-clock time"].replace("\u00a0", " ") == "1 min 40 s"
 
 
-def test_every_number_leads_to_its_models(finished, tmp_path):
-    page = page_of(finished, tmp_path)
+def test_every_number_leads_to_its_models(written):
+    page = page_in(written("en")[0])
     for link in page.links:
         assert link.removeprefix("#") in page.ids, link
     rows = page.tables["models-table"][1:]
@@ -285,8 +303,8 @@ def test_a_study_without_a_finished_epoch_names_the_command_to_run(data, tmp_pat
     assert not (tmp_path / "none").exists()
 
 
-def test_the_gradient_convention_is_explained_as_it_was(data, tmp_path, finished):
-    assert "summed over the minibatch" in page_of(finished, tmp_path).text
+def test_the_gradient_convention_is_explained_as_it_was(written, data, tmp_path):
+    assert "summed over the minibatch" in page_in(written("en")[0]).text
     records = data.make_records(
         tmp_path / "mean.db", config=data.study_config(training={"gradient": "mean"})
     )
@@ -381,8 +399,8 @@ def test_an_unknown_value_of_a_table_is_explained(data, tmp_path):
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-def test_the_page_is_well_formed_self_contained_and_says_its_language(finished, tmp_path, language):
-    (path,) = write_report(finished, STUDY, language=language, formats=["html"], folder=tmp_path)
+def test_the_page_is_well_formed_self_contained_and_says_its_language(written, language):
+    path, _ = written(language)
     text = path.read_text(encoding="utf-8")
     page = Page(text)
     assert page.errors == []
@@ -398,8 +416,8 @@ def test_the_page_is_well_formed_self_contained_and_says_its_language(finished, 
     assert all("#" in use for use in re.findall(r"url\(([^)]*)\)", text))
 
 
-def test_every_figure_has_words_that_come_from_the_records(finished, tmp_path):
-    (path,) = write_report(finished, STUDY, formats=["html"], folder=tmp_path)
+def test_every_figure_has_words_that_come_from_the_records(written):
+    path, _ = written("en")
     drawings = re.findall(r"<svg.*?</svg>", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert len(drawings) == 2
     for drawing in drawings:
@@ -411,8 +429,8 @@ def test_every_figure_has_words_that_come_from_the_records(finished, tmp_path):
     assert "SGD, validation: from 10.00% at epoch 0 to 85.70% at epoch 5." in drawings[1]
 
 
-def test_every_table_has_a_caption_and_headers_with_a_scope(finished, tmp_path):
-    page = page_of(finished, tmp_path)
+def test_every_table_has_a_caption_and_headers_with_a_scope(written):
+    page = page_in(written("en")[0])
     tags = [tag for tag, _ in page.tags]
     assert tags.count("caption") == tags.count("table") == len(page.tables)
     assert all("scope" in values for tag, values in page.tags if tag == "th")
@@ -424,14 +442,30 @@ def test_writing_twice_gives_the_same_bytes(finished, tmp_path):
     assert once == again
 
 
-def test_french_pages_have_french_numbers_and_no_english_left(finished, tmp_path):
-    page = page_of(finished, tmp_path, "fr")
+def test_french_pages_have_french_numbers_and_no_english_left(written):
+    page = page_in(written("fr")[0])
     assert grid_of(page, "table-1-1")["0,01", "1"][0] == "★ meilleure 85,70 ± 0,10"
     text = " ".join(page.texts)
     assert "83,70\u00a0±\u00a00,10\u202f%" in text
     assert "108\u202f000" in text
     for english in (" the ", "accuracy", "learning", "batch", "seed", "epoch ", "finished"):
         assert english not in text, english
+
+
+@pytest.mark.parametrize(
+    ("source", "language", "said"),
+    [
+        (load_study(STUDY).model_dump()["source"], "fr", "INF8225, TP1, partie 2 · Fashion-MNIST"),
+        (load_study(STUDY).model_dump()["source"], "en", "INF8225, TP1, part 2 · Fashion-MNIST"),
+        ("an older record", "fr", "an older record · Fashion-MNIST"),
+        ("", "fr", "Fashion-MNIST"),
+    ],
+)
+def test_the_source_of_a_study_is_said_in_the_language_of_the_report(
+    data, tmp_path, source, language, said
+):
+    records = data.make_records(tmp_path / "s.db", config=data.study_config(source=source))
+    assert document_of(records, language).subtitle == said
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
@@ -459,8 +493,8 @@ def test_special_characters_of_a_title_stay_text_in_page_and_paper(data, tmp_pat
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-def test_the_pdf_has_the_numbers_of_the_tables_its_language_and_tags(finished, tmp_path, language):
-    (path,) = write_report(finished, STUDY, language=language, formats=["pdf"], folder=tmp_path)
+def test_the_pdf_has_the_numbers_of_the_tables_its_language_and_tags(written, finished, language):
+    _, path = written(language)
     reader = PdfReader(path)
     root = reader.trailer["/Root"]
     assert root["/Lang"] == language
@@ -468,7 +502,7 @@ def test_the_pdf_has_the_numbers_of_the_tables_its_language_and_tags(finished, t
     assert "/StructTreeRoot" in root
     assert reader.metadata.title == document_of(finished, language).title
     text = re.sub(r"\s+", " ", " ".join(page.extract_text() for page in reader.pages))
-    page = page_of(finished, tmp_path, language)
+    page = page_in(written(language)[0])
     for name in ("table-1-1", "table-1-2"):
         for number, _ in grid_of(page, name).values():
             assert re.sub(r"^★ \w+ ", "", number) in text
@@ -489,11 +523,50 @@ def alternatives(node, seen=None):
     return found
 
 
-def test_every_figure_and_formula_of_the_pdf_has_words(finished, tmp_path):
-    (path,) = write_report(finished, STUDY, formats=["pdf"], folder=tmp_path)
+def test_every_figure_and_formula_of_the_pdf_has_words(written):
+    _, path = written("en")
     found = alternatives(PdfReader(path).trailer["/Root"]["/StructTreeRoot"])
     assert sum("at epoch 5." in text for text in found) == 2
     assert any(text.startswith("W becomes W minus eta G") for text in found)
+
+
+def test_a_table_on_paper_stands_below_its_heading_and_its_header_is_on_each_of_its_pages():
+    sections = [
+        Section(
+            name=f"s{i}",
+            heading=f"Heading {i}.",
+            blocks=[
+                Paragraph(text="Filler. " * 80 * (i % 4)),
+                Paragraph(text=f"Introduction {i}.", command="retroprop show 1"),
+                Table(
+                    name=f"t{i}",
+                    caption=f"Caption {i}.",
+                    corner=f"Corner {i}.",
+                    columns=["value"],
+                    rows=[
+                        Row(header=f"Row {i}/{row}.", cells=[Cell(text="1")]) for row in range(25)
+                    ],
+                ),
+            ],
+        )
+        for i in range(8)
+    ]
+    document = Document(
+        language="en", title="T", subtitle="S", summary=["Summary."], notices=[], footer="F",
+        sections=sections,
+    )  # fmt: skip
+    reader = PdfReader(io.BytesIO(render_pdf(document, when="2025-01-01")))
+    pages = [page.extract_text() for page in reader.pages]
+
+    def pages_of(text):
+        return [number for number, page in enumerate(pages) if text in page]
+
+    for i in range(8):
+        introduced = pages_of(f"Introduction {i}.")
+        rows = sorted({page for row in range(25) for page in pages_of(f"Row {i}/{row}.")})
+        assert introduced == pages_of(f"Caption {i}.") == rows[:1]
+        assert pages_of(f"Corner {i}.") == rows
+    assert len(pages) < 8  # a page is filled before the next one is begun
 
 
 def test_a_half_finished_study_has_a_pdf_too(data, tmp_path):
@@ -574,11 +647,33 @@ def test_a_report_imports_neither_torch_nor_an_engine(data, tmp_path):
 def test_a_title_that_no_font_of_ours_can_draw_has_a_pdf(finished, tmp_path):
     title = "Deep 深度学习 👩‍🔬 #let x = *a* \\"
     document = dataclasses.replace(document_of(finished, "en"), title=title)
-    (path,) = write_document(document, "a", ["pdf"], tmp_path, when="2025-01-01")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndrawnLetters)  # as many as this machine's fonts leave
+        (path,) = write_document(document, "a", ["pdf"], tmp_path, when="2025-01-01")
     shown = PdfReader(path).pages[0].extract_text()
     assert shown.startswith("Deep ")
     assert "#let x = *a* \\" in shown
     assert PdfReader(path).trailer["/Root"]["/MarkInfo"]["/Marked"]
+
+
+def test_letters_that_no_font_can_draw_are_named_in_one_sentence(finished, tmp_path):
+    document = dataclasses.replace(
+        document_of(finished, "en"), title="a \u0378 é", subtitle="\u0379 \u0378"
+    )  # U+0378 and U+0379 are no characters: no font has them
+    with pytest.warns(UndrawnLetters) as told:
+        write_document(document, "a", ["pdf", "html"], tmp_path, when="2025-01-01")
+    assert [str(warning.message) for warning in told] == [
+        "no font on this machine can draw U+0378 U+0379, so the PDF shows □ instead; install a "
+        "font that has them, or read the HTML report, which keeps them."
+    ]
+    assert "a □ é" in PdfReader(tmp_path / "a.pdf").pages[0].extract_text()
+
+
+def test_a_sentence_about_many_letters_stays_short(finished, tmp_path):
+    title = "".join(map(chr, range(0x50000, 0x50000 + 60)))
+    document = dataclasses.replace(document_of(finished, "en"), title=f"a {title}")
+    with pytest.warns(UndrawnLetters, match=r"(U\+500\w\w ){20}and 40 more, so the PDF"):
+        write_document(document, "a", ["pdf"], tmp_path, when="2025-01-01")
 
 
 def test_an_error_of_typst_is_a_sentence_and_the_page_is_written_before_it(finished, tmp_path):

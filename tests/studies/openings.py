@@ -18,7 +18,8 @@ from sqlalchemy import event
 from written import VERSION_1
 
 from retroprop.errors import UserError
-from retroprop.studies.records import SCHEMA_VERSION, NewRun, Records
+from retroprop.studies.records import NewRun, Records
+from retroprop.studies.tables import SCHEMA_VERSION
 
 KILLED = 9
 

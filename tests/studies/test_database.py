@@ -9,11 +9,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from written import VERSION_1, update
 
+from retroprop.cli import main
 from retroprop.errors import UserError
-from retroprop.studies.environment import describe_environment
+from retroprop.studies import records as records_module
+from retroprop.studies.addresses import without_passwords
+from retroprop.studies.environment import describe_environment, typed_command
 from retroprop.studies.records import NewRun, Records
+from retroprop.studies.seals import SealedTable
 
 SERVERS = ["sqlite", "postgres"]
 
@@ -148,6 +153,77 @@ def test_a_value_that_was_not_written_by_us_is_refused(intact, tmp_path, change)
         all_of(Records.open(path, create=False))
 
 
+@pytest.mark.parametrize("keys", [True, False], ids=["with all that belongs to them", "alone"])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "epochs WHERE run_id = 9 AND epoch = 1",
+        "epochs WHERE run_id = 9 AND epoch = 4",
+        "epochs WHERE run_id = 9",
+        "runs WHERE id = 3",
+        "runs WHERE study_run_id = 's-2'",
+        "runs",
+        "sessions WHERE id = 2",
+    ],
+)
+def test_rows_that_are_missing_are_noticed(intact, tmp_path, lost, keys):
+    path = tmp_path / "r.db"
+    path.write_bytes(intact[0])
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"DELETE FROM {lost}")
+        if keys:
+            connection.execute("DELETE FROM epochs WHERE run_id NOT IN (SELECT id FROM runs)")
+    connection.close()
+    with pytest.raises(UserError, match=r"is not a readable database \(.*are missing\); restore"):
+        all_of(Records.open(path, create=False))
+
+
+@pytest.mark.parametrize("command", [
+    "run inf8225-logistic --size smoke --workers 1", "runs", "runs s", "report s", "show 3",
+    "compare s --by batch_size",
+])  # fmt: skip
+@pytest.mark.parametrize("lost", ["study_runs", "runs", "runs WHERE id = 3"])
+def test_every_command_says_that_rows_are_missing(
+    intact, tmp_path, monkeypatch, capsys, lost, command
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "r.db").write_bytes(intact[0])
+    with sqlite3.connect(tmp_path / "r.db") as connection:
+        connection.execute(f"DELETE FROM {lost}")
+        connection.execute("DELETE FROM epochs WHERE run_id NOT IN (SELECT id FROM runs)")
+    connection.close()
+    with pytest.raises(SystemExit) as done:
+        main([*command.split(), "--db", "r.db"])
+    assert done.value.code == 2
+    assert "r.db is not a readable database" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_a_run_that_is_missing_is_none_that_never_was(intact, tmp_path):
+    (tmp_path / "r.db").write_bytes(intact[0])
+    with sqlite3.connect(tmp_path / "r.db") as connection:
+        connection.execute("DELETE FROM epochs WHERE run_id = 3")
+        connection.execute("DELETE FROM runs WHERE id = 3")
+    connection.close()
+    records = Records.open(tmp_path / "r.db", create=False)
+    with pytest.raises(UserError, match="rows of runs are missing"):
+        records.run(3)
+
+
+def test_rows_that_were_sealed_before_counts_were_are_read(intact, tmp_path):
+    path = tmp_path / "r.db"
+    path.write_bytes(intact[0])
+    records = Records.open(path)
+    for sealed in (records_module._STUDY_RUNS, records_module._RUNS):  # pyright: ignore
+        with records.transaction() as connection:
+            SealedTable(sealed.table).seal(connection)
+    assert all_of(records) == intact[1]
+    records.set_parameters([1], 7850)  # seals it as it is now
+    with records.transaction() as connection:
+        connection.execute(sa.text("DELETE FROM epochs WHERE run_id = 1 AND epoch = 4"))
+    with pytest.raises(UserError, match="rows of epochs are missing"):
+        records.run(1)
+
+
 # --- a database that may only be read -------------------------------------------------------------
 
 COMMANDS = """
@@ -256,6 +332,7 @@ SECRET = "p%40ss/w:rd"
         f"--db=postgresql+psycopg://me:{SECRET}@127.0.0.1:1/name?connect_timeout=1",
         f"postgresql+psycopg://me@127.0.0.1:1/name?password={SECRET}",
         f"postgresql+psycopg://127.0.0.1:1/name?user=me&PASS%57ORD={SECRET}",
+        f"postgresql+psycopg://me:one {SECRET}@127.0.0.1:1/name",
     ],
 )
 def test_a_password_is_in_no_command_and_in_no_sentence(argument, monkeypatch):
@@ -274,6 +351,56 @@ def test_a_password_with_an_at_sign_is_explained_without_it():
     assert "two" not in str(refused.value)
 
 
+MISTYPED = [
+    f"host=127.0.0.1 port=1 user=me password={SECRET} dbname=name",
+    f"dbname = name Password = '{SECRET}'",
+    f"postgresql:/me:{SECRET}@127.0.0.1/name",
+    f"postgresql+psycopg//me:{SECRET}@127.0.0.1/name",
+    f"postgresql+psycopg//me:{SECRET}",
+    f"postgresql+psycopg://me:{SECRET}",
+    "postgresql+psycopg://me:123w:rd",
+    f"postgresql+psycopg://m/e:{SECRET}@127.0.0.1/name",
+    f"postgresql+psycopg://me;{SECRET}@127.0.0.1/name",
+    f"postgresql+psycopg://me:one@two{SECRET}@127.0.0.1/name",
+    f"sqlite://me:{SECRET}@127.0.0.1/name",
+    f"postgresql+psycopg://me@127.0.0.1/name?password={SECRET}@x",
+    f"//me:{SECRET}@127.0.0.1/name",
+    f"me:{SECRET}@127.0.0.1",
+]
+
+
+@pytest.mark.parametrize("address", MISTYPED)
+def test_nothing_is_shown_of_what_is_like_an_address_and_is_none(address, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="is not a database address, and is not shown") as refused:
+        Records.open(address)
+    monkeypatch.setattr(sys, "argv", ["lab.py", address, f"--db={address}"])
+    for text in (str(refused.value), typed_command()):
+        assert not any(part in text for part in ("w:rd", "123w", "two"))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("command", ["runs", "report", "run", "compare", "summary"])
+def test_an_address_at_a_wrong_place_is_not_quoted(command, intact, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "retroprop.db").write_bytes(intact[0])
+    with pytest.raises(SystemExit):
+        main([*command.split(), f"postgresql+psycopg://me:zq {SECRET}@127.0.0.1/name"])
+    said = capsys.readouterr().err
+    assert "***" in said
+    assert "w:rd" not in said
+    assert "zq" not in said
+
+
+@pytest.mark.parametrize("name", ["a@b.db", "12:30.db", "host=a.db"])
+def test_a_file_with_the_signs_of_an_address_is_named_by_its_path(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Records.open(f"./{name}")
+    Records.open(str(tmp_path / name), create=False)
+    assert (tmp_path / name).is_file()
+    assert without_passwords(f"retroprop run x --db ./{name}") == f"retroprop run x --db ./{name}"
+
+
 def test_a_password_that_an_older_version_recorded_is_not_read(tmp_path):
     records = Records.open(tmp_path / "r.db")
     new = NewRun(position=0, population="p", cell={"x": 1}, settings={}, seed=0)
@@ -281,7 +408,7 @@ def test_a_password_that_an_older_version_recorded_is_not_read(tmp_path):
     records.add_study_run(id="s-1", runs=[new], **of_study)
     records.start_session("s-1", {"command": "retroprop run s --db postgresql://me:pw@host/n"})
     (session,) = records.study_run("s").sessions
-    assert session.environment["command"] == "retroprop run s --db postgresql://me:***@host/n"
+    assert session.environment["command"] == "retroprop run s --db 'postgresql://me:***@host/n'"
 
 
 @pytest.mark.parametrize("name", ["a?b#c%41.db", "file:x.db", "a [b] b.db", b"r\xff.db"])

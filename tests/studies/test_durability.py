@@ -50,7 +50,7 @@ def train(folder, study=TWO, *, display=None, fresh=False, database="r.db", fini
         threads=1,
         fresh=fresh,
         display=display or Listening(),
-        finish=write if finish else lambda _: None,
+        finish=write if finish else None,
     )
     return records, study_run
 
@@ -198,6 +198,17 @@ def test_a_state_with_one_wrong_bit_is_lost_and_said(tmp_path, whole, place):
     assert outcome(*train(tmp_path, display=listening)) == whole.outcome
     (note,) = listening.notes
     assert f"starts again: {state} is damaged, or not the file that was recorded" in note
+    assert note.endswith("its SHA-256 is another one.")  # and no advice: it trains already
+
+
+def test_a_state_that_is_gone_is_said_without_advice(tmp_path, whole):
+    stopped(tmp_path, after=2)
+    (state,) = tmp_path.rglob("state-*")
+    state.unlink()
+    listening = Listening()
+    assert outcome(*train(tmp_path, display=listening)) == whole.outcome
+    (note,) = listening.notes
+    assert note.endswith(f"starts again: there is no file {state}.")
 
 
 def test_a_model_with_one_wrong_bit_is_refused_everywhere(copy, whole):
@@ -295,6 +306,30 @@ def test_a_result_that_is_damaged_is_written_again(result, tmp_path, spoiled):
         (result / spoiled).unlink()
     train(tmp_path, NETWORK, finish=True)
     assert {file.name: file.read_bytes() for file in result.iterdir()} == before
+
+
+@pytest.mark.parametrize("content", ["", "{", "{}", '{"study": 1}'])
+def test_a_record_that_cannot_be_read_is_refused_with_its_repair(result, tmp_path, content):
+    record = result / "record.json"
+    before = record.read_bytes()
+    record.write_text(content)
+    with pytest.raises(UserError, match="delete it to have it written again from the database"):
+        train(tmp_path, NETWORK, finish=True)
+    assert record.read_text() == content
+    record.unlink()
+    train(tmp_path, NETWORK, finish=True)
+    assert record.read_bytes() == before
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_training_whose_model_is_gone_everywhere_is_not_called_finished(result, tmp_path, lost):
+    (file,) = (tmp_path / "checkpoints").rglob("best.safetensors")
+    (result / "model.safetensors").unlink()
+    file.unlink() if lost else file.write_bytes(file.read_bytes()[:-1] + b"?")
+    told = Listening()
+    with pytest.raises(UserError, match=r"are not at|is damaged"):
+        train(tmp_path, NETWORK, finish=True, display=told)
+    assert told.notes == []
 
 
 def test_two_trainings_do_not_share_a_folder(result, tmp_path):

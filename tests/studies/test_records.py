@@ -147,6 +147,7 @@ def test_a_database_of_another_program_is_refused(tmp_path):
     ("url", "sentence"),
     [
         ("no/such/folder/r.db", "does not exist; create it"),
+        ("[/b]", r"the folder '\[' of the database does not exist"),
         ("nonsense://x", "needs a driver that is not installed"),
         ("postgresql+psycopg://nobody@127.0.0.1:1/none", "check the address given by --db"),
         ("sqlite://user:pass:word@[/x", "is not a database address"),

@@ -12,6 +12,9 @@ from tests.processes import python, started, wait_until
 from tests.watchdog import family_of, processor_s
 
 from retroprop.errors import UserError
+from retroprop.labs.running import StudyPlan, run_lab
+from retroprop.studies.plan import plan_study
+from retroprop.studies.processes import WorkerProcesses
 from retroprop.studies.records import Records
 from retroprop.studies.runner import run_study
 
@@ -19,19 +22,25 @@ LONG = 40  # epochs of the studies that are killed on their way: some seconds
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory, shared_cache):
-    """The numbers of an uninterrupted run on one worker."""
+def processes(shared_cache):
+    """Workers for all tests of this module: each takes seconds to start."""
     os.environ["RETROPROP_CACHE"] = str(shared_cache)
+    with WorkerProcesses() as shared:
+        yield shared
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory, processes):
+    """The numbers of an uninterrupted run on one worker."""
     records = Records.open(tmp_path_factory.mktemp("whole") / "r.db")
-    result = run_study(small_study(), records, workers=1)
+    result = run_study(small_study(), records, workers=1, processes=processes)
     return numbers(records, result.id)
 
 
 @pytest.fixture(scope="module")
-def expected_long(tmp_path_factory, shared_cache):
-    os.environ["RETROPROP_CACHE"] = str(shared_cache)
+def expected_long(tmp_path_factory, processes):
     records = Records.open(tmp_path_factory.mktemp("whole") / "r.db")
-    result = run_study(small_study(epochs=LONG), records, workers=2)
+    result = run_study(small_study(epochs=LONG), records, workers=2, processes=processes)
     return numbers(records, result.id)
 
 
@@ -55,14 +64,36 @@ def test_a_finished_study_has_every_epoch_of_every_model_and_tests_the_best_only
 
 
 @pytest.mark.parametrize("workers", [2, 5])
-def test_the_number_of_workers_changes_no_number(tmp_path, expected, workers):
+def test_the_number_of_workers_changes_no_number(tmp_path, processes, expected, workers):
     records = Records.open(tmp_path / "r.db")
-    result = run_study(small_study(), records, workers=workers)
+    result = run_study(small_study(), records, workers=workers, processes=processes)
+    assert result.sessions[0].environment["workers"] == 2  # no more than there are jobs
+    assert numbers(records, result.id) == expected
+
+
+def test_a_lab_starts_its_workers_once_and_no_study_changes_the_numbers_of_the_next(
+    tmp_path, expected, monkeypatch
+):
+    workers = []
+
+    def take(self, count):
+        workers.extend(found := take_workers(self, count))
+        return found
+
+    take_workers = WorkerProcesses.take
+    monkeypatch.setattr(WorkerProcesses, "take", take)
+    studies = [small_study(name="before", epochs=1, seeds=[3]), small_study()]
+    plans = [StudyPlan(name=study.name, plan=plan_study(study), done=0) for study in studies]
+    records = Records.open(tmp_path / "r.db")
+    _, result = run_lab(plans, records, workers=1)
+    first, second = workers
+    assert first is second
+    assert first.process.returncode is not None  # it has ended with the lab
     assert numbers(records, result.id) == expected
 
 
 def test_kill_9_loses_at_most_the_epoch_in_flight_and_resuming_gives_the_same_numbers(
-    tmp_path, expected_long
+    tmp_path, processes, expected_long
 ):
     with long_study(tmp_path) as process:
         before = wait_for_epochs(tmp_path / "r.db", 20, process)
@@ -72,10 +103,12 @@ def test_kill_9_loses_at_most_the_epoch_in_flight_and_resuming_gives_the_same_nu
         psutil.wait_procs(children)  # workers must leave with their parent: else it never returns
     kept = recorded_epochs(tmp_path / "r.db")
     assert kept >= before
-    assert finish_and_compare(tmp_path, expected_long) >= 1
+    assert finish_and_compare(tmp_path, processes, expected_long) >= 1
 
 
-def test_ctrl_c_stops_with_a_sentence_and_resuming_gives_the_same_numbers(tmp_path, expected_long):
+def test_ctrl_c_stops_with_a_sentence_and_resuming_gives_the_same_numbers(
+    tmp_path, processes, expected_long
+):
     before_s = sum(os.times()[2:4])  # processor time of children that have ended
     with long_study(tmp_path) as process:
         wait_for_epochs(tmp_path / "r.db", 20, process)
@@ -88,7 +121,7 @@ def test_ctrl_c_stops_with_a_sentence_and_resuming_gives_the_same_numbers(tmp_pa
     assert "Traceback" not in said
     records = Records.open(tmp_path / "r.db")
     assert records.study_runs()[0].status == "interrupted"
-    assert finish_and_compare(tmp_path, expected_long) == 1
+    assert finish_and_compare(tmp_path, processes, expected_long) == 1
 
 
 def test_ctrl_c_in_a_terminal_while_workers_start_is_quiet_too(tmp_path):
@@ -103,22 +136,30 @@ def test_ctrl_c_in_a_terminal_while_workers_start_is_quiet_too(tmp_path):
     assert "Traceback" not in said
 
 
-def test_a_killed_worker_is_explained_and_resuming_gives_the_same_numbers(tmp_path, expected_long):
+def test_a_killed_worker_is_explained_and_resuming_gives_the_same_numbers(
+    tmp_path, processes, expected_long
+):
     records = Records.open(tmp_path / "r.db")
     seen = []
 
     def kill_a_worker(report):
         seen.append(report)
         if len(seen) == 30:
-            (worker,) = (c for c in psutil.Process().children() if is_worker(c))
-            worker.kill()
+            (worker,) = processes.take(1)
+            worker.process.kill()
 
     with pytest.raises(UserError, match=r"ended by signal 9.*run the same command again"):
-        run_study(small_study(epochs=LONG), records, workers=1, display=Listening(kill_a_worker))
-    assert finish_and_compare(tmp_path, expected_long) == 1
+        run_study(
+            small_study(epochs=LONG),
+            records,
+            workers=1,
+            display=Listening(kill_a_worker),
+            processes=processes,
+        )
+    assert finish_and_compare(tmp_path, processes, expected_long) == 1
 
 
-def test_a_lost_state_starts_its_population_again_and_says_so(tmp_path, expected):
+def test_a_lost_state_starts_its_population_again_and_says_so(tmp_path, processes, expected):
     class StopHere(Exception):  # noqa: N818 - it is no error
         pass
 
@@ -128,38 +169,40 @@ def test_a_lost_state_starts_its_population_again_and_says_so(tmp_path, expected
 
     records = Records.open(tmp_path / "r.db")
     with pytest.raises(StopHere):
-        run_study(small_study(), records, workers=1, display=Listening(stop))
+        run_study(small_study(), records, workers=1, display=Listening(stop), processes=processes)
     states = list((tmp_path / "checkpoints").rglob("state-*.safetensors"))
     assert states
     for state in states:
         state.write_bytes(b"damaged")
     listening = Listening()
-    result = run_study(small_study(), records, workers=1, display=listening)
+    result = run_study(small_study(), records, workers=1, display=listening, processes=processes)
     assert any("starts again" in note and "is damaged" in note for note in listening.notes)
     assert numbers(records, result.id) == expected
 
 
-def test_a_finished_study_is_not_trained_again_and_fresh_gives_the_same_numbers(tmp_path, expected):
+def test_a_finished_study_is_not_trained_again_and_fresh_gives_the_same_numbers(
+    tmp_path, processes, expected
+):
     records = Records.open(tmp_path / "r.db")
-    first = run_study(small_study(), records)
+    first = run_study(small_study(), records, processes=processes)
     listening = Listening()
-    again = run_study(small_study(), records, display=listening)
+    again = run_study(small_study(), records, display=listening, processes=processes)
     assert again == first
     assert listening.notes == [
         f"{first.id} is finished already: nothing to train (--fresh trains it again)."
     ]
-    fresh = run_study(small_study(), records, fresh=True)
+    fresh = run_study(small_study(), records, fresh=True, processes=processes)
     assert fresh.id != first.id
     assert numbers(records, fresh.id) == numbers(records, first.id) == expected
-    assert run_study(small_study(), records).id == fresh.id
+    assert run_study(small_study(), records, processes=processes).id == fresh.id
 
 
-def test_a_diverging_member_is_marked_and_the_others_are_what_they_would_be(tmp_path):
+def test_a_diverging_member_is_marked_and_the_others_are_what_they_would_be(tmp_path, processes):
     """A learning rate of 1e38 overflows float32 in one step."""
     records = Records.open(tmp_path / "r.db")
     rates = [0.01, 1e38]
     grid = {"optimizer": ["sgd"], "learning_rate": rates}
-    result = run_study(small_study(grid=grid), records, workers=1)
+    result = run_study(small_study(grid=grid), records, workers=1, processes=processes)
     runs = records.runs(result.id)
     wild = [run for run in runs if run.cell["learning_rate"] == 1e38]
     calm = [run for run in runs if run.cell["learning_rate"] == 0.01]
@@ -169,14 +212,16 @@ def test_a_diverging_member_is_marked_and_the_others_are_what_they_would_be(tmp_
     assert all(run.epochs[-1].validation_loss is None for run in wild)
     assert all(run.test_accuracy is None for run in wild)
     assert all(run.test_accuracy is not None for run in calm)
-    alone = run_study(small_study(grid=grid | {"learning_rate": [0.01]}), records, workers=1)
+    alone = run_study(
+        small_study(grid=grid | {"learning_rate": [0.01]}), records, workers=1, processes=processes
+    )
     for ours, theirs in zip(calm, records.runs(alone.id), strict=True):
         assert ours.best_validation_loss == pytest.approx(theirs.best_validation_loss, rel=1e-5)
 
 
-def test_two_processes_do_not_train_the_same_study_at_once(tmp_path):
+def test_two_processes_do_not_train_the_same_study_at_once(tmp_path, processes):
     records = Records.open(tmp_path / "r.db")
-    run = run_study(small_study(epochs=1), records, workers=1)
+    run = run_study(small_study(epochs=1), records, workers=1, processes=processes)
     with (
         FileLock(tmp_path / "checkpoints" / run.id / ".lock"),
         pytest.raises(UserError, match="another retroprop process is training"),
@@ -192,7 +237,7 @@ def test_checkpoints_that_cannot_be_written_are_explained(tmp_path):
 
 
 def test_a_full_disk_during_training_is_explained_and_resuming_continues(
-    tmp_path, expected, monkeypatch
+    tmp_path, processes, expected
 ):
     """A folder where the state's temporary file should be stands for a disk that refuses it."""
     records = Records.open(tmp_path / "r.db")
@@ -202,10 +247,10 @@ def test_a_full_disk_during_training_is_explained_and_resuming_continues(
             (folder / "state-00002.safetensors").mkdir(exist_ok=True)
 
     with pytest.raises(UserError, match="cannot be written"):
-        run_study(small_study(), records, workers=1, display=Listening(block))
+        run_study(small_study(), records, workers=1, display=Listening(block), processes=processes)
     for folder in (tmp_path / "checkpoints").rglob("state-00002.safetensors"):
         folder.rmdir()
-    result = run_study(small_study(), records, workers=1)
+    result = run_study(small_study(), records, workers=1, processes=processes)
     assert numbers(records, result.id) == expected
 
 
@@ -263,13 +308,13 @@ def wait_for_epochs(database, count, process):
     return recorded_epochs(database)
 
 
-def finish_and_compare(folder, expected_numbers):
+def finish_and_compare(folder, processes, expected_numbers):
     """Resume, compare with an uninterrupted run; returns how many sessions came before."""
     records = Records.open(folder / "r.db")
     (before,) = records.study_runs()
     assert before.status != "finished"
     assert 0 < recorded_epochs(folder / "r.db") < 8 * (LONG + 1)
-    result = run_study(small_study(epochs=LONG), records, workers=2)
+    result = run_study(small_study(epochs=LONG), records, workers=2, processes=processes)
     assert result.id == before.id
     assert numbers(records, result.id) == expected_numbers
     return len(result.sessions) - 1

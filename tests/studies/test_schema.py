@@ -25,6 +25,16 @@ def test_every_study_of_the_catalog_is_valid_and_named_as_its_file():
     assert [study.name for study in catalog().values()] == catalog_names()
 
 
+def test_the_source_of_a_study_is_in_french_too_and_no_part_of_what_its_numbers_depend_on():
+    for study in catalog().values():
+        assert " part " not in study.source.fr
+    changed = load_study("inf8225-logistic", changes=['source="a book"'])
+    assert (changed.source.en, changed.source.fr) == ("a book", "a book")
+    assert changed.fingerprint == load_study("inf8225-logistic").fingerprint
+    with pytest.raises(UserError, match=r"unknown key source\.fe\. Known: en, fr"):
+        load_study("inf8225-logistic", changes=['source={ en = "a", fe = "b" }'])
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -33,6 +43,10 @@ def test_every_study_of_the_catalog_is_valid_and_named_as_its_file():
         ("grid.batch_size=[60000]", "batch_size 60000 is larger than the 54000 training examples"),
         ("grid.batch_size=[0]", "grid.batch_size.0 must be greater than or equal to 1, and got 0"),
         ("grid.batch_size=[2.5]", "grid.batch_size.0 must be a valid integer, and got 2.5"),
+        ("grid.learning_rate=-1", "grid.learning_rate must be greater than 0, and got -1"),
+        ("grid.learning_rate=1,-1", "grid.learning_rate.1 must be greater than 0, and got -1"),
+        ("grid.optimizer=adma", "grid.optimizer: unknown optimizer 'adma'. Did you mean"),
+        ("seeds=x", "seeds must be a valid integer, and got 'x'"),
         ('grid.optimizer=["adma"]', "unknown optimizer 'adma'. Did you mean 'adam' or 'adamw'?"),
         ("grid.learning_rate=[0.1, 0.1]", "grid.learning_rate lists a value twice"),
         ("grid.learning_rate=[inf]", "grid.learning_rate.0 must be a finite number, and got inf"),
@@ -320,3 +334,16 @@ def test_every_setting_is_read_or_refused_at_its_extremes(name, kind):
                 continue
             read = getattr(study.settings({}), name)
             assert name == "clip_norm" or abs(float(read)) < 1e38
+
+
+@pytest.mark.parametrize("name", ["study.yaml", "noext"])
+def test_a_file_that_does_not_end_in_toml_is_said_to_be_there(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text("name: x")
+    with pytest.raises(UserError, match=f"the file '{name}' is no study file .* ends in .toml"):
+        load_study(name)
+
+
+def test_a_date_is_quoted_as_toml_writes_it():
+    with pytest.raises(UserError, match="and got 2020-01-01"):
+        load_study("inf8225-logistic", changes=["epochs=2020-01-01"])

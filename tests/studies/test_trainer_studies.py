@@ -2,15 +2,15 @@
 
 import os
 
-import psutil
 import pytest
 from pydantic import ValidationError
-from small import SMALL, Listening, is_worker, small_study
+from small import SMALL, Listening, small_study
 
 from retroprop.data import load
 from retroprop.errors import UserError
 from retroprop.studies.kinds import KINDS, recorded
 from retroprop.studies.plan import plan_study
+from retroprop.studies.processes import WorkerProcesses
 from retroprop.studies.records import Records
 from retroprop.studies.runner import run_study
 from retroprop.studies.schema import (
@@ -55,21 +55,27 @@ def outcome(records, study_run_id):
 
 
 @pytest.fixture(scope="module")
-def ended(tmp_path_factory, shared_cache):
-    """The runs of the study of networks, by optimizer and learning rate."""
+def processes(shared_cache):
+    """Workers for all tests of this module: each takes seconds to start."""
     os.environ["RETROPROP_CACHE"] = str(shared_cache)
+    with WorkerProcesses() as shared:
+        yield shared
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory, processes):
+    """The runs of the study of networks, by optimizer and learning rate."""
     records = Records.open(tmp_path_factory.mktemp("network") / "r.db")
-    result = run_study(small_study(**NETWORK), records, workers=1)
+    result = run_study(small_study(**NETWORK), records, workers=1, processes=processes)
     assert result.status == "finished"
     return {tuple(run.cell.values()): run for run in records.runs(result.id)}
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory, shared_cache):
+def expected(tmp_path_factory, processes):
     """The numbers of an uninterrupted run of the mixers."""
-    os.environ["RETROPROP_CACHE"] = str(shared_cache)
     records = Records.open(tmp_path_factory.mktemp("mixers") / "r.db")
-    return outcome(records, run_study(mixers(), records, workers=1).id)
+    return outcome(records, run_study(mixers(), records, workers=1, processes=processes).id)
 
 
 # --- the plan -------------------------------------------------------------------------------------
@@ -250,7 +256,9 @@ def test_the_confusion_matrix_counts_the_whole_test_set(ended):
         assert run.test_accuracy == sum(counts[k][k] for k in range(10)) / 500
 
 
-def test_a_killed_worker_loses_an_epoch_and_resuming_gives_the_same_numbers(tmp_path, expected):
+def test_a_killed_worker_loses_an_epoch_and_resuming_gives_the_same_numbers(
+    tmp_path, processes, expected
+):
     assert len(expected) == 2
     assert all(len(epochs) == EPOCHS + 1 for _, epochs in expected)
     records, seen = Records.open(tmp_path / "r.db"), []
@@ -258,24 +266,31 @@ def test_a_killed_worker_loses_an_epoch_and_resuming_gives_the_same_numbers(tmp_
     def kill_the_worker(report):
         seen.append(report)
         if len(seen) == 7:
-            (worker,) = (c for c in psutil.Process().children() if is_worker(c))
-            worker.kill()
+            (worker,) = processes.take(1)
+            worker.process.kill()
 
     with pytest.raises(UserError, match=r"ended by signal 9.*run the same command again"):
-        run_study(mixers(), records, workers=1, display=Listening(kill_the_worker))
+        run_study(
+            mixers(), records, workers=1, display=Listening(kill_the_worker), processes=processes
+        )
     (before,) = records.study_runs()
     kept = sum(len(run.epochs) for run in records.runs(before.id))
     assert 7 <= kept < 2 * (EPOCHS + 1)
     listening = Listening()
-    result = run_study(mixers(), records, workers=1, display=listening)
+    result = run_study(mixers(), records, workers=1, display=listening, processes=processes)
     assert result.id == before.id
     assert listening.notes == []  # nothing had to start again
     assert outcome(records, result.id) == expected
 
 
-def test_the_last_report_of_a_network_says_that_it_is_done(tmp_path):
+def test_the_last_report_of_a_network_says_that_it_is_done(tmp_path, processes):
     reports = []
     changes = {"grid": {"learning_rate": [1e-12]}, "selection": {}}
     records = Records.open(tmp_path / "r.db")
-    run_study(small_study(**NETWORK | changes), records, display=Listening(reports.append))
+    run_study(
+        small_study(**NETWORK | changes),
+        records,
+        display=Listening(reports.append),
+        processes=processes,
+    )
     assert [report.done for report in reports] == [False, False, True]

@@ -1,9 +1,11 @@
 """Two processes train like one; a lost one ends the job with a sentence."""
 
+import contextlib
 import json
 import re
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -11,18 +13,48 @@ import pytest
 import torch
 from safetensors import safe_open
 from tests.processes import python, run, started
+from torch.distributed import TCPStore
 from two_ranks import main, model_of
 
+from retroprop import cli
 from retroprop.errors import UserError
 from retroprop.training.ranks import Ranks, SynchronizedBatchNorm2d, joined_ranks
+from retroprop.training.trainer import Trainer
 
 SCRIPT = Path(__file__).with_name("two_ranks.py")
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 KINDS = ("mlp-mixer", "cnn", "batch-norm")
 
 
-def program(command):
-    return python(*command, OMP_NUM_THREADS="1", COLUMNS="200")
+def program(command, **environment):
+    return python(*command, OMP_NUM_THREADS="1", COLUMNS="200", **environment)
+
+
+def said_by_two(command):
+    """Run two processes that must succeed, as torchrun does; what both said.
+
+    torchrun is a third process that imports torch. Here they meet at a store of this process.
+    """
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    job = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
+    job["TORCHELASTIC_USE_AGENT_STORE"] = "True"
+    with contextlib.ExitStack() as stack:
+        said = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
+        ranks = [
+            stack.enter_context(
+                started(
+                    **program(command, RANK=rank, LOCAL_RANK=rank, **job),
+                    stdout=said,
+                    stderr=said,
+                )
+            )
+            for rank in ("0", "1")
+        ]
+        codes = [rank.wait() for rank in ranks]
+        said.seek(0)
+        text = said.read()
+    assert codes == [0, 0], text[-3000:]
+    return text
 
 
 def printed(command):
@@ -37,7 +69,7 @@ def results(tmp_path_factory):
     """What one process gives, and what two give, of all networks."""
     folder = tmp_path_factory.mktemp("ranks")
     main(folder / "one.json", list(KINDS))
-    printed([*TORCHRUN, str(SCRIPT), str(folder / "two.json"), *KINDS])
+    said_by_two([str(SCRIPT), str(folder / "two.json"), *KINDS])
     return [json.loads((folder / f"{name}.json").read_text()) for name in ("one", "two")]
 
 
@@ -96,7 +128,7 @@ def test_one_process_has_nothing_to_join(monkeypatch):
         assert ranks == Ranks()
 
 
-# --- retroprop train under torchrun ---------------------------------------------------------------
+# --- retroprop train, with two processes ----------------------------------------------------------
 
 
 def train_command(folder, epochs, *more):
@@ -105,6 +137,13 @@ def train_command(folder, epochs, *more):
         "hidden_sizes=64", "--epochs", str(epochs), "--device", "cpu", "--threads", "1",
         "--folder", str(folder), "--db", str(folder.with_suffix(".db")), *more,
     ]  # fmt: skip
+
+
+def train_here(folder, epochs, *more):
+    """Train in this process: the exit code."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(train_command(folder, epochs, *more)[2:])
+    return ended.value.code
 
 
 def record_of(folder):
@@ -118,10 +157,11 @@ def metadata_of(folder):
     return about
 
 
-def test_training_with_two_processes_gives_the_record_of_one(tmp_path):
+def test_training_with_two_processes_gives_the_record_of_one(tmp_path, capsys):
     more = ("--augment", "--images", "301", "--batch-size", "100", "--clip-norm", "1")
-    one = printed([*train_command(tmp_path / "one", 2, *more)])
-    two = printed([*TORCHRUN, *train_command(tmp_path / "two", 2, *more)])
+    train_here(tmp_path / "one", 2, *more)
+    one = capsys.readouterr().out
+    two = said_by_two(train_command(tmp_path / "two", 2, *more))
     assert ", 2 processes; Ctrl-C stops" in two
     assert len(two.splitlines()) == len(one.splitlines())  # one process speaks for both
     first, second = (record_of(tmp_path / name) for name in ("one", "two"))
@@ -134,7 +174,7 @@ def test_training_with_two_processes_gives_the_record_of_one(tmp_path):
     for key in ("settings", "study", "best_epoch", "diverged_epoch", "test_confusion", "status"):
         assert second[key] == first[key]
     assert metadata_of(tmp_path / "one") == metadata_of(tmp_path / "two")
-    again = printed([*TORCHRUN, *train_command(tmp_path / "two", 2, *more)])
+    again = said_by_two(train_command(tmp_path / "two", 2, *more))
     assert again.count("is finished already: nothing to train") == 1  # both leave in peace
 
 
@@ -167,20 +207,22 @@ def test_a_killed_rank_ends_the_job_and_the_next_job_continues(tmp_path):
     assert [epoch["epoch"] for epoch in record["epochs"]] == list(range(epochs + 1))
 
 
-def test_a_state_that_is_lost_starts_all_processes_again(tmp_path):
-    folder = tmp_path / "run"
-    command = [*TORCHRUN, *train_command(folder, 60)]
-    with started(**program(command), stdout=subprocess.PIPE, text=True) as job:
-        for line in job.stdout:
-            if re.match(r" +3 ", line):
-                break
-        job.send_signal(signal.SIGINT)
-        job.communicate()
+def test_a_state_that_is_lost_starts_all_processes_again(tmp_path, monkeypatch):
+    folder, epochs = tmp_path / "run", 6
+    train_epoch = Trainer.train_epoch
+
+    def stopped(self, number, *, on_step):
+        if number > 3:
+            raise KeyboardInterrupt
+        return train_epoch(self, number, on_step=on_step)
+
+    monkeypatch.setattr(Trainer, "train_epoch", stopped)
+    assert train_here(folder, epochs) == 130
     (state,) = tmp_path.rglob("state-*")
     state.write_bytes(b"half a file")
-    output = printed([*TORCHRUN, *train_command(folder, 60)])
+    output = said_by_two(train_command(folder, epochs))
     assert output.count("seed=0 starts again: ") == 1
-    assert [epoch["epoch"] for epoch in record_of(folder)["epochs"]] == list(range(61))
+    assert [epoch["epoch"] for epoch in record_of(folder)["epochs"]] == list(range(epochs + 1))
 
 
 def test_what_the_first_process_refuses_ends_all_of_them(tmp_path):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from retroprop.errors import UserError
 
 MOST_CANDIDATES = 2_000_000
-"""Kernels × paddings that are tried at most, a second of work."""
+"""Kernels × dilations × paddings that are tried at most: half a second of work."""
 MOST_SOLUTIONS = 200_000
 """Of one task that are made at once."""
 
@@ -235,9 +235,14 @@ def solutions(
     """The same, one after the other as they are found: ordered by kernel, then dilation."""
     axes = pairs_of_sizes(input_size, output_size)
     check(kernel=kernel, stride=stride, padding=padding, dilation=dilation)
-    for k, p, d in candidates([n for n, _ in axes], kernel, padding, dilation):
-        for s in _strides(axes, extent(k, d), p, stride):
-            yield Convolution(k, s, p, d)
+    sizes = [n for n, _ in axes]
+    suitable = {m: _strides(axes, m, stride) for m in margins(sizes, kernel, padding, dilation)}
+    for k, reaches in _extents(_limit(sizes, kernel, padding, dilation), kernel, dilation):
+        for reach in reaches:
+            d = dilation or (reach - 1) // max(1, k - 1) or 1
+            for p in _paddings(reach, padding):
+                for s in suitable[2 * p - reach]:
+                    yield Convolution(k, s, p, d)
 
 
 def count_solutions(
@@ -249,17 +254,15 @@ def count_solutions(
     padding: int | None = None,
     dilation: int | None = None,
 ) -> int:
-    """How many there are, without making them: kernels of one extent have as many.
+    """How many there are, without making them: those of one margin have the same strides.
 
     >>> count_solutions(232, 4)
     3188348
     """
     axes = pairs_of_sizes(input_size, output_size)
     check(kernel=kernel, stride=stride, padding=padding, dilation=dilation)
-    tried = Counter(
-        (extent(k, d), p) for k, p, d in candidates([n for n, _ in axes], kernel, padding, dilation)
-    )
-    return sum(times * len(_strides(axes, reach, p, stride)) for (reach, p), times in tried.items())
+    found = margins([n for n, _ in axes], kernel, padding, dilation)
+    return sum(times * len(_strides(axes, margin, stride)) for margin, times in found.items())
 
 
 def pairs_of_sizes(
@@ -277,50 +280,67 @@ def pairs_of_sizes(
     return list(dict.fromkeys(zip(before, after, strict=True)))
 
 
-def candidates(
+def margins(
     sizes: Sequence[int], kernel: int | None, padding: int | None, dilation: int | None
-) -> Iterator[tuple[int, int, int]]:
-    """Every (kernel, padding, dilation) within the limits of `solve_convolution`."""
-    smallest = extent(kernel or 1, dilation or 1)  # that the given quantities allow
-    limit = max(min(sizes), smallest) if padding is None else min(sizes) + 2 * padding
-    total = 0
-    for k, d in _kernels(limit, kernel, dilation):
-        total += extent(k, d) if padding is None else 1
+) -> Counter[int]:
+    """How many kernels, paddings and dilations leave each margin, 2p − e pixels (< 0: fewer).
+
+    The windows of an input of n pixels begin on its first n + margin + 1 ones, padding included, so
+    the margin decides alone which strides make an output.
+
+    Raises:
+        UserError: If there are too many within the limits of `solve_convolution`.
+    """
+    total, extents = 0, Counter[int]()
+    for _, reaches in _extents(_limit(sizes, kernel, padding, dilation), kernel, dilation):
+        if reaches:  # their number, which len() refuses where it is huge, or the sum of them
+            number = (reaches[-1] - reaches[0]) // reaches.step + 1
+            total += number if padding is not None else number * (reaches[0] + reaches[-1]) // 2
         if total > MOST_CANDIDATES:
             raise UserError(
                 f"more than {MOST_CANDIDATES:,} combinations of kernel, padding and dilation would "
                 "have to be tried; fix one of them."
             )
-    for k, d in _kernels(limit, kernel, dilation):
-        for p in range(extent(k, d)) if padding is None else (padding,):
-            yield k, p, d
+        extents.update(reaches)
+    found = Counter[int]()
+    for reach, times in extents.items():
+        for p in _paddings(reach, padding):
+            found[2 * p - reach] += times
+    return found
 
 
-def _kernels(limit: int, kernel: int | None, dilation: int | None) -> Iterator[tuple[int, int]]:
-    """Every (kernel, dilation) whose extent is at most `limit`."""
+def _limit(
+    sizes: Sequence[int], kernel: int | None, padding: int | None, dilation: int | None
+) -> int:
+    """The largest extent of a kernel; see `solve_convolution`."""
+    if padding is not None:
+        return min(sizes) + 2 * padding
+    return max(min(sizes), extent(kernel or 1, dilation or 1))  # what is given is allowed
+
+
+def _paddings(reach: int, padding: int | None) -> range:
+    """The given padding, or all that are smaller than the extent of the kernel."""
+    return range(reach) if padding is None else range(padding, padding + 1)
+
+
+def _extents(limit: int, kernel: int | None, dilation: int | None) -> Iterator[tuple[int, range]]:
+    """Every kernel, and its extents with all its dilations that are at most `limit`."""
     for k in range(1, limit + 1) if kernel is None else (kernel,):
-        if dilation is not None:
-            dilations: Sequence[int] = (dilation,)
+        if k == 1 or dilation is not None:
+            reach = extent(k, dilation or 1)
+            yield k, range(reach, min(reach, limit) + 1)
         else:
-            dilations = (1,) if k == 1 else range(1, (limit - 1) // (k - 1) + 1)
-        for d in dilations:
-            if extent(k, d) > limit:
-                break
-            yield k, d
-        if extent(k, dilation or 1) > limit:
-            return
+            yield k, range(k, limit + 1, k - 1)
 
 
-def _strides(
-    axes: Sequence[tuple[int, int]], reach: int, padding: int, stride: int | None
-) -> range:
+def _strides(axes: Sequence[tuple[int, int]], margin: int, stride: int | None) -> range:
     """The strides that suit all axes: the given one, or all; where all from one on, the first.
 
     ⌊room / s⌋ = m − 1 means (m − 1) s ≤ room < m s.
     """
     low, high = 1, math.inf
     for n, m in axes:
-        room = n + 2 * padding - reach
+        room = n + margin
         if room < 0:
             return range(0)
         low = max(low, room // m + 1)

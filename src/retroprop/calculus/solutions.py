@@ -6,10 +6,10 @@ from math import inf
 
 from retroprop.calculus.convolution_arithmetic import (
     Convolution,
-    candidates,
     check,
     count_solutions,
     extent,
+    margins,
     pairs_of_sizes,
 )
 
@@ -86,8 +86,8 @@ def why_none(
         )
         return f"{each}, but no square window does both"
     n, m = axes[alone.index(0)]
-    tried = candidates([n], kernel, padding, dilation)
-    rooms = {room for k, p, d in tried if (room := n + 2 * p - extent(k, d)) >= 0}
+    tried = margins([n], kernel, padding, dilation)
+    rooms = {room for margin in tried if (room := n + margin) >= 0}
     if not rooms:
         reach = extent(kernel or 1, dilation or 1)
         return (

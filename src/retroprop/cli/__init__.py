@@ -1,5 +1,7 @@
 """The command line; `entry` has its commands, and what each way to end is told."""
 
+import contextlib
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -16,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
         run(arguments)
     except KeyboardInterrupt:
+        with contextlib.suppress(ValueError):  # not in the main thread, which alone is interrupted
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one
         if sys.stderr is not None:  # the shell may have closed it
             print("retroprop: stopped.", file=sys.stderr)
         sys.exit(130)

@@ -133,7 +133,7 @@ def do(
     ]
     _print_side_by_side(target, answers)
     _say()
-    _say(_interpretation(net, target, list(fixed), answers))
+    _say(_interpretation(net, target, list(fixed), answers), prose=True)
     if len(fixed) == 1 and not known:
         _print_formulas(net, next(iter(fixed)), target)
 
@@ -278,8 +278,9 @@ def _some(names: "Sequence[str]") -> str:
 # --- printing -------------------------------------------------------------------------------------
 
 
-def _say(text: str = "") -> None:
-    console.print(text, soft_wrap=True)
+def _say(text: str = "", *, prose: bool = False) -> None:
+    """Print lines; those of prose are broken between words where a terminal shows them."""
+    console.print(text, soft_wrap=not (prose and console.is_terminal))
 
 
 def _print_table(net: "BayesNet", name: str) -> None:
@@ -346,6 +347,6 @@ def _print_formulas(net: "BayesNet", x: str, y: str) -> None:
         _say("From observations alone:")
     for one in found[:MOST_FORMULAS]:
         _say(f"  {one.formula}")
-        _say(f"    {in_words(one)}")
+        _say(f"    {in_words(one)}", prose=True)
     if len(found) > MOST_FORMULAS:
         _say("  … and by other back-door sets")

@@ -33,7 +33,8 @@ class Terminal(Console):
     def size(self) -> ConsoleDimensions:
         """Columns and lines of the terminal: below some columns, no layout comes to an end."""
         found = super().size
-        return found._replace(width=max(found.width, FEWEST_COLUMNS))
+        width = found.width if self._width is None else self._width  # rich asks no dumb terminal
+        return found._replace(width=max(width, FEWEST_COLUMNS))
 
     @size.setter
     def size(self, new_size: tuple[int, int]) -> None:

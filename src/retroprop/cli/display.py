@@ -91,9 +91,9 @@ class StudyDisplay:
             progress.done_before = progress.done
         self.keys = [key.replace("_", "\n") for key in study.grid.varied()]
         self.console.print(
-            f"{len(runs)} models in {len(plan.populations)} "
-            f"population{'s' * (len(plan.populations) != 1)} on {workers} "
-            f"worker process{'es' if workers > 1 else ''}; Ctrl-C stops and keeps what is done.",
+            f"{counted(len(runs), 'model')} in {counted(len(plan.populations), 'population')} on "
+            f"{workers} worker process{'es' if workers > 1 else ''}; Ctrl-C stops and keeps what "
+            "is done.",
             soft_wrap=True,
         )
         self.bar = Progress(
@@ -235,6 +235,11 @@ def setting(value: object) -> str:
     if value is None:
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things, such as 1 model or 1,200 models."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
 def duration(seconds: float) -> str:

@@ -44,9 +44,10 @@ app = cyclopts.App(
     """,
     help_format="markdown",
     help_epilogue=EPILOGUE,
-    help_formatter=HelpFormatter(),
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # `cli.main` says a sentence, where cyclopts is silent
 )
+app.help_formatter = HelpFormatter(app)
 app["--help"].help = say_later("Display this message and exit.")
 app["--version"].help = say_later("Display application version.")
 

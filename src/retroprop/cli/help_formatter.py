@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from retroprop.languages import Say, reader_language, translator
 
 if TYPE_CHECKING:
+    from cyclopts import App
     from cyclopts.help import HelpEntry, HelpPanel, InlineText
     from rich.console import Console, ConsoleOptions, RenderResult
 
@@ -23,11 +24,12 @@ class HelpFormatter:
     """Shows a page of help.
 
     Args:
+        app: The program, whose commands know the names of their arguments.
         say: Says each text; by default in the reader's language.
     """
 
-    def __init__(self, say: Say | None = None) -> None:
-        self._say = say
+    def __init__(self, app: "App", say: Say | None = None) -> None:
+        self._app, self._say = app, say
 
     @property
     def say(self) -> Say:
@@ -39,8 +41,29 @@ class HelpFormatter:
         from cyclopts.help.specs import DefaultStyled
         from rich.text import Text
 
-        line = self.say("Usage: {command}").format(command=usage)
+        words = self._with_names(str(usage).split())
+        said = [self.say("COMMAND") if word == "COMMAND" else word for word in words]
+        line = self.say("Usage: {command}").format(command=" ".join(said) + "\n")
         console.print(DefaultStyled(Text(line, style="cyclopts.usage")))
+
+    def _with_names(self, words: list[str]) -> list[str]:
+        """The words of a usage, its last one, [ARGS], replaced by the arguments' own names."""
+        if words[-1] not in ("[ARGS]", "[ARGS...]"):
+            return words
+        command = self._app
+        for word in words[1:]:
+            if word not in command:
+                break
+            command = command[word]
+        names = [
+            f"[{argument.name.lstrip('-').upper()}"
+            + ("...]" if argument.field_info.kind is argument.field_info.VAR_POSITIONAL else "]")
+            for argument in command.assemble_argument_collection(parse_docstring=False)
+            if argument.field_info.is_positional
+            and not argument.required
+            and not argument.field_info.is_keyword
+        ]
+        return [*words[:-1], *names]
 
     def render_description(
         self, console: "Console", options: "ConsoleOptions", description: Any

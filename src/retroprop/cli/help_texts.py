@@ -152,7 +152,7 @@ retroprop lr-find cnn --dataset fashion-mnist --figure rates.svg
     "export": """Write a trained model as ONNX, and check it with onnxruntime.
 
 The file reads bytes (n, height, width, channels) and gives probabilities: the normalization is in
-it. It needs `pip install 'retroprop[onnx]'`.
+it. It needs `pip install -c constraints.txt -e '.[onnx]'` in the folder of retroprop.
 
 ```
 retroprop export runs/mlp-fashion-mnist

@@ -1,5 +1,8 @@
 """`retroprop run | studies | runs | show | compare`."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+from statistics import fmean
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -7,14 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 from retroprop.cli.console import Terminal
-from retroprop.cli.display import StudyDisplay, duration, setting
+from retroprop.cli.display import StudyDisplay, counted, duration, setting
 from retroprop.cli.parameters import Database, Flag, WholeNumber
-from retroprop.errors import Interrupted, UserError, did_you_mean
+from retroprop.errors import Interrupted, UserError, did_you_mean, in_short
 from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import catalog, load_study
 from retroprop.studies.summary import mean_and_deviation
 
 console = Terminal()
+
+MOST_COMPARED = 25
+"""Values of a setting of which all pairs are shown, 300 at most."""
 
 
 def run(
@@ -94,8 +100,8 @@ def studies() -> None:
         table.add_row(name, study.title.en)
         table.add_row(
             "",
-            f"{study.dataset}, {_count(study.models, 'model')}, "
-            f"{_count(study.epochs, 'epoch')}; varies {', '.join(varied)}",
+            f"{study.dataset}, {counted(study.models, 'model')}, "
+            f"{counted(study.epochs, 'epoch')}; varies {', '.join(varied)}",
             style="not bold",
         )
     console.print_table(table)
@@ -194,7 +200,8 @@ def compare(
     if len(what) < 2 or not all(word.isdigit() for word in what):
         raise UserError(
             "compare takes two or more run numbers (retroprop compare 12 48), or one study with "
-            f"--by (retroprop compare inf8225-logistic --by optimizer); got {' '.join(what)!r}."
+            "--by (retroprop compare inf8225-logistic --by optimizer); got "
+            f"{in_short(' '.join(what))}."
         )
     _compare_runs([records.run(int(word)) for word in what])
 
@@ -219,9 +226,9 @@ def _print_plan(plan: Any, workers: int) -> None:
         )
     console.print_table(table)
     console.print(
-        f"\n{_count(len(plan.runs), 'model')}, {_count(plan.study.epochs, 'epoch')}: about "
-        f"{duration(plan.predicted_s(workers))} on {_count(workers, 'worker')}, a rough guess that "
-        "does not know this machine. Nothing was trained.",
+        f"\n{counted(len(plan.runs), 'model')}, {counted(plan.study.epochs, 'epoch')}: about "
+        f"{duration(plan.predicted_s(workers))} on {counted(workers, 'worker')}, a rough guess "
+        "that does not know this machine. Nothing was trained.",
         soft_wrap=True,
     )
     if warning := plan.memory_warning(workers):
@@ -231,7 +238,7 @@ def _print_plan(plan: Any, workers: int) -> None:
 def _print_result(result: StudyRunRecord, records: Records) -> None:
     runs = records.runs(result.id, with_epochs=False)
     diverged = sum(run.status == "diverged" for run in runs)
-    trained = f"{_count(len(runs), 'model')} trained"
+    trained = f"{counted(len(runs), 'model')} trained"
     if diverged:
         trained += f" ({diverged} diverged)"
     console.print(
@@ -248,7 +255,7 @@ def _print_result(result: StudyRunRecord, records: Records) -> None:
         console.print(
             f"  best by validation: {cell}: validation "
             f"{_spread([r.best_validation_accuracy for r in members])}, test "
-            f"{_spread([r.test_accuracy for r in members])} ({_count(len(members), 'seed')})",
+            f"{_spread([r.test_accuracy for r in members])} ({counted(len(members), 'seed')})",
             soft_wrap=True,
         )
     console.print(f"Models:  retroprop runs {result.study}{records.option}", soft_wrap=True)
@@ -335,32 +342,45 @@ def _compare_by(members: list[RunRecord], key: str) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in (key, "against", "pairs", "mean difference", "deviation", "better in"):
         table.add_column(name, justify="right")
-    for position, value in enumerate(values):
-        for other in values[position + 1 :]:
-            differences = [
-                p[value] - p[other] for p in paired.values() if value in p and other in p
-            ]
-            if not differences:
-                continue
-            mean, deviation = mean_and_deviation(differences)
-            table.add_row(
-                setting(value),
-                setting(other),
-                str(len(differences)),
-                f"{100 * mean:+.2f} points",
-                f"{100 * (deviation or 0.0):.2f}",
-                f"{sum(d > 0 for d in differences)}/{len(differences)}",
-            )
+    few = len(values) <= MOST_COMPARED
+    for value, other in combinations(values, 2) if few else _with_best(values, paired.values()):
+        differences = [p[value] - p[other] for p in paired.values() if value in p and other in p]
+        if not differences:
+            continue
+        mean, deviation = mean_and_deviation(differences)
+        table.add_row(
+            setting(value),
+            setting(other),
+            str(len(differences)),
+            f"{100 * mean:+.2f} points",
+            f"{100 * (deviation or 0.0):.2f}",
+            f"{sum(d > 0 for d in differences)}/{len(differences)}",
+        )
     if not table.row_count:
         raise UserError(
             f"no two trained models differ in {key} alone yet; run the study to its end first."
         )
-    console.print_table(table)
+    console.print_table(table, whole=not few)
     console.print("Best validation accuracy; each pair shares its seed and all other settings.")
+    if not few:
+        console.print(
+            f"Of {len(values):,} values, the one with the highest mean is compared with each other "
+            f"one; all pairs are shown of {MOST_COMPARED} values or fewer.",
+            soft_wrap=True,
+        )
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+def _with_best(
+    values: Sequence[Any], paired: Iterable[Mapping[Any, float]]
+) -> Iterator[tuple[Any, Any]]:
+    """The value with the highest mean, beside each other one."""
+    found: dict[Any, list[float]] = {}
+    for pair in paired:
+        for value, accuracy in pair.items():
+            found.setdefault(value, []).append(accuracy)
+    if found:
+        best = max(found, key=lambda value: fmean(found[value]))
+        yield from ((best, value) for value in values if value != best)
 
 
 def _cell(run: RunRecord) -> str:

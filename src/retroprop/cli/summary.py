@@ -56,16 +56,17 @@ def summary(
     db
         The records: a SQLite file or any SQLAlchemy URL.
     """
-    from retroprop.models.catalog import MODELS, written
-    from retroprop.models.summary import summarize
-
     for name, value in (("--batch-size", batch_size), ("--depth", depth)):
         if value is not None and not 1 <= value <= 10**9:
             raise UserError(f"{name} is a whole number from 1 on, and got {value}.")
+    shape = _shape(input_shape)
+
+    from retroprop.models.catalog import MODELS, written
+    from retroprop.models.summary import summarize
+
     if model.isdigit() or (model not in MODELS and Path(model).exists()):
         network, shape, options, of_run = _trained(model, db)
     else:
-        shape = _shape(input_shape)
         network, options = _untrained(model, shape, classes, changes or ())
         of_run = None
     found = summarize(network, shape)

@@ -9,17 +9,17 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Database, Flag, WholeNumber, model_options
+from retroprop.data import find
 from retroprop.errors import Interrupted, UserError
-from retroprop.studies.records import DEFAULT_DATABASE
-
-if TYPE_CHECKING:
-    from retroprop.studies.schema import Study
+from retroprop.studies.database import DEFAULT_DATABASE, check_address
+from retroprop.studies.schema import Study, study_from
+from retroprop.training.settings import Hyperparameters, types_of
 
 Word = Annotated[str, Parameter(negative=())]
 Number = Annotated[float, Parameter(negative=())]
@@ -116,6 +116,11 @@ def train(
     fresh
         Train all again even if it is recorded; the old records are kept.
     """
+    _check_options(model, network, training)
+    if training.threads is not None and not 1 <= training.threads <= MOST_THREADS:
+        raise UserError(f"--threads must be from 1 to {MOST_THREADS}, and got {training.threads}.")
+    check_address(db)
+
     from retroprop.cli.training_display import TrainingDisplay, finish
     from retroprop.models.catalog import model_name
     from retroprop.studies.environment import typed_command
@@ -125,8 +130,6 @@ def train(
     from retroprop.training.ranks import joined_ranks
 
     model = model_name(model)
-    if training.threads is not None and not 1 <= training.threads <= MOST_THREADS:
-        raise UserError(f"--threads must be from 1 to {MOST_THREADS}, and got {training.threads}.")
     kind = choose_device(network.device).type
     study = _study(model, network, training)
     where = folder or Path("runs") / f"{model}-{network.dataset}"
@@ -178,6 +181,8 @@ def lr_find(
     figure
         Draw the losses into this file (.svg, .png or .pdf).
     """
+    _check_options(model, network, _TRAINING)
+
     from retroprop.cli.training_figures import check_name, draw_range_test
     from retroprop.models.catalog import model_name
     from retroprop.studies.plan import plan_study
@@ -223,7 +228,58 @@ def lr_find(
         console.print(f"Figure:  {figure}", soft_wrap=True)
 
 
-def _study(model: str, network: NetworkOptions, training: TrainingOptions) -> "Study":
+def _check_options(model: str, network: NetworkOptions, training: TrainingOptions) -> None:
+    """Refuse what cannot be before torch is imported, which takes seconds.
+
+    What depends on the network, --set above all, is left to `_study`.
+
+    Raises:
+        UserError: One sentence for each option that cannot be.
+    """
+    given = _given(network, training)
+    document = {
+        "name": "train",
+        "title": "train",
+        "dataset": network.dataset,
+        "split": given["split"],
+        "epochs": training.epochs,
+        "seeds": [network.seed],
+        "model": {"kind": "network"},
+        "training": given["training"],
+        "grid": {"learning_rate": [training.lr]},
+    }
+    with _named_by_option():
+        find(network.dataset)
+        study = study_from(document, f"train {model}")
+    whole = study.split.model_copy(update={"images": None})
+    most = whole.training_images(find(network.dataset).n_train)
+    if training.images is not None and training.images > most:
+        raise UserError(
+            f"--images must be at most {most}: so many images of {network.dataset} are left to "
+            f"train on with --validation {training.validation:g}, and got {training.images}."
+        )
+
+
+def _given(network: NetworkOptions, training: TrainingOptions) -> dict[str, dict[str, Any]]:
+    """The options as a study file has them, under [split] and [training]."""
+    given = {**dataclasses.asdict(network), **dataclasses.asdict(training)}
+    settings = {name: given[name] for name in types_of(Hyperparameters) if name in given}
+    return {
+        "split": {"validation": training.validation, "images": training.images},
+        "training": settings | {"augmentation": "flip-crop" if network.augment else "none"},
+    }
+
+
+@contextlib.contextmanager
+def _named_by_option() -> Iterator[None]:
+    """Let an error of a study name the options that somebody typed, not the keys of a file."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(_KEY.sub(_option_of_key, str(error))) from None
+
+
+def _study(model: str, network: NetworkOptions, training: TrainingOptions) -> Study:
     """The study of one run that the options describe.
 
     Raises:
@@ -231,19 +287,15 @@ def _study(model: str, network: NetworkOptions, training: TrainingOptions) -> "S
     """
     import torch
 
-    from retroprop.data import find
     from retroprop.models.catalog import build, find_model
     from retroprop.studies.one_run import one_run_study
-    from retroprop.training.settings import Hyperparameters, types_of
 
     info, built = find(network.dataset), find_model(model)
     options = {**built.options, **model_options(built, network.options or ())}
     height, width, channels = info.size
     with torch.device("meta"):  # what the network refuses, before anything is made
         build(model, (channels, height, width), len(info.classes), options)
-    given = {**dataclasses.asdict(network), **dataclasses.asdict(training)}
-    settings = {name: given[name] for name in types_of(Hyperparameters) if name in given}
-    try:
+    with _named_by_option():
         return one_run_study(
             model,
             options,
@@ -251,11 +303,8 @@ def _study(model: str, network: NetworkOptions, training: TrainingOptions) -> "S
             epochs=training.epochs,
             seed=network.seed,
             learning_rate=training.lr,
-            split={"validation": training.validation, "images": training.images},
-            training=settings | {"augmentation": "flip-crop" if network.augment else "none"},
+            **_given(network, training),
         )
-    except UserError as error:
-        raise UserError(_KEY.sub(_option_of_key, str(error))) from None
 
 
 _KEY = re.compile(

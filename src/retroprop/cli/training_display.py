@@ -88,7 +88,7 @@ def finish(console: Terminal, study_run: StudyRunRecord, folder: Path, database:
     """
     if holds(folder, study_run):
         return
-    records = Records.open(database, create=False)
+    records = Records.open(database, create=False, checked=True)
     (run,) = records.runs(study_run.id)
     info, last = CATALOG[study_run.config["dataset"]], run.epochs[-1].epoch
     if run.diverged_epoch is not None:

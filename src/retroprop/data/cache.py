@@ -35,6 +35,7 @@ from retroprop.data.catalog import (
 )
 from retroprop.data.npy import read_header
 from retroprop.errors import UserError, in_short
+from retroprop.files import remove_leftovers, replace_file, unfinished
 
 CHECKSUMS = "checksums.json"
 _LOCK_TIMEOUT_S = 600
@@ -101,6 +102,7 @@ def read_cached(info: DatasetInfo, *, again: bool = False) -> Cached | None:
             entry = {**state, "sha256": sha256_of(arrays[name])}
         entries[name] = entry
     if entries != kept:
+        remove_leftovers(folder, unfinished(CHECKSUMS))
         with contextlib.suppress(OSError):  # a cache that may only be read is hashed each time
             _write_checksums(folder, entries)
     return Cached(arrays=arrays, sha256={name: entry["sha256"] for name, entry in entries.items()})
@@ -212,8 +214,8 @@ def _read_checksums(folder: Path) -> dict[str, Any]:
 
 
 def _write_checksums(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -> None:
-    # In place: a reader who finds half of it hashes the arrays, and writes it again.
-    (folder / CHECKSUMS).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+    data = (json.dumps(entries, indent=1) + "\n").encode()
+    replace_file(folder / CHECKSUMS, data, durable=True)
 
 
 def _replace(new: Path, place: Path) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import (
     FixedFormatter,
@@ -260,6 +261,7 @@ def to_svg(figure: Figure, *, name: str, title: str, description: str) -> str:
     """
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": name}):
+        _lay_out(figure)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
@@ -275,6 +277,20 @@ def to_svg(figure: Figure, *, name: str, title: str, description: str) -> str:
         f'<title id="{name}-title">{escape(title)}</title>'
         f'<desc id="{name}-desc">{escape(description)}</desc>{rest}'
     )
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place the parts of a figure as it will be drawn, once.
+
+    savefig would draw a figure that has a layout engine twice, and the first time for its layout
+    alone: a quarter of the time.
+    """
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        FigureCanvasSVG(figure)  # measures texts as they are drawn
+        figure.dpi = 72  # the points of SVG
+        layout.execute(figure)
+        figure.set_layout_engine(None)
 
 
 def for_page(svg: str) -> str:

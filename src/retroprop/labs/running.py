@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from retroprop.report.lab_report import Lab
 from retroprop.studies.environment import usable_cores
 from retroprop.studies.plan import Plan, plan_study
+from retroprop.studies.processes import WorkerProcesses
 from retroprop.studies.records import Records, StudyRunRecord
 from retroprop.studies.runner import Display, run_study, study_runs_of
 from retroprop.studies.schema import load_study
@@ -84,11 +85,19 @@ def run_lab(
         UserError: If a study cannot run: its data are not here, a device is missing.
         Interrupted: After Ctrl-C; every finished epoch is kept.
     """
-    return [
-        run_study(one.plan.study, records, workers=workers, device=device, display=display)
-        for one in plans
-        if not one.finished
-    ]
+    with WorkerProcesses() as processes:
+        return [
+            run_study(
+                one.plan.study,
+                records,
+                workers=workers,
+                device=device,
+                display=display,
+                processes=processes,
+            )
+            for one in plans
+            if not one.finished
+        ]
 
 
 def total_s(plans: Sequence[StudyPlan], workers: int | None = None) -> float:

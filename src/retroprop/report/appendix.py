@@ -3,11 +3,12 @@
 import math
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
 from retroprop.languages import say_later
 from retroprop.report.document import Block, Cell, Paragraph, Row, Section, Table, row
-from retroprop.report.study_report import StudyReport
+from retroprop.report.study_report import StudyReport, hashable
 from retroprop.studies.kinds import settings_of_kind
 from retroprop.studies.records import EpochRecord, RunRecord
 
@@ -313,17 +314,24 @@ def models_section(report: StudyReport) -> Section:
         number = getattr(run, name)
         return missing if number is None else report.write(name, number)
 
-    def settings(cell: dict[str, Any]) -> list[Cell | str]:
-        return [
-            report.setting(key, cell[key], short=True) if key in cell else missing for key in keys
-        ]
+    @lru_cache(maxsize=None, typed=True)  # thousands of models have few words
+    def setting(key: str, value: Any) -> Cell:
+        return Cell(text=report.setting(key, value, short=True))
+
+    def settings(cell: dict[str, Any]) -> list[Cell]:
+        return [setting(key, hashable(cell[key])) if key in cell else missing for key in keys]
+
+    @cache
+    def status(word: str, diverged_epoch: int | None) -> Cell:
+        text = _status(report, word, diverged_epoch)
+        return Cell(text=text, mark="diverged" if word == "diverged" else "")
 
     rows = [
         row(
             str(run.id),
             *shared,
             str(run.seed),
-            Cell(text=_status(report, run), mark="diverged" if run.status == "diverged" else ""),
+            status(run.status, run.diverged_epoch),
             missing if run.best_epoch is None else str(run.best_epoch),
             value(run, "best_validation_accuracy"),
             value(run, "test_accuracy"),
@@ -362,17 +370,17 @@ def models_section(report: StudyReport) -> Section:
     )
 
 
-def _status(report: StudyReport, run: RunRecord) -> str:
+def _status(report: StudyReport, status: str, diverged_epoch: int | None) -> str:
     say = report.say
-    if run.status == "diverged" and run.diverged_epoch is not None:
-        return say("diverged at epoch {n}").format(n=run.diverged_epoch)
+    if status == "diverged" and diverged_epoch is not None:
+        return say("diverged at epoch {n}").format(n=diverged_epoch)
     return {
         "planned": say("planned"),
         "running": say("running"),
         "interrupted": say("interrupted"),
         "finished": say("finished"),
         "diverged": say("diverged"),
-    }.get(run.status, run.status)
+    }.get(status, status)
 
 
 def _environment(report: StudyReport, key: str) -> str:

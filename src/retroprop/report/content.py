@@ -71,7 +71,7 @@ def compose(report: StudyReport) -> Document:
 
 def subtitle(report: StudyReport) -> str:
     """Where the study comes from, and its data."""
-    source = report.record.config.get("source")
+    source = report.configured("source")
     return f"{source} · {report.dataset}" if source else report.dataset
 
 

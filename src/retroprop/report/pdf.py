@@ -4,12 +4,14 @@ The template holds no text of the report. All of it arrives as JSON, so no chara
 setting can act as markup. A formula is read in math mode with only the names of the notation, and
 only after it was parsed here. Only the fonts inside typst's own package are used, so the pages look
 the same on every machine. For characters that these lack, Chinese ones or an emoji in a title, the
-machine's fonts are searched; what none of them can draw becomes a square.
+machine's fonts are searched; what none of them can draw becomes a square, and a warning names it.
 """
 
 import dataclasses
 import json
 import re
+import unicodedata
+import warnings
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,8 +26,14 @@ SQUARE = "□"
 """In place of a character that no font has."""
 MOST_TRIES = 4
 """Typst names some of the characters that it cannot draw, and then others."""
+MOST_NAMED = 20
+"""Letters of a warning."""
 MOST_HEIGHT_CM = 20.0
 """Of a picture: its caption stands on the same page."""
+
+
+class UndrawnLetters(UserWarning):
+    """Letters that stand in a document, and for which no font of the PDF has a shape."""
 
 
 def render_pdf(document: Document, *, when: str) -> bytes:
@@ -35,19 +43,28 @@ def render_pdf(document: Document, *, when: str) -> bytes:
         document: What to draw.
         when: The date of its records (ISO 8601), written into the file's metadata.
 
+    Warns:
+        UndrawnLetters: If a square stands for some of its letters.
+
     Raises:
         UserError: If typst cannot set it.
     """
     text, fonts_of_machine = json.dumps(_plain(document), ensure_ascii=False), False
     reason: Exception | None = None
+    undrawn: set[str] = set()
     for _ in range(MOST_TRIES):
         try:
-            return _compile(text, when, fonts_of_machine)
+            data = _compile(text, when, fonts_of_machine)
         except typst.TypstError as error:
             reason, missing = error, _undrawable(error)
+        else:
+            if undrawn:
+                warnings.warn(_undrawn_sentence(undrawn), UndrawnLetters, stacklevel=2)
+            return data
         if not missing:
             break
         if fonts_of_machine:
+            undrawn |= missing
             text = text.translate(dict.fromkeys(map(ord, missing), SQUARE))
         fonts_of_machine = True
     raise UserError(
@@ -72,6 +89,21 @@ def _undrawable(error: typst.TypstError) -> set[str]:
     quoted = re.findall(r'the text `"(.+?)"` could not be displayed', str(error.diagnostic))
     whole = re.sub(r"\\u\{([0-9a-f]+)\}", lambda code: chr(int(code[1], 16)), "".join(quoted))
     return {character for character in whole if not character.isascii()}
+
+
+def _undrawn_sentence(undrawn: set[str]) -> str:
+    letters = [
+        letter
+        if letter.isprintable() and not unicodedata.combining(letter)
+        else f"U+{ord(letter):04X}"
+        for letter in sorted(undrawn)
+    ]
+    more = len(letters) - MOST_NAMED
+    named = " ".join(letters[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return (
+        f"no font on this machine can draw {named}, so the PDF shows {SQUARE} instead; install a "
+        "font that has them, or read the HTML report, which keeps them."
+    )
 
 
 def _plain(document: Document) -> dict[str, Any]:

@@ -55,10 +55,13 @@ def _tables(report: StudyReport, spec: dict[str, Any], number: int) -> list[Bloc
     apart += sorted(keys - set(apart))
     apart = [key for key in dict.fromkeys(apart) if key not in (rows_key, columns_key)]
     best = {cell.key for cell in some_best(report)}
-    groups: dict[str, list[CellSummary]] = {}
+    alike: dict[tuple[Any, ...], list[CellSummary]] = {}
     for cell in cells:
-        title = report.describe({key: setting_of(cell.runs[0], key) for key in apart})
-        groups.setdefault(title, []).append(cell)
+        alike.setdefault(tuple(setting_of(cell.runs[0], key) for key in apart), []).append(cell)
+    groups: dict[str, list[CellSummary]] = {}
+    for values, members in alike.items():
+        title = report.describe(dict(zip(apart, values, strict=True)))
+        groups.setdefault(title, []).extend(members)
     tables: list[Block] = [
         _table(report, group, value, rows_key, columns_key, f"table-{number}-{index}", title)
         for index, (title, group) in enumerate(groups.items(), start=1)

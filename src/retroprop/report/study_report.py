@@ -262,14 +262,14 @@ class StudyReport(Words):
         if key not in self._values:
             planned = self.grid.get(key) or []
             planned = planned if isinstance(planned, list) else [planned]
-            present = dict.fromkeys(setting_of(run, key) for run in self.runs)
+            present = dict.fromkeys(setting_of(cell.runs[0], key) for cell in self.cells)
             first = [value for value in map(hashable, planned) if value in present]
             self._values[key] = list(dict.fromkeys([*first, *present]))
         return list(self._values[key])
 
     @cached_property
     def _values(self) -> dict[str, list[Any]]:
-        """The values of each setting that was asked for: one pass over all runs for each."""
+        """The values of each setting that was asked for: one pass over all cells for each."""
         return {}
 
     @cached_property
@@ -319,10 +319,14 @@ class StudyReport(Words):
 
     def title(self) -> str:
         """The study's title in the reader's language, in any language it has, or its name."""
-        title = self.record.config.get("title") or self.record.study
-        if isinstance(title, dict):
-            title = title.get(self.language) or next(iter(title.values()), self.record.study)
-        return str(title)
+        return self.configured("title") or self.record.study
+
+    def configured(self, key: str) -> str:
+        """A text of the study in the reader's language, in any language it has, or ""."""
+        text = self.record.config.get(key) or ""
+        if isinstance(text, dict):
+            text = text.get(self.language) or next(iter(text.values()), "")
+        return str(text)
 
     def write(self, value: str, mean: float, deviation: float | None = None) -> str:
         """A value of a model or of a cell as tables write it: per cent, a loss, epochs, seconds."""

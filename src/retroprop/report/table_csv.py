@@ -25,7 +25,7 @@ def csv_of(table: Table, language: str) -> str:
     header = [table.corner]
     body = [[plain_number(row.header, language)] for row in table.rows]
     for name, column in zip(names, columns, strict=True):
-        spread = any(_SPREAD.search(field) for field in column)
+        spread = any(" ± " in field and _SPREAD.search(field) for field in column)
         header += [name, f"{name} ±"] if spread else [name]
         for line, field in zip(body, column, strict=True):
             mean, _, deviation = field.partition(" ± ")
@@ -50,6 +50,8 @@ def plain_number(text: str, language: str) -> str:
     >>> plain_number("Adam, 0,1", "fr")
     'Adam, 0,1'
     """
+    if text.isalpha() or (text.isdigit() and text.isascii()):
+        return text
     pattern = _FRENCH if language == "fr" else _ENGLISH
     if re.sub(r"[±%×–\s]", "", pattern.sub("", text)) or not any(map(str.isdigit, text)):
         return text

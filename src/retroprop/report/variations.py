@@ -51,8 +51,7 @@ def variations(report: StudyReport, key: str) -> list[Variation]:
     if top is None:
         return []
     if key in report.best_per:
-        found = [(value, _best_with(report, key, value)) for value in report.values(key)]
-        cells = [(value, cell) for value, cell in found if cell is not None]
+        cells = _best_by_value(report, key)
         return [Variation(key=key, base=top, cells=cells, each_at_its_best=True)]
     return [
         Variation(key=key, base=base, cells=_alike(report, key, base), each_at_its_best=False)
@@ -122,7 +121,13 @@ def _alike(report: StudyReport, key: str, base: CellSummary) -> list[tuple[Any, 
     return [(value, found[value]) for value in report.values(key) if value in found]
 
 
-def _best_with(report: StudyReport, key: str, value: Any) -> CellSummary | None:
-    """The best complete cell with a value of a setting, or else any cell with it."""
-    having = [cell for cell in report.cells if hashable(cell.cell.get(key)) == value]
-    return best_cell(having) or next(iter(having), None)
+def _best_by_value(report: StudyReport, key: str) -> list[tuple[Any, CellSummary]]:
+    """The best complete cell with each value of a setting, or else any cell with it."""
+    having: dict[Any, list[CellSummary]] = {}
+    for cell in report.cells:
+        having.setdefault(hashable(cell.cell.get(key)), []).append(cell)
+    return [
+        (value, best_cell(having[value]) or having[value][0])
+        for value in report.values(key)
+        if value in having
+    ]

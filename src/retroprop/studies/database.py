@@ -18,15 +18,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import unquote
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from retroprop.errors import UserError, in_short
+from retroprop.studies.addresses import HIDDEN, NO_ADDRESS, parse_address, secrets, shown
 from retroprop.studies.seals import DamagedRowError
 
 DEFAULT_DATABASE = "retroprop.db"
@@ -54,22 +54,13 @@ class Database:
         Raises:
             UserError: If the address is none, or nothing can be opened there.
         """
-        url = _parse(address)
+        url = parse_address(address)
         file = _sqlite_file(url)
         writable = True
         if file is not None:
             _check_file(file, create=create)
             writable = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
-        try:
-            engine = sa.create_engine(url)
-        except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise UserError(
-                f"the database URL {_shown(url)} needs a driver that is not installed "
-                f"({error}); for PostgreSQL install retroprop[postgres] and write "
-                "postgresql+psycopg://…"
-            ) from error
-        except (ArgumentError, TypeError, ValueError) as error:
-            raise UserError(_no_address(_shown(url))) from error
+        engine = _engine(url)
         if url.get_backend_name() == "sqlite":
             _prepare_sqlite(engine, None if file is None else _sqlite_name(file, writable))
         return cls(url, engine, writable)
@@ -92,7 +83,7 @@ class Database:
     @property
     def location(self) -> str:
         """The database's name for people, without a password."""
-        return _printable(str(self.file)) if self.file is not None else _shown(self.url)
+        return _printable(str(self.file)) if self.file is not None else shown(self.url)
 
     @property
     def option(self) -> str:
@@ -220,9 +211,9 @@ class Database:
         )
 
     def _sentence(self, detail: str) -> str:
-        if self.url.password:
-            detail = detail.replace(str(self.url.password), "***")
-        detail = _line(without_passwords(detail)) or "no detail given"
+        for secret in secrets(self.url):
+            detail = detail.replace(secret, HIDDEN)
+        detail = _line(detail) or "no detail given"
         text = detail.lower()
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
             return str(self.damaged(detail))
@@ -252,58 +243,41 @@ _SIGNS_OF_DAMAGE = (
 )  # fmt: skip
 
 
-def without_passwords(text: str) -> str:
-    """The same text with *** for the password of every address in it.
-
-    >>> without_passwords("--db=postgresql://me:s%40fe@host/name?password=x&port=1")
-    '--db=postgresql://me:***@host/name?password=***&port=1'
-    """
-    text = re.sub(r"(\w://[^\s:/@]*:)\S*@", r"\1***@", text)
-    return re.sub(r"(?<=[?&])([^\s=&]+)=([^\s&]*)", _hidden, text)
-
-
-def _hidden(match: re.Match[str]) -> str:
-    name = unquote(match[1]).lower()
-    return f"{match[1]}=***" if name in ("password", "passwd", "pwd", "sslpassword") else match[0]
-
-
 def _line(text: str) -> str:
     """The first line of a text, as much of it as a sentence can hold."""
     return (text.strip().splitlines() or [""])[0][:200]
 
 
-def _parse(address: str | Path | URL) -> URL:
-    if isinstance(address, URL):
-        return address
-    text = str(address)
-    if "\0" in text or not text.strip():
-        raise UserError(_no_address(text))
-    if "://" not in text:
-        return URL.create("sqlite", database=text)
+def check_address(address: str | Path | URL) -> None:
+    """Refuse an address that is none, or whose driver is not installed; nothing is opened.
+
+    Raises:
+        UserError: With what an address looks like.
+    """
+    _engine(parse_address(address))
+
+
+def _engine(url: URL) -> Engine:
     try:
-        url = make_url(text)
-        with suppress(NoSuchModuleError):  # said when it is opened
-            url.get_dialect()
-    except (ArgumentError, ValueError) as error:
-        raise UserError(_no_address(text)) from error
-    if "@" in (url.host or ""):
-        raise UserError(f"{without_passwords(text)!r} has an @ in its password; write it as %40.")
-    if "uri" in url.query:
+        return sa.create_engine(url)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise UserError(
-            f"{without_passwords(text)!r} names a SQLite file by uri; name the file itself."
-        )
-    return url
+            "the database URL needs a driver that is not installed; for PostgreSQL write "
+            "postgresql+psycopg://…, and run in the folder of retroprop: "
+            "pip install -c constraints.txt -e '.[postgres]'."
+        ) from error
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise UserError(NO_ADDRESS) from error
 
 
-def _no_address(text: str) -> str:
-    return (
-        f"{_line(without_passwords(text))!r} is not a database address; give a file "
-        "(results.db) or a URL such as postgresql+psycopg://user@host/name."
-    )
+def _named(path: Path) -> str:
+    """A path in a sentence: between quotes where its letters would read as a misprint.
 
-
-def _shown(url: URL) -> str:
-    return without_passwords(url.render_as_string(hide_password=True))
+    >>> _named(Path("results/one.db")), _named(Path("[")), _named(Path("a b, c.db"))
+    ('results/one.db', "'['", "'a b, c.db'")
+    """
+    text = _printable(str(path))
+    return text if re.fullmatch(r"[\w/.~+:\\-]+", text) else f"'{text}'"
 
 
 def _printable(text: str) -> str:
@@ -322,7 +296,7 @@ def _sqlite_file(url: URL) -> Path | None:
 
 def _check_file(file: Path, *, create: bool) -> None:
     """Make the file where it may be made, with the rights that the umask leaves."""
-    name = _printable(str(file))
+    name = _named(file)
     try:
         if not create and not file.exists():
             raise UserError(
@@ -331,7 +305,7 @@ def _check_file(file: Path, *, create: bool) -> None:
             )
         if not file.parent.is_dir():
             raise UserError(
-                f"the folder {_printable(str(file.parent))} of the database does not exist; "
+                f"the folder {_named(file.parent)} of the database does not exist; "
                 "create it or name another database with --db."
             )
         if not file.exists():

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from retroprop import __version__
-from retroprop.studies.database import without_passwords
+from retroprop.studies.addresses import without_passwords
 
 
 def describe_environment(workers: int, device: str = "cpu") -> dict[str, Any]:
@@ -46,7 +46,7 @@ def typed_command() -> str:
     program = Path(sys.argv[0]).name or "python"
     if program == "__main__.py":  # python -m retroprop
         program = "retroprop"
-    return shlex.join(map(without_passwords, [program, *sys.argv[1:]]))
+    return without_passwords(shlex.join([program, *sys.argv[1:]]))
 
 
 def _device_name(device: str) -> str:

@@ -1,9 +1,23 @@
 """What the runner and its worker processes tell each other (importing this is light: no torch)."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import URL
 
 from retroprop.studies.plan import PlannedPopulation
 from retroprop.studies.records import RunRecord, RunUpdate
+from retroprop.studies.schema import Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyJob:
+    """Get ready for a study, in the place of the one before: the jobs that follow are of it."""
+
+    study: Study
+    database: URL  # as text, some versions of SQLAlchemy lose a "?" of a file
+    checkpoints: Path
+    device: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,7 @@ from retroprop.studies.run_models import (
     model_of_run,
     read_record,
 )
-from retroprop.studies.runner import Display, carry_out, show
+from retroprop.studies.runner import Display, carry_out, show, study_runs_of
 from retroprop.studies.schema import Study, study_from
 from retroprop.studies.worker import Worker
 from retroprop.training.devices import faster_threads
@@ -102,7 +102,7 @@ def train_one(
     threads: int | None,
     fresh: bool,
     display: Display,
-    finish: Callable[[StudyRunRecord], None] = lambda _: None,
+    finish: Callable[[StudyRunRecord], None] | None = None,
 ) -> StudyRunRecord | None:
     """Train a study of one run in this process, up to its test; None on all ranks but the first.
 
@@ -116,7 +116,7 @@ def train_one(
             faster.
         fresh: Whether to start again even if the records hold the run.
         display: What to tell the person who waits.
-        finish: Writes the result of the recorded training into the folder.
+        finish: Writes the result of the recorded training into the folder; None writes none.
 
     Raises:
         UserError: If something is wrong that the person can fix; what is recorded is kept.
@@ -136,8 +136,11 @@ def train_one(
             if records.in_memory:
                 raise UserError("a database in memory is gone when the training ends; name a file.")
             worker.records, worker.checkpoints = records, records.folder / "checkpoints"
+            if finish is not None and not fresh:
+                _check_finished(study, records, folder)
             trained = carry_out(study, records, here, display, fresh=fresh)
-            finish(trained)
+            if finish is not None:
+                finish(trained)
             return trained
     finally:
         here.dismiss()
@@ -243,7 +246,8 @@ def _check_same(folder: Path, study: Study) -> None:
         before = _essential(read_record(folder)["study"])
     except (TypeError, KeyError, ValueError):
         raise UserError(
-            f"{folder / RECORD} is not of a training by retroprop train; name another --folder."
+            f"{folder / RECORD} is not of a training by retroprop train, or damaged: delete it to "
+            "have it written again from the database, or name another --folder."
         ) from None
     now = _essential(study.model_dump(mode="json", exclude_none=True))
     for key in {**now, **before}:
@@ -268,6 +272,19 @@ def _typed(value: Any) -> str:
     if isinstance(value, list | tuple):
         return _typed(",".join(map(str, value[:20])))
     return "none" if value is None else str(value)[:80]
+
+
+def _check_finished(study: Study, records: Records, folder: Path) -> None:
+    """Read the model of a finished training back before anything says that it is finished.
+
+    Raises:
+        UserError: If neither the folder nor the records have it whole.
+    """
+    for study_run in study_runs_of(study, records)[-1:]:
+        if study_run.status == "finished" and not holds(folder, study_run):
+            (run,) = records.runs(study_run.id, with_epochs=False)
+            if run.best_epoch is not None:
+                model_of_run(records, run.id)
 
 
 def holds(folder: Path, study_run: StudyRunRecord) -> bool:

@@ -21,6 +21,7 @@ def explained(
     source: str,
     error: ValidationError,
     known_keys: Callable[[Location], Iterable[str]],
+    place: Callable[[Location], Location] = tuple,
     *,
     whole: str,
 ) -> str:
@@ -30,10 +31,11 @@ def explained(
         source: The file, for the sentence.
         error: What the validation found.
         known_keys: The keys that the table at a place of the file may have.
+        place: From where the validation found a value to where somebody wrote it.
         whole: What the file describes, as "the study".
     """
     problems = error.errors(include_url=False)[:MOST_PROBLEMS]
-    lines = [_sentence(problem, known_keys, whole) for problem in problems]
+    lines = [_sentence(problem, place(problem["loc"]), known_keys, whole) for problem in problems]
     return listed(source, lines, error.error_count())
 
 
@@ -52,10 +54,13 @@ def part_of_key(part: int | str) -> str:
 
 
 def _sentence(
-    problem: Mapping[str, Any], known_keys: Callable[[Location], Iterable[str]], whole: str
+    problem: Mapping[str, Any],
+    place: Location,
+    known_keys: Callable[[Location], Iterable[str]],
+    whole: str,
 ) -> str:
     """What is wrong with one key."""
-    key = ".".join(part_of_key(part) for part in problem["loc"])
+    key = ".".join(map(part_of_key, place))
     match problem["type"]:
         case "extra_forbidden":
             known = known_keys(problem["loc"][:-1])

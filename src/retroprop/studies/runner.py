@@ -7,9 +7,7 @@ depend on the study alone: not on the number of workers, nor on interruptions.
 """
 
 import contextlib
-import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +22,7 @@ from retroprop.files import check_name, held, is_as_written, remove_leftovers, u
 from retroprop.studies import messages
 from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.plan import Plan, longest_first, plan_study
-from retroprop.studies.processes import start_worker
+from retroprop.studies.processes import WorkerProcess, WorkerProcesses
 from retroprop.studies.records import Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import Study
 from retroprop.studies.summary import best_cells, summarise_cells
@@ -101,6 +99,7 @@ def run_study(
     fresh: bool = False,
     device: str = "cpu",
     display: Display | None = None,
+    processes: WorkerProcesses | None = None,
 ) -> StudyRunRecord:
     """Train what the records lack of a study, evaluate its best cells, and return its record.
 
@@ -112,6 +111,7 @@ def run_study(
         device: Where networks of the trainer train: "cpu", "cuda" or "auto"; populations always
             train on the CPU.
         display: What to tell the person who waits.
+        processes: Those that train other studies too; its own, by default.
 
     Raises:
         UserError: If something is wrong that the person can fix; what is recorded is kept.
@@ -129,8 +129,9 @@ def run_study(
         raise UserError(
             "a database in memory cannot be shared with worker processes; name a file with --db."
         )
-    pool = _Workers(study, records, n_workers, device)
-    return carry_out(study, records, pool, display, fresh=fresh)
+    with contextlib.nullcontext(processes) if processes else WorkerProcesses() as processes:
+        pool = _Workers(study, records, n_workers, device, processes)
+        return carry_out(study, records, pool, display, fresh=fresh)
 
 
 def carry_out(
@@ -330,31 +331,15 @@ class _Session:
 
 
 @dataclass
-class _Process:
-    """A worker process, its end of the pipe, and the job it has."""
-
-    process: subprocess.Popen[bytes]
-    pipe: connection.Connection  # the parent's end
-    job: messages.Job | None = None
-
-    def end(self) -> None:
-        """Wait until it has ended, and end one that does not: it loses the epoch in flight."""
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-@dataclass
 class _Workers:
-    """The pool of worker processes of one study."""
+    """The pool of one study: some of the worker processes, as long as it needs them."""
 
     study: Study
     records: Records
     count: int
     device: str
-    processes: list[_Process] = field(default_factory=list)
+    processes: WorkerProcesses
+    mine: list[WorkerProcess] = field(default_factory=list)
     stopping: bool = False
 
     def prepare(self, before: StudyRunRecord, jobs: Sequence[messages.TrainJob]) -> dict[str, Any]:
@@ -364,37 +349,31 @@ class _Workers:
 
     def __enter__(self) -> "_Workers":
         with self._catching_signals():
-            self._start()
+            self.mine = self.processes.take(self.count)
+        for worker in self.mine:
+            worker.give(
+                messages.StudyJob(
+                    study=self.study,
+                    database=self.records.url,
+                    checkpoints=self.records.folder / "checkpoints",
+                    device=self.device,
+                )
+            )
         return self
 
-    def _start(self) -> None:
-        for _ in range(self.count):
-            process, pipe = start_worker(
-                self.study,
-                self.records.url,  # as text, some versions of SQLAlchemy lose a "?" of a file
-                self.records.folder / "checkpoints",
-                os.getpid(),
-                self.device,
-            )
-            self.processes.append(_Process(process, pipe))
-
-    def __exit__(self, *_: object) -> None:
-        for worker in self.processes:
-            worker.process.terminate()  # it stops at its next step
-            with contextlib.suppress(OSError):
-                worker.pipe.send(None)
-        for worker in self.processes:
-            worker.end()
-            worker.pipe.close()
+    def __exit__(self, *error: object) -> None:
+        if any(error):
+            self.processes.end()  # they are in the middle of jobs
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
     def work(self, jobs: Sequence[messages.Job], display: Display, session: _Session) -> None:
         """Do all jobs, in their order, on whichever worker is free."""
         waiting = list(jobs)
-        for worker in self.processes:
-            self._give_next(worker, waiting)
-        while busy := [worker for worker in self.processes if worker.job is not None]:
+        for worker in self.mine:
+            if worker.job is None:  # else it gets ready for the study
+                worker.give(waiting.pop(0) if waiting else None)
+        while busy := [worker for worker in self.mine if worker.job is not None]:
             ready = connection.wait([worker.pipe for worker in busy], timeout=0.2)
             if self.stopping:
                 raise Interrupted
@@ -403,20 +382,14 @@ class _Workers:
                 if worker.pipe in ready:
                     self._hear(worker, waiting, display)
 
-    def _give_next(self, worker: _Process, waiting: list[Any]) -> None:
-        worker.job = waiting.pop(0) if waiting else None
-        if worker.job is not None:
-            with contextlib.suppress(BrokenPipeError):  # _hear finds out why it died
-                worker.pipe.send(worker.job)
-
-    def _hear(self, worker: _Process, waiting: list[Any], display: Display) -> None:
+    def _hear(self, worker: WorkerProcess, waiting: list[Any], display: Display) -> None:
         try:
             message = worker.pipe.recv()
         except (EOFError, ConnectionResetError):
             raise self._death(worker) from None
         match message:
             case messages.DoneReport():
-                self._give_next(worker, waiting)
+                worker.give(waiting.pop(0) if waiting else None)
             case messages.FailureReport(text=text, expected=True):
                 raise UserError(text)
             case messages.FailureReport(text=text):
@@ -424,7 +397,7 @@ class _Workers:
             case _:
                 show(message, display)
 
-    def _death(self, worker: _Process) -> UserError:
+    def _death(self, worker: WorkerProcess) -> UserError:
         code = worker.process.wait()  # its end of the pipe is closed: it is leaving
         reason = f"by signal {-code}" if code < 0 else f"with code {code}"
         hint = " (signal 9 is often a lack of memory: try --workers 1)" if code == -9 else ""

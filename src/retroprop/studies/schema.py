@@ -11,6 +11,7 @@ import json
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,7 +32,7 @@ from pydantic_core import PydanticCustomError
 
 from retroprop.data import CATALOG
 from retroprop.data.splits import training_size
-from retroprop.errors import UserError, did_you_mean, in_short
+from retroprop.errors import UserError, did_you_mean, in_short, unquoted
 from retroprop.studies.kinds import (
     KINDS,
     NEWER,
@@ -41,7 +42,7 @@ from retroprop.studies.kinds import (
     settings_of_kind,
     usual_value,
 )
-from retroprop.studies.problems import explained, part_of_key
+from retroprop.studies.problems import Location, explained, part_of_key
 from retroprop.studies.study_text import MOST_PARTS, parse_toml, read_text
 from retroprop.training.settings import (
     Derivation,
@@ -136,16 +137,16 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Title(Strict):
-    """The study's title in each language; one text stands for the language that has none."""
+class InLanguages(Strict):
+    """A text in each language; one text stands for the language that has none."""
 
-    en: Annotated[Text, Field(min_length=1)]
-    fr: Annotated[Text, Field(min_length=1)]
+    en: Text
+    fr: Text
 
     @model_validator(mode="before")
     @classmethod
     def _in_both_languages(cls, given: Any) -> Any:
-        """`title = "My study"` and a title in one language hold for both."""
+        """`title = "My study"` and a text in one language hold for both."""
         if isinstance(given, str):
             return {"en": given, "fr": given}
         if not isinstance(given, Mapping):
@@ -153,6 +154,13 @@ class Title(Strict):
         if len(given) == 1 and (text := given.get("en", given.get("fr"))) is not None:
             return {"en": text, "fr": text}
         return given
+
+
+class Title(InLanguages):
+    """The study's title."""
+
+    en: Annotated[Text, Field(min_length=1)]
+    fr: Annotated[Text, Field(min_length=1)]
 
 
 class Split(Strict):
@@ -301,7 +309,7 @@ class Study(Strict):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,60}$")
     title: Title
-    source: Text = ""
+    source: InLanguages = InLanguages(en="", fr="")
     dataset: Annotated[str, one_of(CATALOG, "dataset")]
     size: Literal["smoke", "laptop", "full"] = "full"
     split: Split = Split()
@@ -376,8 +384,8 @@ class Study(Strict):
         for size in self.grid.batch_size or [self.training.batch_size]:
             if size > n_train:
                 raise ValueError(
-                    f"batch_size {size} is larger than the {n_train} training examples of "
-                    f"{self.dataset}; use at most {n_train}"
+                    f"batch_size {size} is larger than the {n_train} training "
+                    f"example{'' if n_train == 1 else 's'} of {self.dataset}; use at most {n_train}"
                 )
         return self
 
@@ -507,7 +515,8 @@ def study_from(document: Mapping[str, Any], source: str) -> Study:
     try:
         return Study.model_validate(document)
     except ValidationError as error:
-        raise UserError(explained(source, error, _known_keys, whole="the study")) from None
+        place = partial(_as_given, document)
+        raise UserError(explained(source, error, _known_keys, place, whole="the study")) from None
 
 
 def catalog() -> dict[str, Study]:
@@ -525,18 +534,23 @@ def catalog_names() -> list[str]:
 
 def _read(name_or_file: str) -> tuple[str, str]:
     if name_or_file.endswith(".toml") or "/" in name_or_file:
-        path = Path(name_or_file)
+        path, shown = Path(name_or_file), unquoted(name_or_file)
         try:
             return str(path), read_text(path)
         except FileNotFoundError:
             raise UserError(
-                f"there is no study file {path}; give the path of a .toml file or a name that "
-                "retroprop studies lists."
+                f"there is no study file {shown}; give the path of a .toml file or a name "
+                "that retroprop studies lists."
             ) from None
         except (OSError, ValueError) as error:  # ValueError: its encoding, or no path at all
             reason = getattr(error, "strerror", None) or error
-            raise UserError(f"the study file {path} cannot be read: {reason}.") from error
+            raise UserError(f"the study file {shown} cannot be read: {reason}.") from error
     names = catalog_names()
+    if name_or_file not in names and Path(name_or_file).is_file():
+        raise UserError(
+            f"the file {in_short(name_or_file)} is no study file by its name; give it one that "
+            "ends in .toml, if it is written in TOML."
+        )
     if name_or_file not in names:
         raise UserError(
             f"there is no study {in_short(name_or_file)}. {did_you_mean(name_or_file, names)} "
@@ -601,6 +615,10 @@ def _apply(document: dict[str, Any], change: str) -> None:
     )
 
 
+class _OneValue(list[Any]):
+    """What somebody gave as one value, where a list is due."""
+
+
 def _value(text: str, *, is_list: bool) -> Any:
     """A TOML value; a bare word is text, and a list needs no brackets where one is due.
 
@@ -611,17 +629,30 @@ def _value(text: str, *, is_list: bool) -> Any:
     """
     text = text.strip()
     if is_list and not text.startswith("["):
-        return [_value(item, is_list=False) for item in text.split(",")]
+        items = [_value(item, is_list=False) for item in text.split(",")]
+        return _OneValue(items) if len(items) == 1 else items
     try:
         return parse_toml(f"value = {text}", "--set")["value"]
     except UserError:
         return text
 
 
+def _as_given(document: Mapping[str, Any], location: Location) -> Location:
+    """The place of a value: without its position where somebody gave one value and no list."""
+    found: Any = document
+    try:
+        for part in location[:-1]:
+            found = found[part]
+    except (LookupError, TypeError):  # what validation added
+        return location
+    return location[:-1] if isinstance(found, _OneValue) else location
+
+
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     """The keys that the table at this place of a study file may have."""
     places: dict[str, type[BaseModel]] = {
         "title": Title,
+        "source": InLanguages,
         "split": Split,
         "model": Model,
         "training": Training,

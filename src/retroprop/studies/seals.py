@@ -1,8 +1,8 @@
 """Whether a row of a database still holds what was written into it.
 
-SQLite's own check finds a damaged structure and lost rows, and not a number that has become another
-one. So each row keeps a checksum (CRC-32) of its values. It is no signature: whoever means to
-change a row can.
+SQLite's own check finds a damaged structure, and neither a number that has become another one nor a
+row that somebody deleted. So each row keeps a checksum (CRC-32) of its values and of how many rows
+belong to it. It is no signature: whoever means to change a row can.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 SEAL = "row_crc"
 
@@ -30,9 +31,20 @@ class DamagedRowError(Exception):
 
 @dataclass(frozen=True)
 class SealedTable:
-    """A table whose rows have a seal."""
+    """A table whose rows have a seal.
+
+    Attributes:
+        table: The table.
+        parts: The columns of other tables that name a row of this one: its seal counts theirs.
+    """
 
     table: sa.Table
+    parts: tuple[sa.Column[Any], ...] = ()
+
+    @property
+    def c(self) -> ReadOnlyColumnCollection[str, sa.Column[Any]]:
+        """All columns by their names, as SQLAlchemy's tables have them."""
+        return self.table.c
 
     @property
     def columns(self) -> list[sa.Column[Any]]:
@@ -41,22 +53,26 @@ class SealedTable:
 
     @property
     def whole(self) -> sa.Select[Any]:
-        """All values of a row (JSON as its text), and its seal."""
+        """All values of a row (JSON as its text), how many rows belong to it, and its seal."""
         values = [sa.cast(c, sa.Text) if _is_json(c) else c for c in self.columns]
-        return sa.select(*values, self.table.c[SEAL])
+        (key,) = self.table.primary_key if self.parts else (None,)
+        counts = [
+            sa.select(sa.func.count()).where(part == key).correlate(self.table).scalar_subquery()
+            for part in self.parts
+        ]
+        return sa.select(*values, *counts, self.table.c[SEAL])
 
     def checksum(self) -> Callable[[Sequence[Any]], int]:
-        """What makes the checksum of the values of a row, in the order of `whole`.
+        """What makes the checksum of the values and counts of a row, in the order of `whole`.
 
         Raises (the function that it returns):
             TypeError, struct.error: If a value is of no type that is ever written.
         """
-        n = len(self.columns)
         if not all(isinstance(column.type, sa.Integer | sa.Float) for column in self.columns):
-            return lambda values: zlib.crc32(json.dumps(list(values[:n])).encode())
-        pack = struct.Struct(f"<{n}d").pack
+            return lambda values: zlib.crc32(json.dumps(list(values)).encode())
+        pack = struct.Struct(f"<{len(self.columns)}d").pack
         return lambda values: zlib.crc32(
-            pack(*[math.nan if value is None else value for value in values[:n]])
+            pack(*[math.nan if value is None else value for value in values])
         )
 
     def seal(self, connection: Connection, *conditions: sa.ColumnElement[bool]) -> None:
@@ -74,7 +90,7 @@ class SealedTable:
                 .values({SEAL: sa.bindparam("seal")}),
                 [
                     {f"of_{name}": row[at] for name, at in zip(keys, places, strict=True)}
-                    | {"seal": checksum(row)}
+                    | {"seal": checksum(row[:-1])}
                     for row in rows
                 ],
             )
@@ -95,23 +111,38 @@ class SealedTable:
         """The rows of a query that is made from `whole`, as dictionaries; JSON decoded.
 
         Raises:
-            DamagedRowError: If one is not what was written.
+            DamagedRowError: If one is not what was written, or rows that belong to it are missing.
         """
         names = [column.name for column in self.columns]
         texts = [column.name for column in self.columns if _is_json(column)]
-        checksum = self.checksum()
-        for row in connection.execute(query):
-            try:
-                intact = checksum(row) == row[-1]
-            except (TypeError, ValueError, struct.error):
-                intact = False
-            if not intact:
-                raise DamagedRowError(f"a row of {self.table.name} is not what was written into it")
+        for row in self.rows(connection, query):
             values = dict(zip(names, row, strict=False))
             for name in texts:
                 if values[name] is not None:
                     values[name] = json.loads(values[name])
             yield values
+
+    def rows(self, connection: Connection, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
+        """The same as they are: the values of `columns`, JSON as its text, counts and seal.
+
+        Raises:
+            DamagedRowError: If one is not what was written, or rows that belong to it are missing.
+        """
+        checksum, n = self.checksum(), len(self.columns)
+        for row in connection.execute(query):
+            try:
+                # Until the counts were sealed too, a seal was of the values alone.
+                intact = checksum(row[:-1]) == row[-1] or checksum(row[:n]) == row[-1]
+            except (TypeError, ValueError, struct.error):
+                intact = False
+            if not intact:
+                missing = "".join(
+                    f", or rows of {part.table.name} are missing" for part in self.parts
+                )
+                raise DamagedRowError(
+                    f"a row of {self.table.name} is not what was written into it{missing}"
+                )
+            yield row
 
 
 def _is_possible(column: sa.Column[Any], value: Any) -> bool:

@@ -22,6 +22,8 @@ from retroprop.studies.records import RunRecord
 
 ACCURACY = "best_validation_accuracy"
 
+_encoded = json.JSONEncoder(sort_keys=True).encode  # json.dumps makes one for each cell
+
 
 @dataclass(frozen=True, kw_only=True)
 class CellSummary:
@@ -207,7 +209,7 @@ def cell_key(cell: dict[str, Any]) -> str:
     >>> cell_key({"b": 1, "a": 2}) == cell_key({"a": 2, "b": 1})
     True
     """
-    return json.dumps(cell, sort_keys=True)
+    return _encoded(cell)
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:

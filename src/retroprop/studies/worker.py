@@ -1,10 +1,10 @@
 """A worker trains one population after another, in a process of its own or in ours (`one_run`).
 
 A worker is told what to do and reports what it did; in a process of its own both go through a pipe,
-and it leaves when its parent is gone. After each epoch it writes the population's state to a file,
-then the metrics to the records in one transaction; whatever kills it, power cuts too, the records
-and the state of the last recorded epoch agree: each file is on the disk before the records speak of
-it, and is removed only after they no longer do.
+for one study after another, and it leaves when its parent is gone. After each epoch it writes the
+population's state to a file, then the metrics to the records in one transaction; whatever kills it,
+power cuts too, the records and the state of the last recorded epoch agree: each file is on the disk
+before the records speak of it, and is removed only after they no longer do.
 """
 
 import contextlib
@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sqlalchemy.engine import URL
 from torch import Tensor
 
 from retroprop.errors import Interrupted, UserError
@@ -33,6 +32,7 @@ from retroprop.studies.messages import (
     FailureReport,
     NoteReport,
     StepReport,
+    StudyJob,
     TestJob,
     TrainJob,
     state_name,
@@ -41,7 +41,7 @@ from retroprop.studies.plan import PlannedPopulation
 from retroprop.studies.records import Records, RunRecord, RunUpdate
 from retroprop.studies.schema import Study
 from retroprop.studies.study_data import StudyData
-from retroprop.training.checkpoints import check_file, load_tensors
+from retroprop.training.checkpoints import check_file, load_tensors, why_lost
 from retroprop.training.confusion import count_pairs
 from retroprop.training.devices import choose_device
 from retroprop.training.network_trajectories import NetworkTrajectory, trained_network
@@ -52,14 +52,7 @@ from retroprop.training.trainer import evaluate_model
 from retroprop.training.trajectories import Trajectory, member_parameters
 
 
-def main(
-    pipe: Connection,
-    study: Study,
-    database_url: URL,
-    checkpoints: Path,
-    parent: int,
-    device: str,
-) -> None:
+def main(pipe: Connection, parent: int) -> None:
     """Serve jobs from the pipe until it closes, or until SIGTERM asks to stop at the next step."""
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; it sends SIGTERM
@@ -67,22 +60,23 @@ def main(
     _die_with(parent)
     prepare_thread()
     warnings.simplefilter("ignore", RuntimeWarning)  # of a cache: the parent has said it
-    try:
-        worker = Worker(
-            study,
-            Records.open(database_url),
-            checkpoints,
-            pipe.send,
-            stop.is_set,
-            choose_device(device),
-        )
-    except Exception as error:
-        pipe.send(_failure(error))
-        return
+    worker = None
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while (job := pipe.recv()) is not None:
             try:
-                worker.do(job)
+                if isinstance(job, StudyJob):
+                    worker = None  # its images make room
+                    worker = Worker(
+                        job.study,
+                        Records.open(job.database, checked=True),
+                        job.checkpoints,
+                        pipe.send,
+                        stop.is_set,
+                        choose_device(job.device),
+                    )
+                else:
+                    assert worker is not None
+                    worker.do(job)
                 pipe.send(DoneReport())
             except Interrupted:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -183,20 +177,21 @@ class Worker:
         self, job: TrainJob, folder: Path, about: str
     ) -> tuple[Trajectory | NetworkTrajectory, int]:
         """The trajectory as of the last recorded epoch, or from the start where it is lost."""
-        trajectory, lost = self.untrained(job.population), None
+        trajectory = self.untrained(job.population)
         if job.recorded_epoch < 0:
             return trajectory, -1
+        state = folder / state_name(job.recorded_epoch)
+        lost = why_lost(state, job.state_sha256)
         try:
-            state = folder / state_name(job.recorded_epoch)
-            check_file(state, job.state_sha256)
-            trajectory.load(state, about=about)
-        except UserError as error:
-            lost = error
+            if lost is None:
+                trajectory.load(state, about=about)
+        except UserError:  # one that an older version wrote, without a checksum
+            lost = f"{state} cannot be read"
         missing = self.ranks.total(torch.tensor(float(lost is not None), device=self.device))
         if not missing:
             return trajectory, trajectory.epoch
-        reason = lost or "another process cannot read the state of the last epoch."
-        self.report(NoteReport(text=f"{job.population.name} starts again: {reason}"))
+        reason = lost or "another process cannot read the state of the last epoch"
+        self.report(NoteReport(text=f"{job.population.name} starts again: {reason}."))
         if self.records is not None:
             self.records.forget_epochs(job.run_ids, after=-1)
         return self.untrained(job.population), -1

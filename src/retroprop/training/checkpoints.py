@@ -41,17 +41,26 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, about: str) -> No
         raise UserError(_cannot_write(path, error)) from error
 
 
+def why_lost(path: Path, checksum: str | None) -> str | None:
+    """Why a file cannot be the one that was recorded with this checksum (None: any); None if it is.
+
+    A clause without a fix: whoever asks says what happens then.
+    """
+    if not path.is_file():
+        return f"there is no file {path}"
+    if not is_as_written(path, checksum):
+        return f"{path} is damaged, or not the file that was recorded: its SHA-256 is another one"
+    return None
+
+
 def check_file(path: Path, checksum: str | None) -> None:
     """Refuse a file that is not the one that was recorded with this checksum (None: any).
 
     Raises:
         UserError: If it is another file, or damaged; not if it is missing.
     """
-    if path.is_file() and not is_as_written(path, checksum):
-        raise UserError(
-            f"{path} is damaged, or not the file that was recorded: its SHA-256 is another one; "
-            "put the recorded file back, or train again with --fresh."
-        )
+    if path.is_file() and (reason := why_lost(path, checksum)):
+        raise UserError(f"{reason}; put the recorded file back, or train again with --fresh.")
 
 
 def load_tensors(path: Path, *, about: str) -> dict[str, Tensor]:

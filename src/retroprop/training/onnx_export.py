@@ -94,7 +94,8 @@ def export_onnx(
         import onnxscript  # noqa: F401 - torch.onnx writes with it
     except ImportError as error:
         raise UserError(
-            f"exporting needs {error.name}; run pip install 'retroprop[onnx]' first."
+            f"exporting needs {error.name}; in the folder of retroprop, run first: pip install "
+            "-c constraints.txt -e '.[onnx]'."
         ) from None
     if path.is_dir():
         raise UserError(f"{path} cannot be written (it is a folder); name a file with --output.")

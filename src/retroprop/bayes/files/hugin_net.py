@@ -79,6 +79,10 @@ class _Parser(Scanner):
                 self.skip_potential()
             case "class":
                 self.source.fail(start, "classes are not read: let Hugin write a flat network")
+            case "network":
+                self.source.fail(
+                    start, "this is a BIF file and no .net file; leave --format out, or name bif"
+                )
             case _ if self.sees("{") or self.sees("("):
                 self.source.expected(start, "'net', 'node' or 'potential'")
             case _:

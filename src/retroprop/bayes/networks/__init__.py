@@ -66,6 +66,11 @@ def load_or_read(name: str, format: Format | None = None) -> BayesNet:
     if name in NETWORKS and format is None:
         return load(name)
     path = Path(name).expanduser()
+    if name in NETWORKS and not path.exists():
+        raise UserError(
+            f"--format makes {name} the name of a file, and there is none; leave it out for the "
+            f"network {name} that is shipped."
+        )
     if path.suffix or path.exists() or format:
         return BayesNet.read(path, format=format)
     raise UserError(

@@ -272,7 +272,6 @@ LAB = Lab(
     answers_in_code=True,
     imports="""\
 import torch
-from safetensors.numpy import load_file
 
 from retroprop.data.pictures import bundled_picture
 from retroprop.figures.kernels import first_layer_kernels
@@ -282,6 +281,8 @@ from retroprop.labs.ift6135_devoir1.mlpmixer import MLPMixer, PatchEmbed
 from retroprop.labs.ift6135_devoir1.resnet18 import BasicBlock, ResNet18
 from retroprop.labs.ift6135_devoir1.utils import cross_entropy_loss
 from retroprop.models.summary import summarize
+from retroprop.report.study_report import StudyReport
+from retroprop.report.weights import trained_weights
 
 
 def models_of(study):
@@ -290,8 +291,8 @@ def models_of(study):
 
 
 def best_weights(study, name):
-    \"\"\"A tensor of the best model of a study.\"\"\"
-    best = max(models_of(study), key=lambda model: model.best_validation_accuracy or 0)
-    tensors = load_file(lab.records.folder / best.checkpoint)
-    return next(tensor for key, tensor in tensors.items() if key.endswith(f"/{name}"))""",
+    \"\"\"A tensor of the best model of a study, from the very file that was recorded.\"\"\"
+    report = StudyReport.read(lab.records, lab.records.study_run(study), lab.language)
+    best = max(report.runs, key=lambda model: model.best_validation_accuracy or 0)
+    return trained_weights(report, best, name)""",
 )
