@@ -126,7 +126,7 @@ def test_a_mistake_has_one_sentence_wherever_the_lab_meets_it():
 
 
 def test_points_and_shares_are_those_of_the_document():
-    points = {part: 0.0 for part in "123"}
+    points = dict.fromkeys("123", 0.0)
     for question in GRADING.questions:
         points[question.number[0]] += question.points
         assert sum(check.share for check in question.checks) == pytest.approx(1)

@@ -18,7 +18,8 @@ from retroprop.bayes.networks import load
 from retroprop.grading.checks import Check, Mistake, Question, Values
 from retroprop.grading.comparison import close
 from retroprop.labs.inf8225_tp1.joint import joint_table
-from retroprop.labs.inf8225_tp1.queries import AXES, QUESTIONS as QUERIES
+from retroprop.labs.inf8225_tp1.queries import AXES
+from retroprop.labs.inf8225_tp1.queries import QUESTIONS as QUERIES
 from retroprop.languages import say_later
 
 _QUERY = re.compile(r"P\((\w)(?:=\w(\d))?(?: \| (.*))?\)")
@@ -89,7 +90,9 @@ def answered(
         joint = joint.narrow(axis, at, 1)
     axis = AXES.index(query.target)
     sums = joint.sum([other for other in range(len(AXES)) if other != axis])
-    if inverted and query.given and not query.set_one:  # what is divided by the probability of the target instead
+    if (
+        inverted and query.given and not query.set_one
+    ):  # what is divided by the probability of the target instead
         prior = torch.from_numpy(joint_table(_NET, cut)).sum(
             [other for other in range(len(AXES)) if other != axis]
         )

@@ -1,7 +1,7 @@
 """The functions of which both models are made: right, wrong in known ways, or the student's own.
 
-    softmax(x)_k = exp(x_k) / Σ_c exp(x_c)        x̃ = [x, 1]        relu(a) = max(0, a)
-    relu′(a) = [a > 0]        dL/da = p − y where L = −Σ y ln p and p = softmax(a)
+softmax(x)_k = exp(x_k) / Σ_c exp(x_c)        x̃ = [x, 1]        relu(a) = max(0, a)
+relu′(a) = [a > 0]        dL/da = p − y where L = −Σ y ln p and p = softmax(a)
 """
 
 from collections.abc import Callable
@@ -240,7 +240,9 @@ SLOPE = [
     ),
     Mistake(
         name="derivative of relu inverted",
-        sentence=say_later("relu_backward gives 1 where x is negative: it is 1 where x is positive"),
+        sentence=say_later(
+            "relu_backward gives 1 where x is negative: it is 1 where x is positive"
+        ),
         switches={"slope": "inverted"},
     ),
     Mistake(

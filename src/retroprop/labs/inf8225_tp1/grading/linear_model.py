@@ -1,6 +1,6 @@
 """Questions 2.5 to 2.8: the logistic regression's outputs, gradient and updates.
 
-    p = softmax(x̃ θ)        dL/dθ = x̃ᵀ (p − y), summed over the minibatch
+p = softmax(x̃ θ)        dL/dθ = x̃ᵀ (p − y), summed over the minibatch
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """Accuracy and cross-entropy of a minibatch, right and wrong.
 
-    L = −Σ_i Σ_k y_ik ln p_ik, summed over the examples
+L = −Σ_i Σ_k y_ik ln p_ik, summed over the examples
 """
 
 import math

@@ -1,11 +1,12 @@
 """Questions 3.4 to 3.8: the MLP's parameters, outputs, gradients and updates, for 0 to 3 layers.
 
-    h⁰ = x    aˡ = h̃ˡ⁻¹ θˡ    hˡ = relu(aˡ)    p = softmax(aᴸ⁺¹)
-    daᴸ⁺¹ = p − y    dθˡ = h̃ˡ⁻¹ᵀ daˡ    dhˡ⁻¹ = daˡ θˡᵀ without its last column
-    daˡ⁻¹ = dhˡ⁻¹ ⊙ relu′(aˡ⁻¹)
+h⁰ = x    aˡ = h̃ˡ⁻¹ θˡ    hˡ = relu(aˡ)    p = softmax(aᴸ⁺¹)
+daᴸ⁺¹ = p − y    dθˡ = h̃ˡ⁻¹ᵀ daˡ    dhˡ⁻¹ = daˡ θˡᵀ without its last column
+daˡ⁻¹ = dhˡ⁻¹ ⊙ relu′(aˡ⁻¹)
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -51,7 +52,7 @@ def parameters(
     """
     n_in, width, hidden, n_out = values["sizes"]
     widths = [n_in, *[width] * (hidden + more), n_out]
-    shapes = [[one + bias, other] for one, other in zip(widths[:-1], widths[1:], strict=True)]
+    shapes = [[one + bias, other] for one, other in pairwise(widths)]
     return {"shapes": shapes, "varies": [start == "random"] * len(shapes)}
 
 
@@ -160,7 +161,7 @@ def drawn_networks(generator: Generator, depths: Sequence[int]) -> Values:
             {
                 "weights": [
                     torch.randn(n_in + 1, n_out, generator=generator) * 0.7
-                    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
+                    for n_in, n_out in pairwise(widths)
                 ],
                 "width": WIDTH,
                 "x": torch.randn(EXAMPLES, FEATURES, generator=generator),

@@ -298,7 +298,7 @@ def _of_one_check(
 
 
 OF_THE_MLP: Sequence[Question] = [
-    _of_one_check("3.1", "relu_forward", 1, _both_signs("relu_forward"), relu, RELU),
-    _of_one_check("3.2", "relu_backward", 2, _both_signs("relu_backward"), slope, SLOPE),
-    _of_one_check("3.3", "softmax_cross_entropy_backward", 3, _errors, error, ERROR),
+    _of_one_check("3.1", "relu_forward", 1.0, _both_signs("relu_forward"), relu, RELU),
+    _of_one_check("3.2", "relu_backward", 2.0, _both_signs("relu_backward"), slope, SLOPE),
+    _of_one_check("3.3", "softmax_cross_entropy_backward", 3.0, _errors, error, ERROR),
 ]

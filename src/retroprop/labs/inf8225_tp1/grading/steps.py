@@ -8,6 +8,7 @@ Source: Kingma & Ba (2015), algorithm 1, and the other order of its section 2.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ STEPS, LR = 4, 0.05
 
 def drawn_updates(generator: Generator, model: str, update: str, sizes: Sequence[int]) -> Values:
     """Weights (inputs + 1, outputs), and their gradients for some steps, of different sizes."""
-    shapes = [(n_in + 1, n_out) for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)]
+    shapes = [(n_in + 1, n_out) for n_in, n_out in pairwise(sizes)]
 
     def gradient(shape: tuple[int, int]) -> Tensor:
         size = 10 ** (torch.rand(shape, generator=generator) * 3.7 - 3.7)
@@ -250,10 +251,10 @@ def _question(number: str, name: str, points: float, model: str, sizes: Sequence
 
 
 OF_LINEAR = [
-    _question("2.7", "LinearModel.sgd_update", 1, "linear", [4, 3]),
-    _question("2.8", "LinearModel.adam_update", 3, "linear", [4, 3]),
+    _question("2.7", "LinearModel.sgd_update", 1.0, "linear", [4, 3]),
+    _question("2.8", "LinearModel.adam_update", 3.0, "linear", [4, 3]),
 ]
 OF_LAYERS = [
-    _question("3.7", "MLPModel.sgd_update", 1, "layered", [5, 4, 4, 3]),
-    _question("3.8", "MLPModel.adam_update", 2, "layered", [5, 4, 4, 3]),
+    _question("3.7", "MLPModel.sgd_update", 1.0, "layered", [5, 4, 4, 3]),
+    _question("3.8", "MLPModel.adam_update", 2.0, "layered", [5, 4, 4, 3]),
 ]

@@ -81,8 +81,9 @@ def _combined(values: Values, minibatch: Any, combined: str) -> list[list[Tensor
     p = values["images"].view(len(y), PIXELS)[:, :CLASSES]
     found = []
     for size in values["batch_sizes"]:
-        parts = [minibatch(*one) for one in zip(y.split(size), p.split(size), strict=True)]
-        C, D, L = (torch.stack([torch.as_tensor(x) for x in column]) for column in zip(*parts))
+        batches = zip(y.split(size), p.split(size), strict=True)
+        columns = zip(*(minibatch(*batch) for batch in batches), strict=True)
+        C, D, L = (torch.stack(column) for column in columns)
         found.append(
             {
                 "examples": lambda C=C, D=D, L=L: [C.sum() / D.sum(), L.sum() / D.sum()],
