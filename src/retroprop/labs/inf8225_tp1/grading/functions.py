@@ -68,7 +68,7 @@ def own_functions(ask: Ask) -> Functions:
             given = numbers_of(ask("function", asked)["answer"])
             if given is None:
                 raise ValueError(f"{name} gives nothing to build on")
-            return given
+            return given.float()
 
         return called
 

@@ -216,7 +216,6 @@ def _of_depths(
         share=share,
         inputs=_lively(depths),
         mistakes=mistakes,
-        pairs=False,
         tolerance=5e-4,
         **of_check,
     )

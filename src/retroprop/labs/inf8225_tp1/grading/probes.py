@@ -5,6 +5,8 @@ answer is what the submission gave; what it raised goes through, with its line. 
 cells run without autograd, and so do these; what fails so is tried with it.
 """
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
@@ -178,7 +180,7 @@ class Scripted:
     """A model whose outputs, after n updates, are the n-th ten pixels of an image."""
 
     params_in_list = False
-    calls = ()
+    calls: ClassVar[list] = []
 
     def __init__(self, *sizes, **named):
         self.num_features = self.n_features = 784
