@@ -1,0 +1,316 @@
+"""Lab C's grading: its bank of mistakes is sound, and every variant is graded as it should be."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from retroprop.grading.by_hand import evidence_in
+from retroprop.grading.checks import Check, Finding, Question, explanations, judge
+from retroprop.grading.comparison import close
+from retroprop.grading.sessions import ForkServer, NoAnswer, Session
+from retroprop.grading.variants import load_variants, submission_of, with_bodies
+from retroprop.labs.inf8225_tp1 import grading
+from retroprop.labs.inf8225_tp1.grading import GRADING
+from retroprop.labs.inf8225_tp1.grading.bayes import answered
+from retroprop.labs.inf8225_tp1.grading.multilayer import outputs
+from retroprop.labs.inf8225_tp1.queries import QUESTIONS as QUERIES
+from retroprop.languages import translator
+
+VARIANTS = load_variants(Path(grading.__file__).parent / "variants.toml", GRADING)
+CHECKS = [(question, check) for question in GRADING.questions for check in question.checks]
+IDS = [f"{question.number}: {check.name}" for question, check in CHECKS]
+SAY = translator("en")
+
+
+def nobody(probe: str, values: Mapping[str, Any]) -> Any:
+    raise AssertionError("nobody is there to ask")
+
+
+# --- the bank of mistakes -------------------------------------------------------------------------
+
+
+def simulated(check: Check, values: Mapping[str, Any], switches: Mapping[str, Any]) -> Any:
+    """What the probe of a check would bring from a submission with some mistakes."""
+    if check.probe == "gradients_of_layers":
+        answer = [{"p": p} for p in outputs(values, None)]
+        found = check.reference(values, answer, **switches)
+        return [one | {"gradients": given} for one, given in zip(answer, found, strict=True)]
+    given = check.reference(values, None, **switches)
+    if check.probe == "function":
+        pair = values["function"] == "accuracy"
+        return {"answer": [given, given] if pair else given, "also": torch.tensor(0.0)}
+    if check.probe == "updates":
+        starts = values["weights"]
+        return [
+            [start[: len(one)] + one for one, start in zip(step, starts, strict=True)]
+            for step in given
+        ]
+    if check.probe == "training":
+        return given if isinstance(given, dict) else {"calls": given}
+    return given
+
+
+def drawn(check: Check, seed: int) -> Any:
+    return check.inputs(torch.Generator().manual_seed(seed))
+
+
+def judged(check: Check, values: Mapping[str, Any], answer: Any) -> Finding:
+    return judge(check, values, answer, say=SAY, ask=nobody, charged={})
+
+
+NO_ACTIVATION = {"no activation in hidden layers", "a instead of h in the gradient"}
+SAME_VALUES = {
+    ("2.5", "zeros instead of ones"): {"bias column missing"},  # both add nothing to the scores
+    ("3.5", "zeros instead of ones"): {"bias column missing"},
+    ("3.6", "zeros instead of ones"): {"biases without gradient"},  # where no layer is hidden
+    ("3.5", "relu does nothing"): {"no activation in hidden layers"},
+    ("3.6", "relu does nothing"): NO_ACTIVATION,
+    ("3.6", "no activation in hidden layers"): NO_ACTIVATION,  # where one layer is hidden
+    ("3.6", "derivative of relu is 1 everywhere"): {"no gate"},
+}
+"""Mistakes of a question that no value tells apart, and how they are named there."""
+
+
+@pytest.mark.parametrize(("question", "check"), CHECKS, ids=IDS)
+def test_the_reference_is_right_and_each_mistake_is_named_as_itself(question, check):
+    for seed in range(3):
+        values = drawn(check, seed)
+        assert judged(check, values, simulated(check, values, {})).passed
+        for mistake in check.mistakes:
+            finding = judged(check, values, simulated(check, values, mistake.switches))
+            known = {mistake.name} | SAME_VALUES.get((question.number, mistake.name), set())
+            assert not finding.passed, (mistake.name, seed)
+            assert len(finding.mistakes) == 1, (mistake.name, seed, finding)
+            assert set(finding.mistakes) <= known, (mistake.name, seed)
+
+
+@pytest.mark.parametrize(
+    ("question", "check"),
+    [pair for pair in CHECKS if pair[1].pairs],
+    ids=[name for name, pair in zip(IDS, CHECKS, strict=True) if pair[1].pairs],
+)
+def test_two_mistakes_give_neither_what_is_right_nor_what_a_third_gives(question, check):
+    values = drawn(check, 1)
+    alone: list[tuple[str, Any]] = [("", simulated(check, values, {}))]
+    alone += [(one.name, simulated(check, values, one.switches)) for one in check.mistakes]
+    measured = [(name, check.measure(values, answer)) for name, answer in alone]
+    met = {}
+    for pair in explanations(check):
+        names = frozenset(mistake.name for mistake in pair)
+        if len(pair) == 1:
+            continue
+        switches = {key: value for mistake in pair for key, value in mistake.switches.items()}
+        given = check.measure(values, simulated(check, values, switches))
+        same = [name for name, one in measured if close(given, one, check.tolerance)]
+        if not names.intersection(same) and same:  # one that hides the other is in its pair
+            met[names] = same
+    assert met == {}
+
+
+def test_the_answers_of_part_1_are_those_that_the_document_prints():
+    for letter, query in QUERIES.items():
+        given = answered({"letter": letter}, None).reshape(-1).tolist()
+        assert given == pytest.approx([float(one) for one in query.printed], abs=5.01e-6)
+
+
+def test_a_mistake_has_one_sentence_wherever_the_lab_meets_it():
+    sentences: dict[str, set[str]] = {}
+    for _, check in CHECKS:
+        for mistake in check.mistakes:
+            sentences.setdefault(mistake.name, set()).add(mistake.sentence)
+    assert {name: said for name, said in sentences.items() if len(said) > 1} == {}
+
+
+def test_points_and_shares_are_those_of_the_document():
+    points = dict.fromkeys("123", 0.0)
+    for question in GRADING.questions:
+        points[question.number[0]] += question.points
+        assert sum(check.share for check in question.checks) == pytest.approx(1)
+        assert any(check.public for check in question.checks)
+    assert points == {"1": 16, "2": 20, "3": 20}
+
+
+def test_every_mistake_is_planted_as_code_where_it_is_met_first():
+    planted = {(wrong.question, wrong.mistake) for wrong in VARIANTS.wrong}
+    anywhere = {mistake for _, mistake in planted}
+    met: dict[str, str] = {}
+    for question, check in CHECKS:
+        for mistake in check.mistakes:
+            met.setdefault(mistake.name, question.number)
+    of_queries = {name for name, number in met.items() if number.startswith("1")}
+    assert of_queries <= anywhere
+    assert {(n, name) for name, n in met.items() if name not in of_queries} <= planted
+
+
+# --- submissions ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer]:
+    with ForkServer("best") as server:
+        yield server
+
+
+def graded(
+    server: ForkServer, files: Mapping[str, str], part: str = "", seed: int = 0
+) -> dict[str, list[tuple[Check, Finding]]]:
+    """The findings of the questions of some part, by number."""
+    charged: dict[str, str] = {}
+    found: dict[str, list[tuple[Check, Finding]]] = {}
+    with Session(server, files, GRADING.probes) as session:
+        for question in GRADING.questions:
+            if question.number.startswith(tuple(part) or ""):
+                findings = [
+                    (check, asked(session, question, check, charged, lost_in(found), seed))
+                    for check in question.checks
+                ]
+                found[question.number] = findings
+                new = mistakes_in(findings)
+                charged |= {name: question.number for name in new if name not in charged}
+    return found
+
+
+def asked(
+    session: Session,
+    question: Question,
+    check: Check,
+    charged: Mapping[str, str],
+    lost: list[str],
+    seed: int,
+) -> Finding:
+    text = f"{seed} {question.number} {check.name}"
+    values = drawn(check, int(hashlib.sha256(text.encode()).hexdigest()[:15], 16))
+    try:
+        answer = session.ask(check.probe, values)
+    except NoAnswer as none:
+        return Finding(passed=False, sentence=none.said(SAY))
+    return judge(check, values, answer, say=SAY, ask=session.ask, charged=charged, lost=lost)
+
+
+def lost_in(found: Mapping[str, list[tuple[Check, Finding]]]) -> list[str]:
+    return [
+        number
+        for number, findings in found.items()
+        if not all(finding.passed for _, finding in findings)
+    ]
+
+
+def mistakes_in(findings: list[tuple[Check, Finding]]) -> set[str]:
+    return {name for _, finding in findings if not finding.passed for name in finding.mistakes}
+
+
+def points(found: Mapping[str, list[tuple[Check, Finding]]]) -> float:
+    worth = {question.number: question.points for question in GRADING.questions}
+    return sum(
+        worth[number] * check.share
+        for number, findings in found.items()
+        for check, finding in findings
+        if finding.passed
+    )
+
+
+def sentences(found: Mapping[str, list[tuple[Check, Finding]]]) -> list[tuple[str, str, str]]:
+    return [
+        (number, check.name, finding.sentence)
+        for number, findings in found.items()
+        for check, finding in findings
+        if not finding.passed
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_right_submission_gets_every_point(server, seed):
+    found = graded(server, VARIANTS.right, seed=seed)
+    assert sentences(found) == []
+    assert points(found) == pytest.approx(56)
+
+
+@pytest.mark.parametrize("unusual", VARIANTS.unusual, ids=lambda unusual: unusual.name)
+def test_a_right_submission_that_is_written_otherwise_gets_every_point(server, unusual):
+    found = graded(server, unusual.files)
+    assert sentences(found) == []
+    assert points(found) == pytest.approx(56)
+
+
+def test_the_template_gets_nothing(server):
+    found = graded(server, GRADING.template)
+    assert points(found) == 0
+    assert {number for number, _, _ in sentences(found)} == set(found)
+
+
+def batches() -> list[list[Any]]:
+    """All planted mistakes, as many at once as neither share a function, name nor question."""
+    found: list[list[Any]] = []
+    for wrong in VARIANTS.wrong:
+        for batch in found:
+            if all(independent(wrong, other) for other in batch):
+                batch.append(wrong)
+                break
+        else:
+            found.append([wrong])
+    return found
+
+
+BUILT_ON = {"2.1", "2.2", "2.3", "2.4", "2.9", "3.1", "3.2", "3.3", "3.4", "3.5"}
+"""Questions whose mistakes are followed into later ones."""
+
+
+def independent(one: Any, other: Any) -> bool:
+    return (
+        one.question != other.question
+        and one.mistake != other.mistake
+        and not one.bodies.keys() & other.bodies.keys()
+        and not {one.question, other.question} & BUILT_ON
+    )
+
+
+@pytest.mark.parametrize("batch", batches(), ids=lambda batch: batch[0].mistake)
+def test_each_planted_mistake_is_named_and_charged_once(server, batch):
+    bodies = {key: body for wrong in batch for key, body in wrong.bodies.items()}
+    files = submission_of(GRADING, {**VARIANTS.right_bodies, **bodies}, "planted")
+    parts = {wrong.question[0] for wrong in batch}
+    found = graded(server, files, "1" if parts == {"1"} else "23" if "1" not in parts else "123")
+    named = {number: mistakes_in(findings) for number, findings in found.items()}
+    assert {number: named[number] for number in lost_in(found)} == {
+        wrong.question: {wrong.mistake} for wrong in batch
+    }
+
+
+# --- mistakes that are not known, and evidence ----------------------------------------------------
+
+
+def test_later_questions_are_right_given_ones_own_odd_functions(server):
+    bodies = {
+        "accuracy": "return 0.3, ((y_pred.argmax(1) == y.argmax(1)).sum() + 1, len(y))",
+        "cross_entropy": "return (y * (1 - y_pred) ** 3).sum()",
+        "softmax": "return torch.sigmoid(x * 2)",
+        "relu_forward": "return torch.tanh(x)",
+        "relu_backward": "return 1 - torch.tanh(x) ** 2",
+    }
+    found = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)}, "23")
+    assert lost_in(found) == ["2.1", "2.2", "2.3", "3.1", "3.2"]
+
+
+def test_autograd_is_evidence_and_costs_nothing():
+    (autograd,) = [one for one in VARIANTS.unusual if one.name.startswith("autograd")]
+    assert evidence_in(VARIANTS.right, GRADING.by_hand, SAY) == []
+    found = evidence_in(autograd.files, GRADING.by_hand, SAY)
+    assert {".requires_grad_", ".backward()", "torch.enable_grad", "torch.nn"} >= {
+        one.sentence.split()[1].rstrip(",") for one in found
+    }
+    assert len(found) >= 3
+
+
+def test_what_the_assignment_leaves_open_is_remarked_and_not_charged(server):
+    bodies = {
+        "cross_entropy": "return -(y * y_pred.log()).sum()",
+        "inputs_tilde": "return torch.cat((x, torch.ones(x.shape[0], 1)), dim=axis)",
+    }
+    found = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)}, "2")
+    assert sentences(found) == []
+    assert found["2.2"][0][1].remarks == ("loss infinite where a probability is 0",)
+    assert found["2.4"][0][1].remarks == ("axis of inputs_tilde ignored",)
