@@ -18,6 +18,7 @@ MODULES = {
 """Where the `LAB` of each assignment lies, from the perceptron to the MLP-Mixer."""
 
 GRADED = {
+    "lyon-tp": "retroprop.labs.lyon_tp.grading",
     "ift3395-devoir3": "retroprop.labs.ift3395_devoir3.grading",
 }
 """Where the `GRADING` of each assignment lies that is graded by its files."""
