@@ -19,6 +19,7 @@ MODULES = {
 
 GRADED = {
     "lyon-tp": "retroprop.labs.lyon_tp.grading",
+    "ift3395-theorie": "retroprop.labs.ift3395_theorie.grading",
     "ift3395-devoir3": "retroprop.labs.ift3395_devoir3.grading",
 }
 """Where the `GRADING` of each assignment lies that is graded by its files."""
