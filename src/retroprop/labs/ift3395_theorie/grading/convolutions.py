@@ -142,7 +142,7 @@ def layers_check(function: str, fixed: Mapping[str, int], *formulas: str) -> Che
         *formulas: Mistakes.
     """
     return Check(
-        name=function,
+        name=say_later("the layers"),
         share=1.0,
         probe="result",
         inputs=lambda generator: {"function": function, "arguments": [], "fixed": dict(fixed)},

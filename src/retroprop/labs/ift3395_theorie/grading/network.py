@@ -69,6 +69,7 @@ def outer_check(function: str, n: int, inputs: int, share: float) -> Check:
         lambda generator: [vector(generator, n), vector(generator, inputs)],
         torch.outer,
         [("gradient transposed", TRANSPOSED, lambda g, inputs: torch.outer(inputs, g))],
+        name=say_later("the gradient of the weights"),
         share=share,
     )
 
@@ -86,6 +87,7 @@ def bias_check(function: str, n: int, share: float) -> Check:
                 torch.sum,
             )
         ],
+        name=say_later("the gradient of the biases"),
         share=share,
     )
 

@@ -16,6 +16,10 @@ Wrong = tuple[str, str, Callable[..., Any]]
 """A mistake: its name, its sentence, and what a submission with it answers."""
 
 
+VALUE = say_later("the value")
+TRANSPOSED = say_later("the gradient is transposed: it has the shape of its matrix")
+
+
 def check_of(
     function: str,
     draw: Draw,
@@ -24,6 +28,7 @@ def check_of(
     *,
     also_right: Mapping[str, Callable[..., Any]] | None = None,
     each: bool = False,
+    name: str = VALUE,
     share: float = 1.0,
     public: bool = True,
 ) -> Check:
@@ -36,27 +41,28 @@ def check_of(
         wrong: The mistakes.
         also_right: Other conventions, by name.
         each: Whether it takes one number, and is asked for each of the first argument.
+        name: Of the check.
         share: Of the points of its question.
         public: Whether students have the check.
     """
-    ways = {name: value for name, _, value in wrong} | dict(also_right or {})
+    ways = {mistake: value for mistake, _, value in wrong} | dict(also_right or {})
 
     def reference(values: Values, answer: Any, *, way: str = "right") -> Any:
         given = ways.get(way, right)(*values["arguments"])
         return list(given) if each else given
 
     return Check(
-        name=function,
+        name=name,
         share=share,
         probe="results" if each else "result",
         inputs=lambda generator: {"function": function, "arguments": list(draw(generator))},
         reference=reference,
         mistakes=[
-            Mistake(name=name, sentence=sentence, switches={"way": name})
-            for name, sentence, _ in wrong
+            Mistake(name=mistake, sentence=sentence, switches={"way": mistake})
+            for mistake, sentence, _ in wrong
         ],
         pairs=False,
-        also_right=[{"way": name} for name in also_right or {}],
+        also_right=[{"way": way} for way in also_right or {}],
         public=public,
     )
 
@@ -65,6 +71,3 @@ def vector(generator: Generator, n: int) -> Tensor:
     """Numbers of both signs, none of them near 0."""
     signs = torch.where(torch.arange(n) % 2 == 0, 1.0, -1.0)[torch.randperm(n, generator=generator)]
     return (signs * (0.2 + 1.6 * torch.rand(n, generator=generator))).double()
-
-
-TRANSPOSED = say_later("the gradient is transposed: it has the shape of its matrix")
