@@ -388,9 +388,9 @@ def test_fresh_starts_again_and_forgets_what_was_there(call, monkeypatch):
 def test_the_record_of_another_program_is_refused(refused, text):
     Path("run").mkdir()
     Path("run/record.json").write_text(text)
-    assert "run/record.json is not of a training by retroprop train; name another" in refused(
-        "train", "mlp", *FEW
-    )
+    sentence = refused("train", "mlp", *FEW)
+    assert "run/record.json is not of a training by retroprop train, or damaged: " in sentence
+    assert "name another --folder" in sentence
 
 
 def test_a_diverging_training_is_a_sentence_and_a_record(call):

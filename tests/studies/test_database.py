@@ -213,7 +213,7 @@ def test_rows_that_were_sealed_before_counts_were_are_read(intact, tmp_path):
     path = tmp_path / "r.db"
     path.write_bytes(intact[0])
     records = Records.open(path)
-    for sealed in (records_module._STUDY_RUNS, records_module._RUNS):  # pyright: ignore
+    for sealed in (STUDY_RUNS, RUNS):
         with records.transaction() as connection:
             SealedTable(sealed.table).seal(connection)
     assert all_of(records) == intact[1]

@@ -13,11 +13,7 @@ from retroprop.studies.plan import plan_study
 from retroprop.studies.processes import WorkerProcesses
 from retroprop.studies.records import Records
 from retroprop.studies.runner import run_study
-from retroprop.studies.schema import (
-    Study,
-    _explain,  # pyright: ignore[reportPrivateUsage]
-    load_study,
-)
+from retroprop.studies.schema import Study, load_study, study_from
 
 NETWORK = {
     "split": {"validation": 0.2, "seed": 1, "images": 300, "validation_images": 100},
@@ -182,9 +178,9 @@ def test_a_setting_that_does_not_apply_is_refused(kind, changes, sentence):
 
 def refusal(document):
     """What a person reads who wrote it in a file."""
-    with pytest.raises(ValidationError) as raised:
-        Study.model_validate(document)
-    return _explain("the study", raised.value)
+    with pytest.raises(UserError) as raised:
+        study_from(document, "the study")
+    return str(raised.value)
 
 
 @pytest.mark.parametrize("kind", [name for name, row in KINDS.items() if row.engine == "trainer"])

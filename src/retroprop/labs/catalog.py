@@ -18,7 +18,9 @@ MODULES = {
 """Where the `LAB` of each assignment lies, from the perceptron to the MLP-Mixer."""
 
 GRADED = {
+    "lyon-tp": "retroprop.labs.lyon_tp.grading",
     "inf8225-tp1": "retroprop.labs.inf8225_tp1.grading",
+    "ift3395-theorie": "retroprop.labs.ift3395_theorie.grading",
     "ift3395-devoir3": "retroprop.labs.ift3395_devoir3.grading",
     "ift6135-devoir1": "retroprop.labs.ift6135_devoir1.grading",
 }

@@ -1,0 +1,172 @@
+"""Lab E's grading: its bank of mistakes is sound, and every variant is graded as it should be."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import torch
+
+from retroprop.grading.checks import Check, Finding, judge
+from retroprop.grading.class_grading import Order, grade
+from retroprop.grading.results import Sheet
+from retroprop.grading.sessions import ForkServer
+from retroprop.grading.submissions import Submission
+from retroprop.grading.variants import submission_of
+from retroprop.labs.catalog import find_variants
+from retroprop.labs.ift3395_theorie.grading import GRADING
+from retroprop.labs.ift3395_theorie.grading.convolutions import SIZES, all_layers, right_outcome
+from retroprop.languages import translator
+
+VARIANTS = find_variants("ift3395-theorie")
+CHECKS = [(question, check) for question in GRADING.questions for check in question.checks]
+SAY = translator("en")
+
+
+# --- the bank of mistakes -------------------------------------------------------------------------
+
+
+def nobody(probe: str, values: Mapping[str, Any]) -> Any:
+    raise AssertionError("nobody is there to ask")
+
+
+def simulated(check: Check, values: Mapping[str, Any], switches: Mapping[str, Any]) -> Any:
+    """What the probe of a check would bring from a submission with a mistake."""
+    if check.reference is not right_outcome:
+        return check.reference(values, None, **switches)
+    if not switches:
+        return sorted(all_layers(values["fixed"]))
+    fixed, size = values["fixed"], SIZES[switches["formula"]]
+    strides = [fixed["s"]] if "s" in fixed else range(1, 12)
+    layers = [(k, s, fixed["p"], fixed["d"]) for k in range(1, 33) for s in strides]
+    return [layer for layer in layers if size(*layer) == 4]
+
+
+@pytest.mark.parametrize(("question", "check"), CHECKS)
+def test_the_reference_is_right_and_each_mistake_is_named_as_itself(question, check):
+    for seed in range(3):
+        values = check.inputs(torch.Generator().manual_seed(seed))
+        assert judged(check, values, simulated(check, values, {})).passed
+        for mistake in check.mistakes:
+            finding = judged(check, values, simulated(check, values, mistake.switches))
+            assert (finding.passed, finding.mistakes) == (False, (mistake.name,)), seed
+
+
+def judged(check: Check, values: Mapping[str, Any], answer: Any) -> Finding:
+    return judge(check, values, answer, say=SAY, ask=nobody, charged={})
+
+
+def test_a_mistake_has_one_sentence_wherever_the_lab_meets_it():
+    sentences: dict[str, set[str]] = {}
+    for _, check in CHECKS:
+        for mistake in check.mistakes:
+            sentences.setdefault(mistake.name, set()).add(mistake.sentence)
+    assert {name: said for name, said in sentences.items() if len(said) > 1} == {}
+
+
+def test_points_are_those_of_the_document_and_shares_add_up():
+    points = {question.number: question.points for question in GRADING.questions}
+    assert sum(points[number] for number in points if number[0] == "1") == 9  # 6 are for proofs
+    assert [points[number] for number in ("3a", "3b", "3c", "3d", "3e")] == [3, 2, 2, 2, 2]
+    for question in GRADING.questions:
+        assert sum(check.share for check in question.checks) == pytest.approx(1)
+
+
+def test_every_mistake_is_planted_as_code():
+    known = {(question.number, one.name) for question, check in CHECKS for one in check.mistakes}
+    assert known == {(wrong.question, wrong.mistake) for wrong in VARIANTS.wrong}
+
+
+# --- submissions ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer]:
+    with ForkServer("best") as server:
+        yield server
+
+
+def graded(server: ForkServer, files: Mapping[str, str], secret: bytes = b"a secret") -> Sheet:
+    order = Order(grading=GRADING, secret=secret, say=SAY, confine="best")
+    submission = Submission(name="one", files=files)
+    return grade(order, submission, server, lambda sheet: None, threading.Event())
+
+
+def lost(sheet: Sheet) -> dict[str, set[str]]:
+    """The questions that lost points, with the mistakes that were named there."""
+    return {
+        one.question.number: {
+            name
+            for check in one.checks
+            if not check.finding.passed
+            for name in check.finding.mistakes or (check.finding.sentence,)
+        }
+        for one in sheet.questions
+        if one.score < one.max_score
+    }
+
+
+@pytest.mark.parametrize("secret", [b"one", b"another"])
+def test_the_right_submission_gets_every_point(server, secret):
+    sheet = graded(server, VARIANTS.right, secret)
+    assert lost(sheet) == {}
+    assert sheet.score == sum(question.points for question in GRADING.questions)
+    assert sheet.evidence == []
+
+
+@pytest.mark.parametrize("unusual", VARIANTS.unusual, ids=lambda unusual: unusual.name)
+def test_a_right_submission_that_is_written_otherwise_gets_every_point(server, unusual):
+    assert lost(graded(server, unusual.files)) == {}
+
+
+def test_there_are_ten_unusual_submissions():
+    assert len(VARIANTS.unusual) >= 10
+
+
+def test_the_template_gets_nothing(server):
+    assert graded(server, GRADING.template).score == 0
+
+
+def together() -> list[list[Any]]:
+    """The planted mistakes in groups of at most one for each function and each name."""
+    groups: list[list[Any]] = []
+    for wrong in VARIANTS.wrong:
+        for group in groups:
+            if not any(
+                one.mistake == wrong.mistake or one.question == wrong.question for one in group
+            ):
+                group.append(wrong)
+                break
+        else:
+            groups.append([wrong])
+    return groups
+
+
+@pytest.mark.parametrize("group", together(), ids=lambda group: f"{len(group)} mistakes")
+def test_planted_mistakes_are_named_in_their_questions_alone(server, group):
+    bodies = {key: body for wrong in group for key, body in wrong.bodies.items()}
+    sheet = graded(server, submission_of(GRADING, {**VARIANTS.right_bodies, **bodies}, "planted"))
+    assert lost(sheet) == {wrong.question: {wrong.mistake} for wrong in group}
+
+
+# --- layers ---------------------------------------------------------------------------------------
+
+
+def layers_found(server: ForkServer, answer: str) -> Any:
+    bodies = {**VARIANTS.right_bodies, "layers_without_padding": f"return {answer}"}
+    sheet = graded(server, submission_of(GRADING, bodies, "the test"))
+    (check,) = next(one for one in sheet.questions if one.question.number == "3c").checks
+    return check.finding
+
+
+def test_one_layer_is_enough_and_that_there_are_others_is_remarked(server):
+    finding = layers_found(server, "[(8, 8, 0, 1)]")
+    assert (finding.passed, finding.remarks) == (True, ("not all layers",))
+    assert layers_found(server, VARIANTS.right_bodies["layers_without_padding"][7:]).remarks == ()
+
+
+@pytest.mark.parametrize(
+    "answer", ["[]", "[(8, 8)]", "[(8, 8, 0, 1), (9, 8, 0, 1)]", "'(8, 8, 0, 1)'", "[(8, 0, 0, 1)]"]
+)
+def test_what_is_no_layer_or_does_not_fit_is_not_right(server, answer):
+    assert not layers_found(server, answer).passed
