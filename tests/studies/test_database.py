@@ -14,11 +14,11 @@ from written import VERSION_1, update
 
 from retroprop.cli import main
 from retroprop.errors import UserError
-from retroprop.studies import records as records_module
 from retroprop.studies.addresses import without_passwords
 from retroprop.studies.environment import describe_environment, typed_command
 from retroprop.studies.records import NewRun, Records
 from retroprop.studies.seals import SealedTable
+from retroprop.studies.tables import RUNS, STUDY_RUNS
 
 SERVERS = ["sqlite", "postgres"]
 

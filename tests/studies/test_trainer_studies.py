@@ -3,7 +3,6 @@
 import os
 
 import pytest
-from pydantic import ValidationError
 from small import SMALL, Listening, small_study
 
 from retroprop.data import load
@@ -13,7 +12,7 @@ from retroprop.studies.plan import plan_study
 from retroprop.studies.processes import WorkerProcesses
 from retroprop.studies.records import Records
 from retroprop.studies.runner import run_study
-from retroprop.studies.schema import Study, load_study, study_from
+from retroprop.studies.schema import load_study, study_from
 
 NETWORK = {
     "split": {"validation": 0.2, "seed": 1, "images": 300, "validation_images": 100},
