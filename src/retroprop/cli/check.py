@@ -39,8 +39,8 @@ def check(
         files: Your files or notebooks, or the folder that they are in.
         layer: FILE.py:NAME, a class with forward and backward; or FILE.py:FORWARD,BACKWARD, two
             functions.
-        like: What the layer should be: linear, conv2d, relu, layer-norm, softmax-cross-entropy… ;
-            `retroprop verify` lists them all.
+        like: What the layer should be: linear, conv2d, relu, layer-norm, softmax-cross-entropy, or
+            another one that `retroprop verify` lists.
         confine: As for `retroprop grade`.
         lang: The language: en or fr. Default: the reader's.
 

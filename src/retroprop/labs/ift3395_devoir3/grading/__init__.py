@@ -20,7 +20,7 @@ from retroprop.labs.ift3395_devoir3.grading.training import EVALUATION, TRAINING
 _FOLDER = Path(__file__).parent
 
 GRADING = LabGrading(
-    lab="ift3395_devoir3",
+    lab="ift3395-devoir3",
     files=("solution",),
     probes=(_FOLDER / "probes.py").read_text(encoding="utf-8"),
     questions=[
