@@ -239,7 +239,7 @@ def test_no_other_module_defines_one_of_these_functions():
     again = [
         f"{path.relative_to(source)}: {name}"
         for path in source.rglob("*.py")
-        if path.parent.name != "inf8225_tp1" and path.name != "functions.py"
+        if path.parent.name not in ("inf8225_tp1", "grading") and path.name != "functions.py"
         for name in names
         if f"\ndef {name}(" in path.read_text(encoding="utf-8")
     ]

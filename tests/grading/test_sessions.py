@@ -11,6 +11,7 @@ import torch
 from tests.processes import python, started
 
 from retroprop.errors import UserError
+from retroprop.grading import fork_servers
 from retroprop.grading.comparison import Unknown
 from retroprop.grading.sessions import Ended, ForkServer, Limits, Raised, Session
 from retroprop.languages import translator
@@ -470,3 +471,15 @@ def test_nothing_stays_in_the_temporary_folder(session):
     assert folder.exists()
     one.close()
     assert not folder.exists()
+
+
+def test_two_fork_servers_never_have_one_user(monkeypatch):
+    monkeypatch.setattr(fork_servers, "USERS", (os.getpid(), -os.getpid()))  # no server's
+    claimed = [fork_servers.claimed_user() for _ in range(2)]
+    assert {user for user, _ in claimed} == {os.getpid(), -os.getpid()}
+    with pytest.raises(UserError, match="wait for some"):
+        fork_servers.claimed_user()
+    for _, claim in claimed:
+        claim.close()
+    _, claim = fork_servers.claimed_user()  # given back
+    claim.close()

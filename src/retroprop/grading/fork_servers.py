@@ -9,9 +9,9 @@ waiting for nothing, and at last by the clock.
 """
 
 import contextlib
-import itertools
 import json
 import os
+import random
 import select
 import signal
 import socket
@@ -37,7 +37,6 @@ INHERITED = ("PATH", "HOME", "LD_LIBRARY_PATH", "XDG_CACHE_HOME", "MPLCONFIGDIR"
 """What a fork server gets of ours; what it never has cannot be read."""
 USERS = range(60_706, 61_184)
 """Numbers that no system gives to anybody (systemd.io/UIDS-GIDS)."""
-_servers = itertools.count()
 NEWEST = 99
 LOOK_S = 0.1
 """Between two looks at a submission that computes."""
@@ -47,6 +46,26 @@ OUTPUT_KEPT = 20_000
 
 
 # --- the fork server ------------------------------------------------------------------------------
+
+
+def claimed_user() -> tuple[int, socket.socket]:
+    """A user that no other fork server of this machine has, and what holds the claim while open.
+
+    Two servers of one user could reach each other's submissions. The claim is a name among the
+    kernel's abstract sockets: it is taken at once or not at all, and given back with the process.
+
+    Raises:
+        UserError: If all of them are taken.
+    """
+    for user in random.sample(USERS, len(USERS)):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0retroprop-grading-{user}")
+        except OSError:
+            claim.close()
+        else:
+            return user, claim
+    raise UserError(f"{len(USERS)} submissions are graded at once on this machine: wait for some.")
 
 
 class ForkServer:
@@ -84,9 +103,9 @@ class ForkServer:
                 "submissions are confined by Linux: on this system, run retroprop in Docker."
             )
         confined = confine != "none"
-        user = None
+        user, self._claim = None, None
         if confined and os.getuid() == 0:
-            user = USERS[(os.getpid() + next(_servers)) % len(USERS)]
+            user, self._claim = claimed_user()
         self.settings = fork_server.Settings(
             required=confine == "require",
             user=user,
@@ -134,12 +153,17 @@ class ForkServer:
             try:
                 socket.send_fds(self._control, message, files)
             except OSError:
-                self.close()
+                self._end()
                 self._launch()
                 socket.send_fds(self._control, message, files)
 
     def close(self) -> None:
-        """End it; processes of submissions end with their sessions."""
+        """End it and give its user back; processes of submissions end with their sessions."""
+        self._end()
+        if self._claim is not None:
+            self._claim.close()
+
+    def _end(self) -> None:
         self._control.close()
         self._process.wait()
 

@@ -14,7 +14,7 @@ from retroprop.labs.inf8225_tp1.grading import bayes, linear_model, multilayer, 
 _FOLDER = Path(__file__).parent
 
 GRADING = LabGrading(
-    lab="inf8225_tp1",
+    lab="inf8225-tp1",
     files=("solution",),
     probes=(_FOLDER / "probes.py").read_text(encoding="utf-8"),
     questions=[
