@@ -28,6 +28,8 @@ from benchmarks.harness import arguments_of, keep, say, spread
 from retroprop.labs.catalog import find_variants
 
 LAB = "ift3395-devoir3"
+LOAD_S = 5.0
+"""Of processor time: what no ordinary file takes."""
 ENDLESS, LEAVES = "\nwhile True:\n    pass\n", "\nimport os\nos._exit(0)\n"
 
 OTTER_TEST = """OK_FORMAT = True
@@ -49,14 +51,14 @@ def main() -> None:
         write_class(one, 1)
         for number in range(options.rounds):
             out = Path(folder) / f"grades{number}"
-            wall_s, processor_s, _ = graded(handed_in, out, options.workers)
+            wall_s, processor_s, endless_s, _ = graded(handed_in, out, options.workers)
             walls.append(wall_s)
-            processors.append(processor_s)
+            processors.append(processor_s - endless_s)
             say(
                 f"round {number + 1}: {options.submissions} submissions in {wall_s:.1f} s, "
-                f"{processor_s:.1f} s of processor time"
+                f"{processor_s:.1f} s of processor time, {endless_s:.1f} s of them in endless loops"
             )
-            wall_s, processor_s, memory_mb = graded(one, Path(folder) / f"alone{number}", 1)
+            wall_s, _, _, memory_mb = graded(one, Path(folder) / f"alone{number}", 1)
             alone.append(wall_s)
             memories.append(memory_mb)
             say(f"  one alone: {wall_s:.1f} s, {memory_mb:.0f} MB with all its processes")
@@ -95,8 +97,11 @@ def write_class(folder: Path, count: int) -> None:
         (folder / f"student{number:03}.py").write_text(source + end, encoding="utf-8")
 
 
-def graded(submissions: Path, out: Path, workers: int) -> tuple[float, float, float]:
-    """Seconds, seconds of processor time and megabytes of `retroprop grade`, all included."""
+def graded(submissions: Path, out: Path, workers: int) -> tuple[float, float, float, float]:
+    """Of `retroprop grade`, all included: seconds, seconds of processor time and megabytes.
+
+    Before the megabytes stand the seconds of processor time of files that never ended.
+    """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "retroprop", "grade", LAB, str(submissions)]
     command += ["--out", str(out), "--workers", str(workers)]
@@ -118,10 +123,12 @@ def graded(submissions: Path, out: Path, workers: int) -> tuple[float, float, fl
         raise SystemExit(f"`{' '.join(command)}` ended with {process.returncode}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     processor_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    for results in out.glob("*/results.json"):  # the system counts forgotten children nowhere
-        extra = json.loads(results.read_text(encoding="utf-8"))["extra_data"]
-        processor_s += extra["processor_s"]
-    return wall_s, processor_s, peak_mb[0]
+    confined = [  # the system counts forgotten children nowhere
+        json.loads(results.read_text(encoding="utf-8"))["extra_data"]["processor_s"]
+        for results in out.glob("*/results.json")
+    ]
+    endless_s = sum(one for one in confined if one > LOAD_S)
+    return wall_s, processor_s + sum(confined), endless_s, peak_mb[0]
 
 
 def memory_mb(pid: int) -> float:
@@ -149,7 +156,7 @@ def otter_s(python: Path, folder: Path) -> float:
     )  # fmt: skip
     started = time.perf_counter()
     subprocess.run(
-        [*otter, "run", "-a", "autograder.zip", "-o", "out", "solution.py"],
+        [*otter, "run", "-a", "autograder.zip", "-o", ".", "solution.py"],
         cwd=folder, check=True, capture_output=True,
     )  # fmt: skip
     return time.perf_counter() - started
