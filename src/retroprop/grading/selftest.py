@@ -93,7 +93,7 @@ def _named(sheet: Sheet, mistake: str, question: str, say: Say) -> Proof:
     named = {
         one.question.number: {name for check in one.checks for name in check.finding.mistakes}
         for one in sheet.questions
-        if one.score < one.max_score
+        if not all(check.finding.passed for check in one.checks)  # it may be worth no points
     }
     words = [f"{number}: {', '.join(sorted(names)) or '–'}" for number, names in named.items()]
     return Proof(
