@@ -105,6 +105,8 @@ def grade_class(
                     return
                 sheets[index] = grade(order, submissions[index], server, on_question, stop)
 
+    # torch imports much with its first optimizer, which two threads must not do at once
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])
     with ThreadPoolExecutor(max(1, min(workers, len(submissions)))) as threads:
         futures = [threads.submit(work) for _ in range(threads._max_workers)]
         try:
