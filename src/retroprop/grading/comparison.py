@@ -76,8 +76,12 @@ def _close_numbers(answer: Tensor | None, right: Tensor | None, tolerance: float
     answer, right = answer[finite], right[finite]
     if not right.numel():
         return True
-    allowed = tolerance * (right.abs() + 0.1 * right.abs().max() + 1e-8)
-    return bool(((answer - right).abs() <= allowed).all())  # NaN is not
+    return bool(((answer - right).abs() <= allowed_difference(right, tolerance)).all())  # no NaN
+
+
+def allowed_difference(right: Tensor, tolerance: float) -> Tensor:
+    """How far each number may be from the right one; see `close`."""
+    return tolerance * (right.abs() + 0.1 * right.abs().max() + 1e-8)
 
 
 def first_difference(answer: Any, right: Any, tolerance: float, say: Say, where: str = "") -> str:
@@ -130,8 +134,7 @@ def _different_numbers(given: Tensor, wanted: Tensor, tolerance: float, say: Say
         return say("{what} is infinite").format(what=what)
     if wanted.numel() == 1:
         return say("{what} is another number than expected").format(what=what)
-    allowed = tolerance * (wanted.abs() + 0.1 * wanted.abs().max() + 1e-8)
-    wrong = int(((given - wanted).abs() > allowed).sum())
+    wrong = int(((given - wanted).abs() > allowed_difference(wanted, tolerance)).sum())
     return say("{what} differs in {wrong} of {all} numbers").format(
         what=what, wrong=wrong, all=wanted.numel()
     )
