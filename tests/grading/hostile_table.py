@@ -23,7 +23,7 @@ import torch
 from tests.processes import wait_until
 
 import retroprop
-from retroprop.grading.confined import confinement
+from retroprop.grading.confined import seccomp
 from retroprop.grading.sessions import ForkServer, Limits, NoAnswer, Session
 
 FOLDER = Path(__file__).parent / "hostile"
@@ -227,8 +227,8 @@ class Surroundings:
             "GRADER": str(os.getpid()),
             "SOURCE_FOLDERS": ":".join(sorted(folders)),
             "SOURCE_FOLDER": str(source),
-            "EXECVE": str(confinement.number("execve")),
-            "BPF": str(confinement.number("bpf")),
+            "EXECVE": str(seccomp.number("execve")),
+            "BPF": str(seccomp.number("bpf")),
         }
         return re.sub(rf"\b({'|'.join(names)})\b", lambda found: names[found[0]], head)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from retroprop.grading.confined import confinement, fork_server
-from retroprop.grading.confined.confinement import (
+from retroprop.grading.confined import fork_server, seccomp
+from retroprop.grading.confined.landlock import without
+from retroprop.grading.confined.seccomp import (
     ALL_CALLS,
     ALLOW,
     AUDIT_MACHINE,
@@ -16,7 +17,6 @@ from retroprop.grading.confined.confinement import (
     KILL,
     NONE,
     filter_program,
-    without,
 )
 
 OWN = 4_711
@@ -24,7 +24,7 @@ OWN = 4_711
 
 def decision(program, call, arguments=(), machine=None):
     """What the kernel does with a call: the instructions are few, and so is this."""
-    words = {0: call, 4: AUDIT_MACHINE[machine or confinement.MACHINE]}
+    words = {0: call, 4: AUDIT_MACHINE[machine or seccomp.MACHINE]}
     words |= {16 + 8 * i: argument for i, argument in enumerate(arguments)}
     word = at = 0
     while True:
@@ -42,13 +42,13 @@ def decision(program, call, arguments=(), machine=None):
 
 @pytest.fixture(params=["x86_64", "aarch64"])
 def machine(request, monkeypatch):
-    monkeypatch.setattr(confinement, "MACHINE", request.param)
+    monkeypatch.setattr(seccomp, "MACHINE", request.param)
     return request.param
 
 
 def decides(name, *arguments, read_only=False):
     program = filter_program(OWN, read_only)
-    return decision(program, confinement.number(name), [*arguments, 0, 0, 0])
+    return decision(program, seccomp.number(name), [*arguments, 0, 0, 0])
 
 
 REFUSED = ERROR | errno.EPERM
@@ -123,7 +123,7 @@ def test_the_numbers_are_those_of_the_kernels_headers(column):
         pytest.skip("the kernel's headers are not installed")
     text = HEADERS[column].read_text(encoding="utf-8")
     known = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", text))
-    index = confinement.COLUMNS.index(column)
+    index = seccomp.COLUMNS.index(column)
     ours = {name: numbers[index] for name, numbers in ALL_CALLS.items()}
     compared = {name for name in ours if name in known}
     assert len(compared) > 50

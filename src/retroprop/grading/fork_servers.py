@@ -27,7 +27,8 @@ from typing import Any, Literal
 from retroprop.errors import UserError
 from retroprop.grading.answers import Ended
 from retroprop.grading.comparison import Unknown
-from retroprop.grading.confined import confinement, fork_server, messages
+from retroprop.grading.confined import fork_server, messages
+from retroprop.grading.confined.namespaces import NAMESPACES
 from retroprop.languages import say_later
 
 Confine = Literal["require", "best", "none"]
@@ -83,7 +84,7 @@ class ForkServer:
         confine: Confine = "require",
         *,
         landlock_at_most: int = NEWEST,
-        namespaces: Sequence[str] = tuple(confinement.NAMESPACES),
+        namespaces: Sequence[str] = tuple(NAMESPACES),
         seccomp: bool = True,
     ) -> None:
         """Start it.

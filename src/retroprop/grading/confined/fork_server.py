@@ -43,6 +43,8 @@ READABLE = (
     "/usr/lib", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/localtime", "/usr/share/fonts",
     "/dev/null", "/dev/urandom", "/proc/cpuinfo", "/sys/devices/system/cpu",
 )  # fmt: skip
+CONFINE = ("confinement", "landlock", "namespaces", "seccomp")
+"""The modules that confine: they come first, and need no library."""
 LIBRARIES = (
     "argparse", "collections", "copy", "dataclasses", "functools", "gzip", "itertools", "json",
     "math", "pathlib", "pickle", "random", "time", "typing", "urllib.request", "warnings",
@@ -76,12 +78,12 @@ def main(control_number: int, settings: Settings) -> None:
     control = socket.socket(fileno=control_number)
     places = readable_and_hidden()
     forget_retroprop()
-    confined = package_of_here("confinement")
-    layers = layers_of_machine(settings, places, confined.confinement)
+    confined = package_of_here(*CONFINE)
+    layers = layers_of_machine(settings, places, confined)
     control.send(json.dumps(layers).encode())
     if settings.required and not (layers["landlock"] or layers["root"]):
         return
-    confined = package_of_here("confinement", "messages", "stand_ins", "healing", "submission")
+    confined = package_of_here(*CONFINE, "messages", "stand_ins", "healing", "submission")
     missing = load_libraries(confined)
     os.environ.clear()
     os.environ.update(ENVIRONMENT, LANG="C.UTF-8")
@@ -202,31 +204,31 @@ def load_in_one_process(loader: Any) -> None:
     loader.__init__ = make_alone
 
 
-def layers_of_machine(settings: Settings, places: tuple, confinement: types.ModuleType) -> dict:
+def layers_of_machine(settings: Settings, places: tuple, confined: types.ModuleType) -> dict:
     """What this machine has of what the settings ask for: landlock, root, seccomp and user."""
-    landlock = confinement.landlock_version(settings.landlock_at_most)
+    landlock = confined.landlock.version(settings.landlock_at_most)
     root = (
         not landlock
         and "mount" in settings.namespaces
-        and can_make_root(settings, places, confinement)
+        and can_make_root(settings, places, confined)
     )
-    seccomp = settings.seccomp and confinement.has_seccomp()
-    becomes = settings.user is not None and confinement.other_user_reads(os.__file__)
+    seccomp = settings.seccomp and confined.seccomp.is_possible()
+    becomes = settings.user is not None and confined.confinement.other_user_reads(os.__file__)
     user = settings.user if becomes else None
     return {"landlock": landlock, "root": root, "seccomp": seccomp, "user": user}
 
 
-def can_make_root(settings: Settings, places: tuple, confinement: types.ModuleType) -> bool:
+def can_make_root(settings: Settings, places: tuple, confined: types.ModuleType) -> bool:
     """Whether a process here can have a root of its own: one tries."""
     pid = os.fork()
     if pid == 0:
         code = FAILED
         with suppress(OSError):
-            confinement.namespaces(settings.namespaces)
-            confinement.keep_mounts_private()
+            confined.namespaces.unshare(settings.namespaces)
+            confined.namespaces.keep_mounts_private()
             readable, hidden = places
-            tried = confinement.Places(readable=readable, hidden=hidden, folder="/tmp")
-            confinement.new_root(tried, None, most_bytes=1 << 20, most_files=10)
+            tried = confined.landlock.Places(readable=readable, hidden=hidden, folder="/tmp")
+            confined.namespaces.new_root(tried, None, most_bytes=1 << 20, most_files=10)
             os.chroot("/tmp")
             code = 0
         os._exit(code)
@@ -262,10 +264,10 @@ def keep(
     os.setsid()
     confinement.adopt_orphans()
     readable, hidden = readable_hidden
-    places = confinement.Places(readable=readable, hidden=hidden, folder=order["folder"])
+    places = confined.landlock.Places(readable=readable, hidden=hidden, folder=order["folder"])
     limits = confinement.ResourceLimits(**order["limits"])
-    made = confinement.namespaces(settings.namespaces)
-    mounted = "mount" in made and mount_folder(order, layers, places, confinement)
+    made = confined.namespaces.unshare(settings.namespaces)
+    mounted = "mount" in made and mount_folder(order, layers, places, confined.namespaces)
     if layers["user"] is None and "user" not in made:
         limits = replace(limits, threads=limits.threads + confinement.threads_of_user())
     wanted = confinement.Confinement(
@@ -311,7 +313,7 @@ def begin(wanted: Any, made: list[str], confined: types.ModuleType) -> None:
     confined.submission.serve(CONNECTION, held)
 
 
-def mount_folder(order: dict, layers: dict, places: Any, confinement: types.ModuleType) -> bool:
+def mount_folder(order: dict, layers: dict, places: Any, namespaces: types.ModuleType) -> bool:
     """Mount what a submission writes in memory, and its root where Landlock is missing.
 
     Returns:
@@ -322,11 +324,11 @@ def mount_folder(order: dict, layers: dict, places: Any, confinement: types.Modu
     """
     bounds = {"most_bytes": order["folder_bytes"], "most_files": order["most_files"]}
     try:
-        confinement.keep_mounts_private()
+        namespaces.keep_mounts_private()
         if layers["root"]:
-            confinement.new_root(places, layers["user"], **bounds)
+            namespaces.new_root(places, layers["user"], **bounds)
         else:
-            confinement.scratch(places.folder, layers["user"], **bounds)
+            namespaces.scratch(places.folder, layers["user"], **bounds)
     except OSError:
         if layers["root"]:
             raise
