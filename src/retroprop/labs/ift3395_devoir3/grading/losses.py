@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from retroprop.grading import accuracies
 from retroprop.grading.checks import Check, Mistake, Question, Values
 from retroprop.grading.comparison import numbers_of
 from retroprop.labs.ift3395_devoir3.grading.common import drawn_to_tell, tensor_instead_of_float
@@ -219,39 +220,13 @@ def the_accuracy(values: Values, answer: Any) -> Any:
 
 
 ACCURACIES = [
-    Mistake(
-        name="accuracy in percent",
-        sentence=say_later("the accuracy is in percent: a fraction is wanted"),
-        switches={"counted": "percent"},
-    ),
-    Mistake(
-        name="accuracy as a count",
-        sentence=say_later("the accuracy is a count: divide it by the number of examples"),
-        switches={"counted": "count"},
-    ),
-    Mistake(
-        name="error rate",
-        sentence=say_later("it is the error rate, 1 − accuracy"),
-        switches={"counted": "errors"},
-    ),
-    Mistake(
-        name="argmax over the batch",
-        sentence=say_later("the largest output is sought over the batch: the classes are dim=1"),
-        switches={"counted": "batch axis"},
-    ),
+    *accuracies.ACCURACIES,
     Mistake(
         name="probabilities above one half",
         sentence=say_later(
             "an example counts only where a probability is above one half: take the largest"
         ),
         switches={"counted": "above one half"},
-    ),
-    Mistake(
-        name="accuracy over single outputs",
-        sentence=say_later(
-            "every output is compared with its label by itself: compare the most probable classes"
-        ),
-        switches={"counted": "elements"},
     ),
 ]
 

@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from retroprop.grading.accuracies import ACCURACIES, OVER_BATCH
 from retroprop.grading.checks import Check, Mistake, Question, Remark, Values
 from retroprop.grading.comparison import close, numbers_of
 from retroprop.labs.inf8225_tp1.grading import losses
@@ -52,7 +53,7 @@ def _to_count(generator: Generator) -> Values:
         values = {"function": "accuracy", "arguments": [y, p]}
         found = [
             losses.fraction(values, None),
-            *(losses.fraction(values, None, **one.switches) for one in losses.ACCURACIES),
+            *(losses.fraction(values, None, **one.switches) for one in ACCURACIES),
         ]
         if not any(
             close(one, other, 1e-3) for i, one in enumerate(found) for other in found[i + 1 :]
@@ -80,7 +81,7 @@ ACCURACY = Question(
             inputs=_to_count,
             reference=losses.fraction,
             measure=_fraction,
-            mistakes=losses.ACCURACIES,
+            mistakes=ACCURACIES,
             pairs=False,
             public=True,
         ),
@@ -91,7 +92,7 @@ ACCURACY = Question(
             inputs=_to_count,
             reference=losses.counts,
             measure=_counts,
-            mistakes=[*losses.COUNTS, losses.OVER_BATCH],
+            mistakes=[*losses.COUNTS, OVER_BATCH],
             pairs=False,
         ),
     ],

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from retroprop.grading.accuracies import OVER_BATCH
 from retroprop.grading.checks import Ask, Check, Earlier, Mistake, Question, Values
 from retroprop.grading.comparison import numbers_of
 from retroprop.labs.inf8225_tp1.grading import losses
@@ -159,7 +160,7 @@ WHOLE_SET = Question(
                 ),
                 *losses.LOSSES,
                 *losses.COUNTS,
-                losses.OVER_BATCH,
+                OVER_BATCH,
             ],
             pairs=False,
             public=True,
