@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from retroprop.grading.sessions import ForkServer
 from retroprop.labs.catalog import find_lab
 from retroprop.report.lab_report import LabReport
 from retroprop.studies import kinds
@@ -68,3 +69,10 @@ def _record(make_records, path, name, *, changes=(), size="smoke", tested=True, 
         for run in best.runs:
             records.set_test(run.id, accuracy=accuracy(run.cell, run.seed), loss=0.5)
     return records
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A fork server for all tests of grading: to import torch takes seconds."""
+    with ForkServer("best") as server:
+        yield server

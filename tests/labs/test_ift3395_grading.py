@@ -1,31 +1,34 @@
 """Lab A's grading: its bank of mistakes is sound, and every variant is graded as it should be."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
+from tests.labs.graded import (
+    checks_of,
+    findings_of,
+    inputs_of,
+    judged,
+    lost,
+    named,
+    sheet_of,
+    with_several_sentences,
+)
 from torch import Tensor
 
-from retroprop.grading.checks import Check, Finding, Question, explanations, judge
+from retroprop.grading.checks import Check, explanations
 from retroprop.grading.comparison import close
-from retroprop.grading.sessions import ForkServer, NoAnswer, Session
-from retroprop.grading.variants import load_variants, submission_of, with_bodies
-from retroprop.labs.ift3395_devoir3 import grading
+from retroprop.grading.variants import submission_of, with_bodies
+from retroprop.labs.catalog import find_variants
 from retroprop.labs.ift3395_devoir3.grading import GRADING
 from retroprop.labs.ift3395_devoir3.grading.architectures import Network
 from retroprop.labs.ift3395_devoir3.grading.sets import normalized
-from retroprop.languages import translator
 
-VARIANTS = load_variants(Path(grading.__file__).parent / "variants.toml", GRADING)
-CHECKS = [(question, check) for question in GRADING.questions for check in question.checks]
-SAY = translator("en")
-
-
-def nobody(probe: str, values: Mapping[str, Any]) -> Any:
-    raise AssertionError("nobody is there to ask")
+VARIANTS = find_variants("ift3395-devoir3")
+CHECKS = checks_of(GRADING)
+graded = partial(sheet_of, GRADING)
 
 
 # --- the bank of mistakes -------------------------------------------------------------------------
@@ -76,10 +79,6 @@ def whole_sets(values: Mapping[str, Any], switches: Mapping[str, Any]) -> list[A
     return found
 
 
-def drawn(check: Check, seed: int) -> Any:
-    return check.inputs(torch.Generator().manual_seed(seed))
-
-
 def switches_of(mistakes: Any) -> dict[str, Any]:
     return {key: value for mistake in mistakes for key, value in mistake.switches.items()}
 
@@ -93,7 +92,7 @@ SAME_VALUES = {
 @pytest.mark.parametrize(("question", "check"), CHECKS)
 def test_the_reference_is_right_and_each_mistake_is_named_as_itself(question, check):
     for seed in range(3):
-        values = drawn(check, seed)
+        values = inputs_of(check, seed)
         right = simulated(check, values, {})
         assert judged(check, values, right).passed
         for mistake in check.mistakes:
@@ -102,10 +101,6 @@ def test_the_reference_is_right_and_each_mistake_is_named_as_itself(question, ch
             finding = judged(check, values, simulated(check, values, mistake.switches))
             name = SAME_VALUES.get((question.number, mistake.name), mistake.name)
             assert (finding.passed, finding.mistakes) == (False, (name,)), (mistake.name, seed)
-
-
-def judged(check: Check, values: Mapping[str, Any], answer: Any) -> Finding:
-    return judge(check, values, answer, say=SAY, ask=nobody, charged={})
 
 
 TOGETHER = {
@@ -126,7 +121,7 @@ TOGETHER = {
 
 @pytest.mark.parametrize(("question", "check"), CHECKS)
 def test_two_mistakes_give_neither_what_is_right_nor_what_a_third_gives(question, check):
-    values = drawn(check, 1)
+    values = inputs_of(check, 1)
     alone = [((), simulated(check, values, {}))]
     alone += [((one,), simulated(check, values, one.switches)) for one in nameable(check)]
     numbers = [(mistakes, all_numbers(check.measure(values, one))) for mistakes, one in alone]
@@ -169,11 +164,7 @@ def all_numbers(answer: Any) -> Any:
 
 
 def test_a_mistake_has_one_sentence_wherever_the_lab_meets_it():
-    sentences: dict[str, set[str]] = {}
-    for _, check in CHECKS:
-        for mistake in check.mistakes:
-            sentences.setdefault(mistake.name, set()).add(mistake.sentence)
-    assert {name: said for name, said in sentences.items() if len(said) > 1} == {}
+    assert with_several_sentences(GRADING) == set()
 
 
 def test_points_and_shares_are_those_of_the_document():
@@ -208,98 +199,24 @@ def earlier(number: str, name: str) -> bool:
 # --- submissions ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ForkServer]:
-    with ForkServer("best") as server:
-        yield server
-
-
-def graded(
-    server: ForkServer, files: Mapping[str, str], numbers: str = "1 2 3 4 5 6 7 8 9 10 11", seed=0
-) -> dict[str, list[tuple[Check, Finding]]]:
-    """The findings of some questions, by number."""
-    charged: dict[str, str] = {}
-    found: dict[str, list[tuple[Check, Finding]]] = {}
-    with Session(server, files, GRADING.probes) as session:
-        for question in GRADING.questions:
-            if question.number in numbers.split():
-                findings = [
-                    (check, asked(session, question, check, charged, lost_in(found), seed))
-                    for check in question.checks
-                ]
-                found[question.number] = findings
-                new = mistakes_in(findings)
-                charged |= {name: question.number for name in new if name not in charged}
-    return found
-
-
-def asked(
-    session: Session,
-    question: Question,
-    check: Check,
-    charged: Mapping[str, str],
-    lost: list[str],
-    seed: int,
-) -> Finding:
-    text = f"{seed} {question.number} {check.name}"
-    drawn_from = int(hashlib.sha256(text.encode()).hexdigest()[:15], 16)
-    values = drawn(check, drawn_from)
-    try:
-        answer = session.ask(check.probe, values)
-    except NoAnswer as none:
-        return Finding(passed=False, sentence=none.said(SAY))
-    return judge(check, values, answer, say=SAY, ask=session.ask, charged=charged, lost=lost)
-
-
-def lost_in(found: Mapping[str, list[tuple[Check, Finding]]]) -> list[str]:
-    return [
-        number
-        for number, findings in found.items()
-        if not all(finding.passed for _, finding in findings)
-    ]
-
-
-def mistakes_in(findings: list[tuple[Check, Finding]]) -> set[str]:
-    return {name for _, finding in findings if not finding.passed for name in finding.mistakes}
-
-
-def points(found: Mapping[str, list[tuple[Check, Finding]]]) -> float:
-    worth = {question.number: question.points for question in GRADING.questions}
-    return sum(
-        worth[number] * check.share
-        for number, findings in found.items()
-        for check, finding in findings
-        if finding.passed
-    )
-
-
-def sentences(found: Mapping[str, list[tuple[Check, Finding]]]) -> list[tuple[str, str, str]]:
-    return [
-        (number, check.name, finding.sentence)
-        for number, findings in found.items()
-        for check, finding in findings
-        if not finding.passed
-    ]
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_the_right_submission_gets_every_point(server, seed):
-    found = graded(server, VARIANTS.right, seed=seed)
-    assert sentences(found) == []
-    assert points(found) == pytest.approx(35)
+    sheet = graded(server, VARIANTS.right, secret=b"secret %d" % seed)
+    assert lost(sheet) == {}
+    assert sheet.score == pytest.approx(35)
 
 
 @pytest.mark.parametrize("unusual", VARIANTS.unusual, ids=lambda unusual: unusual.name)
 def test_a_right_submission_that_is_written_otherwise_gets_every_point(server, unusual):
-    found = graded(server, unusual.files)
-    assert sentences(found) == []
-    assert points(found) == pytest.approx(35)
+    sheet = graded(server, unusual.files)
+    assert lost(sheet) == {}
+    assert sheet.score == pytest.approx(35)
 
 
 def test_the_template_gets_nothing(server):
-    found = graded(server, GRADING.template)
-    assert points(found) == 0
-    assert {number for number, _, _ in sentences(found)} == set(found)
+    sheet = graded(server, GRADING.template)
+    assert sheet.score == 0
+    assert set(lost(sheet)) == {question.number for question in GRADING.questions}
 
 
 BEFORE_THE_LOSS = [
@@ -313,11 +230,7 @@ def test_mistakes_in_questions_that_stand_alone_are_named_and_charged_there(serv
     planted = [wrong[place % len(wrong)] for wrong in BEFORE_THE_LOSS]  # one of each question
     bodies = {key: body for wrong in planted for key, body in wrong.bodies.items()}
     files = submission_of(GRADING, {**VARIANTS.right_bodies, **bodies}, "planted")
-    found = graded(server, files)
-    named = {number: mistakes_in(findings) for number, findings in found.items()}
-    assert {number: named[number] for number in lost_in(found)} == {
-        wrong.question: {wrong.mistake} for wrong in planted
-    }
+    assert named(graded(server, files)) == {wrong.question: {wrong.mistake} for wrong in planted}
 
 
 @pytest.mark.parametrize(
@@ -326,9 +239,8 @@ def test_mistakes_in_questions_that_stand_alone_are_named_and_charged_there(serv
     ids=lambda wrong: f"{wrong.question}: {wrong.mistake}",
 )
 def test_a_mistake_in_what_later_questions_use_is_charged_once(server, wrong):
-    found = graded(server, wrong.files, "8 9 10 11")
-    named = {number: mistakes_in(findings) for number, findings in found.items()}
-    assert {number: named[number] for number in lost_in(found)} == {wrong.question: {wrong.mistake}}
+    sheet = graded(server, wrong.files, ["8", "9", "10", "11"])
+    assert named(sheet) == {wrong.question: {wrong.mistake}}
 
 
 # --- mistakes that are not known ------------------------------------------------------------------
@@ -346,9 +258,9 @@ def test_later_questions_are_right_given_ones_own_odd_loss_and_norm(server):
         "Trainer.compute_loss_and_accuracy": ODD_LOSS,
         "Trainer.compute_gradient_norm": ODD_NORM,
     }
-    found = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)})
-    assert lost_in(found) == ["8", "9"]
-    said = [finding.sentence for _, finding in found["10"] + found["11"]]
+    sheet = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)})
+    assert list(lost(sheet)) == ["8", "9"]
+    said = [one.sentence for number in ("10", "11") for one in findings_of(sheet, number)]
     assert said == [
         "right, given the student's own answer to question 8",
         "right, given the student's own answer to question 8, 9",
@@ -362,11 +274,10 @@ def test_steps_and_evaluation_are_graded_without_a_loss_and_a_norm(server, body)
     bodies = dict.fromkeys(
         ("Trainer.compute_loss_and_accuracy", "Trainer.compute_gradient_norm"), body
     )
-    found = graded(
-        server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)}, "8 9 10 11"
-    )
-    assert lost_in(found) == ["8", "9"]
-    assert points(found) == 9
+    files = {"solution": with_bodies(VARIANTS.right["solution"], bodies)}
+    sheet = graded(server, files, ["8", "9", "10", "11"])
+    assert list(lost(sheet)) == ["8", "9"]
+    assert sheet.score == 9
 
 
 def test_a_step_that_does_nothing_is_not_right_given_functions_that_do_nothing(server):
@@ -375,9 +286,9 @@ def test_a_step_that_does_nothing_is_not_right_given_functions_that_do_nothing(s
         "Trainer.compute_gradient_norm": "return None",
         "Trainer.training_step": "return None",
     }
-    found = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)})
-    assert lost_in(found) == ["8", "9", "10"]
-    assert not any(finding.passed for _, finding in found["10"])
+    sheet = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)})
+    assert list(lost(sheet)) == ["8", "9", "10"]
+    assert not any(finding.passed for finding in findings_of(sheet, "10"))
 
 
 def test_what_the_assignment_leaves_open_is_remarked_and_not_charged(server):
@@ -395,11 +306,11 @@ def test_what_the_assignment_leaves_open_is_remarked_and_not_charged(server):
             """,
         "Trainer.evaluate": "return self.compute_loss_and_accuracy(X, y)",
     }
-    found = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)})
-    assert sentences(found) == []
+    sheet = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)})
+    assert lost(sheet) == {}
     remarks = {
-        number: {name for _, finding in findings for name in finding.remarks}
-        for number, findings in found.items()
+        one.question.number: {name for check in one.checks for name in check.finding.remarks}
+        for one in sheet.questions
     }
     assert remarks["1"] == {
         "tensor instead of float",

@@ -1,33 +1,38 @@
 """Lab C's grading: its bank of mistakes is sound, and every variant is graded as it should be."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import torch
+from tests.labs.graded import (
+    SAY,
+    checks_of,
+    findings_of,
+    in_groups,
+    inputs_of,
+    judged,
+    lost,
+    named,
+    sheet_of,
+    with_several_sentences,
+)
 
 from retroprop.grading.by_hand import evidence_in
-from retroprop.grading.checks import Check, Finding, Question, explanations, judge
+from retroprop.grading.checks import Check, explanations
 from retroprop.grading.comparison import close
-from retroprop.grading.sessions import ForkServer, NoAnswer, Session
-from retroprop.grading.variants import load_variants, submission_of, with_bodies
-from retroprop.labs.inf8225_tp1 import grading
+from retroprop.grading.results import Sheet
+from retroprop.grading.sessions import ForkServer
+from retroprop.grading.variants import Wrong, submission_of, with_bodies
+from retroprop.labs.catalog import find_variants
 from retroprop.labs.inf8225_tp1.grading import GRADING
 from retroprop.labs.inf8225_tp1.grading.bayes import answered
 from retroprop.labs.inf8225_tp1.grading.multilayer import outputs
 from retroprop.labs.inf8225_tp1.queries import QUESTIONS as QUERIES
-from retroprop.languages import translator
 
-VARIANTS = load_variants(Path(grading.__file__).parent / "variants.toml", GRADING)
-CHECKS = [(question, check) for question in GRADING.questions for check in question.checks]
+VARIANTS = find_variants("inf8225-tp1")
+CHECKS = checks_of(GRADING)
 IDS = [f"{question.number}: {check.name}" for question, check in CHECKS]
-SAY = translator("en")
-
-
-def nobody(probe: str, values: Mapping[str, Any]) -> Any:
-    raise AssertionError("nobody is there to ask")
 
 
 # --- the bank of mistakes -------------------------------------------------------------------------
@@ -54,14 +59,6 @@ def simulated(check: Check, values: Mapping[str, Any], switches: Mapping[str, An
     return given
 
 
-def drawn(check: Check, seed: int) -> Any:
-    return check.inputs(torch.Generator().manual_seed(seed))
-
-
-def judged(check: Check, values: Mapping[str, Any], answer: Any) -> Finding:
-    return judge(check, values, answer, say=SAY, ask=nobody, charged={})
-
-
 NO_ACTIVATION = {"no activation in hidden layers", "a instead of h in the gradient"}
 SAME_VALUES = {
     ("2.5", "zeros instead of ones"): {"bias column missing"},  # both add nothing to the scores
@@ -78,7 +75,7 @@ SAME_VALUES = {
 @pytest.mark.parametrize(("question", "check"), CHECKS, ids=IDS)
 def test_the_reference_is_right_and_each_mistake_is_named_as_itself(question, check):
     for seed in range(3):
-        values = drawn(check, seed)
+        values = inputs_of(check, seed)
         assert judged(check, values, simulated(check, values, {})).passed
         for mistake in check.mistakes:
             finding = judged(check, values, simulated(check, values, mistake.switches))
@@ -94,7 +91,7 @@ def test_the_reference_is_right_and_each_mistake_is_named_as_itself(question, ch
     ids=[name for name, pair in zip(IDS, CHECKS, strict=True) if pair[1].pairs],
 )
 def test_two_mistakes_give_neither_what_is_right_nor_what_a_third_gives(question, check):
-    values = drawn(check, 1)
+    values = inputs_of(check, 1)
     alone: list[tuple[str, Any]] = [("", simulated(check, values, {}))]
     alone += [(one.name, simulated(check, values, one.switches)) for one in check.mistakes]
     measured = [(name, check.measure(values, answer)) for name, answer in alone]
@@ -118,11 +115,7 @@ def test_the_answers_of_part_1_are_those_that_the_document_prints():
 
 
 def test_a_mistake_has_one_sentence_wherever_the_lab_meets_it():
-    sentences: dict[str, set[str]] = {}
-    for _, check in CHECKS:
-        for mistake in check.mistakes:
-            sentences.setdefault(mistake.name, set()).add(mistake.sentence)
-    assert {name: said for name, said in sentences.items() if len(said) > 1} == {}
+    assert with_several_sentences(GRADING) == set()
 
 
 def test_points_and_shares_are_those_of_the_document():
@@ -149,135 +142,57 @@ def test_every_mistake_is_planted_as_code_where_it_is_met_first():
 # --- submissions ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ForkServer]:
-    with ForkServer("best") as server:
-        yield server
-
-
 def graded(
-    server: ForkServer, files: Mapping[str, str], part: str = "", seed: int = 0
-) -> dict[str, list[tuple[Check, Finding]]]:
-    """The findings of the questions of some part, by number."""
-    charged: dict[str, str] = {}
-    found: dict[str, list[tuple[Check, Finding]]] = {}
-    with Session(server, files, GRADING.probes) as session:
-        for question in GRADING.questions:
-            if question.number.startswith(tuple(part) or ""):
-                findings = [
-                    (check, asked(session, question, check, charged, lost_in(found), seed))
-                    for check in question.checks
-                ]
-                found[question.number] = findings
-                new = mistakes_in(findings)
-                charged |= {name: question.number for name in new if name not in charged}
-    return found
-
-
-def asked(
-    session: Session,
-    question: Question,
-    check: Check,
-    charged: Mapping[str, str],
-    lost: list[str],
-    seed: int,
-) -> Finding:
-    text = f"{seed} {question.number} {check.name}"
-    values = drawn(check, int(hashlib.sha256(text.encode()).hexdigest()[:15], 16))
-    try:
-        answer = session.ask(check.probe, values)
-    except NoAnswer as none:
-        return Finding(passed=False, sentence=none.said(SAY))
-    return judge(check, values, answer, say=SAY, ask=session.ask, charged=charged, lost=lost)
-
-
-def lost_in(found: Mapping[str, list[tuple[Check, Finding]]]) -> list[str]:
-    return [
-        number
-        for number, findings in found.items()
-        if not all(finding.passed for _, finding in findings)
-    ]
-
-
-def mistakes_in(findings: list[tuple[Check, Finding]]) -> set[str]:
-    return {name for _, finding in findings if not finding.passed for name in finding.mistakes}
-
-
-def points(found: Mapping[str, list[tuple[Check, Finding]]]) -> float:
-    worth = {question.number: question.points for question in GRADING.questions}
-    return sum(
-        worth[number] * check.share
-        for number, findings in found.items()
-        for check, finding in findings
-        if finding.passed
-    )
-
-
-def sentences(found: Mapping[str, list[tuple[Check, Finding]]]) -> list[tuple[str, str, str]]:
-    return [
-        (number, check.name, finding.sentence)
-        for number, findings in found.items()
-        for check, finding in findings
-        if not finding.passed
-    ]
+    server: ForkServer, files: Mapping[str, str], parts: str = "123", seed: int = 0
+) -> Sheet:
+    """A submission, graded in some parts."""
+    numbers = [one.number for one in GRADING.questions if one.number[0] in parts]
+    return sheet_of(GRADING, server, files, numbers, secret=b"secret %d" % seed)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_right_submission_gets_every_point(server, seed):
-    found = graded(server, VARIANTS.right, seed=seed)
-    assert sentences(found) == []
-    assert points(found) == pytest.approx(56)
+    sheet = graded(server, VARIANTS.right, seed=seed)
+    assert lost(sheet) == {}
+    assert sheet.score == pytest.approx(56)
 
 
 @pytest.mark.parametrize("unusual", VARIANTS.unusual, ids=lambda unusual: unusual.name)
 def test_a_right_submission_that_is_written_otherwise_gets_every_point(server, unusual):
-    found = graded(server, unusual.files)
-    assert sentences(found) == []
-    assert points(found) == pytest.approx(56)
+    sheet = graded(server, unusual.files)
+    assert lost(sheet) == {}
+    assert sheet.score == pytest.approx(56)
 
 
 def test_the_template_gets_nothing(server):
-    found = graded(server, GRADING.template)
-    assert points(found) == 0
-    assert {number for number, _, _ in sentences(found)} == set(found)
-
-
-def batches() -> list[list[Any]]:
-    """All planted mistakes, as many at once as neither share a function, name nor question."""
-    found: list[list[Any]] = []
-    for wrong in VARIANTS.wrong:
-        for batch in found:
-            if all(independent(wrong, other) for other in batch):
-                batch.append(wrong)
-                break
-        else:
-            found.append([wrong])
-    return found
+    sheet = graded(server, GRADING.template)
+    assert sheet.score == 0
+    assert set(lost(sheet)) == {question.number for question in GRADING.questions}
 
 
 BUILT_ON = {"2.1", "2.2", "2.3", "2.4", "2.9", "3.1", "3.2", "3.3", "3.4", "3.5"}
 """Questions whose mistakes are followed into later ones."""
 
 
-def independent(one: Any, other: Any) -> bool:
-    return (
-        one.question != other.question
-        and one.mistake != other.mistake
-        and not one.bodies.keys() & other.bodies.keys()
-        and not {one.question, other.question} & BUILT_ON
+def apart(one: Wrong, other: Wrong) -> bool:
+    """Those that share a function, a name or a question, and those that are followed."""
+    return bool(
+        one.question == other.question
+        or one.mistake == other.mistake
+        or one.bodies.keys() & other.bodies.keys()
+        or {one.question, other.question} & BUILT_ON
     )
 
 
-@pytest.mark.parametrize("batch", batches(), ids=lambda batch: batch[0].mistake)
+@pytest.mark.parametrize(
+    "batch", in_groups(VARIANTS.wrong, apart), ids=lambda batch: batch[0].mistake
+)
 def test_each_planted_mistake_is_named_and_charged_once(server, batch):
     bodies = {key: body for wrong in batch for key, body in wrong.bodies.items()}
     files = submission_of(GRADING, {**VARIANTS.right_bodies, **bodies}, "planted")
     parts = {wrong.question[0] for wrong in batch}
-    found = graded(server, files, "1" if parts == {"1"} else "23" if "1" not in parts else "123")
-    named = {number: mistakes_in(findings) for number, findings in found.items()}
-    assert {number: named[number] for number in lost_in(found)} == {
-        wrong.question: {wrong.mistake} for wrong in batch
-    }
+    sheet = graded(server, files, "1" if parts == {"1"} else "23" if "1" not in parts else "123")
+    assert named(sheet) == {wrong.question: {wrong.mistake} for wrong in batch}
 
 
 # --- mistakes that are not known, and evidence ----------------------------------------------------
@@ -291,8 +206,8 @@ def test_later_questions_are_right_given_ones_own_odd_functions(server):
         "relu_forward": "return torch.tanh(x)",
         "relu_backward": "return 1 - torch.tanh(x) ** 2",
     }
-    found = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)}, "23")
-    assert lost_in(found) == ["2.1", "2.2", "2.3", "3.1", "3.2"]
+    sheet = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)}, "23")
+    assert list(lost(sheet)) == ["2.1", "2.2", "2.3", "3.1", "3.2"]
 
 
 def test_autograd_is_evidence_and_costs_nothing():
@@ -310,7 +225,7 @@ def test_what_the_assignment_leaves_open_is_remarked_and_not_charged(server):
         "cross_entropy": "return -(y * y_pred.log()).sum()",
         "inputs_tilde": "return torch.cat((x, torch.ones(x.shape[0], 1)), dim=axis)",
     }
-    found = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)}, "2")
-    assert sentences(found) == []
-    assert found["2.2"][0][1].remarks == ("loss infinite where a probability is 0",)
-    assert found["2.4"][0][1].remarks == ("axis of inputs_tilde ignored",)
+    sheet = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)}, "2")
+    assert lost(sheet) == {}
+    assert findings_of(sheet, "2.2")[0].remarks == ("loss infinite where a probability is 0",)
+    assert findings_of(sheet, "2.4")[0].remarks == ("axis of inputs_tilde ignored",)

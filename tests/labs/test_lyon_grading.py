@@ -1,19 +1,25 @@
 """Lab B's grading: its bank of mistakes is sound, and every variant is graded as it should be."""
 
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
+from tests.labs.graded import (
+    checks_of,
+    findings_of,
+    in_groups,
+    inputs_of,
+    judged,
+    lost,
+    sheet_of,
+    with_several_sentences,
+)
 
-from retroprop.grading.checks import Check, Finding, explanations, judge
-from retroprop.grading.class_grading import Order, grade
+from retroprop.grading.checks import Check, explanations
 from retroprop.grading.comparison import close
-from retroprop.grading.results import Sheet
-from retroprop.grading.sessions import ForkServer
-from retroprop.grading.submissions import Submission
-from retroprop.grading.variants import submission_of
+from retroprop.grading.variants import Wrong, submission_of
 from retroprop.labs.catalog import find_variants
 from retroprop.labs.lyon_tp.grading import GRADING
 from retroprop.labs.lyon_tp.grading.reference import (
@@ -23,22 +29,13 @@ from retroprop.labs.lyon_tp.grading.reference import (
     steps_by_hand,
 )
 from retroprop.labs.lyon_tp.shallow import ShallowNetwork
-from retroprop.languages import translator
 
 VARIANTS = find_variants("lyon-tp")
-CHECKS = [(question, check) for question in GRADING.questions for check in question.checks]
-SAY = translator("en")
+CHECKS = checks_of(GRADING)
+graded = partial(sheet_of, GRADING)
 
 
 # --- the bank of mistakes -------------------------------------------------------------------------
-
-
-def nobody(probe: str, values: Mapping[str, Any]) -> Any:
-    raise AssertionError("nobody is there to ask")
-
-
-def inputs_of(check: Check, seed: int) -> Any:
-    return check.inputs(torch.Generator().manual_seed(seed))
 
 
 def simulated(check: Check, values: Mapping[str, Any], switches: Mapping[str, Any]) -> Any:
@@ -47,10 +44,6 @@ def simulated(check: Check, values: Mapping[str, Any], switches: Mapping[str, An
     if check.measure is not changed:
         return given
     return [w + change for w, change in zip(values["weights"], given, strict=True)]
-
-
-def judged(check: Check, values: Mapping[str, Any], answer: Any) -> Finding:
-    return judge(check, values, answer, say=SAY, ask=nobody, charged={})
 
 
 @pytest.mark.parametrize(("question", "check"), CHECKS)
@@ -93,11 +86,7 @@ def names(mistakes: tuple[Any, ...]) -> tuple[str, ...]:
 
 
 def test_a_mistake_has_one_sentence_wherever_the_lab_meets_it():
-    sentences: dict[str, set[str]] = {}
-    for _, check in CHECKS:
-        for mistake in check.mistakes:
-            sentences.setdefault(mistake.name, set()).add(mistake.sentence)
-    assert {name: said for name, said in sentences.items() if len(said) > 1} == {}
+    assert with_several_sentences(GRADING) == set()
 
 
 def test_shares_add_up_and_every_question_has_a_public_check():
@@ -125,32 +114,6 @@ def test_the_steps_of_the_references_are_those_of_the_lab_and_of_each_other():
 # --- submissions ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ForkServer]:
-    with ForkServer("best") as server:
-        yield server
-
-
-def graded(server: ForkServer, files: Mapping[str, str], secret: bytes = b"a secret") -> Sheet:
-    order = Order(grading=GRADING, secret=secret, say=SAY, confine="best")
-    submission = Submission(name="one", files=files)
-    return grade(order, submission, server, lambda sheet: None, threading.Event())
-
-
-def lost(sheet: Sheet) -> dict[str, set[str]]:
-    """The questions that lost points, with the mistakes that were named there."""
-    return {
-        one.question.number: {
-            name
-            for check in one.checks
-            if not check.finding.passed
-            for name in check.finding.mistakes or (check.finding.sentence,)
-        }
-        for one in sheet.questions
-        if one.score < one.max_score
-    }
-
-
 @pytest.mark.parametrize("secret", [b"one", b"another"])
 def test_the_right_submission_gets_every_point(server, secret):
     sheet = graded(server, VARIANTS.right, secret=secret)
@@ -174,24 +137,15 @@ def test_the_template_gets_nothing(server):
     assert set(lost(sheet)) == {question.number for question in GRADING.questions}
 
 
-def together() -> list[list[Any]]:
-    """The planted mistakes in groups of at most one for each network, and for each name."""
-    groups: list[list[Any]] = []
-    for wrong in VARIANTS.wrong:
-        for group in groups:
-            if not any(
-                one.mistake == wrong.mistake or one.question[0] == wrong.question[0]
-                for one in group
-            ):
-                group.append(wrong)
-                break
-        else:
-            groups.append([wrong])
-    return groups
+def apart(one: Wrong, other: Wrong) -> bool:
+    """One mistake of each network, and of each name, at once."""
+    return one.mistake == other.mistake or one.question[0] == other.question[0]
 
 
 @pytest.mark.parametrize(
-    "group", together(), ids=lambda group: ", ".join(one.mistake for one in group)
+    "group",
+    in_groups(VARIANTS.wrong, apart),
+    ids=lambda group: ", ".join(one.mistake for one in group),
 )
 def test_planted_mistakes_are_named_and_charged_in_their_questions_alone(server, group):
     bodies = {key: body for wrong in group for key, body in wrong.bodies.items()}
@@ -234,8 +188,8 @@ def test_a_sign_charged_with_the_errors_is_not_charged_with_the_steps(server):
     }
     sheet = graded(server, built_on(own))
     assert lost(sheet) == {"2.2": {"sign of the error"}}
-    steps = next(one for one in sheet.questions if one.question.number == "2.3")
-    assert steps.checks[0].finding.sentence.startswith("counted in question 2.2 already")
+    steps = findings_of(sheet, "2.3")
+    assert steps[0].sentence.startswith("counted in question 2.2 already")
 
 
 def test_automatic_differentiation_in_what_is_by_hand_is_evidence_and_costs_nothing(server):

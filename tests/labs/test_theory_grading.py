@@ -1,33 +1,34 @@
 """Lab E's grading: its bank of mistakes is sound, and every variant is graded as it should be."""
 
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pytest
-import torch
+from tests.labs.graded import (
+    checks_of,
+    findings_of,
+    in_groups,
+    inputs_of,
+    judged,
+    lost,
+    sheet_of,
+    with_several_sentences,
+)
 
-from retroprop.grading.checks import Check, Finding, judge
-from retroprop.grading.class_grading import Order, grade
-from retroprop.grading.results import Sheet
+from retroprop.grading.checks import Check
 from retroprop.grading.sessions import ForkServer
-from retroprop.grading.submissions import Submission
-from retroprop.grading.variants import submission_of
+from retroprop.grading.variants import Wrong, submission_of
 from retroprop.labs.catalog import find_variants
 from retroprop.labs.ift3395_theorie.grading import GRADING
 from retroprop.labs.ift3395_theorie.grading.convolutions import SIZES, all_layers, right_outcome
-from retroprop.languages import translator
 
 VARIANTS = find_variants("ift3395-theorie")
-CHECKS = [(question, check) for question in GRADING.questions for check in question.checks]
-SAY = translator("en")
+CHECKS = checks_of(GRADING)
+graded = partial(sheet_of, GRADING)
 
 
 # --- the bank of mistakes -------------------------------------------------------------------------
-
-
-def nobody(probe: str, values: Mapping[str, Any]) -> Any:
-    raise AssertionError("nobody is there to ask")
 
 
 def simulated(check: Check, values: Mapping[str, Any], switches: Mapping[str, Any]) -> Any:
@@ -45,23 +46,15 @@ def simulated(check: Check, values: Mapping[str, Any], switches: Mapping[str, An
 @pytest.mark.parametrize(("question", "check"), CHECKS)
 def test_the_reference_is_right_and_each_mistake_is_named_as_itself(question, check):
     for seed in range(3):
-        values = check.inputs(torch.Generator().manual_seed(seed))
+        values = inputs_of(check, seed)
         assert judged(check, values, simulated(check, values, {})).passed
         for mistake in check.mistakes:
             finding = judged(check, values, simulated(check, values, mistake.switches))
             assert (finding.passed, finding.mistakes) == (False, (mistake.name,)), seed
 
 
-def judged(check: Check, values: Mapping[str, Any], answer: Any) -> Finding:
-    return judge(check, values, answer, say=SAY, ask=nobody, charged={})
-
-
 def test_a_mistake_has_one_sentence_wherever_the_lab_meets_it():
-    sentences: dict[str, set[str]] = {}
-    for _, check in CHECKS:
-        for mistake in check.mistakes:
-            sentences.setdefault(mistake.name, set()).add(mistake.sentence)
-    assert {name: said for name, said in sentences.items() if len(said) > 1} == {}
+    assert with_several_sentences(GRADING) == set()
 
 
 def test_points_are_those_of_the_document_and_shares_add_up():
@@ -80,35 +73,9 @@ def test_every_mistake_is_planted_as_code():
 # --- submissions ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ForkServer]:
-    with ForkServer("best") as server:
-        yield server
-
-
-def graded(server: ForkServer, files: Mapping[str, str], secret: bytes = b"a secret") -> Sheet:
-    order = Order(grading=GRADING, secret=secret, say=SAY, confine="best")
-    submission = Submission(name="one", files=files)
-    return grade(order, submission, server, lambda sheet: None, threading.Event())
-
-
-def lost(sheet: Sheet) -> dict[str, set[str]]:
-    """The questions that lost points, with the mistakes that were named there."""
-    return {
-        one.question.number: {
-            name
-            for check in one.checks
-            if not check.finding.passed
-            for name in check.finding.mistakes or (check.finding.sentence,)
-        }
-        for one in sheet.questions
-        if one.score < one.max_score
-    }
-
-
 @pytest.mark.parametrize("secret", [b"one", b"another"])
 def test_the_right_submission_gets_every_point(server, secret):
-    sheet = graded(server, VARIANTS.right, secret)
+    sheet = graded(server, VARIANTS.right, secret=secret)
     assert lost(sheet) == {}
     assert sheet.score == sum(question.points for question in GRADING.questions)
     assert sheet.evidence == []
@@ -127,22 +94,14 @@ def test_the_template_gets_nothing(server):
     assert graded(server, GRADING.template).score == 0
 
 
-def together() -> list[list[Any]]:
-    """The planted mistakes in groups of at most one for each function and each name."""
-    groups: list[list[Any]] = []
-    for wrong in VARIANTS.wrong:
-        for group in groups:
-            if not any(
-                one.mistake == wrong.mistake or one.question == wrong.question for one in group
-            ):
-                group.append(wrong)
-                break
-        else:
-            groups.append([wrong])
-    return groups
+def apart(one: Wrong, other: Wrong) -> bool:
+    """One mistake of each function, and of each name, at once."""
+    return one.mistake == other.mistake or one.question == other.question
 
 
-@pytest.mark.parametrize("group", together(), ids=lambda group: f"{len(group)} mistakes")
+@pytest.mark.parametrize(
+    "group", in_groups(VARIANTS.wrong, apart), ids=lambda group: f"{len(group)} mistakes"
+)
 def test_planted_mistakes_are_named_in_their_questions_alone(server, group):
     bodies = {key: body for wrong in group for key, body in wrong.bodies.items()}
     sheet = graded(server, submission_of(GRADING, {**VARIANTS.right_bodies, **bodies}, "planted"))
@@ -155,8 +114,8 @@ def test_planted_mistakes_are_named_in_their_questions_alone(server, group):
 def layers_found(server: ForkServer, answer: str) -> Any:
     bodies = {**VARIANTS.right_bodies, "layers_without_padding": f"return {answer}"}
     sheet = graded(server, submission_of(GRADING, bodies, "the test"))
-    (check,) = next(one for one in sheet.questions if one.question.number == "3c").checks
-    return check.finding
+    (finding,) = findings_of(sheet, "3c")
+    return finding
 
 
 def test_one_layer_is_enough_and_that_there_are_others_is_remarked(server):
