@@ -12,8 +12,8 @@ from retroprop.errors import Interrupted
 from retroprop.grading.checks import Check, LabGrading, Mistake, Question
 from retroprop.grading.class_grading import Order, generator_of, grade_class
 from retroprop.grading.pack import write_pack
+from retroprop.grading.rubric import Rubric
 from retroprop.grading.submissions import Submission
-from retroprop.languages import translator
 
 PROBES = """
 def total(submission, values):
@@ -83,8 +83,8 @@ CLASS = [
 
 
 def order(**changes):
-    settings = {"grading": GRADING, "secret": b"0" * 16, "say": translator("en"), "confine": "best"}
-    return Order(**settings | changes)
+    settings = {"rubric": Rubric(grading=GRADING), "secret": b"0" * 16, "language": "en"}
+    return Order(**settings | {"confine": "best"} | changes)
 
 
 def scores(submissions, workers, **changes):

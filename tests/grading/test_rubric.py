@@ -5,6 +5,7 @@ from tests.grading.small_lab import GRADING
 
 from retroprop.errors import UserError
 from retroprop.grading.rubric import default_rubric, read_rubric, rubric_from
+from retroprop.grading.sessions import Limits
 from retroprop.grading.submissions import Submission
 from retroprop.languages import translator
 
@@ -27,7 +28,7 @@ def same(one, other):
 def test_the_default_rubric_changes_nothing(text):
     rubric = rubric_from(text, GRADING, "r.toml")
     assert same(rubric.grading, GRADING)
-    assert (rubric.strict, rubric.limits, list(rubric.manual)) == (frozenset(), {}, [])
+    assert (rubric.strict, rubric.limits, list(rubric.manual)) == (frozenset(), Limits(), [])
 
 
 def test_points_shares_and_visibility_are_the_rubrics():
@@ -47,7 +48,7 @@ def test_points_shares_and_visibility_are_the_rubrics():
     assert (first.checks[0].public, first.checks[0].tolerance) == (False, 0.01)
     assert first.checks[1].seconds == 5
     assert rubric.strict == {"tensor"}
-    assert rubric.limits == {"memory_bytes": 512 * 2**20, "load_s": 5}
+    assert rubric.limits == Limits(memory_bytes=512 * 2**20, load_s=5)
 
 
 def test_shares_of_a_third_are_scaled_to_the_whole():

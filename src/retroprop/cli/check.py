@@ -12,7 +12,7 @@ from retroprop.cli.console import Terminal
 from retroprop.cli.grade import Confine
 from retroprop.cli.parameters import ReadersLanguage
 from retroprop.errors import UserError
-from retroprop.languages import Say, reader_language, translator
+from retroprop.languages import Language, Say, reader_language, translator
 
 if TYPE_CHECKING:
     from retroprop.grading.results import Sheet
@@ -47,34 +47,39 @@ def check(
     Raises:
         UserError: If something is missing, or an answer is not right.
     """
-    say = translator(lang or reader_language())
+    language = lang or reader_language()
     if layer is not None or like is not None:
         if lab is not None or layer is None or like is None:
             raise UserError("write: retroprop check --layer FILE.py:NAME --like conv2d.")
-        _check_layer(layer, like, confine, say)
+        _check_layer(layer, like, confine, translator(language))
     elif lab is None or not files:
         raise UserError("write: retroprop check LAB FILE…, or retroprop check --layer FILE.py:NAME "
                         "--like conv2d.")  # fmt: skip
     else:
-        _check_files(lab, files, confine, say)
+        _check_files(lab, files, confine, language)
 
 
-def _check_files(lab: str, files: tuple[Path, ...], confine: Any, say: Say) -> None:
+def _check_files(lab: str, files: tuple[Path, ...], confine: Any, language: Language) -> None:
     import torch
 
     from retroprop.grading.class_grading import Order, grade
+    from retroprop.grading.rubric import read_rubric
     from retroprop.grading.sessions import ForkServer
     from retroprop.grading.submissions import read_submission
     from retroprop.labs.catalog import find_grading
 
     torch.set_num_threads(1)
-    grading = find_grading(lab)
-    submission = read_submission(files, grading, say)
+    order = Order(
+        rubric=read_rubric(None, find_grading(lab)),
+        secret=STUDENTS_SECRET,
+        language=language,
+        confine=confine,
+        public_only=True,
+    )
+    say = order.say
+    submission = read_submission(files, order.grading, say)
     if submission.unreadable:
         raise UserError(submission.unreadable)
-    order = Order(
-        grading=grading, secret=STUDENTS_SECRET, say=say, confine=confine, public_only=True
-    )
     with ForkServer(confine) as server:
         sheet = grade(order, submission, server, lambda _: None, threading.Event())
     wrong = _print_sheet(sheet, say)

@@ -18,7 +18,6 @@ from retroprop.languages import reader_language, translator
 if TYPE_CHECKING:
     from retroprop.grading.class_grading import Order
     from retroprop.grading.results import Sheet
-    from retroprop.languages import Say
 
 console = Terminal(soft_wrap=True)
 
@@ -66,15 +65,12 @@ def grade(
     from retroprop.grading.submissions import read_class
     from retroprop.labs.catalog import find_lab
 
-    order, say, language = _order(lab, rubric, secret, out, confine, lang)
-    handed_in = read_class(submissions, order.grading, say)
+    order = _order(lab, rubric, secret, out, confine, lang)
+    handed_in = read_class(submissions, order.grading, order.say)
+    for name in order.rubric.strangers(handed_in):
+        console.print(Text(f"the rubric gives points to {name}, who handed in nothing."))
     results = ClassResults(
-        out,
-        handed_in,
-        grading=order.grading,
-        title=find_lab(lab).title,
-        language=language,
-        similarity=similarity,
+        out, handed_in, order=order, title=find_lab(lab).title, similarity=similarity
     )
     stop = threading.Event()
     done: "list[Sheet]" = []
@@ -140,7 +136,8 @@ def selftest(
     from retroprop.grading.selftest import selftest as prove
     from retroprop.labs.catalog import find_variants
 
-    order, say, _ = _order(lab, rubric, None, None, confine, lang)
+    order = _order(lab, rubric, None, None, confine, lang)
+    say = order.say
     stop = threading.Event()
     with _interruptible(stop):
         proofs = prove(
@@ -191,9 +188,7 @@ def pack(
     from retroprop.grading.rubric import read_rubric
     from retroprop.labs.catalog import find_grading
 
-    grading = find_grading(lab)
-    if rubric is not None:
-        read_rubric(rubric, grading)  # Gradescope would say too late what is wrong
+    read_rubric(rubric, find_grading(lab))  # Gradescope would say too late what is wrong
     try:
         write_pack(
             out,
@@ -217,30 +212,21 @@ def _order(
     out: Path | None,
     confine: Literal["require", "best", "none"],
     lang: ReadersLanguage,
-) -> "tuple[Order, Say, Literal['en', 'fr']]":
-    """How to grade, and the language."""
+) -> "Order":
+    """How to grade."""
     import torch
 
     from retroprop.grading.class_grading import Order
-    from retroprop.grading.rubric import Rubric, read_rubric
-    from retroprop.grading.sessions import Limits
+    from retroprop.grading.rubric import read_rubric
     from retroprop.labs.catalog import find_grading
 
     torch.set_num_threads(1)  # of the judge; the submissions have processes of their own
-    language = lang or reader_language()
-    say = translator(language)
-    grading = find_grading(lab)
-    rules = read_rubric(rubric, grading) if rubric else Rubric(grading=grading)
-    order = Order(
-        grading=rules.grading,
+    return Order(
+        rubric=read_rubric(rubric, find_grading(lab)),
         secret=_secret(secret, out),
-        say=say,
-        limits=Limits(**rules.limits),  # pyright: ignore[reportArgumentType] - the rubric checked them
+        language=lang or reader_language(),
         confine=confine,
-        strict=rules.strict,
-        manual=lambda submission: rules.manual_results(submission, language),
     )
-    return order, say, language
 
 
 def _secret(path: Path | None, out: Path | None) -> bytes:

@@ -17,8 +17,8 @@ import torch
 from retroprop.errors import UserError
 from retroprop.grading.class_grading import Order, grade
 from retroprop.grading.results_files import write_results
-from retroprop.grading.rubric import Rubric, read_rubric
-from retroprop.grading.sessions import ForkServer, Limits
+from retroprop.grading.rubric import read_rubric
+from retroprop.grading.sessions import ForkServer
 from retroprop.grading.submissions import read_submission
 from retroprop.labs.catalog import find_grading
 from retroprop.languages import translator
@@ -31,14 +31,11 @@ def main(pack: Path, autograder: Path) -> None:
     say = translator(said["language"])
     grading = find_grading(said["lab"])
     rubric = pack / "rubric.toml"
-    rules = read_rubric(rubric, grading) if rubric.exists() else Rubric(grading=grading)
     order = Order(
-        grading=rules.grading,
+        rubric=read_rubric(rubric if rubric.exists() else None, grading),
         secret=(pack / "secret").read_bytes(),
-        say=say,
-        limits=Limits(**rules.limits),  # pyright: ignore[reportArgumentType] - the rubric checked them
+        language=said["language"],
         confine=said["confine"],
-        strict=rules.strict,
     )
     results = autograder / "results" / "results.json"
     results.parent.mkdir(parents=True, exist_ok=True)

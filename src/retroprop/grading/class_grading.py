@@ -12,9 +12,9 @@ import hmac
 import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
@@ -22,23 +22,22 @@ from retroprop.errors import Interrupted
 from retroprop.grading.by_hand import evidence_in
 from retroprop.grading.checks import Check, Finding, LabGrading, Question, judge
 from retroprop.grading.results import (
-    ManualResult,
     QuestionResult,
     Sheet,
     Trouble,
     check_result,
 )
+from retroprop.grading.rubric import Rubric
 from retroprop.grading.sessions import (
     Confine,
     ForkServer,
-    Limits,
     NoAnswer,
     Note,
     Raised,
     Session,
 )
 from retroprop.grading.submissions import Submission
-from retroprop.languages import Say
+from retroprop.languages import Language, Say, translator
 
 OnQuestion = Callable[[Sheet], None]
 """Called with a sheet after each question, in the thread of its worker."""
@@ -49,24 +48,28 @@ class Order:
     """What grading depends on, besides the submissions.
 
     Attributes:
-        grading: The lab's, with the rubric applied.
+        rubric: The lab's checks, and what they are worth.
         secret: The teacher's: hidden inputs are drawn with it.
-        say: The language of all sentences.
-        limits: Of each confined process.
+        language: Of all sentences.
         confine: "require", "best" or "none".
-        strict: Names of the remarks that cost points.
         public_only: Ask the public checks alone, as students do.
-        manual: The lines of a submission that a teacher grades by hand.
     """
 
-    grading: LabGrading
+    rubric: Rubric
     secret: bytes
-    say: Say
-    limits: Limits = field(default_factory=Limits)
+    language: Language
     confine: Confine = "require"
-    strict: Collection[str] = ()
     public_only: bool = False
-    manual: Callable[[Submission], list[ManualResult]] = lambda _: []
+
+    @property
+    def grading(self) -> LabGrading:
+        """The lab's, with the rubric applied."""
+        return self.rubric.grading
+
+    @property
+    def say(self) -> Say:
+        """Says a text in the language."""
+        return translator(self.language)
 
 
 def grade_class(
@@ -107,8 +110,9 @@ def grade_class(
 
     # torch imports much with its first optimizer, which two threads must not do at once
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])
-    with ThreadPoolExecutor(max(1, min(workers, len(submissions)))) as threads:
-        futures = [threads.submit(work) for _ in range(threads._max_workers)]
+    workers = max(1, min(workers, len(submissions)))
+    with ThreadPoolExecutor(workers) as threads:
+        futures = [threads.submit(work) for _ in range(workers)]
         try:
             for future in futures:
                 future.result()
@@ -134,14 +138,14 @@ def grade(
     """
     began = time.perf_counter()
     sheet = Sheet(submission=submission, grading=order.grading)
-    sheet.manual = order.manual(submission)
+    sheet.manual = order.rubric.manual_results(submission, order.language)
     if submission.unreadable is not None:
         sheet.finished = True
         on_question(sheet)
         return sheet
     sheet.evidence = evidence_in(submission.files, order.grading.by_hand, order.say)
     charged: dict[str, str] = {}
-    with Session(server, submission.files, order.grading.probes, order.limits) as session:
+    with Session(server, submission.files, order.grading.probes, order.rubric.limits) as session:
         for question in order.grading.questions:
             if stop.is_set():
                 raise Interrupted
@@ -191,7 +195,7 @@ def _graded(
                 finding,
                 seconds=time.perf_counter() - began,
                 raised=raised,
-                strict=order.strict,
+                strict=order.rubric.strict,
             )
         )
     return QuestionResult(question=question, checks=results)

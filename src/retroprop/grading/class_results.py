@@ -11,13 +11,12 @@ from pathlib import Path
 
 from retroprop.errors import UserError, in_short
 from retroprop.files import make_folder
-from retroprop.grading.checks import LabGrading
+from retroprop.grading.class_grading import Order
 from retroprop.grading.pages import Graded, write_pages
 from retroprop.grading.results import Sheet
 from retroprop.grading.results_files import file_names, write_class_csv, write_results
 from retroprop.grading.similarity import similar_pairs
 from retroprop.grading.submissions import Submission
-from retroprop.languages import Language, translator
 
 
 class ClassResults:
@@ -28,9 +27,8 @@ class ClassResults:
         folder: Path,
         submissions: Sequence[Submission],
         *,
-        grading: LabGrading,
+        order: Order,
         title: str,
-        language: Language,
         similarity: bool,
     ) -> None:
         """Make the folder.
@@ -38,16 +36,14 @@ class ClassResults:
         Args:
             folder: Where to write.
             submissions: Of the class.
-            grading: Of the lab, with the rubric applied.
+            order: How they are graded.
             title: Of the assignment, in English as `say_later` marked it.
-            language: Of all that is written.
             similarity: Whether the submissions are compared with each other.
 
         Raises:
             UserError: If the folder cannot be made.
         """
-        self.folder, self.grading, self.language = folder, grading, language
-        self.say = translator(language)
+        self.folder, self.order, self.say = folder, order, order.say
         self.title, self.similarity = self.say(title), similarity
         self.names = file_names(one.name for one in submissions)
         try:
@@ -84,13 +80,13 @@ class ClassResults:
         pairs = None
         if self.similarity:
             compared = [sheet.submission for sheet in ordered if not sheet.submission.unreadable]
-            pairs = similar_pairs(compared, self.grading.template)
+            pairs = similar_pairs(compared, self.order.grading.template)
         graded = Graded(
             title=self.title,
-            grading=self.grading,
+            grading=self.order.grading,
             sheets=ordered,
             pairs=pairs,
-            language=self.language,
+            language=self.order.language,
             footer=self._footer(ordered),
         )
         try:

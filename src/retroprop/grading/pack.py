@@ -30,15 +30,15 @@ chmod -R go-rwx .
 apt-get update
 apt-get install -y python3 python3-venv
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
-python3 -m venv /opt/grading
+python3 -m venv ../venv
 # PIP_EXTRA_INDEX_URL may name an index with PyTorch for the processor alone: it saves gigabytes
-/opt/grading/bin/pip install --no-cache-dir -r requirements.txt
+../venv/bin/pip install --no-cache-dir -r requirements.txt
 """
 
 RUN = """#!/bin/sh
 # Run by Gradescope as root for each submission.
 cd "$(dirname "$0")"
-PYTHONPATH="$PWD" OMP_NUM_THREADS=1 exec "${PYTHON:-/opt/grading/bin/python}" \\
+PYTHONPATH="$PWD" OMP_NUM_THREADS=1 exec "${PYTHON:-../venv/bin/python}" \\
     -m retroprop.grading.autograder
 """
 

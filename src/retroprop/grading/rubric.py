@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from retroprop.errors import UserError, did_you_mean, in_short
 from retroprop.grading.checks import Check, LabGrading, Question
 from retroprop.grading.results import ManualResult
+from retroprop.grading.sessions import MIB, Limits
 from retroprop.grading.submissions import Submission
 from retroprop.languages import Say
 from retroprop.studies.problems import MOST_PROBLEMS, Location, explained, listed
@@ -105,13 +106,13 @@ class Rubric:
     Attributes:
         grading: With the rubric's points, shares, visibility and tolerances.
         strict: Names of the remarks that cost the points of their check.
-        limits: What it says of `sessions.Limits`, by the names of its fields.
+        limits: What a submission may use.
         manual: The teacher's own lines.
     """
 
     grading: LabGrading
     strict: frozenset[str] = frozenset()
-    limits: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    limits: Limits = dataclasses.field(default_factory=Limits)
     manual: Sequence[ManualLine] = ()
 
     def manual_results(self, submission: Submission, language: str) -> list[ManualResult]:
@@ -133,12 +134,14 @@ class Rubric:
         return sorted({name for line in self.manual for name in line.given} - known)
 
 
-def read_rubric(path: Path, grading: LabGrading) -> Rubric:
-    """Read a rubric for a lab.
+def read_rubric(path: Path | None, grading: LabGrading) -> Rubric:
+    """Read a rubric for a lab; without one, the lab's own.
 
     Raises:
         UserError: One sentence per problem, each naming the key and the fix.
     """
+    if path is None:
+        return Rubric(grading=grading)
     try:
         text = read_text(path, "rubric")
     except FileNotFoundError:
@@ -172,10 +175,12 @@ def rubric_from(text: str, grading: LabGrading, source: str) -> Rubric:
             grading, questions=[_question(one, file) for one in grading.questions]
         ),
         strict=frozenset(file.strict),
-        limits={
-            key.replace("_mib", "_bytes"): value * 2**20 if key.endswith("_mib") else value
-            for key, value in given.items()
-        },
+        limits=Limits(
+            **{
+                key.replace("_mib", "_bytes"): value * MIB if key.endswith("_mib") else value
+                for key, value in given.items()
+            }
+        ),
         manual=[_manual_line(line) for line in file.manual],
     )
 
@@ -274,6 +279,7 @@ def _known_keys(location: Location) -> list[str]:
 def default_rubric(grading: LabGrading, say: Say) -> str:
     """The rubric of a lab as it is without one: TOML with comments, to change and to give back."""
     remarks = {remark.name: remark for _, check in _checks(grading) for remark in check.remarks}
+    usual = Limits()
     title = say("How {lab} is graded. Change what you like; what is left out stays as it is.")
     lines = [
         *_comment(title.format(lab=grading.lab)),
@@ -285,9 +291,9 @@ def default_rubric(grading: LabGrading, say: Say) -> str:
         "",
         *_comment(say("What a submission may use; seconds are of the processor.")),
         "[limits]",
-        "# memory_mib = 2048",
-        "# load_s = 10",
-        "# total_s = 120",
+        f"# memory_mib = {usual.memory_bytes // MIB}",
+        f"# load_s = {usual.load_s:g}",
+        f"# total_s = {usual.total_s:g}",
     ]
     for question in grading.questions:
         lines += ["", *_comment(say(question.name))]
