@@ -121,12 +121,13 @@ def is_as_written(path: Path, checksum: str | None) -> bool:
 
 
 @contextlib.contextmanager
-def held(folder: Path, *, busy: str) -> Iterator[None]:
+def held(folder: Path, *, busy: str, wait_s: float = _WAIT_FOR_LOCK_S) -> Iterator[None]:
     """Hold a folder, which is made when it is missing: only one process has it at a time.
 
     Args:
         folder: What to hold, by the file .lock in it.
         busy: What to say when another process has it.
+        wait_s: How long to wait for it.
 
     Raises:
         UserError: If another process has it.
@@ -135,7 +136,7 @@ def held(folder: Path, *, busy: str) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     make_folder(folder)
-    lock = FileLock(folder / _LOCK, timeout=_WAIT_FOR_LOCK_S)
+    lock = FileLock(folder / _LOCK, timeout=wait_s)
     try:
         lock.acquire()
     except Timeout:

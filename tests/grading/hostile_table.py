@@ -32,7 +32,6 @@ LIMITS = Limits(
     memory_bytes=300 << 20, load_s=0.4, total_s=20, printed_bytes=4 << 20, folder_bytes=8 << 20,
     file_bytes=4 << 20, files=200, threads=24, idle_looks=8,
 )  # fmt: skip
-ANSWER_S = 0.6
 
 RIGHT_SUBMISSION = """
 import torch
@@ -78,6 +77,7 @@ class Hostile:
         notes: The beginning of each sentence about loading, in order; "…" for any more.
         blocked: How many of its attempts fail, at least.
         machine: The only one on which it can be tried.
+        seconds: Of processor time that it is given for an answer.
     """
 
     last: bool = False
@@ -86,6 +86,7 @@ class Hostile:
     notes: tuple[str, ...] = ()
     blocked: int = 0
     machine: str | None = None
+    seconds: float = 0.6
 
 
 TOOK = "it took more than"
@@ -95,9 +96,9 @@ NO_ANSWER = "it sent what is no answer"
 MEMORY = "(it used more than 300 MiB|.*(MemoryError|RuntimeError|OSError))"
 
 
-def in_total(why):
+def in_total(why, **named):
     """A function of the submission that is hostile; the other answers all the same."""
-    return Hostile(last=True, total=why)
+    return Hostile(last=True, total=why, **named)
 
 
 def at_load(*notes, **named):
@@ -113,7 +114,7 @@ HOSTILE = {
     "endless_loop_in_function": in_total(TOOK),
     "endless_progress": at_load(f"({NO_ANSWER}|{TOOK}|{WAITED})"),
     "regular_expression": in_total(TOOK),
-    "endless_recursion": in_total(f"({MEMORY}|{ENDED}|.*RecursionError)"),
+    "endless_recursion": in_total(f"({MEMORY}|{ENDED}|.*RecursionError)", seconds=6.0),
     "burns_after_answer": Hostile(last=True),
     "sleeps": at_load(WAITED),
     "waits_for_itself": in_total(WAITED),
@@ -130,8 +131,8 @@ HOSTILE = {
     "fork_and_stay": at_load(blocked=4),
     "thread_bomb": at_load(),
     "allocates_50_gb": at_load("RuntimeError"),
-    "allocates_slowly": in_total(MEMORY),
-    "maps_memory": in_total(MEMORY),
+    "allocates_slowly": in_total(MEMORY, seconds=6.0),
+    "maps_memory": in_total(MEMORY, seconds=6.0),
     "prints_1_gib": at_load("it printed more than 4 MiB"),
     "prints_for_the_terminal": at_load(),
     "fills_folder": Hostile(notes=("…",)),
@@ -207,7 +208,7 @@ class Surroundings:
             for path in (self.secret, self.neighbour)
         ]
         mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-        ours = [mount for mount in mounts if "retroprop-submission" in mount]
+        ours = [mount for mount in mounts if "retroprop-grading-" in mount]
         found = sorted(map(str, self.folder.rglob("*")))
         return (
             status,
@@ -241,10 +242,10 @@ def submission(name, surroundings):
     return f"{TRIED}\n\n{head}\n\n{RIGHT_SUBMISSION}"
 
 
-def outcome(session, probe):
+def outcome(session, probe, seconds=Hostile.seconds):
     """ "right", "wrong", or why there is no answer."""
     try:
-        answer = session.ask(probe, {"x": X}, seconds=ANSWER_S)
+        answer = session.ask(probe, {"x": X}, seconds=seconds)
     except NoAnswer as error:
         sentence = error.said(str)
         assert sentence.isprintable()
@@ -265,7 +266,7 @@ def complaints(server, name, surroundings):
     files = {"solution": submission(name, surroundings)}
     with Session(server, files, PROBES, LIMITS) as session:
         for probe in RIGHT:
-            wanted, came = getattr(expected, probe), outcome(session, probe)
+            wanted, came = getattr(expected, probe), outcome(session, probe, expected.seconds)
             if wanted != ANY and not re.match(wanted, came):
                 found.append(f"{probe}: {came}, and {wanted} was expected")
     notes = [note.said(str) for note in session.notes]

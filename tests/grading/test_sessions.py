@@ -450,7 +450,7 @@ session.ask("p", {}, seconds=1000)
 """
 
 
-def test_a_server_that_was_ended_begins_again_and_a_grader_that_was_ended_leaves_no_process():
+def test_a_server_begins_again_and_a_grader_that_was_killed_leaves_nothing(fork_server):
     with started(**python("-c", SERVE), stdout=-1, encoding="utf-8") as grader:
         ended_server, _, _ = grader.stdout.readline().split()
         server, submission, folder = grader.stdout.readline().split()
@@ -461,7 +461,12 @@ def test_a_server_that_was_ended_begins_again_and_a_grader_that_was_ended_leaves
         gone, alive = psutil.wait_procs(processes)
         assert len(gone) == 3
         assert alive == []
-    Path(folder).rmdir()
+    left = Path(folder).parent
+    assert set(left.iterdir()) == {left / ".lock", Path(folder)}
+    with fork_servers.scratch() as mine:
+        assert not left.exists()
+        assert fork_server.folder.exists()  # of a grader that lives
+    assert not mine.exists()
 
 
 def test_nothing_stays_in_the_temporary_folder(session):

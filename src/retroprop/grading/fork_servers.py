@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from retroprop.errors import UserError
+from retroprop.files import held
 from retroprop.grading.answers import Ended
 from retroprop.grading.comparison import Unknown
 from retroprop.grading.confined import fork_server, messages
@@ -36,6 +38,8 @@ Confine = Literal["require", "best", "none"]
 PROGRAM = Path(fork_server.__file__)
 INHERITED = ("PATH", "HOME", "LD_LIBRARY_PATH", "XDG_CACHE_HOME", "MPLCONFIGDIR", "SYSTEMROOT")
 """What a fork server gets of ours; what it never has cannot be read."""
+SCRATCH = "retroprop-grading-"
+"""How the names of the folders begin in which submissions write."""
 USERS = range(60_706, 61_184)
 """Numbers that no system gives to anybody (systemd.io/UIDS-GIDS)."""
 NEWEST = 99
@@ -69,6 +73,29 @@ def claimed_user() -> tuple[int, socket.socket]:
     raise UserError(f"{len(USERS)} submissions are graded at once on this machine: wait for some.")
 
 
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for what submissions write; what a killed grader left of its own is removed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+        # one that somebody holds is in use, and one without a lock has just been made
+        with contextlib.suppress(OSError, UserError):
+            if left.lstat().st_uid == os.getuid() and any(left.glob(".lock")):
+                with held(left, busy="", wait_s=0):
+                    remove_tree(left)
+    folder = Path(tempfile.mkdtemp(prefix=SCRATCH))
+    folder.chmod(0o711)  # a submission of another user goes through it to its own
+    try:
+        with held(folder, busy=f"{folder} is held by somebody else"):
+            yield folder
+    finally:
+        remove_tree(folder)
+
+
+def remove_tree(path: str | Path) -> None:
+    """Remove a file or a folder, which may be deeper than Python goes."""
+    subprocess.run(["rm", "-rf", "--", path], check=False)
+
+
 class ForkServer:
     """A Python process that has imported torch, and forks a confined process for each session.
 
@@ -77,6 +104,7 @@ class ForkServer:
             one of its own), seccomp.
         missing: The libraries that have stand-ins.
         user: Whom its submissions become, where we are root; else None.
+        folder: Where its submissions have theirs.
     """
 
     def __init__(
@@ -115,6 +143,8 @@ class ForkServer:
             seccomp=seccomp and confined,
         )
         self._lock = threading.Lock()
+        self._scratch = scratch()
+        self.folder = self._scratch.__enter__()
         self._launch()
 
     def _launch(self) -> None:
@@ -161,6 +191,7 @@ class ForkServer:
     def close(self) -> None:
         """End it and give its user back; processes of submissions end with their sessions."""
         self._end()
+        self._scratch.__exit__(None, None, None)
         if self._claim is not None:
             self._claim.close()
 

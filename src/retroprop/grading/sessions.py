@@ -8,8 +8,6 @@ question.
 import contextlib
 import os
 import secrets
-import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
@@ -21,7 +19,14 @@ from typing import Any
 from retroprop.errors import UserError
 from retroprop.grading.answers import Ended, NoAnswer, Note, Raised, note_of, plain, raised_by
 from retroprop.grading.confined.confinement import ResourceLimits
-from retroprop.grading.fork_servers import OUTPUT_KEPT, Confine, ForkServer, Process, how_it_ended
+from retroprop.grading.fork_servers import (
+    OUTPUT_KEPT,
+    Confine,
+    ForkServer,
+    Process,
+    how_it_ended,
+    remove_tree,
+)
 from retroprop.languages import say_later
 
 __all__ = ["Confine", "Ended", "ForkServer", "Limits", "NoAnswer", "Note", "Raised", "Session"]
@@ -112,7 +117,7 @@ class Session:
         self._process: Process | None = None
         if sum(len(source.encode(errors="replace")) for source in files.values()) > MOST_SOURCE:
             self._lost = Ended(say_later("its files are larger than {size} MiB"), size=1)
-        self._folder = tempfile.mkdtemp(prefix="retroprop-submission-")
+        self._folder = tempfile.mkdtemp(prefix="submission-", dir=server.folder)
         if server.user is not None:
             with contextlib.suppress(PermissionError):  # then it does not become that user either
                 os.chown(self._folder, server.user, server.user)
@@ -285,14 +290,14 @@ class Session:
         """What one process wrote, the next does not find; it may be deeper than Python goes."""
         with contextlib.suppress(OSError):
             for entry in list(os.scandir(self._folder)):
-                subprocess.run(["rm", "-rf", "--", entry.path], check=False)
+                remove_tree(entry.path)
 
     def close(self) -> None:
         """End the process and remove its folder."""
         if self._process is not None:
             self.peak_bytes = max(self.peak_bytes, self._process.memory_bytes())
         self._end()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_tree(self._folder)
 
     def __enter__(self) -> "Session":
         return self
