@@ -18,7 +18,6 @@ import errno
 import importlib
 import mmap
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,7 +36,9 @@ from benchmarks.kills import (
     check_attempt,
     differences,
     outcome,
+    remove,
     subjects,
+    temporary,
 )
 
 OPEN, WRITE, SYNC, RENAME, REMOVE, MAKE, RESIZE = (2**i for i in range(7))
@@ -131,6 +132,8 @@ class Forked(Attempt):
         try:
             os.setsid()
             os.chdir(self.folder)
+            os.environ["TMPDIR"] = str(temporary(self.folder))
+            tempfile.tempdir = None  # of the parent, which has looked for it already
             said = os.open(self.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(said, 1)
             os.dup2(said, 2)
@@ -160,11 +163,12 @@ def disturb(subject: Subject, disk: Disk, folder: Path, every: int, tally: Tally
             subject.prepare(counting)
             _run(subject, counting, None, tally)
             operations = disk.order.counted
-        shutil.rmtree(counting)
+        remove(counting)
         for n in range(1, operations + 1, every):
             _one_case(subject, disk, folder / "case", name, n, peace, tally)
             cases += 1
         say(f"{subject.name}: {name} at {operations} operations, {len(tally.faults)} faults so far")
+    remove(peace_folder)
     return cases
 
 
@@ -185,7 +189,7 @@ def _one_case(
         tally.ended += 1
         for different in differences(peace.outcome, outcome(folder)):
             tally.fault(subject, f"another {different} after {what}")
-    shutil.rmtree(folder)
+    remove(folder)
 
 
 def _run(subject: Subject, folder: Path, struck: str | None, tally: Tally) -> tuple[int, str]:
@@ -262,7 +266,7 @@ def main() -> None:
             if subject.name in options.subjects:
                 import_all(subject, Path(folder) / "imports")
                 cases += disturb(subject, disk, Path(folder), options.every, tally)
-                shutil.rmtree(Path(folder) / "imports")
+                remove(Path(folder) / "imports")
     say(f"{cases} operations failed, {tally.ended} resumed to the end, {len(tally.faults)} faults")
     results = {"every": options.every, "cases": dict(tally.strikes), "faults": tally.faults}
     if not options.no_record:

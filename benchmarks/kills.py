@@ -1,15 +1,15 @@
-"""Kill trainings in every way and at every moment, and compare what comes out in the end.
+"""Kill trainings and gradings in every way and at every moment, and compare what comes out.
 
     python -m benchmarks.kills --kills 500
     python -m benchmarks.kills --kills 0 --power-cuts 50     # as root, on Linux: ext4 in a file
 
-Each subject (a study by hand, one by automatic differentiation, one of networks, and a training by
-`retroprop train`) runs once in peace. Then it is run again and again, and struck each time after a
-random part of the processor time that it needs: parent, worker or all, by KILL, TERM, INT, INT
-twice, HUP, or STOP and CONT. A power cut is a copy of the disk as it is at that moment: what no
-fsync asked for is gone. Whenever a subject has got to its end, every number, weight and file must
-be that of the peaceful run, and on the way no finished run may be lost, nothing may be left behind
-and no traceback be seen.
+Each subject (a study by hand, one by automatic differentiation, one of networks, a training by
+`retroprop train`, and the grading of a class) runs once in peace. Then it is run again and again,
+and struck each time after a random part of the processor time that it needs: parent, worker or
+all, by KILL, TERM, INT, INT twice, HUP, or STOP and CONT. A power cut is a copy of the disk as it
+is at that moment: what no fsync asked for is gone. Whenever a subject has got to its end, every
+number, weight and file must be that of the peaceful run, and on the way no finished run may be
+lost, nothing may be left behind and no traceback be seen.
 
 The moment is drawn in processor time and nothing waits for seconds, so a busy machine changes
 nothing but the time that it takes.
@@ -18,6 +18,7 @@ nothing but the time that it takes.
 import hashlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ from safetensors import safe_open
 
 import retroprop
 from benchmarks.harness import arguments_of, keep, say
+from retroprop.labs.catalog import find_grading
 from retroprop.studies.records import Records
 
 DATABASE = "r.db"
@@ -77,22 +79,46 @@ optimizer = ["adam", "adamw"]
 
 @dataclass(frozen=True)
 class Subject:
-    """What is killed: a command, and the study file that it reads."""
+    """What is killed: a command, and the files that it reads: name → text."""
 
     name: str
     command: tuple[str, ...]
-    study: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def prepare(self, folder: Path) -> None:
-        """Write what the command reads."""
+        """Write what the command reads, and make the folder for its temporary files."""
+        for name, text in self.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
         folder.mkdir(exist_ok=True)
-        if self.study:
-            (folder / "study.toml").write_text(self.study, encoding="utf-8")
+        temporary(folder).mkdir(mode=0o711)  # graded files run as a user of their own
+
+
+def temporary(folder: Path) -> Path:
+    """Where what runs in a folder has its temporary files: whoever it is can get there."""
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"retroprop-kills-{name}"
+
+
+def remove(folder: Path) -> None:
+    """Remove what is in a folder, and the temporary files."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(temporary(folder), ignore_errors=True)
 
 
 def _study(name: str, settings: str, *, epochs: int) -> Subject:
     text = STUDY.format(name=name, epochs=epochs, settings=settings, varied="optimizer")
-    return Subject(name, ("run", "study.toml", "--workers", "2", "--db", DATABASE), text)
+    command = ("run", "study.toml", "--workers", "2", "--db", DATABASE)
+    return Subject(name, command, {"study.toml": text})
+
+
+def _class(pupils: int) -> Subject:
+    """A class that handed in the template of a lab, each with another function."""
+    lab = "ift3395-theorie"
+    (template,) = find_grading(lab).template.values()
+    files = {f"class/{k}.py": f"{template}\n\ndef own():\n    return {k}\n" for k in range(pupils)}
+    command = f"grade {lab} class --out grades --secret secret --workers 2"
+    return Subject("grade", tuple(command.split()), {"secret": "only the teacher has it", **files})
 
 
 def subjects(epochs: int) -> tuple[Subject, ...]:
@@ -106,6 +132,7 @@ def subjects(epochs: int) -> tuple[Subject, ...]:
         _study("autograd", BY_HAND.format(derivation="autograd"), epochs=max(1, epochs // 2)),
         _study("networks", NETWORKS, epochs=max(1, epochs // 4)),
         Subject("train", tuple(train.split())),
+        _class(2 * epochs),
     )
 
 
@@ -113,6 +140,9 @@ SUBJECTS = subjects(12)
 
 
 # --- what is compared -----------------------------------------------------------------------------
+
+MEASURED = re.compile(r'"(seconds|processor_s|peak_bytes|execution_time)": [\d.e-]+')
+"""In the results of a submission: what differs from run to run."""
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -122,12 +152,15 @@ def outcome(folder: Path) -> dict[str, Any]:
             path.relative_to(folder).as_posix()
             for path in folder.rglob("*")
             if path.is_file() and not path.name.startswith(DATABASE + "-")
-        )
+        ),
+        "temporary files": sorted(path.name for path in temporary(folder).iterdir()),
     }
-    with _records(folder) as records:
-        for study_run in records.study_runs():
-            numbers = [_numbers(run) for run in records.runs(study_run.id)]
-            found[study_run.id] = (study_run.status, *numbers)
+    for study_run, runs in _studies(folder):
+        found[study_run.id] = (study_run.status, *map(_numbers, runs))
+    for path in folder.glob("grades/*/results.json"):
+        found[path.parent.name] = MEASURED.sub("", path.read_text(encoding="utf-8"))
+    for path in (*folder.glob("grades/**/*.html"), *folder.glob("grades/*.csv")):
+        found[path.relative_to(folder).as_posix()] = path.read_bytes()
     for path in sorted(folder.rglob("*.safetensors")):
         found[path.relative_to(folder).as_posix()] = _digest_of_tensors(path)
     return found
@@ -135,22 +168,21 @@ def outcome(folder: Path) -> dict[str, Any]:
 
 def finished(folder: Path) -> list[Any]:
     """The runs of all study runs that have ended, in their order."""
+    return [
+        run
+        for _, runs in _studies(folder)
+        for run in runs
+        if run.status in ("finished", "diverged") and run.checkpoint
+    ]
+
+
+def _studies(folder: Path) -> list[tuple[Any, list[Any]]]:
+    """The study runs in the records of a folder, if it has any, each with its runs."""
     if not (folder / DATABASE).exists() or not (folder / DATABASE).stat().st_size:
         return []
-    with _records(folder) as records:
-        return [
-            run
-            for study_run in records.study_runs()
-            for run in records.runs(study_run.id)
-            if run.status in ("finished", "diverged") and run.checkpoint
-        ]
-
-
-@contextmanager
-def _records(folder: Path) -> Iterator[Records]:
     records = Records.open(folder / DATABASE)
     try:
-        yield records
+        return [(one, records.runs(one.id)) for one in records.study_runs()]
     finally:
         records.engine.dispose()  # a disk with an open file cannot be unmounted
 
@@ -208,6 +240,7 @@ class Attempt:
             "PYTHONPATH": str(Path(retroprop.__file__).parents[1]),
             "OMP_NUM_THREADS": "1",
             "RETROPROP_LANGUAGE": "en",
+            "TMPDIR": str(temporary(self.folder)),
         }
         with self.output.open("wb") as output:
             self.process = psutil.Popen(
@@ -508,6 +541,8 @@ def torment(
 ) -> Tally:
     """Strike the subjects in turn, about so many times in all, each attempt in a fresh folder.
 
+    Ctrl-C ends it early.
+
     Args:
         subjects: What is struck.
         until_it_ends: `strike_until_it_ends` or `cut_until_it_ends`.
@@ -518,7 +553,9 @@ def torment(
     Returns:
         What happened; no fault if everything is right.
     """
-    peace = {subject.name: in_peace(subject, folder / f"{subject.name}") for subject in subjects}
+    peace = {subject.name: in_peace(subject, folder / subject.name) for subject in subjects}
+    for subject in subjects:
+        remove(folder / subject.name)
     tally, chance, round_ = Tally(), random.Random(seed), 0
     while tally.strikes.total() < strikes:
         subject = subjects[round_ % len(subjects)]
@@ -528,11 +565,10 @@ def torment(
             until_it_ends(subject, peace[subject.name], place, chance, tally, most=12)
         except Hang as hang:
             tally.fault(subject, str(hang))
-        shutil.rmtree(place, ignore_errors=True)
-        say(
-            f"{tally.strikes.total():>4} strikes, {tally.ended} trainings ended, "
-            f"{len(tally.faults)} faults"
-        )
+        except KeyboardInterrupt:
+            strikes = 0
+        remove(place)
+        say(f"{tally.strikes.total():>4} strikes, {tally.ended} ended, {len(tally.faults)} faults")
     return tally
 
 
@@ -546,6 +582,8 @@ def main() -> None:
     parser.add_argument("--subjects", nargs="+", choices=names, default=names)
     parser.add_argument("--no-record", action="store_true", help="print only")
     options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # in the background, INT may be ignored
+        signal.signal(number, signal.default_int_handler)
     subjects = [subject for subject in SUBJECTS if subject.name in options.subjects]
     results = {}
     for name, function, strikes in (
@@ -561,7 +599,7 @@ def main() -> None:
             "subjects": options.subjects,
             "seed": options.seed,
             "ways": dict(sorted(tally.strikes.items())),
-            "trainings_ended": tally.ended,
+            "ended": tally.ended,
             "faults": tally.faults,
         }
     if not options.no_record:

@@ -23,18 +23,23 @@ _WAIT_FOR_LOCK_S = 2
 
 
 def replace_file(
-    path: Path, data: bytes | Iterable[bytes | memoryview], *, durable: bool = False
+    path: Path,
+    data: bytes | Iterable[bytes | memoryview],
+    *,
+    durable: bool = False,
+    private: bool = False,
 ) -> None:
     """Write a file beside its final place, then move it there in one step.
 
     An interrupted write leaves the old file, and nothing beside it; a killed one leaves what
-    `unfinished(NAME)` matches. Everybody may read the file whom the umask lets.
+    `unfinished(NAME)` matches.
 
     Args:
         path: The file; its folder exists. A symbolic link stays one, and a device or a pipe is
             written to.
         data: What it shall hold, in one part or several.
         durable: Whether it must outlive a power cut from now on.
+        private: Whether its owner alone may read it; else all whom the umask lets.
 
     Raises:
         OSError: If the folder cannot be written or the disk is full.
@@ -47,7 +52,7 @@ def replace_file(
     place = Path(os.path.realpath(path))
     temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("xb") as file:
+        with open(temporary, "xb", opener=_private if private else None) as file:
             file.writelines(parts)
             if durable:
                 file.flush()
@@ -59,6 +64,11 @@ def replace_file(
         raise
     if durable:
         _sync_folder(place.parent)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that its owner alone may read."""
+    return os.open(path, flags, 0o600)
 
 
 def unfinished(name: str) -> str:

@@ -21,6 +21,13 @@ def test_killed_studies_end_with_the_numbers_weights_and_files_of_a_study_in_pea
     assert tally.strikes.total() >= 3
 
 
+def test_a_class_whose_grading_is_killed_gets_the_results_of_one_in_peace(tmp_path):
+    (grade,) = (one for one in kills.subjects(1) if one.name == "grade")
+    tally = kills.torment([grade], kills.strike_until_it_ends, strikes=2, folder=tmp_path, seed=1)
+    assert not tally.faults
+    assert tally.ended >= 1
+
+
 def test_another_number_weight_or_file_is_seen():
     one = {"files": ["a"], "study": ("finished", 0.5), "a": "digest"}
     assert kills.differences(one, dict(one)) == []

@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,11 +13,13 @@ from rich.text import Text
 from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Flag, ReadersLanguage, WholeNumber
 from retroprop.errors import Interrupted, UserError, in_short
+from retroprop.files import replace_file
 from retroprop.languages import reader_language, translator
 
 if TYPE_CHECKING:
     from retroprop.grading.class_grading import Order
     from retroprop.grading.results import Sheet
+    from retroprop.grading.submissions import Submission
 
 console = Terminal(soft_wrap=True)
 
@@ -60,15 +62,32 @@ def grade(
     Raises:
         UserError: If the assignment is unknown, nothing can be read, or the machine cannot confine.
     """
+    from retroprop.grading.class_results import results_folder
+    from retroprop.grading.submissions import read_class
+    from retroprop.labs.catalog import find_grading
+
+    find_grading(lab)  # what is wrong is said before a folder is made
+    with results_folder(out):
+        order = _order(lab, rubric, secret, out, confine, lang)
+        handed_in = read_class(submissions, order.grading, order.say)
+        for name in order.rubric.strangers(handed_in):
+            console.print(Text(f"the rubric gives points to {name}, who handed in nothing."))
+        _grade(lab, order, handed_in, out, workers=_workers(workers), similarity=similarity)
+
+
+def _grade(
+    lab: str,
+    order: "Order",
+    handed_in: "Sequence[Submission]",
+    out: Path,
+    *,
+    workers: int,
+    similarity: bool,
+) -> None:
     from retroprop.grading.class_grading import grade_class
     from retroprop.grading.class_results import ClassResults
-    from retroprop.grading.submissions import read_class
     from retroprop.labs.catalog import find_lab
 
-    order = _order(lab, rubric, secret, out, confine, lang)
-    handed_in = read_class(submissions, order.grading, order.say)
-    for name in order.rubric.strangers(handed_in):
-        console.print(Text(f"the rubric gives points to {name}, who handed in nothing."))
     results = ClassResults(
         out, handed_in, order=order, title=find_lab(lab).title, similarity=similarity
     )
@@ -83,9 +102,7 @@ def grade(
 
     try:
         with _interruptible(stop):
-            grade_class(
-                order, handed_in, workers=_workers(workers), on_question=on_question, stop=stop
-            )
+            grade_class(order, handed_in, workers=workers, on_question=on_question, stop=stop)
     except Interrupted:
         results.write(done)
         raise Interrupted(
@@ -236,9 +253,7 @@ def _secret(path: Path | None, out: Path | None) -> bytes:
     chosen = path or out / "secret"  # pyright: ignore[reportOptionalOperand] - not both are None
     try:
         if path is None and not chosen.exists():
-            chosen.parent.mkdir(parents=True, exist_ok=True)
-            chosen.touch(mode=0o600)
-            chosen.write_bytes(secrets.token_bytes(32))
+            replace_file(chosen, secrets.token_bytes(32), durable=True, private=True)
         found = chosen.read_bytes()
     except OSError as error:
         raise UserError(

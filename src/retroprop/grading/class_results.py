@@ -6,11 +6,12 @@ class.html, teacher/  the teacher's pages
 students/NAME.html    what each student reads
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from retroprop.errors import UserError, in_short
-from retroprop.files import make_folder
+from retroprop.files import held, make_folder, remove_leftovers, unfinished
 from retroprop.grading.class_grading import Order
 from retroprop.grading.pages import Graded, write_pages
 from retroprop.grading.results import Sheet
@@ -19,8 +20,37 @@ from retroprop.grading.similarity import similar_pairs
 from retroprop.grading.submissions import Submission
 
 
+@contextlib.contextmanager
+def results_folder(folder: Path) -> Iterator[None]:
+    """Have a folder for results to oneself; what a killed grading was writing there is removed.
+
+    Raises:
+        UserError: If another grading has it, or it cannot be written.
+    """
+    busy = (
+        f"another retroprop grade writes into {folder}: wait for its end, or name another folder "
+        "with --out."
+    )
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(folder, busy=busy))
+            places = [folder, *filter(Path.is_dir, folder.iterdir())]
+        except OSError as error:
+            raise _refused(folder, error) from None
+        for place in places:
+            remove_leftovers(place, *map(unfinished, ("secret", "*.json", "*.csv", "*.html")))
+        yield
+
+
+def _refused(folder: Path, error: OSError) -> UserError:
+    return UserError(
+        f"the results cannot be written to {folder} ({in_short(error)}); name another folder with "
+        "--out."
+    )
+
+
 class ClassResults:
-    """Writes the results of a class below a folder."""
+    """Writes the results of a class into a folder that this process has to itself."""
 
     def __init__(
         self,
@@ -31,7 +61,7 @@ class ClassResults:
         title: str,
         similarity: bool,
     ) -> None:
-        """Make the folder.
+        """Nothing is written yet.
 
         Args:
             folder: Where to write.
@@ -39,17 +69,10 @@ class ClassResults:
             order: How they are graded.
             title: Of the assignment, in English as `say_later` marked it.
             similarity: Whether the submissions are compared with each other.
-
-        Raises:
-            UserError: If the folder cannot be made.
         """
         self.folder, self.order, self.say = folder, order, order.say
         self.title, self.similarity = self.say(title), similarity
         self.names = file_names(one.name for one in submissions)
-        try:
-            make_folder(folder)
-        except OSError as error:
-            raise self._refused(error) from None
 
     def keep(self, sheet: Sheet) -> None:
         """Write what there is of a submission.
@@ -62,7 +85,7 @@ class ClassResults:
             make_folder(own)
             write_results(own / "results.json", sheet, self.say)
         except OSError as error:
-            raise self._refused(error) from None
+            raise _refused(self.folder, error) from None
 
     def write(self, sheets: Sequence[Sheet]) -> list[Path]:
         """Write what is about the class, and its pages.
@@ -93,19 +116,13 @@ class ClassResults:
             write_class_csv(self.folder / "class.csv", ordered, self.say)
             page = write_pages(self.folder, graded)
         except OSError as error:
-            raise self._refused(error) from None
+            raise _refused(self.folder, error) from None
         return [page, self.folder / "class.csv"]
 
     def _footer(self, sheets: Sequence[Sheet]) -> list[str]:
         """Which layers of confinement held in all submissions that ran."""
-        held = [set(sheet.held) for sheet in sheets if sheet.held]
-        if not held:
+        layers_held = [set(sheet.held) for sheet in sheets if sheet.held]
+        if not layers_held:
             return []
-        layers = ", ".join(sorted(set.intersection(*held)))
+        layers = ", ".join(sorted(set.intersection(*layers_held)))
         return [self.say("Layers of confinement that held: {layers}.").format(layers=layers)]
-
-    def _refused(self, error: OSError) -> UserError:
-        return UserError(
-            f"the results cannot be written to {self.folder} ({in_short(error)}); name another "
-            "folder with --out."
-        )
