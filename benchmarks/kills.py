@@ -159,7 +159,7 @@ def outcome(folder: Path) -> dict[str, Any]:
         found[study_run.id] = (study_run.status, *map(_numbers, runs))
     for path in folder.glob("grades/*/results.json"):
         found[path.parent.name] = MEASURED.sub("", path.read_text(encoding="utf-8"))
-    for path in (*folder.glob("grades/**/*.html"), *folder.glob("grades/*.csv")):
+    for path in (*folder.glob("grades/class.*"), *folder.glob("grades/students/*.html")):
         found[path.relative_to(folder).as_posix()] = path.read_bytes()
     for path in sorted(folder.rglob("*.safetensors")):
         found[path.relative_to(folder).as_posix()] = _digest_of_tensors(path)
