@@ -257,6 +257,21 @@ def test_an_encrypted_or_strangely_compressed_file_is_said(tmp_path):
     assert "unusual way" in found["ben"].unreadable
 
 
+class OddlyNamed(zipfile.ZipInfo):
+    """Of any name, which zipfile would refuse to write."""
+
+    def is_dir(self):
+        return False
+
+
+@pytest.mark.parametrize("name", ["", ".", "./", "/", "//"])
+def test_a_member_of_a_zip_without_a_name_harms_nobody(tmp_path, name):
+    odd = zipped({OddlyNamed(name): "x = 1\n", "solution.py": CODE})
+    found = by_name(write(tmp_path, {"anna.zip": odd, "ben.py": CODE}))
+    assert found["ben"].files == {"solution": CODE}
+    assert found["anna"].files == {"solution": CODE}
+
+
 def test_damaged_zips_give_a_sentence(tmp_path):
     whole = zipped({"solution.py": CODE * 50}, compression=zipfile.ZIP_DEFLATED)
     files = {"anna.py": CODE}

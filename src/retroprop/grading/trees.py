@@ -116,7 +116,7 @@ def leaves_in_zip(leaf: Leaf, say: Say, limit: int = MOST_ARCHIVE_BYTES) -> list
             )
         ) from None
     count = Counter(member.filename for member in members)
-    last = {member.filename: member for member in members if not member.is_dir()}
+    last = {member.filename: member for member in members if member.filename[-1:] != "/"}
     found = [_member(archive, member, count[name], say) for name, member in last.items()]
     return [one for one in found if not _is_junk(one.parts)]
 
@@ -182,7 +182,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, count: int, say: 
     given = member.filename.replace("\\", "/")
     names = [name for name in given.split("/") if name not in ("", ".")]
     parts = tuple(map(shown, names)) or ("?",)
-    if ".." in names or given.startswith("/") or ":" in names[0]:
+    if ".." in names or given.startswith("/") or ":" in parts[0]:
         return _refused(parts, say("{name} leads out of its archive"))
     if stat.S_ISLNK(member.external_attr >> 16):
         return _refused(parts, say("{name} is a symbolic link; hand in the file itself"))
