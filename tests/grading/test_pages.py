@@ -58,7 +58,7 @@ def unreadable(name="carl", reason="it is a picture"):
 
 
 def graded(*sheets, **options):
-    return Graded(title="Small", grading=GRADING, sheets=sheets, footer=("made today",), **options)
+    return Graded(title="Small", grading=GRADING, sheets=sheets, **options)
 
 
 @pytest.fixture(autouse=True)

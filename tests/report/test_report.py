@@ -250,7 +250,7 @@ def test_the_summary_and_the_body_rest_on_one_verdict(data, tmp_path, seeds, sgd
 def test_a_half_finished_study_says_so_first_with_the_command_that_continues_it(data, tmp_path):
     records = data.make_records(tmp_path / "half.db", stop_after=40)
     words = words_of(records)
-    assert words.startswith("This study is not finished. 40 of 72 models are finished")
+    assert words.startswith("This study is not finished. Models finished: 40 of 72")
     assert "retroprop run inf8225-logistic" in words
     assert "So far, of 72 models planned" in words
     assert "is above" not in words

@@ -110,7 +110,6 @@ class ClassResults:
             sheets=ordered,
             pairs=pairs,
             language=self.order.language,
-            footer=self._footer(ordered),
         )
         try:
             write_class_csv(self.folder / "class.csv", ordered, self.say)
@@ -118,11 +117,3 @@ class ClassResults:
         except OSError as error:
             raise _refused(self.folder, error) from None
         return [page, self.folder / "class.csv"]
-
-    def _footer(self, sheets: Sequence[Sheet]) -> list[str]:
-        """Which layers of confinement held in all submissions that ran."""
-        layers_held = [set(sheet.held) for sheet in sheets if sheet.held]
-        if not layers_held:
-            return []
-        layers = ", ".join(sorted(set.intersection(*layers_held)))
-        return [self.say("Layers of confinement that held: {layers}.").format(layers=layers)]

@@ -1,6 +1,27 @@
 """The words of the pages of a graded class, for their templates."""
 
-from retroprop.languages import Say
+from collections.abc import Sequence
+
+from retroprop.languages import Say, say_later
+
+LAYERS = {
+    "limits": say_later("limits of the system"),
+    "another user": say_later("another user"),
+    "a root of its own": say_later("a root of its own"),
+}
+"""Of confinement, by the names that `confined` gives; the others are proper names."""
+NAMESPACE = "namespace "
+
+
+def layers_in_words(held: Sequence[str], say: Say) -> str:
+    """The layers of confinement that held, as people read them."""
+    named = [
+        say(LAYERS[one]) if one in LAYERS else one for one in held if not one.startswith(NAMESPACE)
+    ]
+    kinds = [one.removeprefix(NAMESPACE) for one in held if one.startswith(NAMESPACE)]
+    if kinds:
+        named.append(say("namespaces ({kinds})").format(kinds=", ".join(kinds)))
+    return ", ".join(named)
 
 
 def words(say: Say) -> dict[str, str]:

@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from retroprop.figures.style import page_colours
 from retroprop.files import make_folder, replace_file
 from retroprop.grading.checks import LabGrading, Question
-from retroprop.grading.class_words import words
+from retroprop.grading.class_words import layers_in_words, words
 from retroprop.grading.results import CheckResult, QuestionResult, Sheet, explained, said_of, where
 from retroprop.grading.results_files import file_names, notes_of
 from retroprop.grading.similarity import Pair, Passage
@@ -52,7 +52,6 @@ class Graded:
         sheets: One a submission.
         pairs: Submissions that are alike; None where nobody compared them.
         language: Of the pages.
-        footer: How it was graded, in sentences.
     """
 
     title: str
@@ -60,7 +59,6 @@ class Graded:
     sheets: Sequence[Sheet]
     pairs: Sequence[Pair] | None = None
     language: str = "en"
-    footer: Sequence[str] = ()
 
 
 def write_pages(folder: Path, graded: Graded) -> Path:
@@ -227,14 +225,20 @@ class _ClassView:
             counts[min(BINS - 1, max(0, int(score / width + 1e-9)))] += 1
         return [(i * width, (i + 1) * width, count) for i, count in enumerate(counts)]
 
+    @property
+    def layers(self) -> str:
+        """Of confinement: those that held in all submissions that ran."""
+        held = [set(sheet.held) for sheet in self.graded.sheets if sheet.held]
+        return layers_in_words(sorted(set.intersection(*held)), self.say) if held else ""
+
     @cached_property
     def questions(self) -> list[_QuestionRow]:
         """In the order of the assignment."""
         rows = []
         for question in self.graded.grading.questions:
             results = [one for sheet in self.read if (one := _result(sheet, question))]
-            full = sum(one.score >= one.max_score - 1e-9 for one in results)
-            none = sum(one.score <= 1e-9 for one in results) if question.points else 0
+            parts = [_part_earned(one) for one in results]
+            full, none = sum(part > 1 - 1e-9 for part in parts), sum(part < 1e-9 for part in parts)
             rows.append(
                 _QuestionRow(
                     question=question,
@@ -339,6 +343,13 @@ def _result(sheet: Sheet, question: Question) -> QuestionResult | None:
     return numbers.get(question.number)
 
 
+def _part_earned(result: QuestionResult) -> float:
+    """Of its points; of a question that is worth none, the part of its checks that passed."""
+    if result.max_score:
+        return result.score / result.max_score
+    return statistics.fmean([one.finding.passed for one in result.checks] or [True])
+
+
 def _results(sheet: Sheet) -> Iterator[tuple[QuestionResult, CheckResult]]:
     for question in sheet.questions:
         for result in question.checks:
@@ -382,6 +393,11 @@ class _SheetView:
             (where(one, self.graded.grading, self.say), one.sentence, one.text)
             for one in self.sheet.evidence
         ]
+
+    @property
+    def layers(self) -> str:
+        """Of confinement, that held."""
+        return layers_in_words(self.sheet.held, self.say)
 
     @property
     def processor(self) -> str:

@@ -194,7 +194,7 @@ def notices(report: StudyReport) -> list[Notice]:
             Notice(
                 title=say("This study is not finished"),
                 text=say(
-                    "{done} of {n} models are finished; the numbers below are those so far. "
+                    "Models finished: {done} of {n}; the numbers below are those so far. "
                     "This command continues it where it stopped:"
                 ).format(done=report.n_done, n=len(report.runs)),
                 command=report.command,

@@ -118,7 +118,7 @@ def _marks(lab: LabReport, question: Question) -> Iterator[Notice]:
             yield Notice(
                 title=lab.say("The study {study} is not finished").format(study=study),
                 text=lab.say(
-                    "{done} of {n} models are finished; this answer shows those so far. This "
+                    "Models finished: {done} of {n}; this answer shows those so far. This "
                     "command continues it:"
                 ).format(done=report.n_done, n=len(report.runs)),
                 command=run_command(lab, study),
