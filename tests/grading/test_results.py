@@ -7,7 +7,9 @@ import json
 import pytest
 from tests.grading.small_lab import CRASH, EVIDENCE, GRADING, LOG, RIGHT, SUM, sheet, wrong
 
+from retroprop.errors import UserError
 from retroprop.grading.checks import Finding
+from retroprop.grading.class_results import results_folder
 from retroprop.grading.results import ManualResult, Trouble, check_result
 from retroprop.grading.results_files import (
     class_csv,
@@ -183,3 +185,15 @@ def test_file_names_are_safe_and_no_two_alike():
     assert all(name.isascii() and len(name) < 70 and "/" not in name for name in chosen.values())
     assert not any(name.startswith(".") for name in chosen.values())
     assert chosen["CON"] == "_CON"
+
+
+def test_a_folder_has_one_grading_at_a_time_and_loses_what_a_killed_one_left(tmp_path):
+    grades = tmp_path / "grades"
+    left = grades / "ada" / ".results.json.0123abcd.tmp"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    with results_folder(grades):
+        assert not left.exists()
+        with pytest.raises(UserError, match="another retroprop grade"), results_folder(grades):
+            pass
+    assert list(grades.iterdir()) == [left.parent]
