@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from retroprop.bayes.networks import load
 from retroprop.labs.inf8225_tp1 import bayes
 from retroprop.labs.inf8225_tp1.queries import QUESTIONS, as_printed
 
@@ -35,6 +36,12 @@ def test_every_digit_that_the_document_prints(letter):
     assert QUESTIONS[letter].printed == tuple(PRINTED[letter].strip("[]").split())
     if letter != "p":
         assert tuple(map(as_printed, answer)) == QUESTIONS[letter].printed
+
+
+@pytest.mark.parametrize("letter", PRINTED)
+def test_elimination_gives_the_same_to_rounding(letter):
+    found = load("inf8225").ask(QUESTIONS[letter].question)
+    assert np.abs(np.array(found) - getattr(bayes, f"answer_{letter}")).max() < 1e-15
 
 
 def test_the_tables_have_the_documents_shapes_and_numbers():

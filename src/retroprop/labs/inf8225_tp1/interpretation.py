@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from retroprop.bayes import BayesNet, NamedTable
+from retroprop.bayes import BayesNet
 from retroprop.bayes.separation import open_path
 from retroprop.figures.bayes_network import draw_network
 from retroprop.figures.style import for_page
+from retroprop.labs.inf8225_tp1.joint import ask_joint
 from retroprop.labs.inf8225_tp1.queries import QUESTIONS, as_printed
 from retroprop.languages import Say, say_later
 from retroprop.report.document import Cell, Paragraph, Picture, Row, Table
@@ -260,11 +261,14 @@ class Interpretation:
         return self.written(letter) == QUESTIONS[letter].printed
 
     def written(self, letter: str) -> tuple[str, ...]:
-        """Our numbers as the document would print them."""
-        answer = self.net.ask(QUESTIONS[letter].question)
-        if not isinstance(answer, NamedTable):
-            return (repr(answer),)
-        return tuple(as_printed(float(value)) for value in answer.values)
+        """Our numbers as the document would print them, from the joint table as there.
+
+        Elimination differs in the last digit, by the processor's matrix products.
+        """
+        answer = ask_joint(self.net, QUESTIONS[letter].question)
+        if not answer.ndim:
+            return (repr(float(answer)),)
+        return tuple(as_printed(float(value)) for value in answer)
 
     def answers(self, letters: Sequence[str] = tuple(QUESTIONS)) -> Table:
         """Our answers to some letters beside those that the document prints."""

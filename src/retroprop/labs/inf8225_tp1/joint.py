@@ -44,7 +44,7 @@ def ask_joint(net: BayesNet, question: str) -> NDArray[np.float64]:
         joint = joint.take(kept, axis=AXES.index(variable))
     target = AXES.index(asked["target"])
     sums = joint.sum(axis=tuple(axis for axis in range(len(AXES)) if axis != target))
-    shares = sums / sums.sum()
+    shares = sums / joint.sum()
     if asked["state"]:
         return np.array(shares[net.states[asked["target"]].index(asked["state"])])
     return shares
