@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -468,6 +469,15 @@ def test_a_server_begins_again_and_a_grader_that_was_killed_leaves_nothing(fork_
         assert not left.exists()
         assert fork_server.folder.exists()  # of a grader that lives
     assert not mine.exists()
+
+
+def test_of_graders_that_start_together_none_removes_the_folder_of_another():
+    def start(_):
+        with fork_servers.scratch() as folder:
+            return folder.is_dir() and any(folder.glob(".lock"))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(start, range(200)))
 
 
 def test_nothing_stays_in_the_temporary_folder(session):

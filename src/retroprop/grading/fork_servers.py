@@ -77,18 +77,19 @@ def claimed_user() -> tuple[int, socket.socket]:
 def scratch() -> Iterator[Path]:
     """A folder for what submissions write; what a killed grader left of its own is removed."""
     for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
-        # one that somebody holds is in use, and one without a lock has just been made
-        with contextlib.suppress(OSError, UserError):
-            if left.lstat().st_uid == os.getuid() and any(left.glob(".lock")):
+        with contextlib.suppress(OSError, UserError):  # somebody has it, or just removed it
+            if left.lstat().st_uid == os.getuid():
                 with held(left, busy="", wait_s=0):
                     remove_tree(left)
-    folder = Path(tempfile.mkdtemp(prefix=SCRATCH))
-    folder.chmod(0o711)  # a submission of another user goes through it to its own
-    try:
-        with held(folder, busy=f"{folder} is held by somebody else"):
+    new = Path(tempfile.mkdtemp(prefix="retroprop-starting-"))
+    new.chmod(0o711)  # a submission of another user goes through it to its own
+    with held(new, busy=f"{new} is held by somebody else"):
+        # only now has it a name that another grader would look at
+        folder = new.rename(new.with_name(new.name.replace("retroprop-starting-", SCRATCH)))
+        try:
             yield folder
-    finally:
-        remove_tree(folder)
+        finally:
+            remove_tree(folder)
 
 
 def remove_tree(path: str | Path) -> None:
