@@ -93,7 +93,7 @@ def _page(name: str, view: "_ClassView | _SheetView", graded: Graded) -> str:
 
 
 def _write(path: Path, page: str) -> None:
-    replace_file(path, page.encode("utf-8", "replace"))
+    replace_file(path, page.encode("utf-8", "replace"), durable=True)
 
 
 @cache
