@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import fuzz_grading
+
 Parser = Callable[[bytes], object]
 
 
@@ -488,118 +490,6 @@ def _database(folder: Path) -> Parser:
     return read
 
 
-# --- what students and teachers hand in to grading ------------------------------------------------
-
-
-def _handed_in(name: str) -> Callable[[Path], Parser]:
-    """A file that was handed in: it is read, searched and compared; nothing of it is run."""
-
-    def make(folder: Path) -> Parser:
-        from retroprop.errors import UserError
-        from retroprop.grading.by_hand import evidence_in
-        from retroprop.grading.confined.healing import healed
-        from retroprop.grading.similarity import similar_pairs
-        from retroprop.grading.submissions import Submission, read_submission
-        from retroprop.labs.catalog import find_grading
-
-        grading = find_grading("ift3395-devoir3")
-        template = Submission(name="template", files=grading.template)
-
-        def read(path: Path) -> None:
-            found = read_submission([path], grading, str)
-            if found.unreadable is not None:
-                raise UserError(found.unreadable)
-            evidence_in(found.files, grading.by_hand, str)
-            similar_pairs([found, template], {})
-            for module, source in found.files.items():
-                with contextlib.suppress(SyntaxError):  # too much of it is no Python
-                    healed(source, module)
-
-        return _of_file(name, read)(folder)
-
-    return make
-
-
-def _programs() -> list[bytes]:
-    from retroprop.labs.catalog import find_grading
-
-    template = "".join(find_grading("ift3395-devoir3").template.values())
-    return [b"import torch\n\ndef f(x):\n    return x\n", template.encode()[:3000]]
-
-
-def _notebooks() -> list[bytes]:
-    cells = [
-        {"cell_type": "code", "source": ["%matplotlib inline\n", "x = !ls\n"]},
-        {"cell_type": "markdown", "source": "# title"},
-        {"cell_type": "code", "source": "%%writefile solution.py\ndef f(x):\n    return x\n"},
-    ]
-    return [json.dumps({"cells": cells, "nbformat": 4, "metadata": {}}).encode()]
-
-
-def _zips() -> list[bytes]:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        archive.writestr("a/solution.py", _programs()[0])
-        archive.writestr("__MACOSX/._solution.py", b"junk")
-    return [made.getvalue()]
-
-
-def _export(folder: Path) -> Parser:
-    """The metadata of a folder that Gradescope exports."""
-    from retroprop.grading.submissions import read_class
-    from retroprop.labs.catalog import find_grading
-
-    grading = find_grading("ift3395-devoir3")
-    (folder / "class" / "submission_7").mkdir(parents=True, exist_ok=True)
-    (folder / "class" / "submission_7" / "solution.py").write_bytes(_programs()[0])
-
-    def read(data: bytes) -> None:
-        (folder / "class" / "submission_metadata.yml").write_bytes(data)
-        found = read_class(folder / "class", grading, str)
-        assert "submission_7" in {one.name for one in found}, "a submission is lost"
-
-    return read
-
-
-def _read_rubric(text: str) -> None:
-    from retroprop.grading.rubric import rubric_from
-    from retroprop.labs.catalog import find_grading
-
-    rubric_from(text, find_grading("ift3395-devoir3"), "rubric.toml")
-
-
-def _rubrics() -> list[bytes]:
-    from retroprop.grading.rubric import default_rubric
-    from retroprop.labs.catalog import find_grading
-
-    whole = default_rubric(find_grading("ift3395-devoir3"), str)
-    return [whole.encode()[:4000], b"[limits]\nmemory_mib = 500\n[questions.1]\npoints = 3\n"]
-
-
-def _read_answer(data: bytes) -> None:
-    """What a submission's process sends."""
-    from retroprop.errors import UserError
-    from retroprop.grading.comparison import Unknown
-    from retroprop.grading.confined.messages import Incoming
-
-    incoming = Incoming(Unknown)
-    incoming.add(data)
-    try:
-        while incoming.message() is not None:
-            pass
-    except ValueError as error:
-        raise UserError(str(error)) from error
-
-
-def _answers() -> list[bytes]:
-    import torch
-
-    from retroprop.grading.confined.messages import packed
-
-    values = [{"tensor": torch.arange(6.0).view(2, 3), "number": 0.5}, ["a", None, True, (1, 2)]]
-    return [packed({"id": 7, "value": value}) for value in values]
-
-
 # --- notations ------------------------------------------------------------------------------------
 
 
@@ -728,35 +618,44 @@ TARGETS: dict[str, Target] = {
     "record": Target(_records, _record, _words('" : , { } [ ] null ' + NUMBERS), 0.3),
     "database": Target(lambda: [bytes(40), bytes(range(40))], _database, share=0.05),
     "program": Target(
-        _programs,
-        _handed_in("solution.py"),
+        fuzz_grading.programs,
+        _of_file("solution.py", fuzz_grading.read_handed_in),
         _words(
             'def class return import torch.nn ( [ { : # \\ """ coding: utf-16 async f\'{ lambda'
         ),
         0.02,
     ),
     "notebook": Target(
-        _notebooks,
-        _handed_in("solution.ipynb"),
+        fuzz_grading.notebooks,
+        _of_file("solution.ipynb", fuzz_grading.read_handed_in),
         _words(
             '{ } [ ] "cell_type" "code" "source" %%writefile %%bash %cd ! ? \\n null ' + NUMBERS
         ),
         0.1,
     ),
-    "zip": Target(_zips, _handed_in("class.zip"), _words("PK ../ / .py"), 0.1),
+    "zip": Target(
+        fuzz_grading.zips,
+        _of_file("class.zip", fuzz_grading.read_handed_in),
+        _words("PK ../ / .py"),
+        0.1,
+    ),
     "export": Target(
         lambda: [b"submission_7:\n  :submitters:\n  - :name: Ada\n    :email: a@b\n  :score: 1\n"],
-        _export,
+        fuzz_grading.export,
         [*_words("submission_8: :submitters: :name: - ' \" : \\x41 null "), b"\n  ", b"\n"],
         0.05,
     ),
     "rubric": Target(
-        _rubrics,
-        _of_text(_read_rubric),
+        fuzz_grading.rubrics,
+        _of_text(fuzz_grading.read_a_rubric),
         _words("[questions.1] [limits] [[manual]] points shares strict = [ ] { } " + NUMBERS),
         0.1,
     ),
-    "answer": Target(_answers, lambda folder: _read_answer, _words('{ } [ ] "tensor" : , F32 I64')),
+    "answer": Target(
+        fuzz_grading.answers,
+        lambda folder: fuzz_grading.read_answer,
+        _words('{ } [ ] "tensor" : , F32 I64'),
+    ),
     "formula": Target(
         _formulas,
         _of_text(_show_formula),
