@@ -115,7 +115,7 @@ def how(lab: LabReport) -> Iterator[Block]:
     text = lab.say(
         "Computed now, twice: by elimination of variables, which never forms the joint table, and "
         "from the joint table as the document’s cells do it. The sixteen answers differ by {worst} "
-        "at most, and {n} of {all} have every digit that the document prints."
+        "at most; from the joint table, {n} of {all} have every digit that the document prints."
     )
     yield Paragraph(
         text=text.format(worst=lab.numbers.power_of_ten(worst), n=equal, all=len(QUESTIONS))

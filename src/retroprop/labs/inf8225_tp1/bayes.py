@@ -5,8 +5,9 @@
     from retroprop.labs.inf8225_tp1.bayes import *
 
 The tables have the document's five axes (S, D, R, G, L), of size 1 where a variable is not in the
-table, so their product is the joint table and its cells run unchanged. The answers come from
-`retroprop.bayes`, which never forms the joint table; an intervention is graph surgery.
+table, so their product is the joint table and its cells run unchanged. The answers come from that
+table, digit by digit as in the document (`joint`); `retroprop.bayes`, which never forms it, gives
+the same to rounding. An intervention is graph surgery.
 
 >>> joint = Pr_S * Pr_D * Pr_R_given_S * Pr_G_given_SD * Pr_L_given_G
 >>> joint.shape, bool(np.isclose(joint.sum(), 1))

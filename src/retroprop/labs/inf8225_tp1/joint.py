@@ -1,7 +1,8 @@
 """The document's way to answer part 1: multiply the five tables, cut, sum, divide.
 
-Only a check. With five variables the joint table has 48 cells, with fifty no disk would hold it;
-`retroprop.bayes` never forms it.
+It has the document's digits on every processor, and is what elimination is checked against. With
+five variables the joint table has 48 cells, with fifty no disk would hold it; `retroprop.bayes`
+never forms it.
 """
 
 import re

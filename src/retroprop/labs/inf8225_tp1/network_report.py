@@ -79,8 +79,10 @@ def compose(language: str) -> Document:
                     Paragraph(
                         text=say(
                             "The joint probability is the product of the five tables of the "
-                            "document. No joint table is formed: variables are eliminated one "
-                            "after the other. This command asks any other question:"
+                            "document. Our answers beside the document's sum its cells, as "
+                            "there. All else here comes from eliminating one variable after the "
+                            "other, which never forms that table, and so does what this command "
+                            "asks:"
                         ),
                         command='retroprop bayes query inf8225 --ask "P(G | R=1, do(S=0))"',
                     ),
