@@ -382,7 +382,7 @@ class Peace:
 
 
 def in_peace(subject: Subject, folder: Path) -> Peace:
-    """Run a subject to its end."""
+    """Run a subject to its end, in a folder that is removed."""
     subject.prepare(folder)
     with Attempt(subject, folder, folder.with_suffix(".txt")) as attempt:
         used = 0.0
@@ -390,7 +390,9 @@ def in_peace(subject: Subject, folder: Path) -> Peace:
             used = attempt.processor_s() + 0.1
         if attempt.wait() != 0:
             raise SystemExit(f"{subject.name} fails in peace:\n{attempt.said()[-2000:]}")
-    return Peace(outcome(folder), used)
+    peace = Peace(outcome(folder), used)
+    remove(folder)
+    return peace
 
 
 def strike_until_it_ends(
@@ -554,8 +556,6 @@ def torment(
         What happened; no fault if everything is right.
     """
     peace = {subject.name: in_peace(subject, folder / subject.name) for subject in subjects}
-    for subject in subjects:
-        remove(folder / subject.name)
     tally, chance, round_ = Tally(), random.Random(seed), 0
     while tally.strikes.total() < strikes:
         subject = subjects[round_ % len(subjects)]

@@ -81,11 +81,11 @@ def scratch() -> Iterator[Path]:
             if left.lstat().st_uid == os.getuid():
                 with held(left, busy="", wait_s=0):
                     remove_tree(left)
-    new = Path(tempfile.mkdtemp(prefix="retroprop-starting-"))
+    new = Path(tempfile.mkdtemp())
     new.chmod(0o711)  # a submission of another user goes through it to its own
     with held(new, busy=f"{new} is held by somebody else"):
         # only now has it a name that another grader would look at
-        folder = new.rename(new.with_name(new.name.replace("retroprop-starting-", SCRATCH)))
+        folder = new.rename(new.with_name(SCRATCH + new.name))
         try:
             yield folder
         finally:
@@ -133,9 +133,11 @@ class ForkServer:
                 "submissions are confined by Linux: on this system, run retroprop in Docker."
             )
         confined = confine != "none"
-        user, self._claim = None, None
+        self._ours = contextlib.ExitStack()
+        user = None
         if confined and os.getuid() == 0:
-            user, self._claim = claimed_user()
+            user, claim = claimed_user()
+            self._ours.callback(claim.close)
         self.settings = fork_server.Settings(
             required=confine == "require",
             user=user,
@@ -144,8 +146,7 @@ class ForkServer:
             seccomp=seccomp and confined,
         )
         self._lock = threading.Lock()
-        self._scratch = scratch()
-        self.folder = self._scratch.__enter__()
+        self.folder = self._ours.enter_context(scratch())
         self._launch()
 
     def _launch(self) -> None:
@@ -197,9 +198,7 @@ class ForkServer:
     def close(self) -> None:
         """End it and give its user back; processes of submissions end with their sessions."""
         self._end()
-        self._scratch.__exit__(None, None, None)
-        if self._claim is not None:
-            self._claim.close()
+        self._ours.close()
 
     def _end(self) -> None:
         self._control.close()
