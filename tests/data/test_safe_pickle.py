@@ -308,6 +308,18 @@ def test_a_long_text_takes_no_more_memory_than_it_has_bytes():
     assert peak < 1.5 * len(file)
 
 
+@pytest.mark.parametrize("code", [b"X", b"T", b"B", b"\x8d", b"\x8e", b"\x96"])
+def test_a_length_that_no_bytes_follow_takes_no_memory(code):
+    length = struct.pack("<Q" if code > b"\x80" else "<I", 2**29 - 1)
+    file = io.BufferedReader(io.BytesIO(code + length + b"x" * 50))
+    tracemalloc.start()
+    with pytest.raises(UserError, match="damaged"):
+        read_pickle(file, name="bomb")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22
+
+
 def test_bytes_written_as_text_are_not_made_again_and_again(little_work):
     text = b"X" + struct.pack("<I", 2**20) + b"x" * 2**20 + b"q\x000"
     encoded = LATIN + b"h\x00Vlatin1\n\x86R0"

@@ -422,7 +422,7 @@ def test_the_file_of_a_name_is_opened_whatever_characters_it_has(name, tmp_path)
 
 
 @pytest.mark.parametrize(
-    "address", ["sqlite:///x.db?uri=true", "a\0b", "postgresql+psycopg://[/b]"]
+    "address", ["sqlite:///x.db?uri=true", "sqlite:///?x=y", "a\0b", "postgresql+psycopg://[/b]"]
 )
 def test_an_odd_address_is_refused_in_a_sentence(address):
     with pytest.raises(UserError):

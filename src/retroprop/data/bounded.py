@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
+PIECE = 2**20
+"""Bytes asked for at once: a reader sets aside what it is asked for, whatever there is."""
+
+
+def read_up_to(file: "_Readable", length: int) -> bytes:
+    """As many bytes as asked for, or those that there are; no more memory than they take."""
+    read = io.BytesIO()
+    while piece := file.read(min(PIECE, length - read.tell())):
+        read.write(piece)
+    return read.getvalue()
+
+
 class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
@@ -42,7 +54,7 @@ class Bounded(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         try:
             # One byte too many tells a stream that goes on from one that ends at the limit.
-            data = self.stream.read(min(len(view), self.left + 1))
+            data = self.stream.read(min(len(view), self.left + 1, PIECE))
         except (OSError, EOFError, zlib.error) as error:
             raise UserError(self.unreadable.replace("{error}", in_short(error))) from error
         self.left -= len(data)

@@ -23,10 +23,11 @@ import pickletools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
 
 import numpy as np
 
+from retroprop.data.bounded import read_up_to
 from retroprop.data.npy import ELEMENT
 from retroprop.errors import UserError, in_short
 
@@ -361,13 +362,24 @@ def _argument(opcode: pickletools.OpcodeInfo, file: BinaryIO) -> Any:
     if opcode.arg.n == pickletools.UP_TO_NEWLINE:
         n_lines = 2 if opcode.name in ("GLOBAL", "INST") else 1
         file = io.BytesIO(b"".join(file.readline(_LONG_LINE) for _ in range(n_lines)))
-    return opcode.arg.reader(file)
+        return opcode.arg.reader(file)
+    return opcode.arg.reader(cast(BinaryIO, _Pieces(file)))
+
+
+@dataclass
+class _Pieces:
+    """A file as pickletools reads it, which asks at once for as many bytes as a length claims."""
+
+    file: BinaryIO
+
+    def read(self, length: int) -> bytes:
+        return read_up_to(self.file, length)
 
 
 def _counted(file: BinaryIO, size: int) -> bytes:
     """Bytes behind their number, which takes `size` bytes itself."""
     length = int.from_bytes(file.read(size), "little")
-    raw = file.read(min(length, _MOST_BYTES + 1))
+    raw = read_up_to(file, min(length, _MOST_BYTES + 1))
     if len(raw) < length:
         raise ValueError("it ends inside a text")
     return raw

@@ -67,8 +67,8 @@ def parse_address(address: str | Path | URL) -> URL:
     url = _url(text)
     if url is None:
         raise UserError(NO_ADDRESS)
-    if "uri" in url.query:
-        raise UserError("--db names a SQLite file by uri; name the file itself.")
+    if url.get_backend_name() == "sqlite" and url.query:
+        raise UserError("--db names a SQLite file with settings after a ?; name the file itself.")
     return url
 
 
