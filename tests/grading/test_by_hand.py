@@ -1,8 +1,11 @@
 """What should be by hand and is not is found, under whatever name."""
 
 import pytest
+import torch
 
+from retroprop.grading.answers import Seen, seen_by
 from retroprop.grading.by_hand import AUTOGRAD, evidence_in
+from retroprop.grading.sessions import Session
 from retroprop.languages import translator
 
 
@@ -52,3 +55,59 @@ def test_a_name_that_was_given_another_name_is_followed():
 )
 def test_what_is_by_hand_leaves_no_evidence(code):
     assert found(code) == []
+
+
+# --- what is seen when it runs --------------------------------------------------------------------
+
+
+def seen(fork_server, body, *, observed=True):
+    source = f"import torch\nfrom torch.nn.functional import *\ndef f(x):\n    {body}\n"
+    probes = "def p(submission, values):\n    return submission.solution.f(values['x'])"
+    with Session(fork_server, {"solution": source}, probes, observed=observed) as session:
+        session.ask("p", {"x": torch.ones(2, 3)})
+        return session.seen
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ("return relu(x)", ["torch.nn.functional.relu"]),
+        ("return linear(x, x)", ["torch.nn.functional.linear"]),
+        ("return torch.ones(2, **{'requires_' 'grad': True}).detach()", ["requires_grad="]),
+        ("x.requires_grad = True; return 0", [".requires_grad"]),
+        ("return getattr(x, 'requires_' 'grad_')().detach()", [".requires_grad_"]),
+        (
+            "y = torch.autograd.functional.jacobian(lambda x: x * x, x); return y",
+            [".requires_grad_", "torch.autograd.grad"],
+        ),
+        ("return torch.relu(x) @ x.T + torch.eye(2)", []),
+        ("return torch.nn", []),
+    ],
+)
+def test_what_derives_or_stands_in_a_layer_is_seen_in_its_line(fork_server, body, names):
+    found = seen(fork_server, body)
+    assert {(file, line) for _, file, line in found.places} <= {("solution.py", 4)}
+    assert sorted(name for name, *_ in found.places if "init" not in name) == names
+
+
+def test_operations_are_counted_where_somebody_asks(fork_server):
+    body = "return sum((x * i for i in range(10)), x)"
+    assert seen(fork_server, body).operations == 20
+    assert seen(fork_server, body, observed=False) == Seen()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [None, [], "x", {}, {"operations": "9", "places": {}}, {"operations": True, "places": [1]},
+     {"places": [["a", "b"], ["a", "b", "c"], ["a", "b", True], [1, "b", 2], None]}],
+)  # fmt: skip
+def test_what_a_process_forges_is_nothing_that_was_seen(forged):
+    assert seen_by(forged) == Seen()
+
+
+def test_what_a_process_says_is_cut_and_cleaned():
+    told = seen_by({"operations": 3, "places": [["a\x1b", "b\n c" * 900, 4]] * 900})
+    assert told.operations == 3
+    assert len(told.places) == 50
+    assert told.places[0][0] == "a"
+    assert len(told.places[0][1]) <= 200

@@ -155,6 +155,7 @@ def test_the_right_submission_gets_every_point(server, seed):
     sheet = graded(server, VARIANTS.right, seed=seed)
     assert lost(sheet) == {}
     assert sheet.score == pytest.approx(56)
+    assert sheet.evidence == []
 
 
 @pytest.mark.parametrize("unusual", VARIANTS.unusual, ids=lambda unusual: unusual.name)
@@ -162,6 +163,7 @@ def test_a_right_submission_that_is_written_otherwise_gets_every_point(server, u
     sheet = graded(server, unusual.files)
     assert lost(sheet) == {}
     assert sheet.score == pytest.approx(56)
+    assert bool(sheet.evidence) == ("autograd" in unusual.name)
 
 
 def test_the_template_gets_nothing(server):
@@ -218,6 +220,51 @@ def test_autograd_is_evidence_and_costs_nothing():
         one.sentence.split()[1].rstrip(",") for one in found
     }
     assert len(found) >= 3
+
+
+HIDDEN_AUTOGRAD = """
+with getattr(torch, "enable" + "_grad")():
+    leaves = [p.clone() for p in self.params]
+    for leaf in leaves:
+        setattr(leaf, "requires" + "_grad", True)
+    h = self.h[0]
+    for theta in leaves:
+        a = inputs_tilde(h) @ theta
+        h = relu_forward(a)
+    loss = -(y * torch.log_softmax(a, dim=1)).sum()
+    getattr(loss, "back" + "ward")()
+return [p.grad for p in leaves]
+"""
+
+FINITE_DIFFERENCES = """
+kept, x, grads = self.params, self.h[0].double(), []
+self.params = [p.double() for p in kept]
+for p in self.params:
+    grads.append(torch.zeros_like(p))
+    for i in range(p.shape[0]):
+        for j in range(p.shape[1]):
+            losses = []
+            for step in (1e-6, -2e-6):
+                p[i, j] += step
+                losses.append(-(y * self.forward(x).log()).sum())
+            p[i, j] += 1e-6
+            grads[-1][i, j] = (losses[0] - losses[1]) / 2e-6
+self.params = kept
+return grads
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(HIDDEN_AUTOGRAD, "calls .backward() when it runs"), (FINITE_DIFFERENCES, "derivatives")],
+    ids=["autograd under other names", "finite differences"],
+)
+def test_what_reading_does_not_find_is_seen_when_it_runs_and_costs_nothing(server, body, said):
+    source = with_bodies(VARIANTS.right["solution"], {"MLPModel.backward": body})
+    assert evidence_in({"solution": source}, GRADING.by_hand, SAY) == []
+    sheet = graded(server, {"solution": source}, "3")
+    assert lost(sheet) == {}
+    assert any(said in one.sentence and one.question == "3.6" for one in sheet.evidence)
 
 
 def test_what_the_assignment_leaves_open_is_remarked_and_not_charged(server):

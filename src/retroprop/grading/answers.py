@@ -1,11 +1,13 @@
 """Why a submission did not answer, in a reader's language."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from retroprop.languages import Say
 
 LONGEST = 500
+MOST_PLACES = 50
 
 
 class NoAnswer(Exception):  # noqa: N818 - of a submission; nothing is wrong here
@@ -94,6 +96,20 @@ class Note:
         return what
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What torch was asked for while a submission answered, as its process says.
+
+    Attributes:
+        operations: How many on tensors.
+        places: (name, file, line), where a line of the submission first asked for a function that
+            derives, or that layers are made of.
+    """
+
+    operations: int = 0
+    places: Sequence[tuple[str, str, int]] = ()
+
+
 # --- what a confined process says, which may be anything ------------------------------------------
 
 
@@ -119,6 +135,20 @@ def note_of(described: Any) -> Note:
         line=raised.line,
         left_out=_text(described, "left_out", 100),
     )
+
+
+def seen_by(described: Any) -> Seen:
+    """What torch was asked for, as the process describes it."""
+    if not isinstance(described, dict):
+        return Seen()
+    operations, places = described.get("operations"), described.get("places")
+    whole = tuple(
+        (plain(name, 100), plain(file, 200), line)
+        for place in (places if isinstance(places, list) else [])[:MOST_PLACES]
+        if isinstance(place, list) and list(map(type, place)) == [str, str, int]
+        for name, file, line in [place]
+    )
+    return Seen(operations=operations if type(operations) is int else 0, places=whole)
 
 
 def _text(described: Any, name: str, most: int = LONGEST) -> str:

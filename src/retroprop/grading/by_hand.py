@@ -1,14 +1,20 @@
-"""What a submission uses that should have been derived by hand, found by reading its code.
+"""What a submission uses that should have been derived by hand: by reading its code and running it.
 
 Names are resolved through imports and simple assignments, so `from torch import nn as n` hides
-nothing, nor does `getattr(torch, "nn")`. It is evidence for a teacher, and costs no points: code
-may stand in a comparison, or never be called.
+nothing, nor does `getattr(torch, "nn")`; what is hidden better is seen when it is called. It is
+evidence for a teacher, and costs no points: code may stand in a comparison, or never be called, and
+who counts operations does not know why there are so many.
 """
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from retroprop.grading.results import Evidence
+from torch import Tensor
+
+from retroprop.grading.answers import Seen
+from retroprop.grading.checks import Check, Question
+from retroprop.grading.results import Evidence, Sheet
 from retroprop.languages import Say
 
 AUTOGRAD = (
@@ -27,6 +33,8 @@ AUTOGRAD = (
 _IMPORTERS = {"importlib.import_module", "__import__"}
 MOST = 20
 """Places in a file."""
+PER_DERIVATIVE = 10
+"""Operations of finite differences: two losses, each by a product, an activation and three more."""
 
 
 def evidence_in(
@@ -59,6 +67,58 @@ def evidence_in(
                 )
             )
     return found
+
+
+def evidence_of_running(
+    seen: Seen, answer: Any, check: Check, question: Question, sheet: Sheet, say: Say
+) -> Iterator[Evidence]:
+    """What a submission asked torch for while it answered, and should not have.
+
+    Args:
+        seen: What it asked for.
+        answer: What it answered.
+        check: What was asked.
+        question: Of which question.
+        sheet: With the submission and the evidence so far; no line is told twice.
+        say: The language.
+    """
+    files = sheet.submission.files
+    told = {(one.file, one.line) for one in sheet.evidence}
+    sentence = say("calls {name} when it runs, where the assignment asks for a derivation by hand")
+    for name, file, line in seen.places:
+        module = file.removesuffix(".py")
+        lines = files.get(module, "").splitlines()
+        unwanted = sheet.grading.by_hand.get(module, ())
+        if (module, line) in told or not _within(name, unwanted) or not 0 < line <= len(lines):
+            continue
+        told.add((module, line))
+        text = lines[line - 1].strip()
+        yield Evidence(
+            sentence=sentence.format(name=name),
+            file=module,
+            line=line,
+            text=text,
+            question=question.number,
+        )
+    derivatives = _numbers_in(answer)
+    if check.probe in sheet.grading.derivatives and seen.operations > PER_DERIVATIVE * derivatives:
+        sentence = say(
+            "{check}: {operations} operations on tensors for {numbers} derivatives, as many as "
+            "finite differences take"
+        )
+        sentence = sentence.format(
+            check=say(check.name), operations=seen.operations, numbers=derivatives
+        )
+        yield Evidence(sentence=sentence, question=question.number)
+
+
+def _numbers_in(answer: Any) -> int:
+    """How many numbers there are in the tensors and containers of an answer."""
+    if isinstance(answer, Mapping):
+        answer = list(answer.values())
+    if isinstance(answer, list | tuple):
+        return sum(map(_numbers_in, answer))
+    return answer.numel() if isinstance(answer, Tensor) else isinstance(answer, int | float)
 
 
 def _used(tree: ast.AST, unwanted: Sequence[str]) -> Iterator[tuple[int, str]]:

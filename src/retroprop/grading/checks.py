@@ -148,6 +148,8 @@ class LabGrading:
         questions: In their order.
         template: File → what students are given.
         by_hand: File → names of modules and functions that should not be used, for evidence.
+        derivatives: The probes whose answers are derivatives by hand; that they were found by
+            finite differences is evidence, too.
     """
 
     lab: str
@@ -156,6 +158,7 @@ class LabGrading:
     questions: Sequence[Question]
     template: Mapping[str, str] = field(default_factory=dict)
     by_hand: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    derivatives: Collection[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 
 from retroprop.errors import Interrupted
-from retroprop.grading.by_hand import evidence_in
+from retroprop.grading.by_hand import evidence_in, evidence_of_running
 from retroprop.grading.checks import Check, Finding, LabGrading, Question, judge
 from retroprop.grading.results import (
     QuestionResult,
@@ -143,13 +143,20 @@ def grade(
         sheet.finished = True
         on_question(sheet)
         return sheet
-    sheet.evidence = evidence_in(submission.files, order.grading.by_hand, order.say)
+    by_hand = order.grading.by_hand
+    sheet.evidence = evidence_in(submission.files, by_hand, order.say)
     charged: dict[str, str] = {}
-    with Session(server, submission.files, order.grading.probes, order.rubric.limits) as session:
+    with Session(
+        server,
+        submission.files,
+        order.grading.probes,
+        order.rubric.limits,
+        observed=bool(by_hand),
+    ) as session:
         for question in order.grading.questions:
             if stop.is_set():
                 raise Interrupted
-            result = _graded(order, question, session, submission.files, charged, sheet.questions)
+            result = _graded(order, question, session, sheet, charged)
             sheet.questions.append(result)
             for one in result.checks:
                 if not one.finding.passed:
@@ -177,17 +184,14 @@ def _graded(
     order: Order,
     question: Question,
     session: Session,
-    files: Mapping[str, str],
+    sheet: Sheet,
     charged: Mapping[str, str],
-    before: Sequence[QuestionResult],
 ) -> QuestionResult:
-    lost = [one.question.number for one in before if one.score < one.max_score]
     checks = [one for one in question.checks if one.public or not order.public_only]
     results = []
     for check in checks:
         began = time.perf_counter()
-        random = generator_of(order.secret, order.grading.lab, question.number, check.name, files)
-        finding, raised = _found(order, check, session, random, charged, lost)
+        finding, raised = _found(order, question, check, session, sheet, charged)
         results.append(
             check_result(
                 question,
@@ -203,12 +207,14 @@ def _graded(
 
 def _found(
     order: Order,
+    question: Question,
     check: Check,
     session: Session,
-    random: torch.Generator,
+    sheet: Sheet,
     charged: Mapping[str, str],
-    lost: Sequence[str],
 ) -> tuple[Finding, Trouble | None]:
+    grading, files = order.grading, sheet.submission.files
+    random = generator_of(order.secret, grading.lab, question.number, check.name, files)
     values = check.inputs(random)
     try:
         answer = session.ask(check.probe, values, seconds=check.seconds)
@@ -222,6 +228,8 @@ def _found(
         )
     except NoAnswer as ended:
         return Finding(passed=False), Trouble(message=ended.said(order.say))
+    sheet.evidence += evidence_of_running(session.seen, answer, check, question, sheet, order.say)
+    lost = [one.question.number for one in sheet.questions if one.score < one.max_score]
     ask = session.ask
     finding = judge(check, values, answer, say=order.say, ask=ask, charged=charged, lost=lost)
     return finding, None

@@ -17,7 +17,17 @@ from types import TracebackType
 from typing import Any
 
 from retroprop.errors import UserError
-from retroprop.grading.answers import Ended, NoAnswer, Note, Raised, note_of, plain, raised_by
+from retroprop.grading.answers import (
+    Ended,
+    NoAnswer,
+    Note,
+    Raised,
+    Seen,
+    note_of,
+    plain,
+    raised_by,
+    seen_by,
+)
 from retroprop.grading.confined.confinement import ResourceLimits
 from retroprop.grading.fork_servers import (
     OUTPUT_KEPT,
@@ -89,6 +99,7 @@ class Session:
         peak_bytes: The most memory that it was seen to have.
         printed: The beginning of what it printed; complete once the session is closed.
         starts: How often a process was begun.
+        seen: What torch was asked for during the last answer.
     """
 
     def __init__(
@@ -97,6 +108,8 @@ class Session:
         files: Mapping[str, str],
         probes: str,
         limits: Limits | None = None,
+        *,
+        observed: bool = False,
     ) -> None:
         """Begin no process yet.
 
@@ -105,7 +118,9 @@ class Session:
             files: Names of modules and their Python source.
             probes: The source of functions (submission, values) → answer.
             limits: What it may use.
+            observed: Whether to see what torch is asked for.
         """
+        self.observed, self.seen = observed, Seen()
         self.server, self.files, self.probes = server, dict(files), probes
         self.limits = limits or Limits()
         self.notes: list[Note] = []
@@ -138,11 +153,13 @@ class Session:
         """
         process = self._loaded()
         order = {"do": "probe", "probe": probe, "values": dict(values)}
+        self.seen = Seen()
         reply = self._reply(process, order, ANSWERED, seconds)
         if "too_large" in reply:
             raise Ended(say_later("it answered with more than 64 MiB"))
         if "raised" in reply:
             raise raised_by(reply["raised"])
+        self.seen = seen_by(reply.get("seen"))
         return reply["value"]
 
     def load(self) -> None:
@@ -176,6 +193,7 @@ class Session:
             "do": "load",
             "files": self.files,
             "probes": self.probes,
+            "observed": self.observed,
             "definitions_only": self._definitions_only,
             "skip": [list(place) for place in self._skip],
         }
@@ -377,6 +395,9 @@ def checked(message: Any, number: int, kinds: Mapping[str, type]) -> dict:
 
     Raises:
         ValueError: If it is no reply to it.
+
+    Returns:
+        The one thing that it holds, and `seen`, where it says what torch was asked for.
     """
     if not isinstance(message, dict) or type(message.get("id")) is not int:
         raise ValueError("no reply")
@@ -385,7 +406,7 @@ def checked(message: Any, number: int, kinds: Mapping[str, type]) -> dict:
     ]
     if message["id"] != number or len(held) != 1:
         raise ValueError("not the reply to this order")
-    return {held[0]: message[held[0]]}
+    return {name: message[name] for name in (*held, "seen") if name in message}
 
 
 def printable(printed: bytes) -> str:

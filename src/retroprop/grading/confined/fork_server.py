@@ -45,6 +45,8 @@ READABLE = (
 )  # fmt: skip
 CONFINE = ("confinement", "landlock", "namespaces", "seccomp")
 """The modules that confine: they come first, and need no library."""
+SERVE = ("messages", "stand_ins", "healing", "observation", "submission")
+"""Those that run submissions."""
 LIBRARIES = (
     "argparse", "collections", "copy", "dataclasses", "functools", "gzip", "itertools", "json",
     "math", "pathlib", "pickle", "random", "time", "typing", "urllib.request", "warnings",
@@ -84,7 +86,9 @@ def main(control_number: int, settings: Settings) -> None:
     control.send(json.dumps(layers).encode())
     if settings.required and not (layers["landlock"] or layers["root"]):
         return
-    confined = package_of_here(*CONFINE, "messages", "stand_ins", "healing", "submission")
+    confined = package_of_here(
+        *CONFINE, "messages", "stand_ins", "healing", "observation", "submission"
+    )
     missing = load_libraries(confined)
     os.environ.clear()
     os.environ.update(ENVIRONMENT, LANG="C.UTF-8")

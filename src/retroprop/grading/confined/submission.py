@@ -20,6 +20,7 @@ from typing import Any
 
 from . import messages
 from .healing import healed
+from .observation import Observation
 
 PACKAGE = "submission"
 """In which the files of a submission are modules."""
@@ -74,7 +75,12 @@ def replied(submission: "Submission", order: dict) -> dict:
         if order["do"] == "load":
             submission.load(order)
             return {"failures": submission.failures}
-        return {"value": submission.probes[order["probe"]](submission, order["values"])}
+        probe = submission.probes[order["probe"]]
+        if not submission.observed:
+            return {"value": probe(submission, order["values"])}
+        with Observation({f"{name}.py" for name in submission.files}) as observation:
+            value = probe(submission, order["values"])
+        return {"value": value, "seen": observation.told()}
     except BaseException as error:  # SystemExit too
         return {"raised": submission.describe(error)}
 
@@ -119,6 +125,7 @@ class Submission:
         modules: Those that have been run, or are being run.
         failures: What went wrong with them.
         probes: The grader's functions.
+        observed: Whether it is told what torch is asked for while they run.
         progress: Is told, by file and line, which statement begins.
     """
 
@@ -127,6 +134,7 @@ class Submission:
         self.modules: dict[str, types.ModuleType] = {}
         self.failures: list[dict] = []
         self.probes: dict[str, Any] = {}
+        self.observed = False
         self.progress: Callable[[str, int], None] = lambda file, line: None
         self._skipped: set[tuple[str, int]] = set()
         self._definitions_only = False
@@ -141,11 +149,13 @@ class Submission:
         """Run every file.
 
         Args:
-            order: files; probes, their source; skip, [file, line] of statements that ended an
-                earlier process; definitions_only, whether nothing else is run.
+            order: files; probes, their source; observed, as the attribute; skip, [file, line] of
+                statements that ended an earlier process; definitions_only, whether nothing else is
+                run.
         """
         self._skipped = {(file, line) for file, line in order["skip"]}
         self._definitions_only = order["definitions_only"]
+        self.observed = order["observed"]
         libraries = {*sys.modules, *sys.stdlib_module_names}
         for name, source in order["files"].items():
             name = name.rpartition(".")[2]

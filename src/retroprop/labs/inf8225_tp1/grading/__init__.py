@@ -27,4 +27,5 @@ GRADING = LabGrading(
     ],
     template={"solution": (_FOLDER / "template.txt").read_text(encoding="utf-8")},
     by_hand={"solution": AUTOGRAD},
+    derivatives=("gradients_of_linear", "gradients_of_layers"),
 )

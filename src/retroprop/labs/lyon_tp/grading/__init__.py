@@ -24,4 +24,5 @@ GRADING = LabGrading(
         name: (_FOLDER / "templates" / f"{name}.txt").read_text(encoding="utf-8") for name in FILES
     },
     by_hand={"perceptron": AUTOGRAD, "shallow": AUTOGRAD},
+    derivatives=("perceptron_steps", "shallow_deltas", "shallow_steps"),
 )
