@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -86,6 +87,13 @@ def test_a_student_checks_a_file(call, handed_in):
     assert code == 2
     assert re.search(r"✗ 1\. .*\n +\w+", printed)
     assert "not right yet" in err
+
+
+def test_a_student_without_linux_checks_a_file_in_a_plain_process(call, handed_in, monkeypatch):
+    monkeypatch.setattr(check, "sys", SimpleNamespace(platform="darwin"))
+    code, printed, err = call("check", LAB, str(handed_in / "ada.py"))
+    assert (code, err) == (0, "")
+    assert "All public checks are right" in printed
 
 
 def test_a_layer_is_proved_or_refuted(call, tmp_path):

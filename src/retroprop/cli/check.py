@@ -1,5 +1,6 @@
 """The command `retroprop check`: a student's own files against the public checks, or a layer."""
 
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,7 +42,7 @@ def check(
             functions.
         like: What the layer should be: linear, conv2d, relu, layer-norm, softmax-cross-entropy, or
             another one that `retroprop verify` lists.
-        confine: As for `retroprop grade`.
+        confine: As for `retroprop grade`; on systems other than Linux nothing is confined.
         lang: The language: en or fr. Default: the reader's.
 
     Raises:
@@ -64,7 +65,6 @@ def _check_files(lab: str, files: tuple[Path, ...], confine: Any, language: Lang
 
     from retroprop.grading.class_grading import Order, grade
     from retroprop.grading.rubric import read_rubric
-    from retroprop.grading.sessions import ForkServer
     from retroprop.grading.submissions import read_submission
     from retroprop.labs.catalog import find_grading
 
@@ -80,7 +80,7 @@ def _check_files(lab: str, files: tuple[Path, ...], confine: Any, language: Lang
     submission = read_submission(files, order.grading, say)
     if submission.unreadable:
         raise UserError(submission.unreadable)
-    with ForkServer(confine) as server:
+    with _server(confine) as server:
         sheet = grade(order, submission, server, lambda _: None, threading.Event())
     wrong = _print_sheet(sheet, say)
     if wrong:
@@ -110,14 +110,14 @@ def _print_sheet(sheet: "Sheet", say: Say) -> int:
 
 def _check_layer(layer: str, like: str, confine: Any, say: Say) -> None:
     from retroprop.grading.own_layer import PROBES, check_layer
-    from retroprop.grading.sessions import ForkServer, NoAnswer, Session
+    from retroprop.grading.sessions import NoAnswer, Session
 
     path, _, names = layer.rpartition(":")
     if not path or not names:
         raise UserError(f"--layer is FILE.py:NAME, or FILE.py:FORWARD,BACKWARD, and not {layer!r}.")
     parts = [name.strip() for name in names.split(",")]
     files = {"layer": _source(Path(path))}
-    with ForkServer(confine) as server, Session(server, files, PROBES) as session:
+    with _server(confine) as server, Session(server, files, PROBES) as session:
 
         def answer(case: Mapping[str, Any]) -> Any:
             try:
@@ -140,6 +140,15 @@ def _check_layer(layer: str, like: str, confine: Any, say: Say) -> None:
     if not found.passed:
         raise UserError(say("{layer} is not {like}.").format(layer=names, like=like))
     console.print(Text(say("{layer} is proved like {like}.").format(layer=names, like=like)))
+
+
+def _server(confine: Any) -> Any:
+    """What begins the processes: your own files need no confinement where there is none."""
+    from retroprop.grading.sessions import ForkServer, PlainServer
+
+    if sys.platform == "linux" or confine == "require":
+        return ForkServer(confine)
+    return PlainServer()
 
 
 def _source(path: Path) -> str:

@@ -34,6 +34,7 @@ from retroprop.grading.sessions import (
     NoAnswer,
     Note,
     Raised,
+    Server,
     Session,
 )
 from retroprop.grading.submissions import Submission
@@ -127,7 +128,7 @@ def grade_class(
 def grade(
     order: Order,
     submission: Submission,
-    server: ForkServer,
+    server: Server,
     on_question: OnQuestion,
     stop: threading.Event,
 ) -> Sheet:

@@ -37,9 +37,24 @@ from retroprop.grading.fork_servers import (
     how_it_ended,
     remove_tree,
 )
+from retroprop.grading.plain_server import PlainProcess, PlainServer
 from retroprop.languages import say_later
 
-__all__ = ["Confine", "Ended", "ForkServer", "Limits", "NoAnswer", "Note", "Raised", "Session"]
+__all__ = [
+    "Confine",
+    "Ended",
+    "ForkServer",
+    "Limits",
+    "NoAnswer",
+    "Note",
+    "PlainServer",
+    "Raised",
+    "Server",
+    "Session",
+]
+
+Server = ForkServer | PlainServer
+AnyProcess = Process | PlainProcess
 
 MIB = 1 << 20
 MOST_SOURCE = 1 << 20
@@ -104,7 +119,7 @@ class Session:
 
     def __init__(
         self,
-        server: ForkServer,
+        server: Server,
         files: Mapping[str, str],
         probes: str,
         limits: Limits | None = None,
@@ -114,7 +129,7 @@ class Session:
         """Begin no process yet.
 
         Args:
-            server: Which forks its processes.
+            server: Which begins its processes.
             files: Names of modules and their Python source.
             probes: The source of functions (submission, values) → answer.
             limits: What it may use.
@@ -129,7 +144,7 @@ class Session:
         self._skip: list[tuple[str, int]] = []
         self._definitions_only = False
         self._lost: Ended | None = None
-        self._process: Process | None = None
+        self._process: AnyProcess | None = None
         if sum(len(source.encode(errors="replace")) for source in files.values()) > MOST_SOURCE:
             self._lost = Ended(say_later("its files are larger than {size} MiB"), size=1)
         self._folder = tempfile.mkdtemp(prefix="submission-", dir=server.folder)
@@ -170,7 +185,7 @@ class Session:
         """
         self._loaded()
 
-    def _loaded(self) -> Process:
+    def _loaded(self) -> AnyProcess:
         while self._process is None:
             if self._lost is None and self.starts >= self.limits.starts:
                 self._lost = Ended(
@@ -188,7 +203,7 @@ class Session:
         """Begin a process and run the files; note what ended it, and do without the next time."""
         self.starts += 1
         self._at: tuple[str, int] | None = None
-        self._process = Process(self.server, self._order(), self.limits.printed_bytes)
+        self._process = self.server.begin(self._order(), self.limits.printed_bytes)
         load = {
             "do": "load",
             "files": self.files,
@@ -209,7 +224,7 @@ class Session:
             self._do_without(ended)
         self.notes += [note for note in notes if note not in self.notes]
 
-    def _confined(self, process: Process) -> list[str]:
+    def _confined(self, process: AnyProcess) -> list[str]:
         """The layers of confinement that hold; nothing of the submission has run yet."""
         first = self._reply(process, None, CONFINED, self.limits.load_s)
         if "failed" in first:
@@ -244,7 +259,7 @@ class Session:
 
     def _reply(
         self,
-        process: Process,
+        process: AnyProcess,
         order: dict[str, Any] | None,
         kinds: Mapping[str, type],
         seconds: float,
@@ -293,7 +308,7 @@ class Session:
         self._empty_folder()
         return end
 
-    def _why(self, process: Process) -> Ended:
+    def _why(self, process: AnyProcess) -> Ended:
         """Why a process closed its connection: its keeper tells."""
         end = self._end()
         assert end is not None
@@ -332,7 +347,7 @@ class Session:
 class Watch:
     """Looks at a process while a question is open, and gives up when it used too much for it."""
 
-    def __init__(self, process: Process, limits: Limits, seconds: float, folder: str) -> None:
+    def __init__(self, process: AnyProcess, limits: Limits, seconds: float, folder: str) -> None:
         """From now on.
 
         Args:

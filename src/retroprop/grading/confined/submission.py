@@ -36,34 +36,35 @@ class Unknown:
         self.name = name
 
 
-def serve(connection: int, held: Sequence[str]) -> None:
+def serve(orders: int, replies: int, held: Sequence[str]) -> None:
     """Answer the grader's orders until it closes the connection.
 
     Args:
-        connection: The number of its file.
+        orders: The number of the file that they come from.
+        replies: That of the file that they are answered in.
         held: The layers of confinement that hold.
     """
     incoming = messages.Incoming(Unknown)
-    send(connection, {"id": 0, "held": list(held)})
+    send(replies, {"id": 0, "held": list(held)})
     submission = Submission()
     while True:
         try:
-            order = receive(connection, incoming)
+            order = receive(orders, incoming)
         except messages.Closed:
             return
         number = order["id"]
         submission.progress = lambda file, line, number=number: send(
-            connection, {"id": number, "at": [file, line]}
+            replies, {"id": number, "at": [file, line]}
         )
         reply = {"id": number, **replied(submission, order)}
         try:
-            send(connection, reply)
+            send(replies, reply)
         except messages.TooLarge:
-            send(connection, {"id": number, "too_large": True})
+            send(replies, {"id": number, "too_large": True})
         except OSError:
             raise
         except Exception as error:  # what was answered does not let itself be looked at
-            send(connection, {"id": number, "raised": submission.describe(error)})
+            send(replies, {"id": number, "raised": submission.describe(error)})
         with suppress(Exception):  # it may have put anything there
             sys.stdout.flush()
 
