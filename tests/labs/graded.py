@@ -35,6 +35,19 @@ def inputs_of(check: Check, seed: int) -> Any:
     return check.inputs(torch.Generator().manual_seed(seed))
 
 
+def remembering(check: Check) -> Check:
+    """The check for one set of inputs, if its reference looks at no answer: it computes once."""
+    known: dict[str, Any] = {}
+
+    def reference(values: Mapping[str, Any], answer: Any, **switches: Any) -> Any:
+        key = repr(sorted(switches.items()))
+        if key not in known:
+            known[key] = check.reference(values, None, **switches)
+        return known[key]
+
+    return dataclasses.replace(check, reference=reference)
+
+
 def judged(check: Check, values: Mapping[str, Any], answer: Any) -> Finding:
     """What is found of an answer, where nothing was charged before."""
     return judge(check, values, answer, say=SAY, ask=nobody, charged={})

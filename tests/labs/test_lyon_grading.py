@@ -13,6 +13,7 @@ from tests.labs.graded import (
     inputs_of,
     judged,
     lost,
+    remembering,
     sheet_of,
     with_several_sentences,
 )
@@ -49,10 +50,10 @@ def simulated(check: Check, values: Mapping[str, Any], switches: Mapping[str, An
 @pytest.mark.parametrize(("question", "check"), CHECKS)
 def test_the_reference_is_right_and_each_mistake_is_named_as_itself(question, check):
     for seed in range(2):
-        values = inputs_of(check, seed)
-        assert judged(check, values, simulated(check, values, {})).passed
+        values, known = inputs_of(check, seed), remembering(check)
+        assert judged(known, values, simulated(known, values, {})).passed
         for mistake in check.mistakes:
-            finding = judged(check, values, simulated(check, values, mistake.switches))
+            finding = judged(known, values, simulated(known, values, mistake.switches))
             assert (finding.passed, finding.mistakes) == (False, (mistake.name,)), seed
 
 
