@@ -1,9 +1,14 @@
 """The command line as a person meets it: what each command prints, and one sentence on errors."""
 
+import csv
 import inspect
+import io
+import json
 import os
 import re
+import shlex
 import sqlite3
+import subprocess
 from importlib import import_module
 
 import numpy as np
@@ -19,10 +24,11 @@ from retroprop.studies.records import NewRun, Records, RunUpdate
 from retroprop.studies.schema import load_study
 from retroprop.training.epochs import EpochRecord, Progress
 
-COMMANDS = [*([name] for name in STUDIES), *(["data", name] for name in DATA)]
+COMMANDS = [*(name.split() for name in STUDIES), *(["data", name] for name in DATA)]
 FUNCTIONS = {
     **{name: ("studies", name) for name in STUDIES},
     "report": ("report", "report"),
+    "studies show": ("studies", "show_study"),
 }
 
 STUDY = """
@@ -94,7 +100,8 @@ def test_help_lists_every_command_with_its_summary(call, arguments):
     code, out, err = call(*arguments)
     assert (code, err) == (0, "")
     for name, text in STUDIES.items():
-        assert listed(out, name) == text.splitlines()[0]
+        if name != "studies show":
+            assert listed(out, name) == text.splitlines()[0]
     assert listed(out, "data")
 
 
@@ -138,7 +145,7 @@ def test_every_command_explains_itself_and_each_of_its_parameters(call, command)
 
 
 def help_text(command):
-    return DATA[command[1]] if command[0] == "data" else STUDIES[command[0]]
+    return DATA[command[1]] if command[0] == "data" else STUDIES[" ".join(command)]
 
 
 def example_lines(text):
@@ -149,7 +156,7 @@ def function_of(command):
     if command[0] == "data":
         name = {"list": "list_datasets"}.get(command[1], command[1])
         return getattr(import_module("retroprop.cli.data"), name)
-    module, name = FUNCTIONS[command[0]]
+    module, name = FUNCTIONS[" ".join(command)]
     return getattr(import_module(f"retroprop.cli.{module}"), name)
 
 
@@ -457,6 +464,67 @@ def test_runs_of_a_study_lists_its_models_with_their_numbers(call, records, by_i
         assert row.split()[1:4] == [run.cell["optimizer"], f"{run.cell['learning_rate']:g}", "0"]
         assert f"{percent(run.best_validation_accuracy)} (epoch {run.best_epoch})" in row
         assert row.split()[-1] == (percent(run.test_accuracy) if run.test_accuracy else "–")
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_runs_for_programs_have_every_number_as_it_is_recorded(call, records, form):
+    read = json.loads if form == "json" else lambda text: list(csv.DictReader(io.StringIO(text)))
+    (study_run,) = records.study_runs()
+    code, out, err = call("runs", "--format", form)
+    assert (code, err) == (0, "")
+    (row,) = read(out)
+    assert (row["study_run"], row["status"], int(row["models"])) == (study_run.id, "finished", 4)
+    assert float(row["seconds"]) == study_run.wall_s
+    code, out, err = call("runs", "one", "--format", form)
+    assert (code, err) == (0, "")
+    rows, runs = read(out), records.runs(study_run.id)
+    assert [int(row["run"]) for row in rows] == [run.id for run in runs]
+    for row, run in zip(rows, runs, strict=True):
+        assert row["optimizer"] == run.cell["optimizer"]
+        assert float(row["learning_rate"]) == run.cell["learning_rate"]
+        assert float(row["best_validation_accuracy"]) == run.best_validation_accuracy
+        assert row["test_accuracy"] in (run.test_accuracy, str(run.test_accuracy or ""))
+
+
+@pytest.mark.parametrize(("form", "printed"), [("json", "[]\n"), ("csv", "")])
+def test_a_program_reads_that_an_empty_database_has_no_runs(call, form, printed):
+    sqlite_records("empty.db")
+    assert call("runs", "--db", "empty.db", "--format", form) == (0, printed, "")
+
+
+def test_the_file_of_a_study_is_printed_as_it_is_and_can_be_run(call, tmp_path):
+    code, out, err = call("studies", "show", "inf8225-logistic")
+    assert (code, err) == (0, "")
+    mine = tmp_path / "mine.toml"
+    mine.write_text(out)
+    assert load_study(str(mine)) == load_study("inf8225-logistic")
+    code, out, err = call("studies", "show", "inf8225-logistik")
+    assert (code, out) == (2, "")
+    assert "Did you mean 'inf8225-logistic'" in err
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        (["ru"], {"run", "runs"}),
+        (["runs", "--fo"], {"--format"}),
+        (["runs", "--format", ""], {"table", "json", "csv"}),
+        (["studies", "s"], {"show"}),
+    ],
+)
+def test_bash_completes_commands_options_and_choices(call, tmp_path, typed, completed):
+    code, script, err = call("completion", "bash")
+    assert (code, err) == (0, "")
+    (tmp_path / "script").write_text(script)
+    words = " ".join(shlex.quote(word) for word in ("retroprop", *typed))
+    ask = (
+        f"source ./script; COMP_WORDS=({words}); COMP_CWORD={len(typed)}; _retroprop; "
+        'printf "%s\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["bash", "--norc", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert set(done.stdout.split()) == completed
 
 
 def test_runs_of_an_empty_database_says_so(call):

@@ -22,7 +22,17 @@ from retroprop.cli.console import (
 )
 from retroprop.cli.grade import grade
 from retroprop.cli.help_formatter import HelpFormatter
-from retroprop.cli.help_texts import BAYES, CALCULATE, DATA, GRADE, LAB, MODELS, PROOF, STUDIES
+from retroprop.cli.help_texts import (
+    BAYES,
+    CALCULATE,
+    COMPLETION,
+    DATA,
+    GRADE,
+    LAB,
+    MODELS,
+    PROOF,
+    STUDIES,
+)
 from retroprop.errors import Interrupted, UserError, in_short
 from retroprop.languages import reader_language, say_later, translator
 
@@ -76,7 +86,6 @@ app.command("retroprop.cli.check:check", name="check", group=_labs, help=GRADE["
 for _name, _module in {
     "run": "studies",
     "report": "report",
-    "studies": "studies",
     "runs": "studies",
     "show": "studies",
     "compare": "studies",
@@ -87,6 +96,18 @@ for _name, _module in {
         group=_studies,
         help=STUDIES[_name],
     )
+
+studies_app = cyclopts.App(name="studies", help=STUDIES["studies"], group=_studies)
+studies_app.command("retroprop.cli.studies:show_study", name="show", help=STUDIES["studies show"])
+app.command(studies_app)
+
+
+@studies_app.default
+def _list_studies() -> None:
+    from retroprop.cli.studies import studies
+
+    studies()
+
 
 for _name, _function in {
     "train": "training:train",
@@ -123,6 +144,8 @@ for _name in CALCULATE:
     app.command(
         f"retroprop.cli.{_name}:{_name}", name=_name, group=_calculate, help=CALCULATE[_name]
     )
+
+app.command("retroprop.cli.completion:completion", name="completion", help=COMPLETION)
 
 
 def run(arguments: Sequence[str] | None) -> NoReturn:

@@ -28,7 +28,22 @@ retroprop report inf8225-bayes
 ```
 """,
     "studies": "List the studies that ship with retroprop.",
-    "runs": "List what is recorded: all study runs, or the models of one.",
+    "studies show": """Print the file of a study, to read it or to begin your own.
+
+```
+retroprop studies show inf8225-logistic
+retroprop studies show inf8225-logistic > mine.toml
+retroprop run mine.toml --dry-run
+```
+""",
+    "runs": """List what is recorded: all study runs, or the models of one.
+
+```
+retroprop runs
+retroprop runs inf8225-logistic
+retroprop runs inf8225-logistic --format csv > models.csv
+```
+""",
     "show": "Show everything that is recorded of one model.",
     "compare": """Compare models side by side, or the values of one setting over a whole study.
 
@@ -41,6 +56,17 @@ retroprop compare inf8225-logistic --by optimizer
 ```
 """,
 }
+
+COMPLETION = """Print what makes a shell complete retroprop's commands and options.
+
+Put it where your shell looks for it, and start a new one; zsh looks in the folders of fpath.
+
+```
+retroprop completion bash >> ~/.bashrc
+retroprop completion zsh > ~/.zfunc/_retroprop
+retroprop completion fish > ~/.config/fish/completions/retroprop.fish
+```
+"""
 
 LAB = {
     "list": "List the assignments: their questions, their studies, and what is recorded.",

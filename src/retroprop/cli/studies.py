@@ -1,9 +1,11 @@
 """`retroprop run | studies | runs | show | compare`."""
 
+import csv
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from statistics import fmean
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
@@ -14,7 +16,7 @@ from retroprop.cli.display import StudyDisplay, counted, duration, setting
 from retroprop.cli.parameters import Database, Flag, WholeNumber
 from retroprop.errors import Interrupted, UserError, did_you_mean, in_short
 from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
-from retroprop.studies.schema import catalog, load_study
+from retroprop.studies.schema import catalog, load_study, read_study
 from retroprop.studies.summary import mean_and_deviation
 
 console = Terminal()
@@ -106,25 +108,60 @@ def studies() -> None:
         )
     console.print_table(table)
     console.print(
-        "\nTrain one:     retroprop run NAME\nOr your own:   retroprop run FILE.toml", markup=False
+        "\nTrain one:     retroprop run NAME\n"
+        "Change one:    retroprop studies show NAME > mine.toml\n"
+        "Or your own:   retroprop run mine.toml",
+        markup=False,
     )
 
 
-def runs(study: str | None = None, /, *, db: Database = DEFAULT_DATABASE) -> None:
+def show_study(study: str, /) -> None:
+    """Print the file of a study, to read it or to begin your own.
+
+    Parameters
+    ----------
+    study
+        A name that `retroprop studies` lists.
+    """
+    console.file.write(read_study(study)[1])
+
+
+def runs(
+    study: str | None = None,
+    /,
+    *,
+    form: Annotated[Literal["table", "json", "csv"], Parameter(name="--format")] = "table",
+    db: Database = DEFAULT_DATABASE,
+) -> None:
     """List what is recorded: all study runs, or the models of one.
 
     Parameters
     ----------
     study
         The name of a study or the id of a study run.
+    form
+        table for people; json and csv for programs, with every number as it is recorded.
     db
         The records: a SQLite file or any SQLAlchemy URL.
     """
     records = Records.open(db, create=False)
     if study is None:
-        _print_study_runs(records)
+        rows = _study_run_rows(records)
+        if form == "table":
+            _print_study_runs(rows, records)
     else:
-        _print_models(records, records.study_run(study))
+        study_run = records.study_run(study)
+        members = records.runs(study_run.id, with_epochs=False)
+        rows = _model_rows(members)
+        if form == "table":
+            _print_models(members, study_run)
+    if form == "json":
+        json.dump(rows, console.file, indent=1)
+        console.file.write("\n")
+    elif form == "csv" and rows:
+        writer = csv.DictWriter(console.file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def show(run: WholeNumber, /, *, db: Database = DEFAULT_DATABASE) -> None:
@@ -262,33 +299,66 @@ def _print_result(result: StudyRunRecord, records: Records) -> None:
     console.print(f"Report:  retroprop report {result.study}{records.option}", soft_wrap=True)
 
 
-def _print_study_runs(records: Records) -> None:
-    study_runs = records.study_runs()
-    if not study_runs:
+def _study_run_rows(records: Records) -> list[dict[str, Any]]:
+    rows = []
+    for record in records.study_runs():
+        members = records.runs(record.id, with_epochs=False)
+        scores = [run.best_validation_accuracy for run in members]
+        rows.append(
+            {
+                "study_run": record.id,
+                "study": record.study,
+                "status": record.status,
+                "models": len(members),
+                "trained": sum(run.status in ("finished", "diverged") for run in members),
+                "seconds": record.wall_s,
+                "begun": record.created_at,
+                "best_validation_accuracy": max(
+                    (score for score in scores if score is not None), default=None
+                ),
+            }
+        )
+    return rows
+
+
+def _model_rows(members: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    return [
+        {
+            "run": run.id,
+            **run.cell,
+            "seed": run.seed,
+            "status": run.status,
+            "best_epoch": run.best_epoch,
+            "best_validation_accuracy": run.best_validation_accuracy,
+            "diverged_epoch": run.diverged_epoch,
+            "test_accuracy": run.test_accuracy,
+        }
+        for run in members
+    ]
+
+
+def _print_study_runs(rows: Sequence[Mapping[str, Any]], records: Records) -> None:
+    if not rows:
         console.print(f"{records.location} holds no study run yet: retroprop run NAME makes one.")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("study run", no_wrap=True, overflow="fold")
     for name in ("status", "models", "seconds", "begun (UTC)", "best validation"):
         table.add_column(name, justify="right" if name in ("models", "seconds") else "left")
-    for record in study_runs:
-        members = records.runs(record.id, with_epochs=False)
-        done = sum(run.status in ("finished", "diverged") for run in members)
-        scored = [r for r in members if r.best_validation_accuracy is not None]
-        best = max(scored, key=lambda run: run.best_validation_accuracy or 0, default=None)
+    for row in rows:
+        best = row["best_validation_accuracy"]
         table.add_row(
-            record.id,
-            record.status,
-            f"{done}/{len(members)}",
-            f"{record.wall_s:.1f}",
-            record.created_at.replace("T", " ")[:16],
-            f"{best.best_validation_accuracy:.2%}" if best else "–",
+            row["study_run"],
+            row["status"],
+            f"{row['trained']}/{row['models']}",
+            f"{row['seconds']:.1f}",
+            row["begun"].replace("T", " ")[:16],
+            "–" if best is None else f"{best:.2%}",
         )
     console.print_table(table, whole=True)
 
 
-def _print_models(records: Records, study_run: StudyRunRecord) -> None:
-    members = records.runs(study_run.id, with_epochs=False)
+def _print_models(members: Sequence[RunRecord], study_run: StudyRunRecord) -> None:
     console.print(Text.assemble((study_run.id, "bold"), f": {study_run.status}"), soft_wrap=True)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("run", justify="right")

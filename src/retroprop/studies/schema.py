@@ -493,7 +493,7 @@ def load_study(
     Raises:
         UserError: One sentence per problem, each naming the key and the fix.
     """
-    source, text = _read(name_or_file)
+    source, text = read_study(name_or_file)
     document = _resized(parse_toml(text, source), size, source)
     for change in changes:
         _apply(document, change)
@@ -532,7 +532,15 @@ def catalog_names() -> list[str]:
     )
 
 
-def _read(name_or_file: str) -> tuple[str, str]:
+def read_study(name_or_file: str) -> tuple[str, str]:
+    """What to call the file of a study in a sentence, and its text.
+
+    Args:
+        name_or_file: A name of `catalog_names`, or the path of a .toml file.
+
+    Raises:
+        UserError: If there is none, or it cannot be read.
+    """
     if name_or_file.endswith(".toml") or "/" in name_or_file:
         path, shown = Path(name_or_file), unquoted(name_or_file)
         try:
