@@ -178,6 +178,13 @@ def test_an_ordinary_name_stays():
     assert plain_cell("Zoë d'Arc-3 (a=b)") == "Zoë d'Arc-3 (a=b)"
 
 
+def test_no_submission_takes_the_place_of_a_page_or_of_the_secret():
+    names = file_names(["secret", "Students", "class.csv", "class.html", "teacher", "anna"])
+    assert list(names.values()) == [
+        "secret-2", "Students-2", "class.csv-2", "class.html-2", "teacher-2", "anna",
+    ]  # fmt: skip
+
+
 def test_file_names_are_safe_and_no_two_alike():
     names = ["anna", "Anna", "../../etc/passwd", "CON", "nul.txt", "", "a" * 300, "日本", "a\nb"]
     chosen = file_names(names)

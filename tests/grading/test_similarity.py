@@ -98,6 +98,16 @@ def test_files_that_are_split_otherwise_are_compared_whole():
     assert {passage.right_file for passage in pair.passages} == {"model", "losses"}
 
 
+def test_a_copy_that_most_of_a_class_has_is_a_copy():
+    copies = [submission(f"copy {i}", renamed(ANNA) if i % 2 else ANNA) for i in range(7)]
+    class_ = [*copies, submission("own", BEN)]
+    class_ += [submission(f"other {i}", f"y = {i}\n" * 3) for i in range(4)]
+    pairs = similar_pairs(class_, GIVEN)
+    assert len(pairs) == 21
+    assert min(pair.shared for pair in pairs) > 0.9
+    assert {pair.left.name.split()[0] for pair in pairs} == {"copy"}
+
+
 def test_what_most_of_a_class_has_is_nobodys_own():
     given_in_class = ANNA[ANNA.index("    def adam_update") : ANNA.index("def train")]
     independent = [

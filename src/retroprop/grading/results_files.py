@@ -30,6 +30,8 @@ LONGEST_NAME = 60
 """Characters of a file that is named after a submission."""
 
 _FORMULA = re.compile(r"[\s\x00-\x1f]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+OF_THE_CLASS = ("class.csv", "class.html", "secret", "students", "teacher")
+"""Files and folders beside those of the submissions."""
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)  # on Windows
 
 
@@ -227,9 +229,11 @@ def file_names(names: Iterable[str]) -> dict[str, str]:
 
     >>> file_names(["Zoë", "zoe", "a/b", ".."])
     {'Zoë': 'Zoe', 'zoe': 'zoe-2', 'a/b': 'a_b', '..': '_'}
+    >>> file_names(["secret"])
+    {'secret': 'secret-2'}
     """
     chosen: dict[str, str] = {}
-    taken: set[str] = set()
+    taken = set(OF_THE_CLASS)
     for name in names:
         letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
         plain = re.sub(r"[^A-Za-z0-9._-]+", "_", letters)[:LONGEST_NAME].strip(".- ") or "_"

@@ -36,6 +36,8 @@ COMMON = 0.5
 """What a larger part of a class has is nobody's own…"""
 SMALLEST_CLASS = 10
 """…if the class has so many submissions."""
+ALIKE = 0.8
+"""Of the fingerprints of the shorter one of two that are alike whatever the class has in common."""
 MOST_OWNERS = 50
 """Of a fingerprint that says something."""
 MOST_TOKENS = 50_000
@@ -138,7 +140,10 @@ def similar_pairs(
 
 
 def _shared_prints(read: Sequence[_Read]) -> dict[tuple[int, int], list[int]]:
-    """For each pair that shares any, its fingerprints, but those that too many have."""
+    """For each pair that shares any, its fingerprints, but those that too many have.
+
+    Copies keep all of theirs: a copy that half of a class has is still one.
+    """
     owners: dict[int, list[int]] = defaultdict(list)
     for index, one in enumerate(read):
         if len(one.own) >= LEAST_OWN:
@@ -150,6 +155,11 @@ def _shared_prints(read: Sequence[_Read]) -> dict[tuple[int, int], list[int]]:
         if len(indices) <= min(most, MOST_OWNERS):
             for pair in combinations(indices, 2):
                 shared[pair].append(fingerprint)
+    compared = [index for index, one in enumerate(read) if len(one.own) >= LEAST_OWN and one.prints]
+    for i, j in combinations(compared, 2):
+        both = read[i].prints.keys() & read[j].prints.keys()
+        if len(both) >= ALIKE * min(len(read[i].prints), len(read[j].prints)):
+            shared[i, j] = sorted(both)
     return shared
 
 

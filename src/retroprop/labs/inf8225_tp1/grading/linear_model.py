@@ -126,13 +126,12 @@ def _own_gradient(values: Values, answer: Any, ask: Ask) -> Tensor:
 
 
 def _minibatch(generator: Generator) -> Values:
-    y, p = drawn_probabilities(generator, EXAMPLES, CLASSES)
-    return {
-        "weights": [torch.randn(FEATURES + 1, CLASSES, generator=generator)],
-        "x": torch.randn(EXAMPLES, FEATURES, generator=generator),
-        "y": y,
-        "p": p,
-    }
+    """Labels, images and the model's own probabilities: whoever computes them again has these."""
+    y, _ = drawn_probabilities(generator, EXAMPLES, CLASSES)
+    weights = torch.randn(FEATURES + 1, CLASSES, generator=generator) * 0.4
+    x = torch.randn(EXAMPLES, FEATURES, generator=generator)
+    p = affine(x, weights, functions()).softmax(1)
+    return {"weights": [weights], "x": x, "y": y, "p": p}
 
 
 GRADIENT = Question(
