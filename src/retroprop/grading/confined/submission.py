@@ -13,8 +13,8 @@ import random
 import sys
 import traceback
 import types
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec
 from typing import Any
 
@@ -77,10 +77,11 @@ def replied(submission: "Submission", order: dict) -> dict:
             submission.load(order)
             return {"failures": submission.failures}
         probe = submission.probes[order["probe"]]
-        if not submission.observed:
-            return {"value": probe(submission, order["values"])}
-        with Observation({f"{name}.py" for name in submission.files}) as observation:
-            value = probe(submission, order["values"])
+        with submission.with_substitutes(order["substitutes"]):
+            if not submission.observed:
+                return {"value": probe(submission, order["values"])}
+            with Observation({f"{name}.py" for name in submission.files}) as observation:
+                value = probe(submission, order["values"])
         return {"value": value, "seen": observation.told()}
     except BaseException as error:  # SystemExit too
         return {"raised": submission.describe(error)}
@@ -171,6 +172,24 @@ class Submission:
         sys.meta_path.insert(0, Finder(self))  # pyright: ignore[reportArgumentType]
         for name in self.files:
             self.module(name)
+
+    @contextmanager
+    def with_substitutes(self, sources: Mapping[str, str]) -> Iterator[None]:
+        """Meanwhile, functions of these sources (by file) take the place of the submission's."""
+        before = []
+        for file, source in sources.items():
+            module, given = self.modules[file].__dict__, {}
+            exec(compile(source, PROBES, "exec"), given)
+            functions = {k: v for k, v in given.items() if isinstance(v, types.FunctionType)}
+            before.append((module, functions, {k: module[k] for k in functions if k in module}))
+            module.update(functions)
+        try:
+            yield
+        finally:
+            for module, functions, own in before:
+                for name in functions:
+                    module.pop(name, None)
+                module.update(own)
 
     def module(self, name: str) -> types.ModuleType:
         """The module of a file, which is run if it was not."""

@@ -92,6 +92,10 @@ def bias_check(function: str, n: int, share: float) -> Check:
     )
 
 
+TANH = ("tanh in the hidden layer", say_later("the hidden layer has tanh: it is the sigmoid"))
+RELU = ("ReLU in the hidden layer", say_later("the hidden layer has ReLU: it is the sigmoid"))
+
+
 def _mse(x: Tensor, y: int) -> Tensor:
     return 2 * (x.sigmoid() - y) * x.sigmoid() * (1 - x.sigmoid())
 
@@ -117,11 +121,8 @@ QUESTIONS = [
                         say_later("the bias of the output layer is missing"),
                         lambda W1, b1, W2, b2, x: forward(W1, b1, W2, 0 * b2, x),
                     ),
-                    (
-                        "tanh in the hidden layer",
-                        say_later("the hidden layer has tanh: it is the sigmoid"),
-                        lambda *arguments: forward(*arguments, hidden=torch.tanh),
-                    ),
+                    (*TANH, lambda *arguments: forward(*arguments, hidden=torch.tanh)),
+                    (*RELU, lambda *arguments: forward(*arguments, hidden=torch.relu)),
                     (
                         "sigmoid of the scores",
                         say_later("the outputs have a sigmoid: they are a softmax, and sum to 1"),
@@ -366,6 +367,8 @@ QUESTIONS = [
                         say_later("the products are added: each unit has its own"),
                         lambda g, hs: (g * hs * (1 - hs)).sum(),
                     ),
+                    (*TANH, lambda g, hs: g * (1 - hs**2)),
+                    (*RELU, lambda g, hs: g * (hs > 0)),
                 ],
             )
         ],

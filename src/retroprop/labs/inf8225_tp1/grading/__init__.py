@@ -5,13 +5,38 @@ are a teacher's to read. `probes` is what runs beside a submission; `template.tx
 assignment's notebook; `variants.toml` has the submissions by which the grading proves itself.
 """
 
+import ast
+import tomllib
 from pathlib import Path
 
 from retroprop.grading.by_hand import AUTOGRAD
 from retroprop.grading.checks import LabGrading
+from retroprop.grading.variants import with_bodies
 from retroprop.labs.inf8225_tp1.grading import bayes, linear_model, multilayer, pieces, training
 
 _FOLDER = Path(__file__).parent
+
+HELPERS = {
+    "2.1": "accuracy",
+    "2.2": "cross_entropy",
+    "2.3": "softmax",
+    "2.4": "inputs_tilde",
+    "3.1": "relu_forward",
+    "3.2": "relu_backward",
+    "3.3": "softmax_cross_entropy_backward",
+}
+"""Question → its function, which later ones call."""
+
+
+def source_of(name: str) -> str:
+    """The right function of that name: the template's, with the body of the right submission."""
+    right = tomllib.loads((_FOLDER / "variants.toml").read_text(encoding="utf-8"))["right"]
+    template = (_FOLDER / "template.txt").read_text(encoding="utf-8")
+    source = with_bodies(template, {name: right[name]})
+    found = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    (function,) = [node for node in found if node.name == name]
+    return f"import numpy as np\nimport torch\n{ast.unparse(function)}"
+
 
 GRADING = LabGrading(
     lab="inf8225-tp1",
@@ -28,4 +53,5 @@ GRADING = LabGrading(
     template={"solution": (_FOLDER / "template.txt").read_text(encoding="utf-8")},
     by_hand={"solution": AUTOGRAD},
     derivatives=("gradients_of_linear", "gradients_of_layers"),
+    substitutes={number: {"solution": source_of(name)} for number, name in HELPERS.items()},
 )

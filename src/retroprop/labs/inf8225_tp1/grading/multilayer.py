@@ -228,7 +228,6 @@ _FORWARD: dict[str, Any] = {
 }
 ONE_LAYER = say_later("one hidden layer")
 MORE_LAYERS = say_later("two and three hidden layers")
-NO_LAYER = say_later("no hidden layer")
 
 FORWARD = Question(
     number="3.5",
@@ -239,9 +238,8 @@ FORWARD = Question(
             ONE_LAYER, 0.5, [1], [*_LAST, *HIDDEN, NO_BIAS, *RELU, *TILDES], **_FORWARD, public=True
         ),
         _of_depths(
-            MORE_LAYERS, 0.4, [2, 3], [*_LAST, *HIDDEN, NO_BIAS, *RELU, *TILDES], **_FORWARD
+            MORE_LAYERS, 0.5, [2, 3], [*_LAST, *HIDDEN, NO_BIAS, *RELU, *TILDES], **_FORWARD
         ),
-        _of_depths(NO_LAYER, 0.1, [0], [*_LAST, NO_BIAS, *TILDES], **_FORWARD),
     ],
 )
 
@@ -404,8 +402,7 @@ BACKWARD = Question(
         _of_depths(
             ONE_LAYER, 0.5, [1], [*_OF_EVERY_DEPTH, *_OF_HIDDEN_LAYERS], **_BACKWARD, public=True
         ),
-        _of_depths(MORE_LAYERS, 0.4, [2, 3], [*_OF_EVERY_DEPTH, *_OF_HIDDEN_LAYERS], **_BACKWARD),
-        _of_depths(NO_LAYER, 0.1, [0], _OF_EVERY_DEPTH, **_BACKWARD),
+        _of_depths(MORE_LAYERS, 0.5, [2, 3], [*_OF_EVERY_DEPTH, *_OF_HIDDEN_LAYERS], **_BACKWARD),
     ],
 )
 

@@ -151,6 +151,8 @@ def gradients_of_layers(submission, values):
     def given(network):
         made, _, ours = layered_model(submission, network)
         p = made.forward(network["x"].clone())
+        if p is None:
+            raise ValueError("forward gives nothing that backward could begin with")
         kept = p.detach().clone()
         grads = made.backward(network["y"].clone(), p)
         return {"p": kept, "gradients": ours(grads)}

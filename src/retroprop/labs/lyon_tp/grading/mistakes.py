@@ -1,5 +1,7 @@
 """The mistakes that the three networks of the TP of Lyon share: one name wherever they are met."""
 
+from dataclasses import replace
+
 from retroprop.grading.checks import Mistake
 from retroprop.languages import say_later
 
@@ -81,6 +83,13 @@ HIDDEN = [
         switches={"hidden": "exp(+)"},
     ),
 ]
+
+_OWN_SLOPES = {"none": "missing", "tanh": "tanh", "relu": "relu", "exp(+)": "exp(+)"}
+HIDDEN_AND_SLOPE = [
+    replace(one, switches={**one.switches, "slope": _OWN_SLOPES[one.switches["hidden"]]})
+    for one in HIDDEN
+]
+"""The same mistakes of whoever derives the wrong function rightly."""
 
 # --- errors and steps -----------------------------------------------------------------------------
 

@@ -41,6 +41,8 @@ SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
     "of the activity": lambda y: y.sigmoid() * (1 - y.sigmoid()),
     "tanh": lambda y: 1 - y.square(),
     "half": lambda y: y,
+    "relu": lambda y: (y > 0).to(y),
+    "exp(+)": lambda y: y * (y - 1),
 }
 """The factor of a hidden error, from the activity."""
 

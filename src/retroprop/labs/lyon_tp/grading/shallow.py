@@ -10,6 +10,7 @@ from retroprop.labs.lyon_tp.grading.mistakes import (
     BIAS_FIRST,
     COLUMNS,
     HIDDEN,
+    HIDDEN_AND_SLOPE,
     LAYERS_WITHOUT_BIAS,
     LOSSES,
     NO_BIAS,
@@ -36,6 +37,7 @@ from retroprop.languages import say_later
 UNITS = 12
 _FORWARD = [NO_BIAS, *LAYERS_WITHOUT_BIAS, BIAS_FIRST, *HIDDEN, *OUTPUTS]
 _BACKWARD = [
+    *HIDDEN_AND_SLOPE,
     SIGN,
     *LOSSES,
     SLOPE_OF_OUTPUT,
