@@ -84,7 +84,7 @@ def _check_files(lab: str, files: tuple[Path, ...], confine: Any, language: Lang
         sheet = grade(order, submission, server, lambda _: None, threading.Event())
     wrong = _print_sheet(sheet, say)
     if wrong:
-        raise UserError(say("{n} public checks are not right yet.").format(n=wrong))
+        raise UserError(say("public checks that are not right yet: {n}.").format(n=wrong))
     console.print(Text(say("All public checks are right; the hidden ones are the teacher's.")))
 
 
@@ -124,7 +124,9 @@ def _check_layer(layer: str, like: str, confine: Any, say: Say) -> None:
                 return session.ask("probe", {"names": parts, "case": dict(case)})
             except NoAnswer as none:
                 raise UserError(
-                    say("{layer} gave no answer: {why}.").format(layer=layer, why=none.said(say))
+                    say("{layer} gave no answer: {why}.").format(
+                        layer=layer, why=none.said(say).rstrip(".")
+                    )
                 ) from None
 
         found = check_layer(answer, like, say)

@@ -71,7 +71,8 @@ def grade(
         order = _order(lab, rubric, secret, out, confine, lang)
         handed_in = read_class(submissions, order.grading, order.say)
         for name in order.rubric.strangers(handed_in):
-            console.print(Text(f"the rubric gives points to {name}, who handed in nothing."))
+            nobody = order.say("the rubric gives points to {name}, who handed in nothing.")
+            console.print(Text(nobody.format(name=name)))
         _grade(lab, order, handed_in, out, workers=_workers(workers), similarity=similarity)
 
 

@@ -172,7 +172,7 @@ class Finding:
         passed: Whether the answer counts as right.
         sentence: Why not, or given what; empty for what is simply right.
         mistakes: The names of those that explain the answer.
-        remarks: Names of the remarks that apply.
+        remarks: Names of the remarks that apply to an answer that counts as right.
     """
 
     passed: bool
@@ -217,6 +217,8 @@ def judge(
         return Finding(
             passed=False, sentence=say("the answer cannot be read ({kind})").format(kind=kind)
         )
+    if not finding.passed:
+        return finding
     return replace(finding, remarks=tuple(_that_apply(check.remarks, values, answer)))
 
 

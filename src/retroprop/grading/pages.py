@@ -268,9 +268,13 @@ class _ClassView:
 
     @cached_property
     def to_look_at(self) -> list[_Look]:
-        """The submissions that a teacher should open, with the reasons."""
+        """The submissions that a teacher should open, with the reasons; mere remarks at the end."""
         looks = [_Look(sheet=one, reasons=list(self._reasons(one))) for one in self.graded.sheets]
-        return [look for look in looks if look.reasons]
+        remark = self.say("remark")
+        return sorted(
+            (look for look in looks if look.reasons),
+            key=lambda look: all(kind == remark for kind, _ in look.reasons),
+        )
 
     def _reasons(self, sheet: Sheet) -> Iterator[tuple[str, str]]:
         say, grading = self.say, self.graded.grading

@@ -166,7 +166,7 @@ def class_csv(sheets: Sequence[Sheet], say: Say) -> str:
     numbers = [one.number for one in sheets[0].grading.questions] if sheets else []
     manual = [one.name for one in sheets[0].manual] if sheets else []
     header = [say("submission"), say("students"), say("points"), say("of"), *numbers, *manual]
-    header += [say("status"), say("notes"), say("mistakes"), say("to look at by hand")]
+    header += [say("status"), say("notes"), say("mistakes"), say("evidence")]
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(map(plain_cell, header))
