@@ -68,6 +68,14 @@ SAME_VALUES = {
     ("3.6", "relu does nothing"): NO_ACTIVATION,
     ("3.6", "no activation in hidden layers"): NO_ACTIVATION,  # where one layer is hidden
     ("3.6", "derivative of relu is 1 everywhere"): {"no gate"},
+    **{
+        (number, loss): {gradient}  # the gradient of a wrong loss, named so once that was charged
+        for number in ("2.6", "3.3", "3.6")
+        for loss, gradient in (
+            ("loss averaged over the batch", "gradient averaged over the batch"),
+            ("sign of the loss", "sign of the gradient"),
+        )
+    },
 }
 """Mistakes of a question that no value tells apart, and how they are named there."""
 
@@ -220,6 +228,22 @@ def test_a_function_that_gives_nothing_is_charged_in_its_question_alone(server, 
         server, {"solution": with_bodies(VARIANTS.right["solution"], {name: body})}, "23"
     )
     assert list(lost(sheet)) == [number]
+
+
+@pytest.mark.parametrize(
+    ("loss", "factor"),
+    [("-(y * y_pred.clamp(min=1e-9).log()).sum(1).mean()", "1 / len(y)"),
+     ("(y * y_pred.clamp(min=1e-9).log()).sum()", "-1")],
+    ids=["averaged", "of the wrong sign"],
+)  # fmt: skip
+def test_the_gradient_of_ones_own_loss_is_right(server, loss, factor):
+    bodies = {
+        "cross_entropy": f"return {loss}",
+        "LinearModel.get_grads": f"return inputs_tilde(X).T @ (y_pred - y) * ({factor})",
+        "softmax_cross_entropy_backward": f"return (y_pred - y) * ({factor})",
+    }
+    sheet = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)}, "23")
+    assert list(lost(sheet)) == ["2.2"]
 
 
 def test_what_needs_a_lost_function_is_judged_with_a_right_one(server):

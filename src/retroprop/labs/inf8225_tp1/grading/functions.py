@@ -5,7 +5,7 @@ relu′(a) = [a > 0]        dL/da = p − y where L = −Σ y ln p and p = softm
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from retroprop.grading.checks import Ask, Mistake
 from retroprop.grading.comparison import numbers_of
+from retroprop.labs.inf8225_tp1.grading.losses import AVERAGED, WRONG_SIGN
 from retroprop.languages import say_later
 
 Unary = Callable[[Tensor], Tensor]
@@ -288,4 +289,12 @@ LOSS_ONLY = Mistake(
     ),
     switches={"error": "loss only"},
 )
-ERROR = [MEAN, SIGN, SLOPE_TWICE, LOSS_ONLY]
+ERROR = [
+    MEAN,
+    SIGN,
+    SLOPE_TWICE,
+    LOSS_ONLY,
+    replace(AVERAGED, switches={"error": "mean"}),
+    replace(WRONG_SIGN, switches={"error": "sign"}),
+]
+"""Of p − y. The last two derive rightly a loss that was charged already."""

@@ -11,11 +11,8 @@ from torch import Generator, Tensor
 from retroprop.grading.checks import Ask, Check, Earlier, Mistake, Question, Values
 from retroprop.labs.inf8225_tp1.grading import steps
 from retroprop.labs.inf8225_tp1.grading.functions import (
-    LOSS_ONLY,
-    MEAN,
+    ERROR,
     NO_BIAS,
-    SIGN,
-    SLOPE_TWICE,
     SOFTMAX_AXIS,
     SOFTMAX_EVERYTHING,
     SOFTMAX_NOT_DIVIDED,
@@ -145,7 +142,7 @@ GRADIENT = Question(
             probe="gradients_of_linear",
             inputs=_minibatch,
             reference=gradient,
-            mistakes=[MEAN, SIGN, SLOPE_TWICE, LOSS_ONLY, NO_BIAS, TRANSPOSED, *TILDES],
+            mistakes=[*ERROR, NO_BIAS, TRANSPOSED, *TILDES],
             public=True,
             earlier=Earlier(question="2.4", reference=_own_gradient),
         )

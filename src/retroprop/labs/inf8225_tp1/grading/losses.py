@@ -91,25 +91,27 @@ def _log(p: Tensor, log: str) -> Tensor:
     return p.clamp(min=1e-12).log() / {"natural": 1, "2": math.log(2), "10": math.log(10)}[log]
 
 
-LOSSES = [
-    Mistake(
-        name="loss averaged over the batch",
-        sentence=say_later(
-            "the loss is averaged over the examples: it is a sum, which the evaluation of a whole "
-            "set divides"
-        ),
-        switches={"over": "examples"},
+AVERAGED = Mistake(
+    name="loss averaged over the batch",
+    sentence=say_later(
+        "the loss is averaged over the examples: it is a sum, which the evaluation of a whole "
+        "set divides"
     ),
+    switches={"over": "examples"},
+)
+WRONG_SIGN = Mistake(
+    name="sign of the loss",
+    sentence=say_later("the loss has the wrong sign"),
+    switches={"sign": 1},
+)
+LOSSES = [
+    AVERAGED,
     Mistake(
         name="loss averaged over the classes too",
         sentence=say_later("the loss is averaged over examples and classes: it is a sum"),
         switches={"over": "elements"},
     ),
-    Mistake(
-        name="sign of the loss",
-        sentence=say_later("the loss has the wrong sign"),
-        switches={"sign": 1},
-    ),
+    WRONG_SIGN,
     Mistake(
         name="logarithm to base 2",
         sentence=say_later("the loss takes logarithms to base 2: natural ones are meant"),
