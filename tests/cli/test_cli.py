@@ -9,6 +9,7 @@ import re
 import shlex
 import sqlite3
 import subprocess
+import sys
 from importlib import import_module
 
 import numpy as np
@@ -818,3 +819,47 @@ main(sys.argv[2:])
 def test_ctrl_c_is_one_sentence_while_a_command_loads_and_while_it_works(module, command):
     done = processes.run(**processes.python("-c", AT_AN_IMPORT, module, *command.split()))
     assert (done.returncode, done.stderr) == (130, "retroprop: stopped.\n")
+
+
+# --- Ctrl-C while Python loads --------------------------------------------------------------------
+
+
+def run_python(source):
+    return subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+
+
+def test_nothing_is_loaded_before_ctrl_c_is_answered():
+    done = run_python(
+        "import sys; before = set(sys.modules); import retroprop.cli; "
+        "print(sorted(set(sys.modules) - before - set(sys.builtin_module_names)))"
+    )
+    assert done.stdout == "['retroprop', 'retroprop.cli']\n"
+
+
+CALLBACK = """
+import sys
+sys.modules["retroprop.cli.entry"] = type(sys)("entry")
+
+def run(arguments):
+    class Lock:
+        def __del__(self):
+            {raise_}
+    Lock()
+    while {waits}:
+        pass
+
+sys.modules["retroprop.cli.entry"].run = run
+from retroprop.cli import main
+main([])
+"""
+
+
+def test_ctrl_c_in_a_callback_of_python_is_not_lost():
+    done = run_python(CALLBACK.format(raise_="raise KeyboardInterrupt", waits=True))
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "retroprop: stopped.\n")
+
+
+def test_another_error_in_a_callback_is_told_as_python_tells_it():
+    done = run_python(CALLBACK.format(raise_="1 / 0", waits=False))
+    assert done.returncode == 0
+    assert "ZeroDivisionError" in done.stderr
