@@ -8,7 +8,7 @@ what the system refuses, such as a full disk, 130 after Ctrl-C. A reader that le
 
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import cyclopts
 
@@ -145,7 +145,15 @@ for _name in CALCULATE:
         f"retroprop.cli.{_name}:{_name}", name=_name, group=_calculate, help=CALCULATE[_name]
     )
 
-app.command("retroprop.cli.completion:completion", name="completion", help=COMPLETION)
+
+@app.command(help=COMPLETION)
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
+    """Print what makes a shell complete retroprop's commands and options.
+
+    Args:
+        shell: bash, zsh or fish.
+    """
+    sys.stdout.write(app.generate_completion(shell=shell))
 
 
 def run(arguments: Sequence[str] | None) -> NoReturn:
