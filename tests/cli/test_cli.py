@@ -8,8 +8,6 @@ import os
 import re
 import shlex
 import sqlite3
-import subprocess
-import sys
 from importlib import import_module
 
 import numpy as np
@@ -522,9 +520,7 @@ def test_bash_completes_commands_options_and_choices(call, tmp_path, typed, comp
         f"source ./script; COMP_WORDS=({words}); COMP_CWORD={len(typed)}; _retroprop; "
         'printf "%s\n" "${COMPREPLY[@]}"'
     )
-    done = subprocess.run(
-        ["bash", "--norc", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    done = processes.run(["bash", "--norc", "-c", ask], cwd=tmp_path, check=True)
     assert set(done.stdout.split()) == completed
 
 
@@ -825,7 +821,7 @@ def test_ctrl_c_is_one_sentence_while_a_command_loads_and_while_it_works(module,
 
 
 def run_python(source):
-    return subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+    return processes.run(**processes.python("-c", source))
 
 
 def test_nothing_is_loaded_before_ctrl_c_is_answered():

@@ -28,15 +28,21 @@ HELPERS = {
 """Question → its function, which later ones call."""
 
 
-def source_of(name: str) -> str:
-    """The right function of that name: the template's, with the body of the right submission."""
-    right = tomllib.loads((_FOLDER / "variants.toml").read_text(encoding="utf-8"))["right"]
-    template = (_FOLDER / "template.txt").read_text(encoding="utf-8")
-    source = with_bodies(template, {name: right[name]})
-    found = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    (function,) = [node for node in found if node.name == name]
-    return f"import numpy as np\nimport torch\n{ast.unparse(function)}"
+_TEMPLATE = (_FOLDER / "template.txt").read_text(encoding="utf-8")
 
+
+def right_functions() -> dict[str, str]:
+    """The source of each of them: the template's, with the body of the right submission."""
+    right = tomllib.loads((_FOLDER / "variants.toml").read_text(encoding="utf-8"))["right"]
+    source = with_bodies(_TEMPLATE, {name: right[name] for name in HELPERS.values()})
+    return {
+        node.name: f"import numpy as np\nimport torch\n{ast.unparse(node)}"
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+_RIGHT = right_functions()
 
 GRADING = LabGrading(
     lab="inf8225-tp1",
@@ -50,8 +56,8 @@ GRADING = LabGrading(
         *pieces.OF_THE_MLP,
         *multilayer.QUESTIONS,
     ],
-    template={"solution": (_FOLDER / "template.txt").read_text(encoding="utf-8")},
+    template={"solution": _TEMPLATE},
     by_hand={"solution": AUTOGRAD},
     derivatives=("gradients_of_linear", "gradients_of_layers"),
-    substitutes={number: {"solution": source_of(name)} for number, name in HELPERS.items()},
+    substitutes={number: {"solution": _RIGHT[name]} for number, name in HELPERS.items()},
 )
