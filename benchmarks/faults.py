@@ -9,7 +9,9 @@ that takes half, a rename that is lost. For every n: whoever reads the terminal 
 and no traceback; and the same command, given again on a healthy disk, ends with every number,
 weight and file of a training that nothing disturbed.
 
-Each case is a fork of one process that has everything imported, so that thousands are affordable.
+Each case is a fork of one process that has everything imported, and a study's workers are forks of
+that: so thousands of cases are affordable.
+Ctrl-C ends it early; what was seen until then is recorded.
 """
 
 import ctypes
@@ -18,11 +20,14 @@ import errno
 import importlib
 import mmap
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +45,7 @@ from benchmarks.kills import (
     subjects,
     temporary,
 )
+from retroprop.studies import processes, worker
 
 OPEN, WRITE, SYNC, RENAME, REMOVE, MAKE, RESIZE = (2**i for i in range(7))
 ERROR, SHORT, LOST = 1, 2, 3
@@ -108,9 +114,14 @@ class _Child:
             self.returncode = os.waitstatus_to_exitcode(status) if pid else None
         return self.returncode
 
-    def wait(self) -> None:
+    def wait(self, timeout: float | None = None) -> int:  # nobody waits for long here
         if self.returncode is None:
             self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.returncode
+
+    def terminate(self) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGTERM)
 
 
 class Forked(Attempt):
@@ -138,26 +149,42 @@ class Forked(Attempt):
             os.dup2(said, 1)
             os.dup2(said, 2)
             sys.argv = ["retroprop", *self.subject.command]
+            setattr(processes.WorkerProcess, "start", classmethod(_fork_worker))  # noqa: B010
             main()
             status = 0
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        except BaseException:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
 
 
+def _fork_worker(cls: type[processes.WorkerProcess]) -> processes.WorkerProcess:
+    """A worker process of a study that need not import anything either."""
+    ours, theirs = Pipe()
+    parent, pid = os.getpid(), os.fork()
+    if pid == 0:
+        ours.close()
+        try:
+            worker.main(theirs, parent)  # pyright: ignore[reportArgumentType] - as in processes.py
+        finally:
+            os._exit(0)
+    theirs.close()
+    return cls(_Child(pid), ours)  # pyright: ignore[reportArgumentType]
+
+
 # --- every operation of a subject -----------------------------------------------------------------
 
 
-def disturb(subject: Subject, disk: Disk, folder: Path, every: int, tally: Tally) -> int:
-    """Let each operation of a subject fail in each way; returns how many were."""
+def disturb(subject: Subject, disk: Disk, folder: Path, every: int, tally: Tally) -> None:
+    """Let each operation of a subject fail in each way."""
     peace_folder = folder / subject.name
     subject.prepare(peace_folder)
     _run(subject, peace_folder, None, tally)
     peace = Peace(outcome(peace_folder), 0.0)
-    cases = 0
     for name, fault in FAULTS.items():
         with disk.failing(counting := folder / "counting", fault, 0):
             subject.prepare(counting)
@@ -166,10 +193,10 @@ def disturb(subject: Subject, disk: Disk, folder: Path, every: int, tally: Tally
         remove(counting)
         for n in range(1, operations + 1, every):
             _one_case(subject, disk, folder / "case", name, n, peace, tally)
-            cases += 1
+            if sys.stdout.isatty():
+                print(f"{subject.name}: {name} at operation {n} of {operations}", end="\r")
         say(f"{subject.name}: {name} at {operations} operations, {len(tally.faults)} faults so far")
     remove(peace_folder)
-    return cases
 
 
 def _one_case(
@@ -234,7 +261,7 @@ def import_all(subject: Subject, folder: Path) -> None:
         f"sys.argv[1:] = {list(subject.command)!r}; main()"
     )
     subprocess.run([sys.executable, "-c", program], cwd=folder, check=True, capture_output=True)
-    for name in names.read_text(encoding="utf-8").split():
+    for name in ("torch._dynamo", *names.read_text(encoding="utf-8").split()):  # of the workers
         if name.partition(".")[0] in ("retroprop", "torch", "numpy", "sqlalchemy", "matplotlib"):
             importlib.import_module(name)
 
@@ -242,9 +269,9 @@ def import_all(subject: Subject, folder: Path) -> None:
 def main() -> None:
     """Disturb every subject, and write the record; exit status 1 if something was wrong."""
     parser = arguments_of(__doc__)
-    chosen = subjects(2)
-    names = [subject.name for subject in chosen]
-    parser.add_argument("--subjects", nargs="+", choices=names, default=["train", "networks"])
+    known = subjects(epochs=2, pupils=2)
+    names = [subject.name for subject in known]
+    parser.add_argument("--subjects", nargs="+", choices=names, default=names)
     parser.add_argument("--every", type=int, default=1, help="of how many operations one fails")
     parser.add_argument("--no-record", action="store_true", help="print only")
     options = parser.parse_args()
@@ -259,14 +286,18 @@ def main() -> None:
                 "RETROPROP_LANGUAGE": "en",
             }
             command = [sys.executable, "-m", "benchmarks.faults", *sys.argv[1:]]
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for the process below
             raise SystemExit(subprocess.run(command, env=environment).returncode)
-    disk, tally, cases = Disk(Path(os.environ["FAILING_DISK"])), Tally(), 0
-    with tempfile.TemporaryDirectory() as folder:
-        for subject in chosen:
+    for number in (signal.SIGINT, signal.SIGTERM):  # in the background, INT may be ignored
+        signal.signal(number, signal.default_int_handler)
+    disk, tally = Disk(Path(os.environ["FAILING_DISK"])), Tally()
+    with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
+        for subject in known:
             if subject.name in options.subjects:
                 import_all(subject, Path(folder) / "imports")
-                cases += disturb(subject, disk, Path(folder), options.every, tally)
+                disturb(subject, disk, Path(folder), options.every, tally)
                 remove(Path(folder) / "imports")
+    cases = tally.strikes.total()
     say(f"{cases} operations failed, {tally.ended} resumed to the end, {len(tally.faults)} faults")
     results = {"every": options.every, "cases": dict(tally.strikes), "faults": tally.faults}
     if not options.no_record:

@@ -121,7 +121,7 @@ def _class(pupils: int) -> Subject:
     return Subject("grade", tuple(command.split()), {"secret": "only the teacher has it", **files})
 
 
-def subjects(epochs: int) -> tuple[Subject, ...]:
+def subjects(epochs: int, pupils: int) -> tuple[Subject, ...]:
     """All that is struck; the slower ones have fewer epochs."""
     train = (
         f"train mlp --dataset cifar10-sample --images 300 --epochs {epochs} --set hidden_sizes=32 "
@@ -132,11 +132,11 @@ def subjects(epochs: int) -> tuple[Subject, ...]:
         _study("autograd", BY_HAND.format(derivation="autograd"), epochs=max(1, epochs // 2)),
         _study("networks", NETWORKS, epochs=max(1, epochs // 4)),
         Subject("train", tuple(train.split())),
-        _class(2 * epochs),
+        _class(pupils),
     )
 
 
-SUBJECTS = subjects(12)
+SUBJECTS = subjects(epochs=12, pupils=24)
 
 
 # --- what is compared -----------------------------------------------------------------------------
@@ -213,9 +213,10 @@ def _digest_of_tensors(path: Path) -> str:
 def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """The keys of two outcomes that are not equal, with what a reader needs to look further."""
     different = [key for key in one | other if one.get(key) != other.get(key)]
-    if "files" in different:
-        only = set(one["files"]) ^ set(other["files"])
-        return [f"files: {', '.join(sorted(only))[:300]}", *different]
+    for key in ("files", "temporary files"):
+        if key in different:
+            only = set(one[key]) ^ set(other[key])
+            different[different.index(key)] = f"{key}: {', '.join(sorted(only))[:300]}"
     return different
 
 

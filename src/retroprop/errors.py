@@ -88,6 +88,15 @@ def _without_address(text: str) -> str:
     return f"{text[:begin]}***{text[at:]}"
 
 
+def cannot_be_used(error: OSError) -> str:
+    """The sentence about a file that the system refused: most often, for a full disk.
+
+    >>> cannot_be_used(FileNotFoundError(2, "No such file or directory", "a"))
+    "'a' cannot be used (No such file or directory); name another place."
+    """
+    return f"{in_short(error.filename)} cannot be used ({in_short(error)}); name another place."
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the nearest known words, or their list when none is near.
 

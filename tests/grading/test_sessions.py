@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -215,6 +216,7 @@ def test_its_starts_are_limited(session):
 
 FORGE = """
 import sys
+import tempfile
 import torch
 
 
@@ -464,7 +466,7 @@ def test_a_server_begins_again_and_a_grader_that_was_killed_leaves_nothing(fork_
         assert len(gone) == 3
         assert alive == []
     left = Path(folder).parent
-    assert set(left.iterdir()) == {left / ".lock", Path(folder)}
+    assert set(left.iterdir()) == {Path(folder)}
     with fork_servers.scratch() as mine:
         assert not left.exists()
         assert fork_server.folder.exists()  # of a grader that lives
@@ -474,10 +476,28 @@ def test_a_server_begins_again_and_a_grader_that_was_killed_leaves_nothing(fork_
 def test_of_graders_that_start_together_none_removes_the_folder_of_another():
     def start(_):
         with fork_servers.scratch() as folder:
-            return folder.is_dir() and any(folder.glob(".lock"))
+            return folder.is_dir()
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(start, range(200)))
+
+
+def test_a_grader_killed_before_it_holds_its_folder_leaves_one_that_the_next_removes(monkeypatch):
+    made = []
+    make = tempfile.mkdtemp
+
+    def removed_at_once(*_, prefix):
+        made.append(Path(make(prefix=prefix)))
+        if len(made) == 1:
+            fork_servers.remove_tree(made[0])  # as another grader does
+        return str(made[-1])
+
+    left = Path(make(prefix=fork_servers.SCRATCH))
+    monkeypatch.setattr(tempfile, "mkdtemp", removed_at_once)
+    with fork_servers.scratch() as folder:
+        assert not left.exists()
+        assert folder == made[1]
+        assert folder.is_dir()
 
 
 def test_nothing_stays_in_the_temporary_folder(session):

@@ -33,7 +33,7 @@ from retroprop.cli.help_texts import (
     PROOF,
     STUDIES,
 )
-from retroprop.errors import Interrupted, UserError, in_short
+from retroprop.errors import Interrupted, UserError, cannot_be_used, in_short
 from retroprop.languages import reader_language, say_later, translator
 
 EPILOGUE = say_later("Every command explains itself: retroprop COMMAND --help")
@@ -201,7 +201,7 @@ def _refusal(error: OSError) -> str:
         flush_output()
     except OSError:
         discard(sys.stdout)
-    reason = in_short(error)
     if error.filename is None:  # of a file that is open, as standard output is
+        reason = in_short(error)
         return f"the output cannot be written ({reason}); send it to a place that has room."
-    return f"{in_short(error.filename)} cannot be used ({reason}); name another place."
+    return cannot_be_used(error)

@@ -9,6 +9,7 @@ waiting for nothing, and at last by the clock.
 """
 
 import contextlib
+import errno
 import json
 import os
 import random
@@ -27,7 +28,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from retroprop.errors import UserError
-from retroprop.files import held
 from retroprop.grading.answers import Ended
 from retroprop.grading.comparison import Unknown
 from retroprop.grading.confined import fork_server, messages
@@ -76,21 +76,46 @@ def claimed_user() -> tuple[int, socket.socket]:
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder for what submissions write; what a killed grader left of its own is removed."""
+    """A folder for what submissions write; what a killed grader left of its own is removed.
+
+    It is held (flock) as long as its grader lives, and one that nobody holds is left over. So a
+    new one may be removed by another grader before it is held: then a second one is made.
+    """
     for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
-        with contextlib.suppress(OSError, UserError):  # somebody has it, or just removed it
+        with contextlib.suppress(OSError):  # somebody has it, or just removed it
             if left.lstat().st_uid == os.getuid():
-                with held(left, busy="", wait_s=0):
+                with _holding(left):
                     remove_tree(left)
-    new = Path(tempfile.mkdtemp())
-    new.chmod(0o711)  # a submission of another user goes through it to its own
-    with held(new, busy=f"{new} is held by somebody else"):
-        # only now has it a name that another grader would look at
-        folder = new.rename(new.with_name(SCRATCH + new.name))
-        try:
-            yield folder
-        finally:
-            remove_tree(folder)
+    with contextlib.ExitStack() as ours:
+        folder = None
+        while folder is None:
+            new = Path(tempfile.mkdtemp(prefix=SCRATCH))
+            with contextlib.suppress(FileNotFoundError, BlockingIOError):
+                ours.enter_context(_holding(new))
+                folder = new
+        folder.chmod(0o711)  # a submission of another user goes through it to its own
+        ours.callback(remove_tree, folder)
+        yield folder
+
+
+@contextlib.contextmanager
+def _holding(folder: Path) -> Iterator[None]:
+    """Hold a folder.
+
+    Raises:
+        BlockingIOError: If another process has it.
+        FileNotFoundError: If another process has removed it.
+    """
+    import fcntl  # Windows has none, and no fork server
+
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def remove_tree(path: str | Path) -> None:

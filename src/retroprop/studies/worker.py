@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from retroprop.errors import Interrupted, UserError
+from retroprop.errors import Interrupted, UserError, cannot_be_used
 from retroprop.files import checksum_of, remove_file
 from retroprop.studies.messages import (
     DoneReport,
@@ -264,6 +264,8 @@ class _Steps:
 def _failure(error: Exception) -> FailureReport:
     if isinstance(error, UserError):
         return FailureReport(text=str(error), expected=True)
+    if isinstance(error, OSError) and error.filename is not None:
+        return FailureReport(text=cannot_be_used(error), expected=True)
     return FailureReport(text="".join(traceback.format_exception(error)), expected=False)
 
 
