@@ -119,6 +119,7 @@ def test_a_layer_is_proved_or_refuted(call, tmp_path):
         (["grade", LAB, ".", "--secret", "no"], "the secret no cannot be read"),
         (["grade", LAB, ".", "--secret", "short"], "has 5 bytes, and 16 are the least"),
         (["grade", LAB, ".", "--out", "short/x"], "short/x"),
+        (["grade", LAB, ".", "--out", "../class"], "../class holds the submissions"),
         (["grade", "rubric", "no-lab"], "no assignment is called"),
         (["grade", "pack", LAB, "--out", "no/pack.zip"], "no/pack.zip cannot be written"),
         (["check"], "write: retroprop check LAB FILE"),
@@ -134,9 +135,11 @@ def test_a_layer_is_proved_or_refuted(call, tmp_path):
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_bad_input_is_one_sentence(refused, monkeypatch, tmp_path, arguments, sentence):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "short").write_bytes(b"12345")
-    (tmp_path / "mine.py").write_text(LINEAR)
+    folder = tmp_path / "class"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "short").write_bytes(b"12345")
+    (folder / "mine.py").write_text(LINEAR)
     assert sentence in refused(*arguments)
 
 

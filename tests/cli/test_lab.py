@@ -43,18 +43,15 @@ def lab_of(name, *questions):
 @pytest.fixture(autouse=True)
 def made_up(monkeypatch, tmp_path):
     """Two assignments in the place of the five: one trains, one only thinks."""
+    packages = {"made-up": "made_up", "thinking": "thinking"}
     for name, questions in {
         "made-up": (question("1", by_thought), question("2", from_records, STUDY)),
         "thinking": (question("1", by_thought),),
     }.items():
-        module = ModuleType(f"questions_of_{name}")
+        module = ModuleType(f"{packages[name]}.questions")
         module.LAB = lab_of(name, *questions)
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(
-        catalog,
-        "MODULES",
-        {"made-up": "questions_of_made-up", "thinking": "questions_of_thinking"},
-    )
+    monkeypatch.setattr(catalog, "PACKAGES", packages)
     monkeypatch.chdir(tmp_path)
 
 

@@ -5,12 +5,17 @@ import torch
 
 from retroprop.grading.answers import Seen, seen_by
 from retroprop.grading.by_hand import AUTOGRAD, evidence_in
+from retroprop.grading.checks import LabGrading
 from retroprop.grading.sessions import Session
 from retroprop.languages import translator
 
 
-def found(code):
-    evidence = evidence_in({"solution": code}, {"solution": AUTOGRAD}, translator("en"))
+def found(code, template=""):
+    grading = LabGrading(
+        lab="one", files=("solution",), probes="", questions=(),
+        by_hand={"solution": AUTOGRAD}, template={"solution": template},
+    )  # fmt: skip
+    evidence = evidence_in({"solution": code}, grading, translator("en"))
     return [(one.line, one.sentence.split()[1].rstrip(",")) for one in evidence]
 
 
@@ -49,12 +54,25 @@ def test_a_name_that_was_given_another_name_is_followed():
         "import numpy as np\n\nclass nn:\n    pass\n\nlayer = nn()",
         "class Layer:\n    def backward(self, dy):\n        return self.below.backward(dy)\n",
         "# torch.nn.Linear\n'torch.autograd'",
+        "import torch.nn.functional as F\ny = F.pad(F.one_hot(x), (1, 1))",
+        "from torch.nn.functional import unfold\ny = unfold(x, 3)",
         "def broken(:",
         "",
     ],
 )
 def test_what_is_by_hand_leaves_no_evidence(code):
     assert found(code) == []
+
+
+def test_a_students_own_tests_leave_no_evidence_and_what_an_answer_uses_does():
+    code = (
+        "def gradient(x):\n    return helper(x)\n"
+        "def helper(loss):\n    loss.backward()\n"
+        "def test_gradient(loss):\n    loss.backward()\n"
+        "if __name__ == '__main__':\n    test_gradient(1).backward()\n"
+    )
+    assert found(code, "def gradient(x):\n    pass\n") == [(4, ".backward()")]
+    assert len(found(code, "def other(x):\n    pass\n")) == 3  # nothing that was asked for
 
 
 # --- what is seen when it runs --------------------------------------------------------------------

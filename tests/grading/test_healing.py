@@ -44,6 +44,24 @@ def test_what_is_wrong_is_left_out_and_what_follows_stays(broken, left_out, line
         assert names >= {name for name in ("good", "last", "h") if f"def {name}(" in source}
 
 
+@pytest.mark.parametrize(
+    ("broken", "line", "said"),
+    [
+        ("def f(x):\n    y = 1\n    return (y\n", 3, "'(' was never closed"),
+        ("def f(x)\n    return x\n", 1, "line 1: expected ':'"),
+        ("def f(x):\n\n", 1, "line 4: expected an indented block after function definition"),
+    ],
+)
+def test_a_function_that_was_left_out_raises_where_it_is_wrong(broken, line, said):
+    mended, _, _ = healed(f"{broken}\n{GOOD}", "solution.py")
+    names = {}
+    exec(compile(mended, "solution.py", "exec"), names)
+    with pytest.raises(SyntaxError) as raised:
+        names["f"](1)
+    assert str(raised.value).startswith(said)
+    assert raised.traceback[-1].lineno + 1 == line
+
+
 def test_a_right_file_is_left_as_it_is():
     source = f"{GOOD}\nclass A:\n    def f(self): return '''\n0\n'''\n"
     mended, _, cuts = healed(source, "solution.py")

@@ -1,9 +1,11 @@
 """A layer of one's own: proved where it is right, and its mistake named where it is not."""
 
+import re
 import types
 
 import pytest
 
+from retroprop.cli.check import check
 from retroprop.errors import UserError
 from retroprop.grading.confined.own_layer import answer_of
 from retroprop.grading.own_layer import check_layer
@@ -186,11 +188,25 @@ def test_cases_whose_options_the_layer_lacks_are_left_out_and_named():
     assert {name for names in found.left_out.values() for name in names} == {"dilation"}
 
 
+def test_a_case_in_which_the_layer_raises_is_named_and_the_others_are_judged(tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    refusing = CONV.replace(
+        "    return F.conv2d", "    assert stride == 1, 'stride'\n    return F.conv2d"
+    )
+    path.write_text(refusing.replace("dy.sum((0, 2, 3))", "2 * dy.sum((0, 2, 3))"))
+    with pytest.raises(UserError, match="forward,backward is not conv2d"):
+        check(layer=f"{path}:forward,backward", like="conv2d", lang="en")
+    said = capsys.readouterr().out
+    assert re.search(r"no answer in \d+ cases, first in .*: line 6 of mine.py raised Asser", said)
+    assert "✓ dW" in said
+    assert "db is twice the right one" in said
+
+
 @pytest.mark.parametrize(
     ("like", "sentence"),
     [
         ("adam", "is of the kind optimizer"),
-        ("conv3d", "Did you mean 'conv2d'"),
+        ("conv3d", "no layer or loss 'conv3d' in the table. Did you mean 'conv2d'"),
         ("dropout", "draws its mask"),
     ],
 )  # fmt: skip

@@ -255,8 +255,8 @@ def test_what_needs_a_lost_function_is_judged_with_a_right_one(server):
 
 def test_autograd_is_evidence_and_costs_nothing():
     (autograd,) = [one for one in VARIANTS.unusual if one.name.startswith("autograd")]
-    assert evidence_in(VARIANTS.right, GRADING.by_hand, SAY) == []
-    found = evidence_in(autograd.files, GRADING.by_hand, SAY)
+    assert evidence_in(VARIANTS.right, GRADING, SAY) == []
+    found = evidence_in(autograd.files, GRADING, SAY)
     assert {".requires_grad_", ".backward()", "torch.enable_grad", "torch.nn"} >= {
         one.sentence.split()[1].rstrip(",") for one in found
     }
@@ -302,7 +302,7 @@ return grads
 )
 def test_what_reading_does_not_find_is_seen_when_it_runs_and_costs_nothing(server, body, said):
     source = with_bodies(VARIANTS.right["solution"], {"MLPModel.backward": body})
-    assert evidence_in({"solution": source}, GRADING.by_hand, SAY) == []
+    assert evidence_in({"solution": source}, GRADING, SAY) == []
     sheet = graded(server, {"solution": source}, "3")
     assert lost(sheet) == {}
     assert any(said in one.sentence and one.question == "3.6" for one in sheet.evidence)

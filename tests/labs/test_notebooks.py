@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from retroprop.labs.catalog import MODULES, find_lab
+from retroprop.labs.catalog import PACKAGES, find_lab
 from retroprop.report import write_lab_report
 
 
@@ -20,7 +20,7 @@ def written(name, language, folder):
     return notebook
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", PACKAGES)
 def test_a_notebook_is_valid_and_its_cells_are_python(name, tmp_path):
     notebook = written(name, "en", tmp_path)
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]

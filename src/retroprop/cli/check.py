@@ -100,9 +100,10 @@ def _print_sheet(sheet: "Sheet", say: Say) -> int:
         for result in question.checks:
             passed = result.score >= result.max_score
             wrong += not passed
-            name = f"{question.question.number}. {say(question.question.name)}: "
+            label = f"{question.question.number}. {say(question.question.name)}"
+            named = say("{label}: {text}").format(label=label, text=say(result.check.name))
             mark = Text("✓ " if passed else "✗ ", style="green" if passed else "bold red")
-            console.print(mark + Text(name + say(result.check.name)))
+            console.print(mark + Text(named))
             if sentence := explained(result, sheet.grading, say):
                 console.print(Text(f"    {sentence}"))
     return wrong
@@ -110,7 +111,7 @@ def _print_sheet(sheet: "Sheet", say: Say) -> int:
 
 def _check_layer(layer: str, like: str, confine: Any, say: Say) -> None:
     from retroprop.grading.own_layer import PROBES, check_layer
-    from retroprop.grading.sessions import NoAnswer, Session
+    from retroprop.grading.sessions import NoAnswer, Raised, Session
 
     path, _, names = layer.rpartition(":")
     if not path or not names:
@@ -123,6 +124,9 @@ def _check_layer(layer: str, like: str, confine: Any, say: Say) -> None:
             try:
                 return session.ask("probe", {"names": parts, "case": dict(case)})
             except NoAnswer as none:
+                if isinstance(none, Raised) and none.line is not None:
+                    none.file = path.rpartition("/")[2]
+                    raise  # in the layer; else it was not even called
                 raise UserError(
                     say("{layer} gave no answer: {why}.").format(
                         layer=layer, why=none.said(say).rstrip(".")
@@ -136,6 +140,11 @@ def _check_layer(layer: str, like: str, confine: Any, say: Say) -> None:
         console.print(mark + Text(f"{one.tensor:<8} {counted}"))
         if not one.passed:
             console.print(Text(f"    {one.tensor} {one.sentence} ({one.where})"))
+    for why in dict.fromkeys(found.raised.values()):
+        cases = [case for case, reason in found.raised.items() if reason == why]
+        no_answer = say("no answer in {n} cases, first in {case}: {why}")
+        said = no_answer.format(n=len(cases), case=cases[0], why=why)
+        console.print(Text("✗ ", style="bold red") + Text(said))
     for case, lacking in found.left_out.items():
         left_out = say("left out: {case}, because the layer has no {names}")
         console.print(Text("– " + left_out.format(case=case, names=", ".join(lacking))))

@@ -67,9 +67,13 @@ def grade(
     from retroprop.labs.catalog import find_grading
 
     find_grading(lab)  # what is wrong is said before a folder is made
+    if out.resolve() == submissions.resolve():
+        raise UserError(
+            f"{out} holds the submissions; name another folder for the results with --out."
+        )
     with results_folder(out):
         order = _order(lab, rubric, secret, out, confine, lang)
-        handed_in = read_class(submissions, order.grading, order.say)
+        handed_in = read_class(submissions, order.grading, order.say, results=out)
         for name in order.rubric.strangers(handed_in):
             nobody = order.say("the rubric gives points to {name}, who handed in nothing.")
             console.print(Text(nobody.format(name=name)))

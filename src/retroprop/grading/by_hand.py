@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from retroprop.grading.answers import Seen
-from retroprop.grading.checks import Check, Question
+from retroprop.grading.checks import Check, LabGrading, Question
 from retroprop.grading.results import Evidence, Sheet
 from retroprop.languages import Say
 
@@ -30,6 +30,9 @@ AUTOGRAD = (
 )
 """What derives, or holds layers, in torch. A `backward` of one's own takes arguments."""
 
+REARRANGE = {f"torch.nn.functional.{name}" for name in ("pad", "one_hot", "unfold", "fold")}
+"""They move numbers, and derive nothing."""
+
 _IMPORTERS = {"importlib.import_module", "__import__"}
 MOST = 20
 """Places in a file."""
@@ -37,25 +40,27 @@ PER_DERIVATIVE = 10
 """Operations of finite differences: two losses, each by a product, an activation and three more."""
 
 
-def evidence_in(
-    files: Mapping[str, str], by_hand: Mapping[str, Sequence[str]], say: Say
-) -> list[Evidence]:
+def evidence_in(files: Mapping[str, str], grading: LabGrading, say: Say) -> list[Evidence]:
     """The places of a submission that use what they should not.
+
+    Functions that nothing else uses and the template does not have are a student's own tests.
 
     Args:
         files: Module name → source; what is no Python is passed over.
-        by_hand: Module name → what is not to be used: "torch.nn" with all below it, ".grad" as an
-            attribute of anything, ".backward()" called without arguments, "requires_grad=" given.
+        grading: Of the lab. Its `by_hand` has of a module what is not to be used: "torch.nn" with
+            all below it, ".grad" as an attribute of anything, ".backward()" called without
+            arguments, "requires_grad=" given.
         say: The language.
     """
     found = []
-    for file, unwanted in by_hand.items():
+    for file, unwanted in grading.by_hand.items():
         try:
             tree = ast.parse(files.get(file, ""))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         lines = files.get(file, "").splitlines()
-        places = dict(sorted(_used(tree, unwanted), reverse=True))
+        asked_for = _defined(ast.parse(grading.template.get(file, "")))
+        places = dict(sorted(_used(tree, unwanted, asked_for), reverse=True))
         for line in sorted(places)[:MOST]:
             sentence = say("uses {name}, where the assignment asks for a derivation by hand")
             found.append(
@@ -121,13 +126,18 @@ def _numbers_in(answer: Any) -> int:
     return answer.numel() if isinstance(answer, Tensor) else isinstance(answer, int | float)
 
 
-def _used(tree: ast.AST, unwanted: Sequence[str]) -> Iterator[tuple[int, str]]:
+def _used(
+    tree: ast.Module, unwanted: Sequence[str], asked_for: Mapping[str, ast.stmt]
+) -> Iterator[tuple[int, str]]:
     """Line and name of every use."""
     known = _names(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and (attribute := f".{node.attr}") in unwanted:
-            yield node.lineno, attribute
-        if isinstance(node, ast.Name | ast.Attribute | ast.Call):
+    within: set[ast.AST] = set()  # the a.b of an a.b.c
+    for node in (node for part in _reached(tree, asked_for) for node in ast.walk(part)):
+        if isinstance(node, ast.Attribute):
+            within.add(node.value)
+            if (attribute := f".{node.attr}") in unwanted:
+                yield node.lineno, attribute
+        if isinstance(node, ast.Name | ast.Attribute | ast.Call) and node not in within:
             dotted = _dotted(node, known)
             if dotted and (module := _within(dotted, unwanted)):
                 yield node.lineno, module
@@ -140,6 +150,41 @@ def _used(tree: ast.AST, unwanted: Sequence[str]) -> Iterator[tuple[int, str]]:
                 asked = isinstance(keyword.value, ast.Constant) and keyword.value.value is False
                 if f"{keyword.arg}=" in unwanted and not asked:
                     yield node.lineno, f"{keyword.arg}="
+
+
+def _reached(tree: ast.Module, asked_for: Mapping[str, ast.stmt]) -> list[ast.stmt]:
+    """The statements of a file, without what only a student's own tests use."""
+    defined = _defined(tree)
+    if not asked_for.keys() & defined.keys():
+        return tree.body
+    loose = [one for one in tree.body if one not in defined.values() and not _is_program(one)]
+    waiting = [*loose, *(one for name, one in defined.items() if name in asked_for)]
+    reached: list[ast.stmt] = []
+    while waiting:
+        one = waiting.pop()
+        reached.append(one)
+        for name in {node.id for node in ast.walk(one) if isinstance(node, ast.Name)}:
+            if (used := defined.get(name)) and used not in reached and used not in waiting:
+                waiting.append(used)
+    return reached
+
+
+def _defined(tree: ast.Module) -> dict[str, ast.stmt]:
+    """The functions and classes of a file by their names."""
+    return {
+        one.name: one
+        for one in tree.body
+        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+
+
+def _is_program(statement: ast.stmt) -> bool:
+    """Whether it is an `if __name__ == "__main__"`."""
+    return isinstance(statement, ast.If) and "__name__" in map(_name, ast.walk(statement.test))
+
+
+def _name(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _names(tree: ast.AST) -> dict[str, str]:
@@ -178,6 +223,8 @@ def _dotted(node: ast.AST, known: Mapping[str, str]) -> str:
 
 def _within(dotted: str, unwanted: Sequence[str]) -> str:
     """The unwanted module that a name is, or is below of; empty if it is none."""
+    if dotted in REARRANGE:
+        return ""
     for module in unwanted:
         if dotted == module or dotted.startswith(f"{module}."):
             return module

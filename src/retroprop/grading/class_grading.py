@@ -144,25 +144,19 @@ def grade(
         sheet.finished = True
         on_question(sheet)
         return sheet
-    by_hand = order.grading.by_hand
-    sheet.evidence = evidence_in(submission.files, by_hand, order.say)
-    charged: dict[str, str] = {}
+    sheet.evidence = evidence_in(submission.files, order.grading, order.say)
     with Session(
         server,
         submission.files,
         order.grading.probes,
         order.rubric.limits,
-        observed=bool(by_hand),
+        observed=bool(order.grading.by_hand),
     ) as session:
+        grader = _Grader(order, session, sheet)
         for question in order.grading.questions:
             if stop.is_set():
                 raise Interrupted
-            result = _graded(order, question, session, sheet, charged)
-            sheet.questions.append(result)
-            for one in result.checks:
-                if not one.finding.passed:
-                    for name in one.finding.mistakes:
-                        charged.setdefault(name, question.number)
+            sheet.questions.append(grader.graded(question))
             sheet.notes, sheet.held = list(map(_trouble, session.notes)), session.held
             sheet.seconds = time.perf_counter() - began
             on_question(sheet)
@@ -181,94 +175,92 @@ def generator_of(
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
-def _graded(
-    order: Order,
-    question: Question,
-    session: Session,
-    sheet: Sheet,
-    charged: Mapping[str, str],
-) -> QuestionResult:
-    checks = [one for one in question.checks if one.public or not order.public_only]
-    results = []
-    for check in checks:
-        began = time.perf_counter()
-        finding, raised = _found(order, question, check, session, sheet, charged)
-        results.append(
-            check_result(
-                question,
-                check,
-                finding,
-                seconds=time.perf_counter() - began,
-                raised=raised,
-                strict=order.rubric.strict,
+class _Grader:
+    """Asks a submission's process one question after the other.
+
+    Attributes:
+        charged: The name of each mistake that was found → the number of its question.
+    """
+
+    def __init__(self, order: Order, session: Session, sheet: Sheet) -> None:
+        self.order, self.session, self.sheet = order, session, sheet
+        self.charged: dict[str, str] = {}
+
+    @property
+    def lost(self) -> list[str]:
+        """The numbers of the questions that have lost points so far."""
+        return [one.question.number for one in self.sheet.questions if one.score < one.max_score]
+
+    def graded(self, question: Question) -> QuestionResult:
+        """A question's checks, each asked and judged."""
+        public_only = self.order.public_only
+        results = []
+        for check in [one for one in question.checks if one.public or not public_only]:
+            began = time.perf_counter()
+            finding, raised = self._found(question, check)
+            results.append(
+                check_result(
+                    question,
+                    check,
+                    finding,
+                    seconds=time.perf_counter() - began,
+                    raised=raised,
+                    strict=self.order.rubric.strict,
+                )
             )
+        for one in results:
+            if not one.finding.passed:
+                for name in one.finding.mistakes:
+                    self.charged.setdefault(name, question.number)
+        return QuestionResult(question=question, checks=results)
+
+    def _found(self, question: Question, check: Check) -> tuple[Finding, Trouble | None]:
+        """What is found of an answer, or of one that earlier questions do not spoil."""
+        grading, files = self.order.grading, self.sheet.submission.files
+        random = generator_of(self.order.secret, grading.lab, question.number, check.name, files)
+        values = check.inputs(random)
+        finding, raised = self._judged(question, check, values)
+        if finding.passed or finding.mistakes:
+            return finding, raised
+        asked = [one.question.number for one in self.sheet.questions]
+        known = [number for number in asked if number in grading.substitutes]
+        helping = [number for number in known if number in self.lost]
+        if not helping or helping == known:  # who has none of them has handed in nothing to help
+            return finding, raised
+        other, _ = self._judged(question, check, values, substitutes=helping)
+        if other.passed:
+            sentence = self.order.say("right, given a right answer to question {number}")
+            return replace(other, sentence=sentence.format(number=", ".join(helping))), None
+        return (other, None) if other.mistakes else (finding, raised)
+
+    def _judged(
+        self, question: Question, check: Check, values: Values, *, substitutes: Sequence[str] = ()
+    ) -> tuple[Finding, Trouble | None]:
+        """What is found of an answer, with right functions in place of those of some questions."""
+        say = self.order.say
+        sources: dict[str, str] = {}
+        for number in substitutes:
+            for file, source in self.order.grading.substitutes[number].items():
+                sources[file] = f"{sources.get(file, '')}\n{source}"
+        ask = self.session.ask
+        try:
+            answer = ask(check.probe, values, seconds=check.seconds, substitutes=sources)
+        except Raised as error:
+            return Finding(passed=False), Trouble(
+                type=error.type,
+                message=error.message,
+                file=_module(error.file),
+                line=error.line,
+                text=error.text,
+            )
+        except NoAnswer as ended:
+            return Finding(passed=False), Trouble(message=ended.said(say))
+        seen = self.session.seen
+        self.sheet.evidence += evidence_of_running(seen, answer, check, question, self.sheet, say)
+        finding = judge(
+            check, values, answer, say=say, ask=ask, charged=self.charged, lost=self.lost
         )
-    return QuestionResult(question=question, checks=results)
-
-
-def _found(
-    order: Order,
-    question: Question,
-    check: Check,
-    session: Session,
-    sheet: Sheet,
-    charged: Mapping[str, str],
-) -> tuple[Finding, Trouble | None]:
-    grading, files = order.grading, sheet.submission.files
-    random = generator_of(order.secret, grading.lab, question.number, check.name, files)
-    values = check.inputs(random)
-    lost = [one.question.number for one in sheet.questions if one.score < one.max_score]
-    finding, raised = _judged(order, question, check, session, sheet, values, charged, lost)
-    if finding.passed or finding.mistakes:
-        return finding, raised
-    asked = [one.question.number for one in sheet.questions]
-    known = [number for number in asked if number in grading.substitutes]
-    helping = [number for number in known if number in lost]
-    if not helping or helping == known:  # who has none of them has handed in nothing to help
-        return finding, raised
-    other, _ = _judged(
-        order, question, check, session, sheet, values, charged, lost, substitutes=helping
-    )
-    if other.passed:
-        sentence = order.say("right, given a right answer to question {number}")
-        return replace(other, sentence=sentence.format(number=", ".join(helping))), None
-    return (other, None) if other.mistakes else (finding, raised)
-
-
-def _judged(
-    order: Order,
-    question: Question,
-    check: Check,
-    session: Session,
-    sheet: Sheet,
-    values: Values,
-    charged: Mapping[str, str],
-    lost: Sequence[str],
-    *,
-    substitutes: Sequence[str] = (),
-) -> tuple[Finding, Trouble | None]:
-    """What is found of an answer, with right functions in place of those of some questions."""
-    grading = order.grading
-    sources: dict[str, str] = {}
-    for number in substitutes:
-        for file, source in grading.substitutes[number].items():
-            sources[file] = f"{sources.get(file, '')}\n{source}"
-    try:
-        answer = session.ask(check.probe, values, seconds=check.seconds, substitutes=sources)
-    except Raised as error:
-        return Finding(passed=False), Trouble(
-            type=error.type,
-            message=error.message,
-            file=_module(error.file),
-            line=error.line,
-            text=error.text,
-        )
-    except NoAnswer as ended:
-        return Finding(passed=False), Trouble(message=ended.said(order.say))
-    sheet.evidence += evidence_of_running(session.seen, answer, check, question, sheet, order.say)
-    ask = session.ask
-    finding = judge(check, values, answer, say=order.say, ask=ask, charged=charged, lost=lost)
-    return finding, None
+        return finding, None
 
 
 def _trouble(note: Note) -> Trouble:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from retroprop.errors import UserError
+from retroprop.grading.answers import Raised
 from retroprop.grading.comparison import allowed_difference, close, kind_of, numbers_of
 from retroprop.grading.layer_cases import Situation, arguments, situation
 from retroprop.grading.layer_mistakes import LayerMistake, known_mistakes
@@ -63,45 +64,52 @@ class LayerFindings:
     Attributes:
         tensors: The output first, then the gradients by input and parameters.
         left_out: Cases that the layer has no options for: the case in words → what it lacks.
+        raised: Cases in which it raised an exception: the case in words → what and where.
     """
 
     tensors: Sequence[TensorFinding]
     left_out: Mapping[str, Sequence[str]]
+    raised: Mapping[str, str]
 
     @property
     def passed(self) -> bool:
-        """Whether the layer is proved, in the cases that it can take."""
-        return all(one.passed for one in self.tensors)
+        """Whether the layer is proved, in the cases that it has options for."""
+        return not self.raised and all(one.passed for one in self.tensors)
 
 
 def check_layer(answer: Answer, like: str, say: Say) -> LayerFindings:
     """Compare a layer with the twin of the row that it should be like.
 
     Args:
-        answer: Runs the layer on a case; what it raises is the caller's.
+        answer: Runs the layer on a case; but for `Raised`, what it raises is the caller's.
         like: The name of a layer or loss of the parity table: linear, conv2d, relu…
         say: The language of the sentences.
 
     Raises:
         UserError: If the table has no such layer or loss, or none of its cases fits.
     """
-    row = find_row(like)
-    if not isinstance(row, FunctionRow) or row.kind not in ("layer", "loss"):
+    kinds = ("layer", "loss")
+    row = find_row(like, kinds)
+    if not isinstance(row, FunctionRow) or row.kind not in kinds:
         raise UserError(
             f"--like takes a layer or a loss, and {row.name} is of the kind {row.kind}; "
             "`retroprop verify` lists them."
         )
     if row.name == "Dropout":
         raise UserError("a dropout layer draws its mask: two of them cannot be compared.")
-    situations, answers, left_out = [], [], {}
+    situations, answers, left_out, raised = [], [], {}, {}
     for one in (situation(row, case) for case in row.cases if not case.population):
-        answered = answer(arguments(row, one))
+        try:
+            answered = answer(arguments(row, one))
+        except Raised as exception:
+            raised[str(one.case)] = exception.said(say)
+            continue
         if isinstance(answered, Mapping) and "left out" in answered:
             left_out[str(one.case)] = [str(name) for name in answered["left out"]]
         else:
             situations.append(one)
             answers.append(answered)
-    if not situations:
+    if not situations and not raised:
         raise UserError(
             f"no case of {row.name} fits this layer; it is called as `retroprop check --help` says."
         )
@@ -109,7 +117,7 @@ def check_layer(answer: Answer, like: str, say: Say) -> LayerFindings:
         situations = [_scaled(s, a) for s, a in zip(situations, answers, strict=True)]
     tensors = dict.fromkeys(tensor for one in situations for tensor in one.right)
     findings = [_finding(row.name, tensor, situations, answers, say) for tensor in tensors]
-    return LayerFindings(tensors=findings, left_out=left_out)
+    return LayerFindings(tensors=findings, left_out=left_out, raised=raised)
 
 
 def _scaled(one: Situation, answer: Any) -> Situation:
@@ -185,6 +193,10 @@ def _described(tensor: str, one: Situation, part: Any, say: Say) -> str:
         )
     if given.isnan().any():
         return say("holds NaN")
+    if right.numel() == 1:
+        return say("is {kind}, and {expected} was expected").format(
+            kind=f"{given.item():.6g}", expected=f"{right.item():.6g}"
+        )
     ratio = (given * right).sum() / right.square().sum()
     if close(given, ratio * right, SINGLE) and float(ratio) not in (0.0, 1.0):
         return say("is {ratio} times the right one").format(ratio=f"{float(ratio):.6g}")

@@ -241,4 +241,4 @@ def explained(result: CheckResult, grading: LabGrading, say: Say, *, hidden: boo
     for remark in result.check.remarks:
         if remark.name in finding.remarks:
             sentences.append(say(remark.sentence))
-    return "; ".join(sentences)
+    return say("; ").join(sentences)

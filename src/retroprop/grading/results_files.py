@@ -28,6 +28,8 @@ from retroprop.languages import Say
 
 LONGEST_NAME = 60
 """Characters of a file that is named after a submission."""
+POINTS_DIGITS = 10
+"""After the point: thirds of a point add up to whole points."""
 
 _FORMULA = re.compile(r"[\s\x00-\x1f]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 OF_THE_CLASS = ("class.csv", "class.html", "secret", "students", "teacher")
@@ -56,7 +58,7 @@ def results_json(sheet: Sheet, say: Say) -> dict[str, Any]:
     if sheet.evidence:
         tests.append(_evidence_test(sheet, say))
     results = {
-        "score": round(sheet.score, 4),
+        "score": round(sheet.score, POINTS_DIGITS),
         "execution_time": round(sheet.seconds, 3),
         "output": "\n".join(notes_of(sheet, say)),
         "output_format": "text",
@@ -67,7 +69,7 @@ def results_json(sheet: Sheet, say: Say) -> dict[str, Any]:
         "tests": tests,
         "extra_data": {
             "lab": sheet.grading.lab,
-            "max_score": round(sheet.max_score, 4),
+            "max_score": round(sheet.max_score, POINTS_DIGITS),
             "finished": sheet.finished,
             "held": list(sheet.held),
             "processor_s": round(sheet.processor_s, 3),
@@ -93,10 +95,12 @@ def _test(question: QuestionResult, result: CheckResult, sheet: Sheet, say: Say)
     check = result.check
     earned = result.score >= result.max_score and result.finding.passed
     return {
-        "score": round(result.score, 4),
-        "max_score": round(result.max_score, 4),
+        "score": round(result.score, POINTS_DIGITS),
+        "max_score": round(result.max_score, POINTS_DIGITS),
         "status": "passed" if earned else "failed",
-        "name": f"{say(question.question.name)}: {say(check.name)}",
+        "name": say("{label}: {text}").format(
+            label=say(question.question.name), text=say(check.name)
+        ),
         "name_format": "text",
         "number": question.question.number,
         "output": explained(result, sheet.grading, say, hidden=not check.public),
@@ -113,8 +117,8 @@ def _test(question: QuestionResult, result: CheckResult, sheet: Sheet, say: Say)
 
 def _manual_test(line: ManualResult) -> dict[str, Any]:
     return {
-        "score": round(line.score or 0.0, 4),
-        "max_score": round(line.max_score, 4),
+        "score": round(line.score or 0.0, POINTS_DIGITS),
+        "max_score": round(line.max_score, POINTS_DIGITS),
         "name": line.name,
         "name_format": "text",
         "output": line.comment,

@@ -19,7 +19,7 @@ from retroprop.grading.checks import LabGrading
 from retroprop.grading.gradescope_export import METADATA, read_metadata
 from retroprop.grading.gradescope_export import MOST_BYTES as MOST_METADATA_BYTES
 from retroprop.grading.notebooks import read_notebook
-from retroprop.grading.trees import Leaf, leaves_in_zip, leaves_of, shown
+from retroprop.grading.trees import Leaf, empty_folders, leaves_in_zip, leaves_of, shown
 from retroprop.languages import Say, say_later
 
 MOST_SOURCE_BYTES = 1_000_000
@@ -71,23 +71,31 @@ class Submission:
     unreadable: str | None = None
 
 
-def read_class(path: Path, grading: LabGrading, say: Say) -> list[Submission]:
+def read_class(
+    path: Path, grading: LabGrading, say: Say, results: Path | None = None
+) -> list[Submission]:
     """The submissions of a class, in the order of their names.
 
     Args:
         path: A folder, a zip or a file.
         grading: Of the lab, whose files are looked for.
         say: The language of notes and reasons.
+        results: The folder for the results, which may lie among the submissions.
 
     Raises:
         UserError: If the path cannot be read, or nothing was handed in there.
     """
-    leaves = leaves_of(path, say)
+    leaves = leaves_of(path, say, results)
     students = _students(leaves)
+    groups = _groups(leaves, grading, shown(path.stem), students)
     found = [
         replace(_submission(name, group, grading, say), students=students.get(name, ()))
-        for name, group in _groups(leaves, grading, shown(path.stem), students).items()
+        for name, group in groups.items()
     ]
+    if groups.keys() & {leaf.parts[0] for leaf in leaves if len(leaf.parts) > 1}:  # of folders
+        empty = say("the folder is empty")
+        for name in empty_folders(path, leaves, results):
+            found.append(Submission(name=name, unreadable=empty))
     missing = say("Gradescope's export names it, and its folder is missing")
     for name in students.keys() - {one.name for one in found}:
         found.append(Submission(name=name, students=students[name], unreadable=missing))

@@ -8,7 +8,7 @@ import os
 import stat
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -76,14 +76,19 @@ class Leaf:
         return replace(self, parts=(*folders, *self.parts))
 
 
-def leaves_of(path: Path, say: Say) -> list[Leaf]:
+def leaves_of(path: Path, say: Say, results: Path | None = None) -> list[Leaf]:
     """The files of a folder and of those below it; of a zip; or a file alone.
+
+    Args:
+        path: A folder, a zip or a file.
+        say: The language of reasons.
+        results: A folder that is left out: the one for the results may lie among submissions.
 
     Raises:
         UserError: If it is not there or cannot be read, or holds more than a class hands in.
     """
     if path.is_dir():
-        found = list(islice(_in_folder(path, (), say), MOST_FILES + 1))
+        found = list(islice(_in_folder(path, (), say, results), MOST_FILES + 1))
         if len(found) > MOST_FILES:
             too_many = say("{path} holds more than {n} files; give the folder of one class.")
             raise UserError(too_many.format(path=shown(str(path)), n=f"{MOST_FILES:,}"))
@@ -134,7 +139,23 @@ def shown(name: str) -> str:
 # --- folders --------------------------------------------------------------------------------------
 
 
-def _in_folder(folder: Path, above: tuple[str, ...], say: Say) -> Iterator[Leaf]:
+def empty_folders(path: Path, leaves: Sequence[Leaf], results: Path | None = None) -> list[str]:
+    """The folders right below a path that none of its files lies in."""
+    if not path.is_dir():
+        return []
+    filled = {leaf.parts[0] for leaf in leaves}
+    below = [entry for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False)]
+    names = [shown(entry.name) for entry in below if not _is_same(entry.path, results)]
+    return [name for name in names if name not in filled and not _is_junk((name,))]
+
+
+def _is_same(path: str, other: Path | None) -> bool:
+    return other is not None and other.exists() and os.path.samefile(path, other)
+
+
+def _in_folder(
+    folder: Path, above: tuple[str, ...], say: Say, results: Path | None = None
+) -> Iterator[Leaf]:
     """Every file below a folder; links, pipes and devices are named and not opened."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -149,10 +170,12 @@ def _in_folder(folder: Path, above: tuple[str, ...], say: Say) -> Iterator[Leaf]
         if entry.is_symlink():
             yield _refused(parts, say("{name} is a symbolic link; hand in the file itself"))
         elif entry.is_dir():
+            if _is_same(entry.path, results):
+                continue
             if len(parts) > MOST_FOLDERS:
                 yield _refused(parts, say("{name} lies in too many folders"))
             else:
-                yield from _in_folder(path, parts, say)
+                yield from _in_folder(path, parts, say, results)
         elif entry.is_file():
             yield Leaf(parts=parts, read=_reader(path, say))
         else:

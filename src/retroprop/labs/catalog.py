@@ -3,28 +3,26 @@
 from importlib import import_module
 from pathlib import Path
 
-from retroprop.errors import UserError, did_you_mean
+from retroprop.errors import UserError, did_you_mean, in_short
 from retroprop.grading.checks import LabGrading
 from retroprop.grading.variants import Variants, load_variants
 from retroprop.report.lab_report import Lab
 
-MODULES = {
-    "lyon-tp": "retroprop.labs.lyon_tp.questions",
-    "inf8225-tp1": "retroprop.labs.inf8225_tp1.questions",
-    "ift3395-theorie": "retroprop.labs.ift3395_theorie.questions",
-    "ift3395-devoir3": "retroprop.labs.ift3395_devoir3.questions",
-    "ift6135-devoir1": "retroprop.labs.ift6135_devoir1.questions",
+PACKAGES = {
+    "lyon-tp": "retroprop.labs.lyon_tp",
+    "inf8225-tp1": "retroprop.labs.inf8225_tp1",
+    "ift3395-theorie": "retroprop.labs.ift3395_theorie",
+    "ift3395-devoir3": "retroprop.labs.ift3395_devoir3",
+    "ift6135-devoir1": "retroprop.labs.ift6135_devoir1",
 }
-"""Where the `LAB` of each assignment lies, from the perceptron to the MLP-Mixer."""
+"""Where each assignment lies, from the perceptron to the MLP-Mixer: `LAB` in its `questions`, and
+`GRADING` in its `grading`."""
 
-GRADED = {
-    "lyon-tp": "retroprop.labs.lyon_tp.grading",
-    "inf8225-tp1": "retroprop.labs.inf8225_tp1.grading",
-    "ift3395-theorie": "retroprop.labs.ift3395_theorie.grading",
-    "ift3395-devoir3": "retroprop.labs.ift3395_devoir3.grading",
-    "ift6135-devoir1": "retroprop.labs.ift6135_devoir1.grading",
-}
-"""Where the `GRADING` of each assignment lies that is graded by its files."""
+
+def _package(name: str) -> str:
+    if name not in PACKAGES:
+        raise UserError(f"no assignment is called {in_short(name)}. {did_you_mean(name, PACKAGES)}")
+    return PACKAGES[name]
 
 
 def find_lab(name: str) -> Lab:
@@ -33,24 +31,16 @@ def find_lab(name: str) -> Lab:
     Raises:
         UserError: If there is none.
     """
-    if name not in MODULES:
-        raise UserError(
-            f"no assignment is called {name!r}; use one of {', '.join(MODULES)}. "
-            f"{did_you_mean(name, MODULES)}"
-        )
-    return import_module(MODULES[name]).LAB
+    return import_module(f"{_package(name)}.questions").LAB
 
 
 def find_grading(name: str) -> LabGrading:
     """How the submissions of an assignment are graded.
 
     Raises:
-        UserError: If there is no such assignment, or it is not graded here.
+        UserError: If there is no such assignment.
     """
-    find_lab(name)
-    if name not in GRADED:
-        raise UserError(f"{name} is not graded here; use one of {', '.join(GRADED)}.")
-    return import_module(GRADED[name]).GRADING
+    return import_module(f"{_package(name)}.grading").GRADING
 
 
 def find_variants(name: str) -> Variants:
@@ -60,10 +50,10 @@ def find_variants(name: str) -> Variants:
         UserError: As `find_grading`.
     """
     grading = find_grading(name)
-    folder = Path(str(import_module(GRADED[name]).__file__)).parent
+    folder = Path(str(import_module(f"{PACKAGES[name]}.grading").__file__)).parent
     return load_variants(folder / "variants.toml", grading)
 
 
 def labs() -> list[Lab]:
     """All assignments."""
-    return [find_lab(name) for name in MODULES]
+    return [find_lab(name) for name in PACKAGES]

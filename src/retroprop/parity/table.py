@@ -5,7 +5,9 @@ equal its members one by one. A test fails when a public name of `byhand` is nei
 row nor named in `HELPERS` with the reason.
 """
 
-from retroprop.errors import UserError, did_you_mean
+from collections.abc import Sequence
+
+from retroprop.errors import UserError, did_you_mean, in_short
 from retroprop.parity.image_layers import CONVOLUTION_ROWS, NORMALIZATION_ROWS, TOKEN_ROWS
 from retroprop.parity.layers import ACTIVATION_ROWS, STRUCTURE_ROWS
 from retroprop.parity.losses import LOSS_ROWS
@@ -62,8 +64,12 @@ HELPERS: dict[str, str] = {
 """Public names of `byhand` without a row of their own, each with the reason."""
 
 
-def find_row(name: str) -> Row:
+def find_row(name: str, kinds: Sequence[str] = ()) -> Row:
     """The row of this name; capitals, hyphens and underscores do not matter.
+
+    Args:
+        name: What the table calls it, or nearly.
+        kinds: Those of the rows that are suggested; all if there are none.
 
     Raises:
         UserError: If there is none, with a suggestion.
@@ -72,8 +78,9 @@ def find_row(name: str) -> Row:
     for row in TABLE:
         if _plain(row.name) == wanted:
             return row
-    suggestion = did_you_mean(name, [row.name.lower() for row in TABLE])
-    raise UserError(f"there is no row {name!r} in the table. {suggestion}")
+    known = [row.name.lower() for row in TABLE if row.kind in (kinds or KINDS)]
+    missing = f"{' or '.join(kinds or ['row'])} {in_short(name)} in the table"
+    raise UserError(f"there is no {missing}. {did_you_mean(name, known)}")
 
 
 def rows_of(kind: str) -> list[Row]:

@@ -63,7 +63,7 @@ def without_fault(source: str, error: SyntaxError, file: str) -> tuple[str, Cut]
     lines = source.split("\n")
     line = min(max(error.lineno or 1, 1), len(lines))
     for start, name in candidates(lines, line):
-        tried = "\n".join(without_part(lines, start, name, f"line {line}: {error.msg}"))
+        tried = "\n".join(without_part(lines, start, name, line, error.msg))
         left = fault(tried, file)
         if left is None or (left.lineno or 0) > line:
             return tried, Cut(line, error.msg, name)
@@ -78,15 +78,23 @@ def candidates(lines: list[str], line: int) -> list[tuple[int, str]]:
     return [*functions[:2], (line - 1, ""), (statement, "")]
 
 
-def without_part(lines: list[str], start: int, name: str, reason: str) -> list[str]:
-    """The lines without the part that begins there, up to the next line that is not within it."""
-    indent = indentation(lines[start])
+def without_part(lines: list[str], start: int, name: str, line: int, reason: str) -> list[str]:
+    """The lines without the part that begins there, up to the next line that is not within it.
+
+    A function raises its SyntaxError in the line of the fault, where that is one of its own.
+    """
+    margin = " " * indentation(lines[start])
     stop = start + 1
-    while stop < len(lines) and (not lines[stop].strip() or indentation(lines[stop]) > indent):
+    while stop < len(lines) and (not lines[stop].strip() or indentation(lines[stop]) > len(margin)):
         stop += 1
-    first = f"def {name}(*_, **__): raise SyntaxError({reason!r})" if name else "pass"
-    kept = " " * indent + first
-    return [*lines[:start], kept, *[""] * (stop - start - 1), *lines[stop:]]
+    left = [margin + "pass", *[""] * (stop - start - 1)]
+    if name and start < line - 1 < stop:
+        left[0] = f"{margin}def {name}(*_, **__):"
+        left[line - 1 - start] = f"{margin} raise SyntaxError({reason!r})"
+    elif name:
+        reason = f"line {line}: {reason}"
+        left[0] = f"{margin}def {name}(*_, **__): raise SyntaxError({reason!r})"
+    return [*lines[:start], *left, *lines[stop:]]
 
 
 def indentation(line: str) -> int:
