@@ -317,3 +317,12 @@ def test_what_the_assignment_leaves_open_is_remarked_and_not_charged(server):
     assert lost(sheet) == {}
     assert findings_of(sheet, "2.2")[0].remarks == ("loss infinite where a probability is 0",)
     assert findings_of(sheet, "2.4")[0].remarks == ("axis of inputs_tilde ignored",)
+
+
+def test_an_accuracy_without_its_counts_keeps_its_share(server):
+    bodies = {"accuracy": "return float((y_pred.argmax(1) == y.argmax(1)).float().mean())"}
+    sheet = graded(server, {"solution": with_bodies(VARIANTS.right["solution"], bodies)}, "2")
+    fraction, counts = findings_of(sheet, "2.1")
+    assert fraction.passed
+    assert counts.sentence == "the answer is None: nothing was returned"
+    assert lost(sheet).keys() == {"2.1"}

@@ -145,7 +145,10 @@ def gradients_of_loss(submission, values):
         if not tensors:
             return None if pair is None else {"graph": False}
         tensors[0].backward()
-        return {"graph": True, "untouched": True, "gradients": [one.grad for one in parameters]}
+        gradients = [one.grad for one in parameters]
+        if all(one is None for one in gradients):  # the loss is a new tensor
+            return {"graph": False}
+        return {"graph": True, "untouched": True, "gradients": gradients}
 
     return with_trainer(submission, values, use)
 

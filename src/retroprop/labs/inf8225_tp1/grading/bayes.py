@@ -67,6 +67,8 @@ def answered(
     evidence: str = "all",
     target: str = "itself",
     inverted: bool = False,
+    scale: float = 1,
+    decimals: int = 15,
 ) -> Tensor:
     """The answer to a query.
 
@@ -79,6 +81,8 @@ def answered(
         evidence: "all", "none", "first", "last" or, of each variable, the "other state".
         target: "itself", or "every state" where one is asked for.
         inverted: Whether evidence and target change places.
+        scale: 100 for percent.
+        decimals: How many are left.
     """
     query = parsed(QUERIES[values["letter"]].question)
     cut = query.set_one if do == "set" else ""
@@ -99,6 +103,7 @@ def answered(
         shares = sums / prior
     else:
         shares = sums / sums.sum() if divided else sums
+    shares = (scale * shares).round(decimals=decimals)
     if query.state is not None and target == "itself":
         return shares[query.state]
     return shares if order == 1 else shares.flip(0)
@@ -109,6 +114,7 @@ def _kept(given: dict[str, int], evidence: str) -> dict[str, int]:
     return dict({"none": [], "first": kept[:1], "last": kept[-1:]}.get(evidence, kept))
 
 
+ROUNDED = say_later("the answer is rounded: return what was computed")
 MISTAKES = [
     Mistake(
         name="conditioning instead of do",
@@ -163,6 +169,15 @@ MISTAKES = [
         ),
         switches={"inverted": True},
     ),
+    Mistake(
+        name="probabilities in percent",
+        sentence=say_later("the probabilities are in percent: fractions are wanted"),
+        switches={"scale": 100.0},
+    ),
+    *(
+        Mistake(name=f"rounded to {n} decimals", sentence=ROUNDED, switches={"decimals": n})
+        for n in (2, 3)
+    ),
 ]
 
 
@@ -172,7 +187,8 @@ def _that_show(letter: str) -> Sequence[Mistake]:
     found, shown = [answered(values, None)], []
     for mistake in MISTAKES:
         wrong = answered(values, None, **mistake.switches)
-        if not any(close(wrong, one, 1e-3) for one in found):
+        apart = 3e-4 if "decimals" in mistake.switches else 1e-3
+        if not any(close(wrong, one, apart) for one in found):
             shown.append(mistake)
             found.append(wrong)
     return shown
