@@ -18,6 +18,7 @@ import ctypes
 import dataclasses
 import errno
 import importlib
+import json
 import mmap
 import os
 import signal
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from pathlib import Path
@@ -193,8 +195,8 @@ def disturb(subject: Subject, disk: Disk, folder: Path, every: int, tally: Tally
         remove(counting)
         for n in range(1, operations + 1, every):
             _one_case(subject, disk, folder / "case", name, n, peace, tally)
-            if sys.stdout.isatty():
-                print(f"{subject.name}: {name} at operation {n} of {operations}", end="\r")
+            if n % 100 == 0:
+                say(f"{subject.name}: {name} at operation {n} of {operations}")
         say(f"{subject.name}: {name} at {operations} operations, {len(tally.faults)} faults so far")
     remove(peace_folder)
 
@@ -266,43 +268,68 @@ def import_all(subject: Subject, folder: Path) -> None:
             importlib.import_module(name)
 
 
-def main() -> None:
-    """Disturb every subject, and write the record; exit status 1 if something was wrong."""
-    parser = arguments_of(__doc__)
-    known = subjects(epochs=2, pupils=2)
-    names = [subject.name for subject in known]
-    parser.add_argument("--subjects", nargs="+", choices=names, default=names)
-    parser.add_argument("--every", type=int, default=1, help="of how many operations one fails")
-    parser.add_argument("--no-record", action="store_true", help="print only")
-    options = parser.parse_args()
-    if "FAILING_DISK" not in os.environ:
-        with tempfile.TemporaryDirectory() as folder:
-            orders = Path(folder) / "order"
-            orders.write_bytes(bytes(ctypes.sizeof(Order)))
-            environment = os.environ | {
-                "LD_PRELOAD": str(build_library(Path(folder))),
-                "FAILING_DISK": str(orders),
-                "OMP_NUM_THREADS": "1",
-                "RETROPROP_LANGUAGE": "en",
-            }
-            command = [sys.executable, "-m", "benchmarks.faults", *sys.argv[1:]]
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for the process below
-            raise SystemExit(subprocess.run(command, env=environment).returncode)
+def disturb_one(subject: Subject, every: int) -> None:
+    """In a process with the library: disturb a subject, and print what happened as JSON."""
     for number in (signal.SIGINT, signal.SIGTERM):  # in the background, INT may be ignored
         signal.signal(number, signal.default_int_handler)
     disk, tally = Disk(Path(os.environ["FAILING_DISK"])), Tally()
     with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
-        for subject in known:
-            if subject.name in options.subjects:
-                import_all(subject, Path(folder) / "imports")
-                disturb(subject, disk, Path(folder), options.every, tally)
-                remove(Path(folder) / "imports")
-    cases = tally.strikes.total()
-    say(f"{cases} operations failed, {tally.ended} resumed to the end, {len(tally.faults)} faults")
-    results = {"every": options.every, "cases": dict(tally.strikes), "faults": tally.faults}
+        import_all(subject, Path(folder) / "imports")
+        disturb(subject, disk, Path(folder), every, tally)
+    print(json.dumps(vars(tally)))
+
+
+def in_own_process(subject: Subject, every: int, folder: Path, library: Path) -> Tally:
+    """Disturb a subject in a process that has the library; what it says is passed on."""
+    orders = folder / f"order of {subject.name}"
+    orders.write_bytes(bytes(ctypes.sizeof(Order)))
+    environment = os.environ | {
+        "LD_PRELOAD": str(library),
+        "FAILING_DISK": str(orders),
+        "OMP_NUM_THREADS": "1",
+        "RETROPROP_LANGUAGE": "en",
+    }
+    command = [sys.executable, "-m", "benchmarks.faults", "--subjects", subject.name]
+    command += ["--every", str(every)]
+    told = ""
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if told:
+                say(told.rstrip())
+            told = line
+    if process.returncode:
+        raise SystemExit(f"{subject.name} was not disturbed to the end:\n{told}")
+    return Tally(**json.loads(told))
+
+
+def main() -> None:
+    """Disturb every subject, and write the record; exit status 1 if something was wrong."""
+    parser = arguments_of(__doc__)
+    known = {subject.name: subject for subject in subjects(epochs=2, pupils=1)}
+    parser.add_argument("--subjects", nargs="+", choices=known, default=list(known))
+    parser.add_argument("--every", type=int, default=1, help="of how many operations one fails")
+    parser.add_argument("--at-once", type=int, default=2, help="subjects")
+    parser.add_argument("--no-record", action="store_true", help="print only")
+    options = parser.parse_args()
+    chosen = [known[name] for name in options.subjects]
+    if "FAILING_DISK" in os.environ:
+        disturb_one(chosen[0], options.every)
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for the processes below
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.at_once) as threads:
+        library = build_library(Path(folder))
+        alone = [(one, options.every, Path(folder), library) for one in chosen]
+        tallies = list(threads.map(lambda order: in_own_process(*order), alone))
+    cases = {name: n for tally in tallies for name, n in tally.strikes.items()}
+    faults = [fault for tally in tallies for fault in tally.faults]
+    ended = sum(tally.ended for tally in tallies)
+    say(
+        f"{sum(cases.values())} operations failed, {ended} resumed to the end, {len(faults)} faults"
+    )
     if not options.no_record:
-        keep("faults", results)
-    if tally.faults:
+        keep("faults", {"every": options.every, "cases": cases, "ended": ended, "faults": faults})
+    if faults:
         raise SystemExit(1)
 
 

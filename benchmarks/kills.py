@@ -117,7 +117,7 @@ def _class(pupils: int) -> Subject:
     lab = "ift3395-theorie"
     (template,) = find_grading(lab).template.values()
     files = {f"class/{k}.py": f"{template}\n\ndef own():\n    return {k}\n" for k in range(pupils)}
-    command = f"grade {lab} class --out grades --secret secret --workers 2"
+    command = f"grade {lab} class --out grades --secret secret --workers {min(2, pupils)}"
     return Subject("grade", tuple(command.split()), {"secret": "only the teacher has it", **files})
 
 

@@ -28,7 +28,6 @@ SPOKEN_KEYWORDS: dict[str, set[str]] = {  # also said, by name
     "prose": {"title"},
     "Question": {"title", "asked"},
     "Part": {"title", "introduction"},
-    "Lab": {"title", "source"},
     "ProvedQuestion": {"title", "task", "hypotheses", "remark"},
     "Step": {"why"},
     "Proof": {"scope"},

@@ -1,11 +1,12 @@
 """Files are written whole or not at all, where they should be, for whom they should be."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from retroprop.files import is_as_written, replace_file
+from retroprop.files import is_as_written, make_folder, remove_file, replace_file
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -42,3 +43,21 @@ def test_a_file_that_is_missing_or_other_is_not_as_written(tmp_path):
     path.write_bytes(b"a")
     assert is_as_written(path, None)
     assert not is_as_written(path, "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("write", "named"),
+    [
+        (lambda folder: replace_file(folder / "new", b"x", durable=True), "new"),
+        (lambda folder: remove_file(folder / "old"), ""),
+        (lambda folder: make_folder(folder / "sub"), ""),
+    ],
+)
+def test_an_error_of_the_device_says_at_which_file(tmp_path, monkeypatch, write, named):
+    def broken(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match="Input/output error") as raised:
+        write(tmp_path)
+    assert raised.value.filename == str(tmp_path / named)

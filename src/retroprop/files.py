@@ -52,7 +52,7 @@ def replace_file(
     place = Path(os.path.realpath(path))
     temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "xb", opener=_private if private else None) as file:
+        with _naming(path), open(temporary, "xb", opener=_private if private else None) as file:
             file.writelines(parts)
             if durable:
                 file.flush()
@@ -64,6 +64,17 @@ def replace_file(
         raise
     if durable:
         _sync_folder(place.parent)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an error about an open file say which file it is, as those about a path do."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def _private(path: str, flags: int) -> int:
@@ -198,7 +209,8 @@ def _sync_folder(folder: Path) -> None:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        with _naming(folder):
+            os.fsync(handle)
     except OSError as error:
         if error.errno != errno.EINVAL:  # a file system that knows no such thing
             raise

@@ -7,7 +7,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from retroprop.labs.catalog import PACKAGES, find_lab
+from retroprop.labs.assignments import ASSIGNMENTS
+from retroprop.labs.catalog import find_lab
 from retroprop.report import write_lab_report
 
 
@@ -20,7 +21,7 @@ def written(name, language, folder):
     return notebook
 
 
-@pytest.mark.parametrize("name", PACKAGES)
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_a_notebook_is_valid_and_its_cells_are_python(name, tmp_path):
     notebook = written(name, "en", tmp_path)
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
@@ -45,3 +46,10 @@ def test_a_notebook_runs_from_top_to_bottom_and_shows_each_answer(tmp_path):
         shown = [output for output in cell.outputs if "text/html" in output.get("data", {})]
         assert shown, cell.source
         assert "Question" in shown[-1]["data"]["text/html"]
+
+
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_what_is_known_before_the_questions_are_read_is_what_they_say(name):
+    lab, known = find_lab(name), ASSIGNMENTS[name]
+    assert (lab.name, lab.title, lab.source) == (name, known.title, known.source)
+    assert lab.studies == list(known.studies)

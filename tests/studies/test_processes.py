@@ -9,6 +9,7 @@ import pytest
 from small import SMALL
 
 import retroprop
+from retroprop.studies import worker
 
 PROGRAM = f"""
 import sys
@@ -39,3 +40,9 @@ def test_a_program_without_a_guard_trains_and_is_run_once(tmp_path, way):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == ["begun", "finished"]
+
+
+def test_a_file_that_a_worker_cannot_use_is_no_traceback():
+    told = worker._failure(FileNotFoundError(2, "No such file or directory", "state"))
+    assert told.expected
+    assert told.text.startswith("'state' cannot be used (No such file or directory)")

@@ -1,7 +1,7 @@
 """The commands `retroprop lab list | run | report`: a whole assignment, from data to document."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
@@ -11,34 +11,33 @@ from retroprop.cli.console import Terminal
 from retroprop.cli.display import StudyDisplay, duration
 from retroprop.cli.parameters import Flag, ReadersLanguage, WholeNumber
 from retroprop.errors import Interrupted, UserError
-from retroprop.labs.catalog import find_lab, labs
-from retroprop.labs.running import StudyPlan, plan_lab, run_lab, total_s
-from retroprop.languages import reader_language
+from retroprop.labs.assignments import ASSIGNMENTS
+from retroprop.languages import reader_language, translator
 from retroprop.studies.records import DEFAULT_DATABASE, Records
+
+if TYPE_CHECKING:
+    from retroprop.labs.running import StudyPlan
 
 console = Terminal(soft_wrap=True)
 Size = Literal["smoke", "laptop", "full"]
 
 
 def list_labs(*, db: str = DEFAULT_DATABASE) -> None:
-    """List the assignments: their questions, their studies, and what is recorded.
+    """List the assignments, and how many of their studies are recorded.
 
     Args:
         db: The database of the records: a file or a URL.
     """
-    from retroprop.report.lab_report import LabReport
-
+    say = translator(reader_language())
     records = _existing(db)
+    trained = records.trained_studies() if records else set()
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("assignment", no_wrap=True, style="bold")
     table.add_column("title")
-    for name in ("questions", "studies", "recorded"):
-        table.add_column(name, justify="right")
-    for lab in labs():
-        report = LabReport(lab, records, reader_language())
-        shown = f"{len(report.reports)} of {len(lab.studies)}" if lab.studies else "needs none"
-        questions, studies = str(len(lab.questions)), str(len(lab.studies) or "–")
-        table.add_row(lab.name, report.say(lab.title), questions, studies, shown)
+    table.add_column("recorded studies", justify="right")
+    for name, one in ASSIGNMENTS.items():
+        recorded = f"{len(trained & {*one.studies})} of {len(one.studies)}"
+        table.add_row(name, say(one.title), recorded if one.studies else "needs none")
     console.print_table(table)
     console.print(
         "\nTrain what one needs:  retroprop lab run NAME\nWrite its document:    retroprop lab "
@@ -70,6 +69,8 @@ def run(
     Raises:
         UserError: If the assignment is unknown, or data or a device are missing.
     """
+    from retroprop.labs.catalog import find_lab
+    from retroprop.labs.running import plan_lab, run_lab
     from retroprop.studies.environment import typed_command
 
     chosen = find_lab(lab)
@@ -123,6 +124,7 @@ def report(
     Raises:
         UserError: If the assignment or a format is unknown, or the folder cannot be written.
     """
+    from retroprop.labs.catalog import find_lab
     from retroprop.report import write_lab_report
 
     chosen = find_lab(lab)
@@ -148,7 +150,8 @@ def _existing(db: str) -> Records | None:
     return Records.open(db, create=False)
 
 
-def _print_plan(plans: list[StudyPlan], workers: int | None) -> None:
+def _print_plan(plans: "list[StudyPlan]", workers: int | None) -> None:
+    from retroprop.labs.running import total_s
     from retroprop.studies.environment import usable_cores
 
     n = workers or usable_cores()

@@ -1,28 +1,12 @@
-"""The five assignments by name. A lab's questions are read when it is asked for."""
+"""The five assignments with their questions and their grading, which are read when asked for."""
 
 from importlib import import_module
 from pathlib import Path
 
-from retroprop.errors import UserError, did_you_mean, in_short
 from retroprop.grading.checks import LabGrading
 from retroprop.grading.variants import Variants, load_variants
+from retroprop.labs.assignments import find_assignment
 from retroprop.report.lab_report import Lab
-
-PACKAGES = {
-    "lyon-tp": "retroprop.labs.lyon_tp",
-    "inf8225-tp1": "retroprop.labs.inf8225_tp1",
-    "ift3395-theorie": "retroprop.labs.ift3395_theorie",
-    "ift3395-devoir3": "retroprop.labs.ift3395_devoir3",
-    "ift6135-devoir1": "retroprop.labs.ift6135_devoir1",
-}
-"""Where each assignment lies, from the perceptron to the MLP-Mixer: `LAB` in its `questions`, and
-`GRADING` in its `grading`."""
-
-
-def _package(name: str) -> str:
-    if name not in PACKAGES:
-        raise UserError(f"no assignment is called {in_short(name)}. {did_you_mean(name, PACKAGES)}")
-    return PACKAGES[name]
 
 
 def find_lab(name: str) -> Lab:
@@ -31,7 +15,7 @@ def find_lab(name: str) -> Lab:
     Raises:
         UserError: If there is none.
     """
-    return import_module(f"{_package(name)}.questions").LAB
+    return import_module(f"{find_assignment(name).package}.questions").LAB
 
 
 def find_grading(name: str) -> LabGrading:
@@ -40,7 +24,7 @@ def find_grading(name: str) -> LabGrading:
     Raises:
         UserError: If there is no such assignment.
     """
-    return import_module(f"{_package(name)}.grading").GRADING
+    return import_module(f"{find_assignment(name).package}.grading").GRADING
 
 
 def find_variants(name: str) -> Variants:
@@ -50,10 +34,5 @@ def find_variants(name: str) -> Variants:
         UserError: As `find_grading`.
     """
     grading = find_grading(name)
-    folder = Path(str(import_module(f"{PACKAGES[name]}.grading").__file__)).parent
+    folder = Path(str(import_module(f"{find_assignment(name).package}.grading").__file__)).parent
     return load_variants(folder / "variants.toml", grading)
-
-
-def labs() -> list[Lab]:
-    """All assignments."""
-    return [find_lab(name) for name in PACKAGES]

@@ -374,6 +374,14 @@ class Records(Database):
                 for row in STUDY_RUNS.read(connection, query)
             ]
 
+    def trained_studies(self) -> set[str]:
+        """The names of the studies of which a model was trained for at least one epoch."""
+        of_runs = RUNS.c.study_run_id == STUDY_RUNS.c.id
+        of_epochs = EPOCHS.c.run_id == RUNS.c.id
+        query = sa.select(STUDY_RUNS.c.study).where(of_runs, of_epochs, EPOCHS.c.epoch > 0)
+        with self.reading() as connection:
+            return set(connection.execute(query.distinct()).scalars())
+
     def study_run(self, name: str) -> StudyRunRecord:
         """The study run with this id, or the latest one of the study with this name.
 

@@ -7,6 +7,7 @@ compute while the document is written what needs no training.
 
 from collections.abc import Iterator
 
+from retroprop.labs.assignments import heading
 from retroprop.labs.ift3395_devoir3 import answers_architectures as architectures
 from retroprop.labs.ift3395_devoir3 import answers_equivariance as equivariance
 from retroprop.labs.ift3395_devoir3 import answers_networks as networks
@@ -338,9 +339,7 @@ def summary(lab: LabReport) -> Iterator[str]:
 
 
 LAB = Lab(
-    name="ift3395-devoir3",
-    title="Automatic differentiation, MLPs and CNNs on Fashion-MNIST",
-    source="IFT3395, assignment 3, practical part (Université de Montréal)",
+    **heading("ift3395-devoir3"),
     parts=(
         Part(
             name="part-1",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
+from retroprop.labs.assignments import heading
 from retroprop.labs.ift3395_theorie.figure import CAPTION, DESCRIPTION, loss_gradients
 from retroprop.labs.ift3395_theorie.numerical_check import (
     CheckResult,
@@ -205,9 +206,7 @@ def lab_of(
         questions=tuple(asked(one) for one in sheet if one.beyond),
     )
     return Lab(
-        name="ift3395-theorie",
-        title=say_later("The theory sheet, proved and checked"),
-        source=say_later("IFT3395, assignment 3, theoretical part (Université de Montréal)"),
+        **heading("ift3395-theorie"),
         parts=tuple(part for part in (*parts, beyond) if part.questions),
         imports="from retroprop.calculus.convolution_arithmetic import solve_convolution\n"
         "from retroprop.calculus.stack import measure\n"

@@ -6,6 +6,7 @@ computed while the document is written; questions 4.2 to 4.6 by the records of f
 
 from collections.abc import Iterator
 
+from retroprop.labs.assignments import heading
 from retroprop.labs.ift6135_devoir1 import (
     answers_activation,
     answers_code,
@@ -264,9 +265,7 @@ def summary(lab: LabReport) -> Iterator[str]:
 
 
 LAB = Lab(
-    name="ift6135-devoir1",
-    title="Classifying images: MLP, ResNet-18 and MLP-Mixer",
-    source="IFT6135, assignment 1 (Université de Montréal)",
+    **heading("ift6135-devoir1"),
     parts=(PROBLEM_1, PROBLEM_2, PROBLEM_3, PROBLEM_4),
     summary=summary,
     answers_in_code=True,

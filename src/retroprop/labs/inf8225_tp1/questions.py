@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from retroprop.bayes.networks import load
+from retroprop.labs.assignments import heading
 from retroprop.labs.inf8225_tp1.answers_mlp import LOGISTIC, STUDY
 from retroprop.labs.inf8225_tp1.interpretation import Interpretation
 from retroprop.labs.inf8225_tp1.questions_mlp import MLP
@@ -32,9 +33,7 @@ def summary(lab: LabReport) -> Iterator[str]:
 
 
 LAB = Lab(
-    name="inf8225-tp1",
-    title="Bayesian network, logistic regression, multilayer perceptron",
-    source="INF8225, TP1 (Polytechnique Montréal, winter 2025)",
+    **heading("inf8225-tp1"),
     parts=(NETWORK, REGRESSION, MLP),
     summary=summary,
     imports=IMPORTS,

@@ -6,6 +6,7 @@ on the data.
 
 from collections.abc import Iterator
 
+from retroprop.labs.assignments import heading
 from retroprop.labs.lyon_tp import answers_deep as deep
 from retroprop.labs.lyon_tp import answers_further as further
 from retroprop.labs.lyon_tp import answers_perceptron as perceptron
@@ -373,9 +374,7 @@ def summary(lab: LabReport) -> Iterator[str]:
 
 
 LAB = Lab(
-    name="lyon-tp",
-    title="From the perceptron to the deep network",
-    source="Introduction to deep learning, practical work (Lyon, 2019)",
+    **heading("lyon-tp"),
     parts=(_DATA, _PERCEPTRON, _SHALLOW, _DEEP, _FURTHER),
     summary=summary,
     answers_in_code=True,
