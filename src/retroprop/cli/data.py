@@ -46,6 +46,7 @@ def list_datasets() -> None:
             f"retroprop data fetch {info.name}",
             soft_wrap=True,
         )
+    console.print("Your own pictures, a folder per class:  retroprop data show folder:PATH")
     console.print(f"Cache:  {cache_folder()}", soft_wrap=True)
 
 
@@ -133,7 +134,8 @@ def show(
     Parameters
     ----------
     name
-        The data set, for instance fashion-mnist.
+        The data set, for instance fashion-mnist; or your own: folder:PATH, with a folder of
+        pictures per class, or npz:PATH.
     output
         The PNG file to write; NAME-samples.png by default.
     per_class
@@ -144,7 +146,7 @@ def show(
     from retroprop.data.sheet import draw_sample_sheet
 
     dataset = data.load(name)
-    path = output or Path(f"{name}-samples.png")
+    path = output or Path(f"{dataset.info.slug}-samples.png")
     language = lang or reader_language()
     written = draw_sample_sheet(dataset, path, per_class=per_class, lang=language)
     console.print(f"Wrote {written}", soft_wrap=True)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from retroprop.cli.console import Terminal
-from retroprop.data import CATALOG
+from retroprop.data import find
 from retroprop.studies.messages import EpochReport
 from retroprop.studies.plan import Plan
 from retroprop.studies.records import EpochRecord, RunRecord
@@ -68,7 +68,7 @@ class StudyDisplay:
     def start(self, plan: Plan, runs: Sequence[RunRecord], workers: int) -> None:
         """Lay out one line per cell, with what is recorded already."""
         study = plan.study
-        info = CATALOG[study.dataset]
+        info = find(study.dataset)
         self.epochs, self.workers = study.epochs, workers
         per_population = study.split.training_images(info.n_train) * study.epochs
         self.populations = {

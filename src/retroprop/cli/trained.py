@@ -88,9 +88,10 @@ def predict(
     top
         How many classes to print for each.
     """
+    import numpy as np
     import torch
 
-    from retroprop.data.pictures import read_picture
+    from retroprop.data.pictures import luminance, read_picture
     from retroprop.studies.run_models import find_model
     from retroprop.studies.worker import prepare_thread
 
@@ -105,12 +106,10 @@ def predict(
             f"{model.source} reads images of {_times(card.image_shape)}, and pictures are made "
             "square, in grey or three colours; name another model."
         )
-    pictures = torch.stack([torch.from_numpy(read_picture(path, side=side)) for path in images])
-    if channels == 1:  # luminance, as ITU-R BT.601 weighs the colours
-        grey = pictures.float() @ torch.tensor([0.299, 0.587, 0.114])
-        pictures = grey.round().to(torch.uint8)
+    pictures = np.stack([read_picture(path, side=side) for path in images])
+    read = torch.from_numpy(luminance(pictures) if channels == 1 else pictures)
     with torch.inference_mode():
-        z = model.network(model.normalization(pictures))
+        z = model.network(model.normalization(read))
     for path, row in zip(images, z if model.scores else z.softmax(1), strict=True):
         best = row.topk(top)
         answers = ", ".join(

@@ -37,7 +37,8 @@ class NetworkOptions:
     """What `train` and `lr-find` are both told."""
 
     dataset: Word = "fashion-mnist"
-    """A data set that `retroprop data list` names."""
+    """A data set that `retroprop data list` names; or your own: folder:PATH, with a folder of
+    pictures per class, or npz:PATH."""
     options: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None
     """An option of the model as key=value, such as hidden_sizes=256,256; may be given several
     times. `retroprop summary MODEL` shows what comes out."""
@@ -132,7 +133,7 @@ def train(
     model = model_name(model)
     kind = choose_device(network.device).type
     study = _study(model, network, training)
-    where = folder or Path("runs") / f"{model}-{network.dataset}"
+    where = folder or Path("runs") / f"{model}-{find(network.dataset).slug}"
     try:
         with _stopped_by_sigterm(), joined_ranks(kind) as ranks:
             prepare_thread()
@@ -145,7 +146,7 @@ def train(
                 ranks=ranks,
                 threads=training.threads,
                 fresh=fresh,
-                display=TrainingDisplay(console, f"{model} on {network.dataset}", on),
+                display=TrainingDisplay(console, f"{model} on {find(network.dataset).slug}", on),
                 finish=lambda trained: finish(console, trained, where, db),
             )
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from retroprop.cli.console import Terminal
 from retroprop.cli.training_figures import draw_run
-from retroprop.data import CATALOG
+from retroprop.data import find
 from retroprop.data.catalog import DatasetInfo
 from retroprop.errors import UserError
 from retroprop.studies.messages import EpochReport
@@ -37,7 +37,7 @@ class TrainingDisplay:
         done = run.epochs[-1].epoch if run.epochs else -1
         if 0 <= done < study.epochs:
             self.note(f"Continuing {run.study_run_id} after epoch {done}.")
-        info = CATALOG[study.dataset]
+        info = find(study.dataset)
         self.images = study.split.training_images(info.n_train)
         self.note(
             f"{self.title}: {_parameters(plan, info):,} parameters, {self.images:,} training and "
@@ -90,7 +90,7 @@ def finish(console: Terminal, study_run: StudyRunRecord, folder: Path, database:
         return
     records = Records.open(database, create=False, checked=True)
     (run,) = records.runs(study_run.id)
-    info, last = CATALOG[study_run.config["dataset"]], run.epochs[-1].epoch
+    info, last = find(study_run.config["dataset"]), run.epochs[-1].epoch
     if run.diverged_epoch is not None:
         _say(
             console,
@@ -121,7 +121,7 @@ def print_test(
     info: DatasetInfo,
 ) -> None:
     """Accuracy and loss over a test set, then each class and what it is taken for."""
-    _say(console, f"test of {info.name}: accuracy {accuracy:.2%}, loss {loss:.4f}")
+    _say(console, f"test of {info.slug}: accuracy {accuracy:.2%}, loss {loss:.4f}")
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("class")
     table.add_column("accuracy", justify="right")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retroprop.data import catalog
 from retroprop.data.cache import (
     UnreadableError,
     cannot_write,
@@ -28,7 +29,7 @@ from retroprop.data.catalog import (
     Arrays,
     DatasetInfo,
     check_arrays,
-    find,
+    is_own,
     joint_checksum,
     sha256_of,
 )
@@ -70,6 +71,19 @@ class Check:
     ok: bool
 
 
+def find(name: str) -> DatasetInfo:
+    """What is known of a data set: of the catalog, or of one's own (`retroprop.data.own`).
+
+    Raises:
+        UserError: If there is none of that name, or one's own cannot be read.
+    """
+    if is_own(name):
+        from retroprop.data.own import open_own
+
+        return open_own(name)[0]
+    return catalog.find(name)
+
+
 def load(name: str, *, folder: Path | None = None) -> Dataset:
     """Open a data set, from the cache if it is there; the first time, decode and check it.
 
@@ -77,13 +91,18 @@ def load(name: str, *, folder: Path | None = None) -> Dataset:
     are no arrays any more are made anew from the package if it has them.
 
     Args:
-        name: A name of the catalog.
+        name: A name of the catalog, or of one's own data: folder:PATH, npz:PATH.
         folder: For data that does not ship with the package: a folder that has its archive.
 
     Raises:
         UserError: If there is no such data set, it must be fetched first, or its cache is damaged.
     """
-    info = find(name)
+    if is_own(name):
+        from retroprop.data.own import open_own
+
+        info, arrays = open_own(name)
+        return Dataset(info=info, **arrays, checksum=info.checksum)
+    info = catalog.find(name)
     try:
         cached = open_cached(info)
     except UnreadableError:
@@ -130,7 +149,7 @@ def fetch(
     """
     from retroprop.data.sources import SourceAttempt, obtain_cifar10
 
-    info = find(name)
+    info = catalog.find(name)
     attempts = []
     try:
         with locked(info):  # a second process waits here, and then finds the data in the cache
@@ -156,7 +175,7 @@ def verify(name: str) -> list[Check]:
     Raises:
         UserError: If there is no such data set, or nothing of it to verify.
     """
-    info = find(name)
+    info = catalog.find(name)
     digests: dict[str, dict[str, str]] = {}
     if info.bundled:
         bundled = _read_bundled(info)

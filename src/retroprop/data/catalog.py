@@ -11,6 +11,7 @@ Features from Tiny Images (CIFAR-10).
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,9 @@ from retroprop.errors import UserError, did_you_mean
 
 Arrays = dict[str, np.ndarray]
 """The four decoded arrays of a data set, keyed by the names in `ARRAY_NAMES`."""
+
+OWN = ("folder", "npz")
+"""How the names of data sets of one's own begin, before a colon."""
 
 ARRAY_NAMES = ("train_images", "train_labels", "test_images", "test_labels")
 
@@ -77,6 +81,17 @@ class DatasetInfo:
         return height, width, channels[0] if channels else 1
 
     @property
+    def slug(self) -> str:
+        """Its name where only letters, digits and hyphens can stand.
+
+        >>> find("mnist").slug
+        'mnist'
+        """
+        if self.name in CATALOG:
+            return self.name
+        return re.sub("[^a-z0-9]+", "-", self.title.lower()).strip("-")[:30] or "own"
+
+    @property
     def decoded_bytes(self) -> int:
         """Bytes of the four arrays together."""
         return sum(math.prod(self.shape(name)) for name in ARRAY_NAMES)
@@ -101,6 +116,16 @@ def find(name: str) -> DatasetInfo:
         return CATALOG[name]
     except KeyError:
         raise UserError(f"unknown data set {name!r}. {did_you_mean(name, CATALOG)}") from None
+
+
+def is_own(name: str) -> bool:
+    """Whether a data set is one's own (`retroprop.data.own`), and not one of the catalog.
+
+    >>> is_own("folder:photos"), is_own("mnist")
+    (True, False)
+    """
+    kind, colon, _ = name.partition(":")
+    return bool(colon) and kind in OWN
 
 
 def sha256_of(array: np.ndarray) -> str:

@@ -71,6 +71,12 @@ def read_picture(path: Path, *, side: int | None = None) -> np.ndarray:
     return np.array(picture)
 
 
+def luminance(pictures: np.ndarray) -> np.ndarray:
+    """Coloured pictures (…, 3) in grey, uint8, as ITU-R BT.601 weighs the colours."""
+    weights = np.array([0.299, 0.587, 0.114], np.float32)
+    return (pictures @ weights).round().astype(np.uint8)
+
+
 def _refuse_endless(path: Path, file: BinaryIO) -> None:
     """Refuse a file that takes very long to read, and leave it at its beginning.
 

@@ -14,8 +14,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from retroprop.data import CATALOG
-from retroprop.data.catalog import DatasetInfo
+from retroprop.data import find
+from retroprop.data.catalog import DatasetInfo, is_own
+from retroprop.data.own import parse
+from retroprop.errors import UserError
 from retroprop.report.words import LOSS_NAMES, VALUE_NAMES, Loss, Words
 from retroprop.studies.kinds import KINDS, Kind
 from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
@@ -130,6 +132,8 @@ class StudyReport(Words):
         name = self.record.config.get("dataset", "?")
         if name == "cifar10-sample":
             return self.say("a small sample of CIFAR-10")
+        if is_own(name):
+            return parse(name).path.name
         return self.numbers.setting(name)
 
     @property
@@ -175,7 +179,10 @@ class StudyReport(Words):
     @cached_property
     def info(self) -> DatasetInfo | None:
         """What is known of the data set."""
-        return CATALOG.get(str(self.record.config.get("dataset")))
+        try:
+            return find(str(self.record.config.get("dataset")))
+        except UserError:  # own data that are not here, or of another version
+            return None
 
     @cached_property
     def split(self) -> Split | None:

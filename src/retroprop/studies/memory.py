@@ -10,7 +10,7 @@ import math
 
 import psutil
 
-from retroprop.data import CATALOG
+from retroprop.data import find
 from retroprop.errors import UserError
 from retroprop.studies.kinds import OPTIMIZERS
 from retroprop.studies.schema import Study
@@ -24,7 +24,8 @@ CHUNK = 500
 
 def population_bytes(study: Study, settings: PopulationSettings) -> float:
     """What one worker needs at most, about, to train a population."""
-    info, size = CATALOG[study.dataset], study.kind.size(settings, CATALOG[study.dataset])
+    info = find(study.dataset)
+    size = study.kind.size(settings, info)
     number = 8 if settings.precision == "float64" else 4
     pixels = math.prod(info.image_shape)
     images = 2 * pixels * (info.n_train + info.n_test)  # as bytes: all, and the parts of a split

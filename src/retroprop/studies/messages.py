@@ -18,6 +18,7 @@ class StudyJob:
     database: URL  # as text, some versions of SQLAlchemy lose a "?" of a file
     checkpoints: Path
     device: str
+    data_checksum: str
 
 
 @dataclass(frozen=True, kw_only=True)

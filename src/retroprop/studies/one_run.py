@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from retroprop.data import find
 from retroprop.errors import UserError, in_short
 from retroprop.files import (
     check_name,
@@ -65,7 +66,7 @@ def one_run_study(
     Args:
         model: A name of `MODELS`.
         options: All options of the network.
-        dataset: A name of the catalog of data.
+        dataset: A name of the catalog of data, or one's own.
         epochs: Passes over the training images.
         seed: Of the initial weights, the orders and the augmentation.
         learning_rate: The only value of its grid.
@@ -76,10 +77,10 @@ def one_run_study(
         UserError: One sentence for each value that cannot be.
     """
     kind, of_kind = settings_of(model, options)
-    title = MODELS[model].title
+    title, data = MODELS[model].title, find(dataset).slug
     document = {
-        "name": f"train-{model}-{dataset}",
-        "title": {"en": f"{title} on {dataset}", "fr": f"{title} sur {dataset}"},
+        "name": f"train-{model}-{data}",
+        "title": {"en": f"{title} on {data}", "fr": f"{title} sur {data}"},
         "dataset": dataset,
         "split": split,
         "epochs": epochs,

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from retroprop.data import CATALOG
+from retroprop.data import find
 from retroprop.studies.kinds import OPTIMIZERS, recorded
 from retroprop.studies.memory import memory_warning, population_bytes
 from retroprop.studies.records import NewRun
@@ -153,7 +153,7 @@ def _planned(study: Study, name: str, runs: list[tuple[NewRun, RunSettings]]) ->
 
 
 def _predict(study: Study, settings: PopulationSettings) -> float:
-    info = CATALOG[study.dataset]
+    info = find(study.dataset)
     n_train = study.split.training_images(info.n_train)
     n_validation = study.split.evaluated_images(info.n_train, info.n_test)
     pixels = math.prod(info.image_shape)

@@ -16,7 +16,7 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from retroprop.data import CATALOG, load
+from retroprop.data import find, load
 from retroprop.errors import Interrupted, UserError, in_short
 from retroprop.files import check_name, held, is_as_written, remove_leftovers, unfinished
 from retroprop.studies import messages
@@ -187,13 +187,13 @@ def show(message: messages.Report, display: Display) -> None:
 def study_runs_of(study: Study, records: Records) -> list[StudyRunRecord]:
     """The recorded runs of this very study, with the same settings and data; newest last.
 
-    The data are the published ones, as `load` makes sure of all that are trained on.
+    Data of the catalog are the published ones, as `load` makes sure of all that are trained on.
     """
     return [
         record
         for record in records.study_runs(study.name)
         if record.fingerprint == study.fingerprint
-        and record.data_checksum == CATALOG[study.dataset].checksum
+        and record.data_checksum == find(study.dataset).checksum
     ]
 
 
@@ -210,9 +210,10 @@ def _find_or_add(plan: Plan, records: Records, data_checksum: str, *, fresh: boo
     same = study_runs_of(study, records)
     if same and not fresh:
         return same[-1].id
+    alike = [one for one in records.study_runs(study.name) if one.fingerprint == study.fingerprint]
     study_run_id = f"{study.name}-{study.fingerprint[:8]}"
-    if same:
-        study_run_id += f"-{len(same) + 1}"
+    if alike:  # the same settings, perhaps with other data
+        study_run_id += f"-{len(alike) + 1}"
     try:
         records.add_study_run(
             id=study_run_id,
@@ -357,6 +358,7 @@ class _Workers:
                     database=self.records.url,
                     checkpoints=self.records.folder / "checkpoints",
                     device=self.device,
+                    data_checksum=find(self.study.dataset).checksum,
                 )
             )
         return self

@@ -30,7 +30,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from retroprop.data import CATALOG
+from retroprop.data import CATALOG, find
+from retroprop.data.catalog import is_own
 from retroprop.data.splits import training_size
 from retroprop.errors import UserError, did_you_mean, in_short, unquoted
 from retroprop.studies.kinds import (
@@ -129,6 +130,11 @@ def _setting(kind: Any) -> Any:
 def one_of(known: Iterable[str], what: str) -> AfterValidator:
     """What marks a key whose words must be known."""
     return AfterValidator(lambda word: check_known(word, known, what))
+
+
+def _known_dataset(name: str) -> str:
+    """A data set of the catalog, or one's own, by the name that it has everywhere."""
+    return find(name).name if is_own(name) else check_known(name, CATALOG, "dataset")
 
 
 class Strict(BaseModel):
@@ -310,7 +316,7 @@ class Study(Strict):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,60}$")
     title: Title
     source: InLanguages = InLanguages(en="", fr="")
-    dataset: Annotated[str, one_of(CATALOG, "dataset")]
+    dataset: Annotated[str, AfterValidator(_known_dataset)]
     size: Literal["smoke", "laptop", "full"] = "full"
     split: Split = Split()
     epochs: Annotated[int, Field(ge=1, le=10_000)]
@@ -368,7 +374,7 @@ class Study(Strict):
         for where, key in wanted:
             check_known(key, known, f"grid key in {where}")
         self._check_kind()
-        info = CATALOG[self.dataset]
+        info = find(self.dataset)
         held_out = self.split.evaluated_images(info.n_train, info.n_test)
         if self.split.source == "test" and held_out >= info.n_test:
             raise ValueError(
@@ -392,7 +398,7 @@ class Study(Strict):
     def _check_kind(self) -> None:
         """Every setting must apply to the kind of model, and every combination must exist."""
         kind, row, training = self.model.kind, self.kind, self.training
-        known, info = settings_of_kind(kind), CATALOG[self.dataset]
+        known, info = settings_of_kind(kind), find(self.dataset)
         for name in self.grid.optimizer or [training.optimizer]:
             check_known(name, optimizers_of(row.engine), f"optimizer of a {kind}")
         given = training.model_fields_set - {"gradient", "precision"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from retroprop.data import find, load
 from retroprop.data.parts import Part, parts_of
+from retroprop.errors import UserError
 from retroprop.training.image_sets import ImageSet, Normalization, image_set, normalization_of
 from retroprop.training.populations import Examples, examples_from
 
@@ -14,17 +15,31 @@ class StudyData:
     """Training, validation and test images of one study.
 
     Args:
-        dataset: A name of the catalog of data.
+        dataset: A name of the catalog of data, or one's own.
         split: What the study says of its split.
 
     Attributes:
         info: The row of its data set in the catalog.
+        checksum: Of the data that were read.
         parts: The images as bytes.
     """
 
     def __init__(self, dataset: str, split: Mapping[str, Any]) -> None:
         self.info = find(dataset)
-        self.parts = parts_of(load(dataset), **split)
+        whole = load(dataset)
+        self.checksum = whole.checksum
+        self.parts = parts_of(whole, **split)
+
+    def check(self, recorded: str) -> None:
+        """Refuse other data than those that a record speaks of.
+
+        Raises:
+            UserError: If the files of one's own data were changed meanwhile.
+        """
+        if self.checksum != recorded:
+            raise UserError(
+                f"the files of {self.info.title} were changed while the study ran; run it again."
+            )
 
     @functools.cached_property
     def examples(self) -> tuple[Examples, Examples]:

@@ -74,6 +74,7 @@ def main(pipe: Connection, parent: int) -> None:
                         stop.is_set,
                         choose_device(job.device),
                     )
+                    worker.data.check(job.data_checksum)
                 else:
                     assert worker is not None
                     worker.do(job)

@@ -1,0 +1,362 @@
+"""A data set of one's own: a folder of pictures, or arrays of NumPy.
+
+    folder:PATH     one folder per class, with PNG and JPEG pictures of any size; or two such
+                    folders, PATH/train and PATH/test
+    npz:PATH        x_train, y_train, x_test, y_test, as Keras has them; or images, labels
+
+Options stand behind, between commas: `folder:photos,side=64,grey`.
+
+    side=32         pixels: the largest square in the middle of a picture is scaled to it
+    grey            the luminance of coloured pictures; by default, in colour if any picture is
+    test=0.2        how much is set aside as test images, where the data do not say which
+    seed=0          of that draw
+    skip            leave out what cannot be read
+
+What was decoded is kept in the cache, under the names, sizes and dates of the files.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retroprop.data.cache import cache_folder, locked, open_cached, store
+from retroprop.data.catalog import ARRAY_NAMES, Arrays, DatasetInfo, sha256_of
+from retroprop.data.pictures import luminance, read_picture
+from retroprop.data.safe_npz import read_npz
+from retroprop.data.splits import train_validation_split
+from retroprop.errors import UserError, in_short
+from retroprop.files import replace_file
+
+LARGEST_SIDE = 512
+MOST_FILES = 200_000
+MOST_BYTES = 2**32
+"""Of the decoded pictures."""
+MOST_ARCHIVE_BYTES = 2**30
+MOST_CLASSES = 256
+MOST_NAMED = 3
+"""Files that an error names."""
+_OPTION = re.compile(r"(.*),(side=\d{1,6}|test=\d?\.?\d{1,9}|seed=\d{1,9}|grey|skip)")
+_NAMES_OF_ARRAYS = (
+    ("train_images", "train_labels", "test_images", "test_labels"),
+    ("x_train", "y_train", "x_test", "y_test"),
+    ("images", "labels"),
+    ("x_train", "y_train"),
+)
+_JUNK = {"Thumbs.db", "desktop.ini"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """What the name of such a data set says."""
+
+    kind: str
+    path: Path
+    side: int = 32
+    grey: bool = False
+    test: float = 0.2
+    seed: int = 0
+    skip: bool = False
+
+    @property
+    def name(self) -> str:
+        """The same for the same data, wherever it is typed: the path is absolute."""
+        usual = asdict(Own(kind=self.kind, path=self.path))
+        said = [
+            key if value is True else f"{key}={value}"
+            for key, value in asdict(self).items()
+            if value != usual[key]
+        ]
+        return ",".join([f"{self.kind}:{self.path}", *said])
+
+
+def parse(name: str) -> Own:
+    """Read the name of a data set of one's own.
+
+    Raises:
+        UserError: If an option is out of range.
+
+    >>> parse("folder:/photos,grey,side=64").name
+    'folder:/photos,side=64,grey'
+    """
+    kind, _, rest = name.partition(":")
+    options: dict[str, str] = {}
+    while found := _OPTION.fullmatch(rest):
+        rest, option = found.groups()
+        key, _, value = option.partition("=")
+        options.setdefault(key, value)
+    own = Own(
+        kind=kind,
+        path=Path(os.path.abspath(os.path.expanduser(rest))),
+        side=int(options.get("side", 32)),
+        grey="grey" in options,
+        test=float(options.get("test", 0.2)),
+        seed=int(options.get("seed", 0)),
+        skip="skip" in options,
+    )
+    if not 4 <= own.side <= LARGEST_SIDE:
+        raise UserError(f"side must be from 4 to {LARGEST_SIDE} pixels, and got {own.side}.")
+    if not 0 < own.test < 1:
+        raise UserError(f"test must be between 0 and 1, such as 0.2, and got {own.test:g}.")
+    return own
+
+
+@lru_cache(maxsize=8)
+def open_own(name: str) -> tuple[DatasetInfo, Arrays]:
+    """What is known of such a data set, and its arrays; the first time, everything is decoded.
+
+    To one process it stays what it was when it was opened first.
+
+    Raises:
+        UserError: If it is not there, cannot be read, or is no data set.
+    """
+    own = parse(name)
+    files = _files(own)
+    key = _key(own, files)
+    kept = _described(own, key)
+    if kept is not None:
+        with contextlib.suppress(UserError):  # its cache is damaged: it is made anew
+            if (cached := open_cached(replace(kept, name=key))) is not None:
+                return kept, cached.arrays
+    classes, arrays = _from_folder(own, files) if own.kind == "folder" else _from_npz(own)
+    known = {
+        "classes": list(classes),
+        "image_shape": list(arrays["train_images"].shape[1:]),
+        "n_train": len(arrays["train_labels"]),
+        "n_test": len(arrays["test_labels"]),
+        "sha256": {array: sha256_of(arrays[array]) for array in ARRAY_NAMES},
+    }
+    info = _info(own, known)
+    with contextlib.suppress(OSError):  # without a cache it is decoded each time
+        in_cache = replace(info, name=key)
+        with locked(in_cache):
+            store(in_cache, arrays)
+            replace_file(_description(key), _sealed(known).encode(), durable=True)
+    return info, arrays
+
+
+# --- what is kept ---------------------------------------------------------------------------------
+
+
+def _key(own: Own, files: Mapping[str, Sequence[Path]]) -> str:
+    """A name in the cache that changes with the options and with any of the files."""
+    lines = [own.name]
+    for paths in files.values():
+        for path in paths:
+            status = path.stat()
+            lines.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+    return f"own-{hashlib.sha256(os.fsencode(chr(10).join(lines))).hexdigest()[:16]}"
+
+
+def _description(key: str) -> Path:
+    return cache_folder() / f"{key}.json"
+
+
+def _sealed(known: Mapping[str, Any]) -> str:
+    text = json.dumps(known)
+    return json.dumps([hashlib.sha256(text.encode()).hexdigest(), text])
+
+
+def _described(own: Own, key: str) -> DatasetInfo | None:
+    """What was known when the arrays were decoded; None where nothing was, or it is damaged."""
+    try:
+        digest, text = json.loads(_description(key).read_bytes())
+        if hashlib.sha256(text.encode()).hexdigest() == digest:
+            return _info(own, json.loads(text))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        pass
+    return None
+
+
+def _info(own: Own, known: Mapping[str, Any]) -> DatasetInfo:
+    classes = tuple(known["classes"])
+    return DatasetInfo(
+        name=own.name,
+        title=own.path.stem if own.kind == "npz" else own.path.name,
+        image_shape=tuple(known["image_shape"]),
+        n_train=known["n_train"],
+        n_test=known["n_test"],
+        classes=classes,
+        classes_fr=classes,
+        download_bytes=0,
+        licence="your own",
+        licence_note="",
+        citation="",
+        sha256=known["sha256"],
+        bundled=False,
+    )
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def _files(own: Own) -> dict[str, list[Path]]:
+    """The files that hold the data: of the parts train and test, or of "" where there are none."""
+    if own.kind == "npz":
+        if not own.path.is_file():
+            raise UserError(f"there is no file {own.path}; name an .npz file of NumPy.")
+        return {"": [own.path]}
+    if not own.path.is_dir():
+        raise UserError(f"there is no folder {own.path}; name one with a folder for each class.")
+    divided = (own.path / "train").is_dir() and (own.path / "test").is_dir()
+    parts = ("train", "test") if divided else ("",)
+    found = {part: list(islice(_below(own.path / part), MOST_FILES + 1)) for part in parts}
+    if sum(map(len, found.values())) > MOST_FILES:
+        raise UserError(f"{own.path} holds more than {MOST_FILES:,} files; name a smaller folder.")
+    return found
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The visible files in the folders of a folder, in the order of their names."""
+    for one in sorted(folder.iterdir()):
+        if one.is_dir() and not one.name.startswith("."):
+            for path in sorted(one.rglob("*")):
+                if path.is_file() and not path.name.startswith(".") and path.name not in _JUNK:
+                    yield path
+
+
+# --- pictures -------------------------------------------------------------------------------------
+
+
+def _from_folder(own: Own, files: Mapping[str, Sequence[Path]]) -> tuple[list[str], Arrays]:
+    paths = [path for part in files.values() for path in part]
+    if 3 * own.side**2 * len(paths) > MOST_BYTES:
+        raise UserError(
+            f"{len(paths):,} pictures of {own.side} × {own.side} pixels are more than "
+            f"{MOST_BYTES // 2**30} GiB; give a smaller side, or fewer pictures."
+        )
+    parts = {part: _pictures(own.path / part, some, own.side) for part, some in files.items()}
+    broken = [reason for part in parts.values() for reason in part.broken]
+    if broken and not own.skip:
+        named = "; ".join(broken[:MOST_NAMED])
+        more = f"; and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
+        raise UserError(
+            f"{len(broken)} of {len(paths):,} files cannot be read: {named}{more}. Take them away, "
+            f"or leave them out with the option skip: {replace(own, skip=True).name}"
+        )
+    classes = sorted({label for part in parts.values() for label in part.labels})
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        raise UserError(
+            f"{own.path} should hold a folder of pictures for each class, from 2 to "
+            f"{MOST_CLASSES}, and holds {len(classes)}."
+        )
+    grey = own.grey or not any(part.coloured for part in parts.values())
+    pairs = {
+        part: (
+            np.stack([*map(luminance, some.images)]) if grey else some.images,
+            np.array([classes.index(label) for label in some.labels], np.uint8),
+        )
+        for part, some in parts.items()
+    }
+    return classes, _divided(own, *pairs.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pictures:
+    """The pictures of a part, (n, side, side, 3), each with its class; why others are none."""
+
+    images: np.ndarray
+    labels: list[str]
+    broken: list[str]
+
+    @property
+    def coloured(self) -> bool:
+        """Whether one has a pixel that is not grey."""
+        return bool((self.images != self.images[..., :1]).any())
+
+
+def _pictures(root: Path, paths: Sequence[Path], side: int) -> _Pictures:
+    images = np.empty((len(paths), side, side, 3), np.uint8)
+    labels: list[str] = []
+    broken: list[str] = []
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        found = threads.map(lambda one: _picture(one, side), paths)
+        for path, read in zip(paths, found, strict=True):
+            if isinstance(read, str):
+                broken.append(read)
+            else:
+                images[len(labels)] = read
+                labels.append(path.relative_to(root).parts[0])
+    return _Pictures(images=images[: len(labels)], labels=labels, broken=broken)
+
+
+def _picture(path: Path, side: int) -> np.ndarray | str:
+    """The pixels of a picture, or why it cannot be read."""
+    try:
+        return read_picture(path, side=side)
+    except UserError as error:
+        return str(error).rstrip(".")
+
+
+def _divided(own: Own, *pairs: tuple[np.ndarray, np.ndarray]) -> Arrays:
+    """Training and test arrays; a pair alone is divided by chance."""
+    if len(pairs) == 1:
+        ((images, labels),) = pairs
+        kept, out = train_validation_split(len(labels), validation=own.test, seed=own.seed)
+        pairs = ((images[kept], labels[kept]), (images[out], labels[out]))
+    arrays = [array for pair in pairs for array in pair]
+    return dict(zip(ARRAY_NAMES, map(np.ascontiguousarray, arrays), strict=True))
+
+
+# --- arrays ---------------------------------------------------------------------------------------
+
+
+def _from_npz(own: Own) -> tuple[list[str], Arrays]:
+    with own.path.open("rb") as file:
+        data = file.read(MOST_ARCHIVE_BYTES + 1)
+    if len(data) > MOST_ARCHIVE_BYTES:
+        raise UserError(f"{own.path} has more than {MOST_ARCHIVE_BYTES:,} bytes.")
+    arrays = read_npz(data, name=str(own.path))
+    names = next((names for names in _NAMES_OF_ARRAYS if set(names) <= arrays.keys()), None)
+    if names is None:
+        raise UserError(
+            f"{own.path} should hold {', '.join(_NAMES_OF_ARRAYS[1])}, or images and labels, and "
+            f"holds {', '.join(map(in_short, arrays)) or 'nothing'}."
+        )
+    chosen = [arrays[name] for name in names]
+    images = [_images(own.path, *pair) for pair in zip(names[::2], chosen[::2], strict=True)]
+    labels = [_labels(own.path, *pair) for pair in zip(names[1::2], chosen[1::2], strict=True)]
+    for name, some, of_them in zip(names, images, labels, strict=False):
+        if len(some) != len(of_them):
+            raise UserError(
+                f"{own.path} should hold a label for each of {name}, and holds {len(of_them)} "
+                f"labels for {len(some)} images."
+            )
+    if len({some.shape[1:] for some in images}) > 1:
+        raise UserError(f"{own.path} should hold training and test images of one shape.")
+    number = 1 + max((int(some.max(initial=0)) for some in labels), default=0)
+    classes = [str(k) for k in range(max(2, number))]
+    return classes, _divided(own, *zip(images, labels, strict=True))
+
+
+def _images(path: Path, name: str, array: np.ndarray) -> np.ndarray:
+    if array.ndim == 4 and array.shape[-1] == 1:
+        array = array[..., 0]
+    right = array.ndim == 3 or (array.ndim == 4 and array.shape[-1] == 3)
+    if array.dtype != np.uint8 or not right or not all(array.shape):
+        raise UserError(
+            f"{name} of {path} should be uint8, (n, height, width) or (n, height, width, 3), and "
+            f"is {array.dtype} {array.shape}."
+        )
+    return array
+
+
+def _labels(path: Path, name: str, array: np.ndarray) -> np.ndarray:
+    whole = array.reshape(-1) if array.ndim == 2 and array.shape[-1] == 1 else array
+    right = whole.ndim == 1 and whole.dtype.kind in "iu"
+    if not right or (whole.size and not 0 <= whole.min() <= whole.max() < MOST_CLASSES):
+        raise UserError(
+            f"{name} of {path} should be whole numbers from 0 to {MOST_CLASSES - 1}, (n,), and is "
+            f"{array.dtype} {array.shape}."
+        )
+    return whole.astype(np.uint8)
