@@ -69,7 +69,7 @@ retroprop completion fish > ~/.config/fish/completions/retroprop.fish
 """
 
 LAB = {
-    "list": "List the assignments: their questions, their studies, and what is recorded.",
+    "list": "List the assignments, and how many of their studies are recorded.",
     "run": """Train everything that an assignment needs and the records do not have.
 
 The plan with a predicted time comes first. Ctrl-C stops and keeps what is done; the same command

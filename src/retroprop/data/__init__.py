@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retroprop.data import catalog
 from retroprop.data.cache import (
     UnreadableError,
     cannot_write,
@@ -33,6 +32,7 @@ from retroprop.data.catalog import (
     joint_checksum,
     sha256_of,
 )
+from retroprop.data.catalog import find as find_published
 from retroprop.errors import UserError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def find(name: str) -> DatasetInfo:
         from retroprop.data.own import open_own
 
         return open_own(name)[0]
-    return catalog.find(name)
+    return find_published(name)
 
 
 def load(name: str, *, folder: Path | None = None) -> Dataset:
@@ -102,7 +102,7 @@ def load(name: str, *, folder: Path | None = None) -> Dataset:
 
         info, arrays = open_own(name)
         return Dataset(info=info, **arrays, checksum=info.checksum)
-    info = catalog.find(name)
+    info = find_published(name)
     try:
         cached = open_cached(info)
     except UnreadableError:
@@ -149,7 +149,7 @@ def fetch(
     """
     from retroprop.data.sources import SourceAttempt, obtain_cifar10
 
-    info = catalog.find(name)
+    info = find_published(name)
     attempts = []
     try:
         with locked(info):  # a second process waits here, and then finds the data in the cache
@@ -175,7 +175,7 @@ def verify(name: str) -> list[Check]:
     Raises:
         UserError: If there is no such data set, or nothing of it to verify.
     """
-    info = catalog.find(name)
+    info = find_published(name)
     digests: dict[str, dict[str, str]] = {}
     if info.bundled:
         bundled = _read_bundled(info)
