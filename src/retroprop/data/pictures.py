@@ -23,7 +23,7 @@ _BAND = 4_000_000  # pixels that are laid on white at once
 
 def bundled_picture() -> np.ndarray:
     """A house at a lake (192, 192, 3), uint8: drawn by `scripts/make_picture.py`, our own."""
-    name = resources.files("retroprop.data") / "bundled" / "pictures" / "lake-house.png"
+    name = resources.files(str(__package__)) / "bundled" / "pictures" / "lake-house.png"
     with resources.as_file(name) as path:
         return read_picture(path)
 
