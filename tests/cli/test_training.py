@@ -581,7 +581,7 @@ def test_pictures_get_their_most_probable_classes(call, trained, pictures, model
     paths = [str(pictures / name) for name in ("a.png", "b.jpg", "grey.png")]
     code, out, err = call("predict", str(trained / model), *paths, "--top", "10")
     assert (code, err) == (0, "")
-    assert len(out.splitlines()) == 3
+    assert sum(line.startswith(" ") for line in out.splitlines()) == len(out.splitlines()) - 3
     for path in paths:
         said = said_of(out, path)
         dataset = record_of(trained / model)["study"]["dataset"]
@@ -619,6 +619,31 @@ def test_a_digit_is_read_in_grey(call, trained, tmp_path):
     ((name, percent),) = said_of(call("predict", str(trained / "grey"), str(path), "--top", "1")[1],
                                  path)  # fmt: skip
     assert (name, percent) == (card.classes[int(p.argmax())], f"{float(p.max()):.1%}")
+
+
+def test_what_was_done_to_a_picture_is_said(call, trained, tmp_path):
+    data, path = load("fashion-mnist"), tmp_path / "shoe.png"
+
+    def line(picture, *options, model="grey"):
+        picture.save(path)
+        answers, *notes = call("predict", str(trained / model), str(path), *options)[1].splitlines()
+        return answers, " ".join(notes).strip()
+
+    known = Image.fromarray(data.test_images[0])
+    as_learned, note = line(known)
+    assert note == ""
+    reversed_ = Image.fromarray(255 - data.test_images[0])
+    answers, note = line(reversed_)
+    assert answers == as_learned
+    assert "dark on light" in note
+    assert "inverted" in note
+    assert line(reversed_, "--invert", "no") != (as_learned, "")
+    assert line(reversed_, "--invert", "no")[1] == ""
+    assert line(reversed_, "--invert", "yes") == (as_learned, "inverted")
+    wide = line(known.resize((60, 40)))[1]
+    assert wide == "60 × 40 pixels, the square in the middle scaled to 28 × 28"
+    assert "laid on white" in line(known.convert("RGBA"))[1]
+    assert "inverted" not in line(reversed_, model="colour")[1]
 
 
 @pytest.mark.parametrize(

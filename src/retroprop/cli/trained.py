@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -10,6 +10,11 @@ from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Database, WholeNumber
 from retroprop.errors import UserError, did_you_mean
 from retroprop.studies.records import DEFAULT_DATABASE
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from retroprop.data.pictures import Picture
 
 console = Terminal()
 
@@ -77,6 +82,7 @@ def predict(
     /,
     *,
     top: Annotated[WholeNumber, Parameter(negative=())] = 3,
+    invert: Annotated[Literal["auto", "yes", "no"], Parameter(negative=())] = "auto",
     db: Database = DEFAULT_DATABASE,
 ) -> None:
     """Say what pictures show: the most probable classes of each PNG or JPEG.
@@ -87,11 +93,14 @@ def predict(
         PNG or JPEG files of any size; they are scaled to the size that the model reads.
     top
         How many classes to print for each.
+    invert
+        auto: make pictures light on dark that are dark on light, where the model learned such
+        (mnist, fashion-mnist). yes: all of them. no: none.
     """
     import numpy as np
     import torch
 
-    from retroprop.data.pictures import luminance, read_picture
+    from retroprop.data.pictures import luminance, open_picture
     from retroprop.studies.run_models import find_model
     from retroprop.studies.worker import prepare_thread
 
@@ -106,22 +115,52 @@ def predict(
             f"{model.source} reads images of {_times(card.image_shape)}, and pictures are made "
             "square, in grey or three colours; name another model."
         )
-    pictures = np.stack([read_picture(path, side=side) for path in images])
-    read = torch.from_numpy(luminance(pictures) if channels == 1 else pictures)
+    pictures, notes = [], []
+    for path in images:
+        picture = open_picture(path, side=side)
+        pixels, done = picture.pixels, _scaled(picture, side)
+        if invert == "yes" or (invert == "auto" and _is_reversed(pixels, card.dataset)):
+            pixels = 255 - pixels
+            done.append("inverted" if invert == "yes" else f"dark on light, and {card.dataset} is "
+                        "light on dark: inverted (--invert no leaves it)")  # fmt: skip
+        pictures.append(luminance(pixels) if channels == 1 else pixels)
+        notes.append("; ".join(done))
     with torch.inference_mode():
-        z = model.network(model.normalization(read))
-    for path, row in zip(images, z if model.scores else z.softmax(1), strict=True):
+        z = model.network(model.normalization(torch.from_numpy(np.stack(pictures))))
+    answered = z if model.scores else z.softmax(1)
+    for path, row, note in zip(images, answered, notes, strict=True):
         best = row.topk(top)
         answers = ", ".join(
             f"{card.classes[int(k)]} {float(value):{'.2f' if model.scores else '.1%'}}"
             for value, k in zip(best.values, best.indices, strict=True)
         )
         console.print(f"{path}: {answers}", soft_wrap=True)
+        if note:
+            console.print(f"    {note}", soft_wrap=True, style="dim")
     if model.scores:
         console.print(
             "These are scores and no probabilities: the model learned by the squared error.",
             soft_wrap=True,
         )
+
+
+def _scaled(picture: "Picture", side: int) -> list[str]:
+    """What was done to a picture so that the model can read it."""
+    done = []
+    if picture.size != (side, side):
+        square = "" if picture.size[0] == picture.size[1] else "the square in the middle "
+        done.append(f"{_times(picture.size)} pixels, {square}scaled to {side} × {side}")
+    if picture.on_white:
+        done.append("transparent pixels laid on white")
+    return done
+
+
+def _is_reversed(pixels: "np.ndarray", dataset: str) -> bool:
+    """Whether a picture is dark on light, and what the model learned from light on dark."""
+    from retroprop.data import CATALOG
+    from retroprop.data.pictures import is_on_light, luminance
+
+    return dataset in CATALOG and CATALOG[dataset].light_on_dark and is_on_light(luminance(pixels))
 
 
 def export(

@@ -51,6 +51,7 @@ class DatasetInfo:
     citation: str
     sha256: Mapping[str, str] = field(hash=False)  # array name -> hex digest of its bytes
     bundled: bool
+    light_on_dark: bool = False  # as a display shows digits, and not as a pen writes them
 
     @property
     def checksum(self) -> str:
@@ -237,6 +238,7 @@ CATALOG: dict[str, DatasetInfo] = {
             "test_labels": "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
         },
         bundled=True,
+        light_on_dark=True,
     ),
     "mnist": DatasetInfo(
         name="mnist",
@@ -262,6 +264,7 @@ CATALOG: dict[str, DatasetInfo] = {
             "test_labels": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
         },
         bundled=True,
+        light_on_dark=True,
     ),
     "cifar10": _CIFAR10,
     "cifar10-sample": replace(

@@ -5,6 +5,7 @@ header, and one that would fill the memory is refused.
 """
 
 import warnings
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
@@ -28,7 +29,27 @@ def bundled_picture() -> np.ndarray:
         return read_picture(path)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Picture:
+    """A picture from a file.
+
+    Attributes:
+        pixels: (height, width, 3), uint8.
+        size: Width and height of the whole, upright.
+        on_white: Whether it can have transparent pixels, which were laid on white.
+    """
+
+    pixels: np.ndarray
+    size: tuple[int, int]
+    on_white: bool
+
+
 def read_picture(path: Path, *, side: int | None = None) -> np.ndarray:
+    """The pixels of `open_picture`."""
+    return open_picture(path, side=side).pixels
+
+
+def open_picture(path: Path, *, side: int | None = None) -> Picture:
     """A PNG or JPEG picture, upright, in colour.
 
     Args:
@@ -36,8 +57,7 @@ def read_picture(path: Path, *, side: int | None = None) -> np.ndarray:
         side: Cut the largest square from the middle, and make it so many pixels a side.
 
     Returns:
-        (height, width, 3), uint8. Transparent pixels are laid on white; of an animation this is the
-        first picture.
+        Of an animation, the first picture.
 
     Raises:
         UserError: If there is no such file, it is no such picture, or it is damaged or too large.
@@ -48,7 +68,7 @@ def read_picture(path: Path, *, side: int | None = None) -> np.ndarray:
             _refuse_endless(path, file)
             with open_image(file) as image:
                 ImageOps.exif_transpose(image, in_place=True)
-                picture = _on_white(image)
+                picture, on_white = _on_white(image), image.has_transparency_data
     except FileNotFoundError:
         raise UserError(f"there is no file {path}; name a PNG or JPEG picture.") from None
     except UnidentifiedImageError:
@@ -66,9 +86,20 @@ def read_picture(path: Path, *, side: int | None = None) -> np.ndarray:
         raise UserError(
             f"the picture {path} cannot be read ({in_short(error)}); is it damaged?"
         ) from error
+    size = picture.size
     if side is not None:
         picture = ImageOps.fit(picture, (side, side), Image.Resampling.LANCZOS)
-    return np.array(picture)
+    return Picture(pixels=np.array(picture), size=size, on_white=on_white)
+
+
+def is_on_light(grey: np.ndarray) -> bool:
+    """Whether most of a grey picture's border is bright.
+
+    Args:
+        grey: (height, width), uint8.
+    """
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return bool((border > 127).mean() > 0.5)
 
 
 def luminance(pictures: np.ndarray) -> np.ndarray:
