@@ -97,6 +97,10 @@ def cannot_be_used(error: OSError) -> str:
     return f"{in_short(error.filename)} cannot be used ({in_short(error)}); name another place."
 
 
+def _initials(name: str) -> str:
+    return "".join(part[:1] for part in name.lower().replace("-", "_").split("_"))
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the nearest known words, or their list when none is near.
 
@@ -104,6 +108,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     "Did you mean 'adam'?"
     >>> did_you_mean("zzz", ["sgd", "adam"])
     'Known: adam, sgd.'
+    >>> did_you_mean("lr", ["learning_rate", "momentum"])
+    "Did you mean 'learning_rate'?"
     >>> did_you_mean("rian", ["Rain", "Cloudy"])
     "Did you mean 'Rain'?"
     """
@@ -117,6 +123,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     best = sorted(likeness, key=lambda name: -likeness[name])[:3]
     near = [name for name in best if likeness[name] > likeness[best[0]] - 0.15]
     near = near or [name for name in candidates if len(word) > 2 and word in name.lower()]
+    near = near or [name for name in candidates if len(word) > 1 and word == _initials(name)]
     if near:
         return "Did you mean " + " or ".join(repr(name) for name in near) + "?"
     more = len(candidates) - MOST_NAMES

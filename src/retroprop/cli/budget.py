@@ -1,6 +1,7 @@
 """`retroprop budget`: the size of a network that has a wanted number of parameters."""
 
 import re
+import sys
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -160,6 +161,8 @@ def _print_answer(answer: Answer, target: int, tolerance: int) -> None:
             f"From x = {answer.highest + 1} on a kernel does not fit into what comes to it.",
             soft_wrap=True,
         )
+    if not within:
+        sys.exit(1)
 
 
 def _signed(number: int) -> str:

@@ -1,5 +1,6 @@
 """`retroprop conv`: the table of a stack, or all layers that make one shape of another."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from math import prod
@@ -169,7 +170,7 @@ def _solve(text: str, given: dict[str, int]) -> None:
     )
     if not found:
         console.print(f"{task}: no solution, because {why_none(*sizes, **given)}.", soft_wrap=True)
-        return
+        sys.exit(1)
     count = f"{found:,} solution{'s' if found > 1 else ''}"
     console.print(Text(f"{task}: {count}", style="bold"), soft_wrap=True)
     free = [name for name in Convolution._fields if name not in given]
