@@ -46,8 +46,10 @@ def test_a_study_of_own_pictures_begins_anew_when_one_of_them_changes(call, phot
     assert call("run", "mine.toml", "--workers", "1")[0] == 0
     recorded = Records.open("retroprop.db").study_runs("mine")
     assert len({one.data_checksum for one in recorded}) == len(recorded) == 2
-    assert call("report", "mine", "--format", "html")[0] == 0
-    text = (tmp_path / "reports" / "mine-en.html").read_text(encoding="utf-8")
+    for one in recorded:  # neither is written over the other
+        code, out, _ = call("report", one.id, "--format", "html")
+        assert (code, out) == (0, f"wrote reports/{one.id}-en.html\n")
+    text = (tmp_path / "reports" / f"{one.id}-en.html").read_text(encoding="utf-8")
     assert "photos" in text
     assert "folder:" not in text.partition("</h1>")[0]
 

@@ -39,7 +39,8 @@ def write_report(
         study: A study's name (its latest run) or the id of a study run.
         language: "en" or "fr".
         formats: Some of "html" and "pdf".
-        folder: Where `<study>-<language>.html` and `.pdf` go; made when missing.
+        folder: Where `<study>-<language>.html` and `.pdf` go; made when missing. Where the records
+            hold several runs of the study, the files have the id of theirs in place of its name.
 
     Raises:
         UserError: If the study, a format or the language is unknown, if nothing has been trained
@@ -53,7 +54,9 @@ def write_report(
     record = records.study_run(study)
     document = compose(StudyReport.read(records, record, language))
     when = record.finished_at or record.created_at
-    return write_document(document, f"{record.study}-{language}", formats, folder, when=when)
+    alone = len(records.study_runs(record.study)) == 1
+    stem = f"{record.study if alone else record.id}-{language}"
+    return write_document(document, stem, formats, folder, when=when)
 
 
 def write_lab_report(
