@@ -319,6 +319,37 @@ def _checksums(folder: Path) -> Parser:
     return read
 
 
+def _own_arrays() -> list[bytes]:
+    images, labels = np.arange(40, dtype=np.uint8).reshape(5, 2, 4), np.arange(5) % 3
+    keras = {"x_train": images, "y_train": labels, "x_test": images[:2], "y_test": labels[:2]}
+    return [
+        _with_file("own.npz", lambda path: np.savez(path, images=images, labels=labels)),
+        _with_file("own.npz", lambda path: np.savez_compressed(path, **keras)),
+    ]
+
+
+def _own_data(folder: Path) -> Parser:
+    """Arrays of one's own as a data set, and its name with options."""
+    import os
+
+    from retroprop.data.own import open_own
+
+    os.environ["RETROPROP_CACHE"] = str(folder / "cache")
+    path = folder / "own.npz"
+
+    def read(data: bytes) -> object:
+        path.write_bytes(data)
+        return open_own.__wrapped__(f"npz:{path}")
+
+    return read
+
+
+def _read_own_name(text: str) -> object:
+    from retroprop.data.own import parse
+
+    return parse(text)
+
+
 def _arrays() -> list[bytes]:
     return [_with_file("a.npy", lambda path: np.save(path, np.zeros((2, 28, 28), np.uint8)))]
 
@@ -587,6 +618,13 @@ TARGETS: dict[str, Target] = {
     "picture": Target(_pictures, _of_file("picture.png", _read_picture), share=0.3),
     "lab data": Target(_lyon_data, _of_file("mnist.pkl", _read_lyon_data), share=0.3),
     "cache": Target(_arrays, _cached, _words("descr fortran_order shape |u1 (2,28,28) True")),
+    "own arrays": Target(_own_arrays, _own_data, _words("x_train labels |u1 <i8 True"), 0.2),
+    "own name": Target(
+        lambda: [b"folder:photos,side=64,grey", b"npz:a.npz,test=0.1,seed=3,skip"],
+        _of_text(_read_own_name),
+        _words("folder: npz: , side= test= seed= grey skip ~ / .. " + NUMBERS),
+        0.2,
+    ),
     "model": Target(_models, _of_file("m.safetensors", _read_model), share=0.2),
     "tensors": Target(_tensors, _of_file("t.safetensors", _read_tensors)),
     "study": Target(
