@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from retroprop.data.bounded import read_up_to
 from retroprop.data.cache import cache_folder, locked, open_cached, store
 from retroprop.data.catalog import ARRAY_NAMES, Arrays, DatasetInfo, sha256_of
 from retroprop.data.pictures import luminance, read_picture
@@ -313,7 +314,7 @@ def _divided(own: Own, *pairs: tuple[np.ndarray, np.ndarray]) -> Arrays:
 
 def _from_npz(own: Own) -> tuple[list[str], Arrays]:
     with own.path.open("rb") as file:
-        data = file.read(MOST_ARCHIVE_BYTES + 1)
+        data = read_up_to(file, MOST_ARCHIVE_BYTES + 1)
     if len(data) > MOST_ARCHIVE_BYTES:
         raise UserError(f"{own.path} has more than {MOST_ARCHIVE_BYTES:,} bytes.")
     arrays = read_npz(data, name=str(own.path))
