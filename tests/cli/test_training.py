@@ -272,15 +272,16 @@ def test_a_result_that_is_gone_is_written_again_from_the_records(call):
     command = ("train", "mlp", *FEW, "--epochs", "1")
     assert call(*command)[0] == 0
     before = {file.name: file.read_bytes() for file in Path("run").iterdir()}
-    for file in Path("run").iterdir():
-        file.unlink()
-    code, out, err = call(*command)
-    assert (code, err) == (0, "")
-    assert "is finished already" in out
-    after = {file.name: file.read_bytes() for file in Path("run").iterdir()}
-    assert before.keys() == after.keys()
-    assert before["model.safetensors"] == after["model.safetensors"]
-    assert before["record.json"] == after["record.json"]
+    for gone in [*([name] for name in before), list(before)]:  # each file, and then all
+        for name in gone:
+            Path("run", name).unlink()
+        code, out, err = call(*command)
+        assert (code, err) == (0, "")
+        assert "is finished already" in out
+        after = {file.name: file.read_bytes() for file in Path("run").iterdir()}
+        assert before.keys() == after.keys()
+        assert before["model.safetensors"] == after["model.safetensors"]
+        assert before["record.json"] == after["record.json"]
 
 
 def test_a_stopped_training_goes_on_to_the_same_numbers(call, monkeypatch):

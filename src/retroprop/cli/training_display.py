@@ -107,8 +107,8 @@ def finish(console: Terminal, study_run: StudyRunRecord, folder: Path, database:
     counts = None if run.test_confusion is None else torch.tensor(run.test_confusion)
     if counts is not None:
         print_test(console, run.test_accuracy or 0.0, run.test_loss or math.nan, counts, info)
-    draw_run(folder, model.card.kind, run.epochs, counts, info.classes)
-    write_record(folder, records, study_run)  # last: it says that all is there
+    figures = draw_run(folder, model.card.kind, run.epochs, counts, info.classes)
+    write_record(folder, records, study_run, figures)  # last: it says that all is there
     _say(console, f"Recorded as run {run.id} of {study_run.id}.")
     _say(console, f"Model, record and figures:  {folder}")
 

@@ -20,8 +20,8 @@ from retroprop.studies.summary import Curve
 
 def draw_run(
     folder: Path, name: str, history: Sequence[Any], counts: Any, classes: Sequence[str]
-) -> None:
-    """accuracy.svg, gradient-norm.svg and confusion.svg of one training.
+) -> list[str]:
+    """accuracy.svg, gradient-norm.svg and confusion.svg of one training; the names of those drawn.
 
     Args:
         folder: Where they go.
@@ -37,12 +37,15 @@ def draw_run(
     }
     norms = [epoch.gradient_norm or 0.0 for epoch in trained]
     norms = [norm if math.isfinite(norm) else 0.0 for norm in norms]  # a gap in the line
-    accuracy, gradient_norm, confusion = (folder / name for name in FIGURES)
-    save(accuracy_curves({name: curves}), accuracy)
+    accuracy, gradient_norm, confusion = FIGURES
+    figures = {accuracy: accuracy_curves({name: curves})}
     if any(norm > 0 for norm in norms):
-        save(gradient_norm_curves({"": curve_of(norms)}), gradient_norm)
+        figures[gradient_norm] = gradient_norm_curves({"": curve_of(norms)})
     if counts is not None:
-        save(confusion_matrix(counts.numpy(), classes), confusion)
+        figures[confusion] = confusion_matrix(counts.numpy(), classes)
+    for file, figure in figures.items():
+        save(figure, folder / file)
+    return list(figures)
 
 
 def draw_range_test(result: Any, file: Path) -> None:
@@ -63,7 +66,7 @@ def save(figure: Figure, file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         picture = to_bytes(figure, file.suffix, bbox_inches="tight", dpi=150)
-        replace_file(file, picture)
+        replace_file(file, picture, durable=True)  # before a record says that it is there
     except OSError as error:
         raise UserError(f"{file} cannot be written ({in_short(error)}).") from error
 

@@ -289,12 +289,17 @@ def _check_finished(study: Study, records: Records, folder: Path) -> None:
 
 
 def holds(folder: Path, study_run: StudyRunRecord) -> bool:
-    """Whether a folder has the result of this study run: its record, and the model of the record.
+    """Whether a folder has the result of this study run: its record, and what the record names.
 
-    Both are read, so that a damaged one is written again.
+    Record and model are read, so that a damaged one is written again.
     """
     record = read_record(folder)
     if (record.get("study_run_id"), record.get("begun")) != (study_run.id, study_run.created_at):
+        return False
+    drawn = record.get("figures")  # none in a record of an earlier version
+    if isinstance(drawn, list) and any(
+        name in drawn and not (folder / name).is_file() for name in FIGURES
+    ):
         return False
     try:
         load_model(folder / MODEL)
@@ -311,8 +316,17 @@ def write_model(folder: Path, records: Records, number: int) -> TrainedModel:
     return model
 
 
-def write_record(folder: Path, records: Records, study_run: StudyRunRecord) -> None:
-    """Write record.json, what the database has of the study run and of its only run."""
+def write_record(
+    folder: Path, records: Records, study_run: StudyRunRecord, figures: Sequence[str] = ()
+) -> None:
+    """Write record.json, what the database has of the study run and of its only run.
+
+    Args:
+        folder: That of the training, which has the model.
+        records: The open database.
+        study_run: Of the training.
+        figures: The names of those that were drawn.
+    """
     (run,) = records.runs(study_run.id)
     record = asdict(run) | {
         "study": study_run.config,
@@ -321,6 +335,7 @@ def write_record(folder: Path, records: Records, study_run: StudyRunRecord) -> N
         "begun": study_run.created_at,
         "environment": study_run.sessions[-1].environment,
         "wall_s": study_run.wall_s,
+        "figures": list(figures),
     }
     path = folder / RECORD
     try:
