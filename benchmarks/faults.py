@@ -11,7 +11,7 @@ weight and file of a training that nothing disturbed.
 
 Each case is a fork of one process that has everything imported, and a study's workers are forks of
 that: so thousands of cases are affordable.
-Ctrl-C ends it early; what was seen until then is recorded.
+Ctrl-C ends it early; what was seen until then is recorded, beside what is of other subjects.
 """
 
 import ctypes
@@ -33,7 +33,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import arguments_of, keep, say
+from benchmarks.harness import RESULTS, arguments_of, keep, say
 from benchmarks.kills import (
     Attempt,
     Hang,
@@ -48,6 +48,7 @@ from benchmarks.kills import (
     temporary,
 )
 from retroprop.studies import processes, worker
+from retroprop.studies.environment import describe_environment
 
 OPEN, WRITE, SYNC, RENAME, REMOVE, MAKE, RESIZE = (2**i for i in range(7))
 ERROR, SHORT, LOST = 1, 2, 3
@@ -321,16 +322,24 @@ def main() -> None:
         library = build_library(Path(folder))
         alone = [(one, options.every, Path(folder), library) for one in chosen]
         tallies = list(threads.map(lambda order: in_own_process(*order), alone))
-    cases = {name: n for tally in tallies for name, n in tally.strikes.items()}
-    faults = [fault for tally in tallies for fault in tally.faults]
-    ended = sum(tally.ended for tally in tallies)
-    say(
-        f"{sum(cases.values())} operations failed, {ended} resumed to the end, {len(faults)} faults"
-    )
+    revision = describe_environment(workers=0)["git_revision"]
+    results = {
+        one.name: {"every": options.every, "git_revision": revision} | vars(tally)
+        for one, tally in zip(chosen, tallies, strict=True)
+    }
+    failed = sum(sum(tally.strikes.values()) for tally in tallies)
+    ended, faults = sum(one.ended for one in tallies), sum(len(one.faults) for one in tallies)
+    say(f"{failed} operations failed, {ended} resumed to the end, {faults} faults")
     if not options.no_record:
-        keep("faults", {"every": options.every, "cases": cases, "ended": ended, "faults": faults})
+        keep("faults", _recorded() | results)
     if faults:
         raise SystemExit(1)
+
+
+def _recorded() -> dict[str, Any]:
+    """What is recorded of other subjects, each with the revision of its code."""
+    file = RESULTS / "faults.json"
+    return json.loads(file.read_text(encoding="utf-8"))["results"] if file.exists() else {}
 
 
 if __name__ == "__main__":
