@@ -158,6 +158,19 @@ def test_what_is_no_data_set_is_refused_in_a_sentence(photos, monkeypatch, name,
         find(name)
 
 
+def test_folders_that_name_no_class_are_refused(photos, tmp_path):
+    picture(photos / "two\nlines" / "a.png")
+    with pytest.raises(UserError, match="a name of one line"):
+        load(f"folder:{photos},side=8")
+    with pytest.raises(UserError, match="characters that no line can show"):
+        load(f"folder:{photos / 'two'}\nlines")
+    for label in ("a", "b"):
+        picture(tmp_path / "set" / "train" / label / "0.png")
+    (tmp_path / "set" / "test").mkdir()
+    with pytest.raises(UserError, match="no picture in the folders of .*test"):
+        load(f"folder:{tmp_path / 'set'}")
+
+
 def test_more_pictures_than_memory_are_refused_before_they_are_read(photos, monkeypatch):
     monkeypatch.setattr(own, "MOST_BYTES", 3 * 8 * 8 * 9)
     with pytest.raises(UserError, match="10 pictures of 8 × 8 pixels are more than"):

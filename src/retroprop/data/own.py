@@ -105,6 +105,8 @@ def parse(name: str) -> Own:
         seed=int(options.get("seed", 0)),
         skip="skip" in options,
     )
+    if not own.name.isprintable():  # it is printed, and kept in records and models
+        raise UserError(f"the path in {in_short(name)} has characters that no line can show.")
     if not 4 <= own.side <= LARGEST_SIDE:
         raise UserError(f"side must be from 4 to {LARGEST_SIDE} pixels, and got {own.side}.")
     if not 0 < own.test < 1:
@@ -221,7 +223,7 @@ def _below(folder: Path) -> Iterator[Path]:
     """The visible files in the folders of a folder, in the order of their names."""
     for one in sorted(folder.iterdir()):
         if one.is_dir() and not one.name.startswith("."):
-            for path in sorted(one.rglob("*")):
+            for path in sorted(islice(one.rglob("*"), MOST_FILES + 1)):
                 if path.is_file() and not path.name.startswith(".") and path.name not in _JUNK:
                     yield path
 
@@ -250,6 +252,14 @@ def _from_folder(own: Own, files: Mapping[str, Sequence[Path]]) -> tuple[list[st
         raise UserError(
             f"{own.path} should hold a folder of pictures for each class, from 2 to "
             f"{MOST_CLASSES}, and holds {len(classes)}."
+        )
+    for part, some in parts.items():
+        if not some.labels:
+            raise UserError(f"there is no picture in the folders of {own.path / part}.")
+    if strange := [label for label in classes if not label.isprintable() or len(label) > 100]:
+        raise UserError(
+            f"the folder {in_short(strange[0])} of {own.path} should have a name of one line, as a "
+            "class has."
         )
     grey = own.grey or not any(part.coloured for part in parts.values())
     pairs = {
