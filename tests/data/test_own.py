@@ -167,7 +167,7 @@ def test_folders_that_name_no_class_are_refused(photos, tmp_path):
     for label in ("a", "b"):
         picture(tmp_path / "set" / "train" / label / "0.png")
     (tmp_path / "set" / "test").mkdir()
-    with pytest.raises(UserError, match="no picture in the folders of .*test"):
+    with pytest.raises(UserError, match=r"no picture in the folders of .*test"):
         load(f"folder:{tmp_path / 'set'}")
 
 
