@@ -3,6 +3,7 @@
 #   make demo    train the 72 models of the logistic-regression study and write its report
 #   make test    run the tests
 #   make check   lint, types, tests and doctests, as CI does
+#   make selftests   let the grading of each assignment prove itself, as CI does (five minutes)
 #   make docs    build the documentation as a site; an error in an example fails it
 #   make bench   run the benchmarks and print their ratios
 #   make sbom    list everything that is installed, with its licence, in CycloneDX: build/sbom.cdx.json
@@ -17,7 +18,7 @@ AUDIT  := build/audit-tools
 CATALOG := src/retroprop/languages/fr/LC_MESSAGES/retroprop.mo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types docs bench sbom audit clean
+.PHONY: help demo test selftests check lint types docs bench sbom audit clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -43,6 +44,12 @@ demo: $(CATALOG)
 
 test: $(CATALOG)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+LABS := lyon-tp inf8225-tp1 ift3395-theorie ift3395-devoir3 ift6135-devoir1
+selftests: $(CATALOG)
+	@for lab in $(LABS); do \
+	  echo "$$lab:"; OMP_NUM_THREADS=1 $(BIN)/retroprop grade selftest $$lab --confine best || exit; \
+	done
 
 lint: $(READY)
 	@$(BIN)/ruff check .
