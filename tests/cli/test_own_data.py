@@ -71,8 +71,27 @@ def test_a_network_learns_own_pictures_and_tells_new_ones_apart(call, photos, tm
     assert code == 0
     assert "test of photos: accuracy 100.00%" in out
     Image.new("RGB", (50, 40), (240, 235, 230)).save(tmp_path / "new.jpg")
-    code, out, _ = call("predict", "runs/mlp-photos", "new.jpg", "--top", "1")
+    code, out, _ = call("predict", "runs/mlp-photos", "new.jpg")
     assert code == 0
-    assert out.startswith("new.jpg: light")
+    assert out.startswith("new.jpg: light ")
+    assert ", dark " in out.splitlines()[0]  # all two classes
     assert call("data", "show", "folder:photos,side=8")[0] == 0
     assert (tmp_path / "photos-samples.png").is_file()
+
+
+def test_a_model_is_not_tested_on_what_it_may_have_learned(call, refused, photos, tmp_path):
+    command = "train mlp --dataset folder:photos,side=8 --epochs 1 --batch-size 4 --device cpu"
+    assert call(*command.split())[0] == 0
+    assert call("evaluate", "runs/mlp-photos")[0] == 0
+    report, page = ("report", "train-mlp-photos", "--format", "html"), "train-mlp-photos-en.html"
+    assert call(*report)[0] == 0
+    assert "14 train images" in (tmp_path / "reports" / page).read_text(encoding="utf-8")
+    for i in range(10):  # 30 pictures are 24 and 6, and of the 24 three validate
+        Image.new("L", (9, 12), 90).save(photos / "dark" / f"new{i}.png")
+    own.open_own.cache_clear()
+    for model in ("runs/mlp-photos", "1"):
+        assert "was trained on other files than photos holds now" in refused("evaluate", model)
+    assert "was trained on other files" in refused("predict", "1", "photos/dark/new0.png")
+    assert call("predict", "runs/mlp-photos", "photos/dark/new0.png")[0] == 0
+    assert call(*report)[0] == 0
+    assert "21 train images" not in (tmp_path / "reports" / page).read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retroprop.data import find, load, own, sheet
+from retroprop.data import fetch, find, load, own, sheet, verify
 from retroprop.data.catalog import is_own
 from retroprop.data.pictures import read_picture
 from retroprop.errors import UserError
@@ -83,6 +83,34 @@ def test_the_draw_of_the_test_images_has_a_seed_and_a_size(photos):
     assert np.array_equal(one.test_images, again(name).test_images)
 
 
+def test_a_single_test_image_is_a_set_of_one(photos):
+    data = load(f"folder:{photos},side=8,test=0.1")
+    assert data.test_images.shape == (1, 8, 8)
+    assert data.train_images.shape == (9, 8, 8)
+
+
+def test_hidden_folders_and_what_systems_leave_are_no_pictures(photos):
+    for hidden in (".ipynb_checkpoints", "__MACOSX"):
+        picture(photos / "cats" / hidden / "0.png")
+    (photos / "dogs" / "again").symlink_to(photos / "dogs")
+    assert len(load(f"folder:{photos},side=8").train_labels) == 8
+
+
+def test_the_names_of_the_classes_are_part_of_the_data(photos):
+    before = load(f"folder:{photos},side=8").checksum
+    (photos / "dogs").rename(photos / "wolves")
+    assert again(f"folder:{photos},side=8").checksum != before
+
+
+def test_of_a_set_that_changes_the_cache_keeps_the_newest(photos, tmp_path):
+    for shade in range(3):
+        picture(photos / "cats" / "0.png", shade=50 + shade)
+        again(f"folder:{photos},side=8")
+    again(f"folder:{photos},side=4")
+    kept = [one for one in (tmp_path / "cache" / "data").iterdir() if one.is_dir()]
+    assert len(kept) == 2
+
+
 def test_a_name_is_the_same_wherever_it_is_typed(photos, monkeypatch):
     monkeypatch.chdir(photos.parent)
     assert find("folder:photos,grey,side=8").name == f"folder:{photos},side=8,grey"
@@ -146,6 +174,9 @@ def test_files_that_cannot_be_read_are_named_and_left_out_only_when_asked(photos
     [
         ("folder:nowhere", "there is no folder .*nowhere"),
         ("folder:photos/cats", "a folder of pictures for each class"),
+        ("folder:", "'folder:' has no path"),
+        ("folder:,side=64", "has no path"),
+        ("folder:photos,grey/", "ends as an option does"),
         ("folder:photos,side=3", "side must be from 4 to 512"),
         ("folder:photos,test=1.5", "test must be between 0 and 1"),
         ("npz:nowhere.npz", "there is no file .*nowhere.npz"),
@@ -166,9 +197,18 @@ def test_folders_that_name_no_class_are_refused(photos, tmp_path):
         load(f"folder:{photos / 'two'}\nlines")
     for label in ("a", "b"):
         picture(tmp_path / "set" / "train" / label / "0.png")
+    with pytest.raises(UserError, match="has the folders train: name them train and test"):
+        load(f"folder:{tmp_path / 'set'}")
     (tmp_path / "set" / "test").mkdir()
     with pytest.raises(UserError, match=r"no picture in the folders of .*test"):
         load(f"folder:{tmp_path / 'set'}")
+    for label in ("a", "c"):
+        picture(tmp_path / "set" / "test" / label / "0.png")
+    with pytest.raises(UserError, match=r"no image of the class 'c' .* is left to train on"):
+        load(f"folder:{tmp_path / 'set'}")
+    for command in (fetch, verify):
+        with pytest.raises(UserError, match="is your own"):
+            command(f"folder:{photos}")
 
 
 def test_more_pictures_than_memory_are_refused_before_they_are_read(photos, monkeypatch):

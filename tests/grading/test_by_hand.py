@@ -72,6 +72,18 @@ def test_a_students_own_tests_leave_no_evidence_and_what_an_answer_uses_does():
         "if __name__ == '__main__':\n    test_gradient(1).backward()\n"
     )
     assert found(code, "def gradient(x):\n    pass\n") == [(4, ".backward()")]
+    reversed_ = code.replace("test_gradient(1).backward()", "pass")
+    reversed_ += "else:\n    gradient(1).backward()\n"
+    assert found(reversed_, "def gradient(x):\n    pass\n") == [
+        (4, ".backward()"),
+        (10, ".backward()"),
+    ]
+    shared = {"solution": code, "other": "from solution import test_gradient\n"}
+    grading = LabGrading(
+        lab="one", files=("solution", "other"), probes="", questions=(),
+        by_hand={"solution": AUTOGRAD}, template={"solution": "def gradient(x):\n    pass\n"},
+    )  # fmt: skip
+    assert [one.line for one in evidence_in(shared, grading, translator("en"))] == [4, 6]
     assert len(found(code, "def other(x):\n    pass\n")) == 3  # nothing that was asked for
 
 

@@ -64,6 +64,18 @@ def test_an_empty_folder_is_a_row_where_a_class_hands_in_folders(class_folder):
     assert by_name(class_folder / "anna").keys() == {"anna"}
 
 
+def test_an_empty_folder_has_a_name_of_its_own_and_its_students(class_folder):
+    write(class_folder, {
+        "anna/solution.py": CODE, "ben.py": CODE,
+        "submission_metadata.yml": "submission_3:\n  :submitters:\n  - :name: Carol\n",
+    })  # fmt: skip
+    (class_folder / "ben").mkdir()
+    (class_folder / "submission_3").mkdir()
+    found = by_name(class_folder)
+    assert found.keys() == {"anna", "ben", "ben (2)", "submission_3"}
+    assert found["submission_3"].students == ("Carol",)
+
+
 def test_results_among_the_submissions_are_none(class_folder):
     write(class_folder, {"anna.py": CODE, "grades/anna/results.json": "{}", "grades/a.py": CODE})
     read = read_class(class_folder, ONE, SAY, results=class_folder / "grades")

@@ -81,7 +81,7 @@ def predict(
     images: Annotated[list[Path], Parameter(negative=())],
     /,
     *,
-    top: Annotated[WholeNumber, Parameter(negative=())] = 3,
+    top: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     invert: Annotated[Literal["auto", "yes", "no"], Parameter(negative=())] = "auto",
     db: Database = DEFAULT_DATABASE,
 ) -> None:
@@ -92,7 +92,7 @@ def predict(
     images
         PNG or JPEG files of any size; they are scaled to the size that the model reads.
     top
-        How many classes to print for each.
+        How many classes to print for each. Default: three.
     invert
         auto: make pictures light on dark that are dark on light, where the model learned such
         (mnist, fashion-mnist). yes: all of them. no: none.
@@ -107,6 +107,7 @@ def predict(
     prepare_thread()
     model = find_model(run, db)
     card = model.card
+    top = top if top is not None else min(3, len(card.classes))
     if not 1 <= top <= len(card.classes):
         raise UserError(f"--top must be from 1 to {len(card.classes)}, and got {top}.")
     side, width, channels = card.image_shape

@@ -133,7 +133,8 @@ def print_test(
         often = int(wrong.argmax())
         share = float(wrong[often]) / max(1, int(counts[k].sum()))
         taken = f"{info.classes[often]} ({share:.1%})" if share else "–"
-        table.add_row(label, f"{float(right[k]):.1%}", taken)
+        accurate = f"{float(right[k]):.1%}" if counts[k].any() else "–"  # no image of it
+        table.add_row(label, accurate, taken)
     console.print_table(table)
 
 

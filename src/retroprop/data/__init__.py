@@ -149,6 +149,7 @@ def fetch(
     """
     from retroprop.data.sources import SourceAttempt, obtain_cifar10
 
+    _refuse_own(name)
     info = find_published(name)
     attempts = []
     try:
@@ -175,6 +176,7 @@ def verify(name: str) -> list[Check]:
     Raises:
         UserError: If there is no such data set, or nothing of it to verify.
     """
+    _refuse_own(name)
     info = find_published(name)
     digests: dict[str, dict[str, str]] = {}
     if info.bundled:
@@ -190,6 +192,13 @@ def verify(name: str) -> list[Check]:
         for where, sha256 in digests.items()
         for array, digest in sha256.items()
     ]
+
+
+def _refuse_own(name: str) -> None:
+    if is_own(name):
+        raise UserError(
+            f"{name} is your own: it is read from its files, and has no published bytes."
+        )
 
 
 def _decode(info: DatasetInfo, folder: Path | None) -> Arrays:

@@ -20,8 +20,8 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -54,7 +54,8 @@ _NAMES_OF_ARRAYS = (
     ("images", "labels"),
     ("x_train", "y_train"),
 )
-_JUNK = {"Thumbs.db", "desktop.ini"}
+_JUNK = {"Thumbs.db", "desktop.ini", "__MACOSX"}
+_PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,29 +75,49 @@ class Own:
         """The same for the same data, wherever it is typed: the path is absolute."""
         usual = asdict(Own(kind=self.kind, path=self.path))
         said = [
-            key if value is True else f"{key}={value}"
+            key if value is True else f"{key}={_written(value)}"
             for key, value in asdict(self).items()
             if value != usual[key]
         ]
         return ",".join([f"{self.kind}:{self.path}", *said])
 
 
+def _written(value: float | str | Path) -> str:
+    return f"{value:.9f}".rstrip("0") if isinstance(value, float) else str(value)
+
+
 def parse(name: str) -> Own:
     """Read the name of a data set of one's own.
 
     Raises:
-        UserError: If an option is out of range.
+        UserError: If it has no path, or an option is out of range.
 
     >>> parse("folder:/photos,grey,side=64").name
     'folder:/photos,side=64,grey'
     """
     kind, _, rest = name.partition(":")
+    own = _read(kind, rest)
+    if not rest or rest.startswith(","):
+        raise UserError(f"{in_short(name)} has no path; write {kind}:PATH.")
+    if not own.name.isprintable():  # it is printed, and kept in records and models
+        raise UserError(f"the path in {in_short(name)} has characters that no line can show.")
+    if _read(kind, own.name.removeprefix(f"{kind}:")) != own:
+        raise UserError(f"{in_short(str(own.path))} ends as an option does; give it another name.")
+    if not 4 <= own.side <= LARGEST_SIDE:
+        raise UserError(f"side must be from 4 to {LARGEST_SIDE} pixels, and got {own.side}.")
+    if not 0 < own.test < 1:
+        raise UserError(f"test must be between 0 and 1, such as 0.2, and got {own.test:g}.")
+    return own
+
+
+def _read(kind: str, rest: str) -> Own:
+    """A path and the options behind it."""
     options: dict[str, str] = {}
     while found := _OPTION.fullmatch(rest):
         rest, option = found.groups()
         key, _, value = option.partition("=")
         options.setdefault(key, value)
-    own = Own(
+    return Own(
         kind=kind,
         path=Path(os.path.abspath(os.path.expanduser(rest))),
         side=int(options.get("side", 32)),
@@ -105,13 +126,6 @@ def parse(name: str) -> Own:
         seed=int(options.get("seed", 0)),
         skip="skip" in options,
     )
-    if not own.name.isprintable():  # it is printed, and kept in records and models
-        raise UserError(f"the path in {in_short(name)} has characters that no line can show.")
-    if not 4 <= own.side <= LARGEST_SIDE:
-        raise UserError(f"side must be from 4 to {LARGEST_SIDE} pixels, and got {own.side}.")
-    if not 0 < own.test < 1:
-        raise UserError(f"test must be between 0 and 1, such as 0.2, and got {own.test:g}.")
-    return own
 
 
 @lru_cache(maxsize=8)
@@ -133,6 +147,7 @@ def open_own(name: str) -> tuple[DatasetInfo, Arrays]:
                 return kept, cached.arrays
     classes, arrays = _from_folder(own, files) if own.kind == "folder" else _from_npz(own)
     known = {
+        "name": own.name,
         "classes": list(classes),
         "image_shape": list(arrays["train_images"].shape[1:]),
         "n_train": len(arrays["train_labels"]),
@@ -140,9 +155,15 @@ def open_own(name: str) -> tuple[DatasetInfo, Arrays]:
         "sha256": {array: sha256_of(arrays[array]) for array in ARRAY_NAMES},
     }
     info = _info(own, known)
+    if missing := [k for k in range(len(classes)) if k not in arrays["train_labels"]]:
+        raise UserError(
+            f"no image of the class {in_short(classes[missing[0]])} of {own.path} is left to train "
+            "on; add some, or draw the test with another seed."
+        )
     with contextlib.suppress(OSError):  # without a cache it is decoded each time
         in_cache = replace(info, name=key)
         with locked(in_cache):
+            _remove_older(own, key)
             store(in_cache, arrays)
             replace_file(_description(key), _sealed(known).encode(), durable=True)
     return info, arrays
@@ -165,6 +186,15 @@ def _description(key: str) -> Path:
     return cache_folder() / f"{key}.json"
 
 
+def _remove_older(own: Own, key: str) -> None:
+    """Remove what the same data set was before its files changed."""
+    for file in cache_folder().glob("own-*.json"):
+        older = _kept(file)
+        if older is not None and older.get("name") == own.name and file.stem != key:
+            file.unlink(missing_ok=True)
+            shutil.rmtree(file.with_suffix(""), ignore_errors=True)
+
+
 def _sealed(known: Mapping[str, Any]) -> str:
     text = json.dumps(known)
     return json.dumps([hashlib.sha256(text.encode()).hexdigest(), text])
@@ -172,10 +202,15 @@ def _sealed(known: Mapping[str, Any]) -> str:
 
 def _described(own: Own, key: str) -> DatasetInfo | None:
     """What was known when the arrays were decoded; None where nothing was, or it is damaged."""
+    kept = _kept(_description(key))
+    return None if kept is None else _info(own, kept)
+
+
+def _kept(file: Path) -> dict[str, Any] | None:
     try:
-        digest, text = json.loads(_description(key).read_bytes())
+        digest, text = json.loads(file.read_bytes())
         if hashlib.sha256(text.encode()).hexdigest() == digest:
-            return _info(own, json.loads(text))
+            return json.loads(text)
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         pass
     return None
@@ -211,21 +246,36 @@ def _files(own: Own) -> dict[str, list[Path]]:
         return {"": [own.path]}
     if not own.path.is_dir():
         raise UserError(f"there is no folder {own.path}; name one with a folder for each class.")
-    divided = (own.path / "train").is_dir() and (own.path / "test").is_dir()
-    parts = ("train", "test") if divided else ("",)
+    folders = {one.name for one in own.path.iterdir() if one.is_dir()}
+    named = sorted(one for one in folders if one.lower() in _PARTS)
+    if named not in ([], ["test", "train"]):
+        raise UserError(
+            f"{own.path} has the folders {', '.join(named)}: name them train and test, with a "
+            "folder for each class in both; what validates is drawn from train."
+        )
+    parts = ("train", "test") if named else ("",)
     found = {part: list(islice(_below(own.path / part), MOST_FILES + 1)) for part in parts}
     if sum(map(len, found.values())) > MOST_FILES:
         raise UserError(f"{own.path} holds more than {MOST_FILES:,} files; name a smaller folder.")
     return found
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """The visible files in the folders of a folder, in the order of their names."""
+def _below(folder: Path, depth: int = 0) -> Iterator[Path]:
+    """The visible files in the folders of a folder, in the order of their names.
+
+    Links to folders are not followed: they may lead back.
+
+    Raises:
+        OSError: If a folder may not be read.
+    """
     for one in sorted(folder.iterdir()):
-        if one.is_dir() and not one.name.startswith("."):
-            for path in sorted(islice(one.rglob("*"), MOST_FILES + 1)):
-                if path.is_file() and not path.name.startswith(".") and path.name not in _JUNK:
-                    yield path
+        if one.name.startswith(".") or one.name in _JUNK:
+            continue
+        if one.is_dir():
+            if not one.is_symlink():
+                yield from _below(one, depth + 1)
+        elif depth:
+            yield one
 
 
 # --- pictures -------------------------------------------------------------------------------------
@@ -290,30 +340,21 @@ def _pictures(root: Path, paths: Sequence[Path], side: int) -> _Pictures:
     images = np.empty((len(paths), side, side, 3), np.uint8)
     labels: list[str] = []
     broken: list[str] = []
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        found = threads.map(lambda one: _picture(one, side), paths)
-        for path, read in zip(paths, found, strict=True):
-            if isinstance(read, str):
-                broken.append(read)
-            else:
-                images[len(labels)] = read
-                labels.append(path.relative_to(root).parts[0])
+    for path in paths:
+        try:
+            images[len(labels)] = read_picture(path, side=side)
+            labels.append(path.relative_to(root).parts[0])
+        except UserError as error:
+            broken.append(str(error).rstrip("."))
     return _Pictures(images=images[: len(labels)], labels=labels, broken=broken)
-
-
-def _picture(path: Path, side: int) -> np.ndarray | str:
-    """The pixels of a picture, or why it cannot be read."""
-    try:
-        return read_picture(path, side=side)
-    except UserError as error:
-        return str(error).rstrip(".")
 
 
 def _divided(own: Own, *pairs: tuple[np.ndarray, np.ndarray]) -> Arrays:
     """Training and test arrays; a pair alone is divided by chance."""
     if len(pairs) == 1:
         ((images, labels),) = pairs
-        kept, out = train_validation_split(len(labels), validation=own.test, seed=own.seed)
+        split = train_validation_split(len(labels), validation=own.test, seed=own.seed)
+        kept, out = (part.numpy() for part in split)
         pairs = ((images[kept], labels[kept]), (images[out], labels[out]))
     arrays = [array for pair in pairs for array in pair]
     return dict(zip(ARRAY_NAMES, map(np.ascontiguousarray, arrays), strict=True))

@@ -36,7 +36,7 @@ class Picture:
     Attributes:
         pixels: (height, width, 3), uint8.
         size: Width and height of the whole, upright.
-        on_white: Whether it can have transparent pixels, which were laid on white.
+        on_white: Whether it has transparent pixels, which were laid on white.
     """
 
     pixels: np.ndarray
@@ -68,7 +68,7 @@ def open_picture(path: Path, *, side: int | None = None) -> Picture:
             _refuse_endless(path, file)
             with open_image(file) as image:
                 ImageOps.exif_transpose(image, in_place=True)
-                picture, on_white = _on_white(image), image.has_transparency_data
+                picture, on_white = _on_white(image)
     except FileNotFoundError:
         raise UserError(f"there is no file {path}; name a PNG or JPEG picture.") from None
     except UnidentifiedImageError:
@@ -131,18 +131,22 @@ def _refuse_endless(path: Path, file: BinaryIO) -> None:
     file.seek(0)
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    """Any picture in red, green and blue; 16-bit grey is brought to 8 bits."""
+def _on_white(picture: Image.Image) -> tuple[Image.Image, bool]:
+    """Any picture in red, green and blue, and whether pixels of it were transparent.
+
+    16-bit grey is brought to 8 bits, and has no transparency here.
+    """
     if picture.mode.startswith("I;16"):
         levels = np.asarray(picture)
-        return Image.fromarray((levels >> 8).astype(np.uint8)).convert("RGB")
+        return Image.fromarray((levels >> 8).astype(np.uint8)).convert("RGB"), False
     if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    result = Image.new("RGB", picture.size)
+        return picture.convert("RGB"), False
+    result, transparent = Image.new("RGB", picture.size), False
     rows = max(1, _BAND // picture.width)  # four copies of all of it would fill the memory
     for top in range(0, picture.height, rows):
         bottom = min(top + rows, picture.height)
         band = picture.crop((0, top, picture.width, bottom)).convert("RGBA")
+        transparent |= np.asarray(band)[..., 3].min() < 255
         white = Image.new("RGBA", band.size, "white")
         result.paste(Image.alpha_composite(white, band).convert("RGB"), (0, top))
-    return result
+    return result, bool(transparent)

@@ -7,8 +7,8 @@ who counts operations does not know why there are so many.
 """
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
 
 from torch import Tensor
 
@@ -33,6 +33,7 @@ AUTOGRAD = (
 REARRANGE = {f"torch.nn.functional.{name}" for name in ("pad", "one_hot", "unfold", "fold")}
 """They move numbers, and derive nothing."""
 
+_PROGRAM = ("__name__ == '__main__'", "'__main__' == __name__")
 _IMPORTERS = {"importlib.import_module", "__import__"}
 MOST = 20
 """Places in a file."""
@@ -59,7 +60,7 @@ def evidence_in(files: Mapping[str, str], grading: LabGrading, say: Say) -> list
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         lines = files.get(file, "").splitlines()
-        asked_for = _defined(ast.parse(grading.template.get(file, "")))
+        asked_for = {*_defined(ast.parse(grading.template.get(file, ""))), *_shared(files, file)}
         places = dict(sorted(_used(tree, unwanted, asked_for), reverse=True))
         for line in sorted(places)[:MOST]:
             sentence = say("uses {name}, where the assignment asks for a derivation by hand")
@@ -127,7 +128,7 @@ def _numbers_in(answer: Any) -> int:
 
 
 def _used(
-    tree: ast.Module, unwanted: Sequence[str], asked_for: Mapping[str, ast.stmt]
+    tree: ast.Module, unwanted: Sequence[str], asked_for: Collection[str]
 ) -> Iterator[tuple[int, str]]:
     """Line and name of every use."""
     known = _names(tree)
@@ -152,12 +153,13 @@ def _used(
                     yield node.lineno, f"{keyword.arg}="
 
 
-def _reached(tree: ast.Module, asked_for: Mapping[str, ast.stmt]) -> list[ast.stmt]:
+def _reached(tree: ast.Module, asked_for: Collection[str]) -> list[ast.stmt]:
     """The statements of a file, without what only a student's own tests use."""
     defined = _defined(tree)
-    if not asked_for.keys() & defined.keys():
+    if not defined.keys() & asked_for:
         return tree.body
     loose = [one for one in tree.body if one not in defined.values() and not _is_program(one)]
+    loose += [one for statement in tree.body if _is_program(statement) for one in statement.orelse]
     waiting = [*loose, *(one for name, one in defined.items() if name in asked_for)]
     reached: list[ast.stmt] = []
     while waiting:
@@ -178,13 +180,23 @@ def _defined(tree: ast.Module) -> dict[str, ast.stmt]:
     }
 
 
-def _is_program(statement: ast.stmt) -> bool:
+def _is_program(statement: ast.stmt) -> TypeGuard[ast.If]:
     """Whether it is an `if __name__ == "__main__"`."""
-    return isinstance(statement, ast.If) and "__name__" in map(_name, ast.walk(statement.test))
+    return isinstance(statement, ast.If) and ast.unparse(statement.test) in _PROGRAM
 
 
-def _name(node: ast.AST) -> str:
-    return node.id if isinstance(node, ast.Name) else ""
+def _shared(files: Mapping[str, str], file: str) -> Iterator[str]:
+    """The names that the other files of a submission import."""
+    for other, source in files.items():
+        try:
+            tree = ast.parse(source if other != file else "")
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.Attribute):
+                yield node.attr
 
 
 def _names(tree: ast.AST) -> dict[str, str]:

@@ -94,8 +94,10 @@ def read_class(
     ]
     if groups.keys() & {leaf.parts[0] for leaf in leaves if len(leaf.parts) > 1}:  # of folders
         empty = say("the folder is empty")
-        for name in empty_folders(path, leaves, results):
-            found.append(Submission(name=name, unreadable=empty))
+        for folder in empty_folders(path, leaves, results):
+            name = _unused(folder, {one.name: one for one in found})
+            whose = students.get(folder, ())
+            found.append(Submission(name=name, students=whose, unreadable=empty))
     missing = say("Gradescope's export names it, and its folder is missing")
     for name in students.keys() - {one.name for one in found}:
         found.append(Submission(name=name, students=students[name], unreadable=missing))

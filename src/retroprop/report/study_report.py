@@ -178,11 +178,13 @@ class StudyReport(Words):
 
     @cached_property
     def info(self) -> DatasetInfo | None:
-        """What is known of the data set."""
+        """What is known of the data set; None where it is not here, or not as it was trained on."""
         try:
-            return find(str(self.record.config.get("dataset")))
-        except UserError:  # own data that are not here, or of another version
+            info = find(str(self.record.config.get("dataset")))
+        except (UserError, OSError):
             return None
+        other = is_own(info.name) and info.checksum != self.record.data_checksum
+        return None if other else info
 
     @cached_property
     def split(self) -> Split | None:

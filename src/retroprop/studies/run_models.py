@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from retroprop.data import find, load
+from retroprop.data import DatasetInfo, find, load
+from retroprop.data.catalog import is_own
 from retroprop.data.parts import Part, parts_of
 from retroprop.errors import UserError, in_short
 from retroprop.files import is_as_written
@@ -49,6 +50,7 @@ class TrainedModel:
         scores: Whether it learned by the squared error: softmax makes no probabilities of its
             outputs.
         split: How its study split the data; a file does not say.
+        data_checksum: Of the data that it learned from; None if nothing says.
     """
 
     source: str
@@ -58,11 +60,20 @@ class TrainedModel:
     batch_size: int | None = None
     scores: bool = False
     split: Mapping[str, Any] = field(default_factory=dict)
+    data_checksum: str | None = None
 
     def test_part(self, dataset: str) -> Part:
-        """The test images of a data set: of its own those that its study kept for the test."""
-        split = self.split if dataset == self.card.dataset else {}
-        return parts_of(load(dataset), **split).test
+        """The test images of a data set: of its own those that its study kept for the test.
+
+        Raises:
+            UserError: If its own data set has other files than it learned from: what tests now may
+                be what it was trained on.
+        """
+        data = load(dataset)
+        if dataset != self.card.dataset:
+            return parts_of(data).test
+        _check_unchanged(data.info, self.data_checksum, self.source)
+        return parts_of(data, **self.split).test
 
 
 def find_model(name: str, database: str) -> TrainedModel:
@@ -94,6 +105,7 @@ def find_model(name: str, database: str) -> TrainedModel:
         card=card,
         normalization=normalization,
         batch_size=batch_size if isinstance(batch_size, int) else None,
+        data_checksum=record.get("data_checksum"),
     )
 
 
@@ -130,10 +142,12 @@ def model_of_run(records: Records, number: int) -> TrainedModel:
     run = records.run(number)
     path = _checkpoint(records, run)
     check_file(path, run.checkpoint_sha256)
-    config = records.study_run(run.study_run_id).config
+    study_run = records.study_run(run.study_run_id)
+    config = study_run.config
     tensors = load_tensors(path, about=f"{run.study_run_id} {run.population}")
     settings = from_record(RunSettings, run.settings, seed=run.seed)
     info = find(config["dataset"])
+    _check_unchanged(info, study_run.data_checksum, f"run {number}")
     shape, n_classes = info.size, len(info.classes)
     if KINDS[settings.kind].engine == "trainer":
         network = trained_network(settings, shape, n_classes, tensors, path)
@@ -155,7 +169,17 @@ def model_of_run(records: Records, number: int) -> TrainedModel:
         batch_size=settings.batch_size,
         scores=settings.output == "linear",
         split=config["split"],
+        data_checksum=study_run.data_checksum,
     )
+
+
+def _check_unchanged(info: DatasetInfo, checksum: Any, source: str) -> None:
+    """Refuse data of one's own whose files, or names of classes, have changed since a training."""
+    if is_own(info.name) and checksum not in (None, info.checksum):
+        raise UserError(
+            f"{source} was trained on other files than {info.title} holds now; put them back as "
+            "they were, or train again."
+        )
 
 
 def _checkpoint(records: Records, run: RunRecord) -> Path:
