@@ -33,7 +33,7 @@ def read_handed_in(path: Path) -> None:
     found = read_submission([path], _grading(), str)
     if found.unreadable is not None:
         raise UserError(found.unreadable)
-    evidence_in(found.files, _grading().by_hand, str)
+    evidence_in(found.files, _grading(), str)
     similar_pairs([found, Submission(name="template", files=_grading().template)], {})
     for module, source in found.files.items():
         with contextlib.suppress(SyntaxError):  # too much of it is no Python

@@ -392,13 +392,13 @@ def test_a_study_run_that_another_machine_adds_meanwhile_is_taken(tmp_path, monk
     records, plan = Records.open(tmp_path / "r.db"), plan_study(TWO)
     data = CATALOG[TWO.dataset].checksum
     first = runner._find_or_add(plan, records, data, fresh=False)  # pyright: ignore
-    found, calls = runner.study_runs_of, []
+    found, calls = Records.study_runs, []
 
-    def late(study, records):
+    def late(records, study=None):
         calls.append(study)
-        return found(study, records) if len(calls) > 1 else []
+        return found(records, study) if len(calls) > 1 else []
 
-    monkeypatch.setattr(runner, "study_runs_of", late)
+    monkeypatch.setattr(Records, "study_runs", late)
     assert runner._find_or_add(plan, records, data, fresh=False) == first  # pyright: ignore
     assert len(calls) == 2
 

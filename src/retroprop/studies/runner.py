@@ -207,10 +207,10 @@ def _find_or_add(plan: Plan, records: Records, data_checksum: str, *, fresh: boo
         fresh: Add a new one in any case.
     """
     study = plan.study
-    same = study_runs_of(study, records)
+    alike = [one for one in records.study_runs(study.name) if one.fingerprint == study.fingerprint]
+    same = [one for one in alike if one.data_checksum == data_checksum]
     if same and not fresh:
         return same[-1].id
-    alike = [one for one in records.study_runs(study.name) if one.fingerprint == study.fingerprint]
     study_run_id = f"{study.name}-{study.fingerprint[:8]}"
     if alike:  # the same settings, perhaps with other data
         study_run_id += f"-{len(alike) + 1}"
