@@ -643,7 +643,10 @@ def test_what_was_done_to_a_picture_is_said(call, trained, tmp_path):
     assert line(reversed_, "--invert", "yes") == (as_learned, "inverted")
     wide = line(known.resize((60, 40)))[1]
     assert wide == "60 × 40 pixels, the square in the middle scaled to 28 × 28"
-    assert "laid on white" in line(known.convert("RGBA"))[1]
+    clear = known.convert("RGBA")
+    assert line(clear) == (as_learned, "")
+    clear.putalpha(100)
+    assert line(clear)[1].startswith("transparent pixels laid on white")
     assert "inverted" not in line(reversed_, model="colour")[1]
 
 
