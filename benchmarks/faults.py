@@ -33,7 +33,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import RESULTS, arguments_of, keep, say
+from benchmarks.harness import RESULTS, arguments_of, end_on_interrupt, keep, say
 from benchmarks.kills import (
     Attempt,
     Hang,
@@ -271,8 +271,7 @@ def import_all(subject: Subject, folder: Path) -> None:
 
 def disturb_one(subject: Subject, every: int) -> None:
     """In a process with the library: disturb a subject, and print what happened as JSON."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # in the background, INT may be ignored
-        signal.signal(number, signal.default_int_handler)
+    end_on_interrupt()
     disk, tally = Disk(Path(os.environ["FAILING_DISK"])), Tally()
     with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
         import_all(subject, Path(folder) / "imports")

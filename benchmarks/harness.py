@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import statistics
 import sys
 from collections.abc import Sequence
@@ -69,6 +70,12 @@ def arguments_of(docstring: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--rounds", type=int, default=3, help="repetitions of everything")
     return parser
+
+
+def end_on_interrupt() -> None:
+    """Let INT and TERM raise KeyboardInterrupt: in the background, INT may be ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def say(text: str) -> None:

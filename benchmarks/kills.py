@@ -36,7 +36,7 @@ import psutil
 from safetensors import safe_open
 
 import retroprop
-from benchmarks.harness import arguments_of, keep, say
+from benchmarks.harness import arguments_of, end_on_interrupt, keep, say
 from retroprop.labs.catalog import find_grading
 from retroprop.studies.records import Records
 
@@ -583,8 +583,7 @@ def main() -> None:
     parser.add_argument("--subjects", nargs="+", choices=names, default=names)
     parser.add_argument("--no-record", action="store_true", help="print only")
     options = parser.parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM):  # in the background, INT may be ignored
-        signal.signal(number, signal.default_int_handler)
+    end_on_interrupt()
     subjects = [subject for subject in SUBJECTS if subject.name in options.subjects]
     results = {}
     for name, function, strikes in (

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from retroprop.data import find, load
+from retroprop.data import load
 from retroprop.data.parts import Part, parts_of
 from retroprop.errors import UserError
 from retroprop.training.image_sets import ImageSet, Normalization, image_set, normalization_of
@@ -25,9 +25,8 @@ class StudyData:
     """
 
     def __init__(self, dataset: str, split: Mapping[str, Any]) -> None:
-        self.info = find(dataset)
         whole = load(dataset)
-        self.checksum = whole.checksum
+        self.info, self.checksum = whole.info, whole.checksum
         self.parts = parts_of(whole, **split)
 
     def check(self, recorded: str) -> None:
