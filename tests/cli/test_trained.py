@@ -13,9 +13,9 @@ from retroprop.errors import UserError
 from retroprop.studies.environment import typed_command
 from retroprop.studies.kinds import KINDS
 from retroprop.studies.one_run import train_one
+from retroprop.studies.pools import Silent
 from retroprop.studies.records import Records
 from retroprop.studies.run_models import find_model, model_of_run
-from retroprop.studies.runner import Silent
 from retroprop.studies.schema import Study, load_study
 from retroprop.studies.study_data import StudyData
 from retroprop.studies.tables import RUNS

@@ -404,7 +404,7 @@ def test_wrong_bytes_are_refused_and_the_cache_stays_as_it_was(fresh_cache):
     before = contents(fresh_cache)
     arrays = {name: np.array(getattr(data.load(SAMPLE), name)) for name in ARRAY_NAMES}
     arrays["train_images"][7, 7, 7, 0] ^= 1
-    with cache.locked(info), pytest.raises(UserError, match="should have the SHA-256"):
+    with cache.locked(info.name), pytest.raises(UserError, match="should have the SHA-256"):
         cache.store(info, arrays)
     assert contents(fresh_cache) == before
     assert folders(fresh_cache) == [SAMPLE]
@@ -507,7 +507,7 @@ def test_a_process_that_holds_the_place_for_too_long_is_explained(monkeypatch):
     held, done = threading.Event(), threading.Event()
 
     def hold():
-        with cache.locked(info):
+        with cache.locked(info.name):
             held.set()
             done.wait()
 

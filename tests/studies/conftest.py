@@ -1,4 +1,5 @@
 import importlib.util
+import logging
 import os
 import pwd
 import shutil
@@ -50,3 +51,23 @@ def postgres(postgres_server):
         connection.execute(sa.text("CREATE SCHEMA public"))
     engine.dispose()
     return postgres_server
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """A place on an S3 server of our own, on loopback, which the environment names."""
+    server = pytest.importorskip("moto.server", reason="moto is not installed")
+    pytest.importorskip("s3fs", reason="s3fs is not installed")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    found = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    found.start()
+    host, port = found.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+        import fsspec
+
+        fsspec.filesystem("s3").mkdir("bucket")
+        yield "s3://bucket/studies"
+    found.stop()

@@ -2,7 +2,7 @@
 
 import psutil
 
-from retroprop.studies.runner import Silent
+from retroprop.studies.pools import Silent
 from retroprop.studies.schema import Study
 
 SMALL = {
@@ -42,6 +42,24 @@ def numbers(records, study_run_id):
         )
         for run in records.runs(study_run_id)
     ]
+
+
+def everything(records, study_run_id):
+    """All numbers of a study, and the checksums of its files."""
+    runs = records.runs(study_run_id)
+    return numbers(records, study_run_id), [run.checkpoint_sha256 for run in runs]
+
+
+def as_toml(study):
+    """The study as a file."""
+    lines = [f'name = "{study.name}"', f'dataset = "{study.dataset}"']
+    lines += [f"epochs = {study.epochs}", f"seeds = {study.seeds}"]
+    lines += [f'title = {{ en = "{study.title.en}", fr = "{study.title.fr}" }}']
+    lines += [f"split = {{ validation = {study.split.validation}, seed = {study.split.seed} }}"]
+    lines += ["[training]", f"batch_size = {study.training.batch_size}"]
+    lines += ["[grid]", *(f"{key} = {value}" for key, value in study.grid.varied().items())]
+    lines += ["[selection]", f"best_per = {study.selection.best_per}"]
+    return "\n".join(lines)
 
 
 class Listening(Silent):

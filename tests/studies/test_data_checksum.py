@@ -8,7 +8,9 @@ from small import small_study
 from retroprop.data import load
 from retroprop.errors import Interrupted
 from retroprop.studies import runner
+from retroprop.studies.pools import Silent
 from retroprop.studies.records import Records
+from retroprop.studies.stores import Folder
 
 
 class _Nobody:
@@ -32,6 +34,7 @@ def test_the_record_has_the_checksum_of_the_data_as_they_were_read(tmp_path, mon
 
     monkeypatch.setattr(runner, "load", altered)
     records, study = Records.open(tmp_path / "records.db"), small_study()
+    store = Folder(records.folder)
     with pytest.raises(Interrupted):
-        runner.carry_out(study, records, _Nobody(), runner.Silent(), fresh=False)
+        runner.carry_out(study, records, store, _Nobody(), Silent(), fresh=False)
     assert [record.data_checksum for record in records.study_runs(study.name)] == ["as read"]

@@ -7,7 +7,7 @@ import subprocess
 import psutil
 import pytest
 from filelock import FileLock
-from small import Listening, is_worker, numbers, small_study
+from small import Listening, as_toml, is_worker, numbers, small_study
 from tests.processes import python, started, wait_until
 from tests.watchdog import family_of, processor_s
 
@@ -33,14 +33,14 @@ def processes(shared_cache):
 def expected(tmp_path_factory, processes):
     """The numbers of an uninterrupted run on one worker."""
     records = Records.open(tmp_path_factory.mktemp("whole") / "r.db")
-    result = run_study(small_study(), records, workers=1, processes=processes)
+    result = run_study(small_study(), records, workers=1, engine=processes)
     return numbers(records, result.id)
 
 
 @pytest.fixture(scope="module")
 def expected_long(tmp_path_factory, processes):
     records = Records.open(tmp_path_factory.mktemp("whole") / "r.db")
-    result = run_study(small_study(epochs=LONG), records, workers=2, processes=processes)
+    result = run_study(small_study(epochs=LONG), records, workers=2, engine=processes)
     return numbers(records, result.id)
 
 
@@ -66,7 +66,7 @@ def test_a_finished_study_has_every_epoch_of_every_model_and_tests_the_best_only
 @pytest.mark.parametrize("workers", [2, 5])
 def test_the_number_of_workers_changes_no_number(tmp_path, processes, expected, workers):
     records = Records.open(tmp_path / "r.db")
-    result = run_study(small_study(), records, workers=workers, processes=processes)
+    result = run_study(small_study(), records, workers=workers, engine=processes)
     assert result.sessions[0].environment["workers"] == 2  # no more than there are jobs
     assert numbers(records, result.id) == expected
 
@@ -85,7 +85,8 @@ def test_a_lab_starts_its_workers_once_and_no_study_changes_the_numbers_of_the_n
     studies = [small_study(name="before", epochs=1, seeds=[3]), small_study()]
     plans = [StudyPlan(name=study.name, plan=plan_study(study), done=0) for study in studies]
     records = Records.open(tmp_path / "r.db")
-    _, result = run_lab(plans, records, workers=1)
+    with WorkerProcesses() as engine:
+        _, result = run_lab(plans, records, engine, workers=1)
     first, second = workers
     assert first is second
     assert first.process.returncode is not None  # it has ended with the lab
@@ -154,7 +155,7 @@ def test_a_killed_worker_is_explained_and_resuming_gives_the_same_numbers(
             records,
             workers=1,
             display=Listening(kill_a_worker),
-            processes=processes,
+            engine=processes,
         )
     assert finish_and_compare(tmp_path, processes, expected_long) == 1
 
@@ -169,13 +170,13 @@ def test_a_lost_state_starts_its_population_again_and_says_so(tmp_path, processe
 
     records = Records.open(tmp_path / "r.db")
     with pytest.raises(StopHere):
-        run_study(small_study(), records, workers=1, display=Listening(stop), processes=processes)
+        run_study(small_study(), records, workers=1, display=Listening(stop), engine=processes)
     states = list((tmp_path / "checkpoints").rglob("state-*.safetensors"))
     assert states
     for state in states:
         state.write_bytes(b"damaged")
     listening = Listening()
-    result = run_study(small_study(), records, workers=1, display=listening, processes=processes)
+    result = run_study(small_study(), records, workers=1, display=listening, engine=processes)
     assert any("starts again" in note and "is damaged" in note for note in listening.notes)
     assert numbers(records, result.id) == expected
 
@@ -184,17 +185,17 @@ def test_a_finished_study_is_not_trained_again_and_fresh_gives_the_same_numbers(
     tmp_path, processes, expected
 ):
     records = Records.open(tmp_path / "r.db")
-    first = run_study(small_study(), records, processes=processes)
+    first = run_study(small_study(), records, engine=processes)
     listening = Listening()
-    again = run_study(small_study(), records, display=listening, processes=processes)
+    again = run_study(small_study(), records, display=listening, engine=processes)
     assert again == first
     assert listening.notes == [
         f"{first.id} is finished already: nothing to train (--fresh trains it again)."
     ]
-    fresh = run_study(small_study(), records, fresh=True, processes=processes)
+    fresh = run_study(small_study(), records, fresh=True, engine=processes)
     assert fresh.id != first.id
     assert numbers(records, fresh.id) == numbers(records, first.id) == expected
-    assert run_study(small_study(), records, processes=processes).id == fresh.id
+    assert run_study(small_study(), records, engine=processes).id == fresh.id
 
 
 def test_a_diverging_member_is_marked_and_the_others_are_what_they_would_be(tmp_path, processes):
@@ -202,7 +203,7 @@ def test_a_diverging_member_is_marked_and_the_others_are_what_they_would_be(tmp_
     records = Records.open(tmp_path / "r.db")
     rates = [0.01, 1e38]
     grid = {"optimizer": ["sgd"], "learning_rate": rates}
-    result = run_study(small_study(grid=grid), records, workers=1, processes=processes)
+    result = run_study(small_study(grid=grid), records, workers=1, engine=processes)
     runs = records.runs(result.id)
     wild = [run for run in runs if run.cell["learning_rate"] == 1e38]
     calm = [run for run in runs if run.cell["learning_rate"] == 0.01]
@@ -213,7 +214,7 @@ def test_a_diverging_member_is_marked_and_the_others_are_what_they_would_be(tmp_
     assert all(run.test_accuracy is None for run in wild)
     assert all(run.test_accuracy is not None for run in calm)
     alone = run_study(
-        small_study(grid=grid | {"learning_rate": [0.01]}), records, workers=1, processes=processes
+        small_study(grid=grid | {"learning_rate": [0.01]}), records, workers=1, engine=processes
     )
     for ours, theirs in zip(calm, records.runs(alone.id), strict=True):
         assert ours.best_validation_loss == pytest.approx(theirs.best_validation_loss, rel=1e-5)
@@ -221,7 +222,7 @@ def test_a_diverging_member_is_marked_and_the_others_are_what_they_would_be(tmp_
 
 def test_two_processes_do_not_train_the_same_study_at_once(tmp_path, processes):
     records = Records.open(tmp_path / "r.db")
-    run = run_study(small_study(epochs=1), records, workers=1, processes=processes)
+    run = run_study(small_study(epochs=1), records, workers=1, engine=processes)
     with (
         FileLock(tmp_path / "checkpoints" / run.id / ".lock"),
         pytest.raises(UserError, match="another retroprop process is training"),
@@ -247,10 +248,10 @@ def test_a_full_disk_during_training_is_explained_and_resuming_continues(
             (folder / "state-00002.safetensors").mkdir(exist_ok=True)
 
     with pytest.raises(UserError, match="cannot be written"):
-        run_study(small_study(), records, workers=1, display=Listening(block), processes=processes)
+        run_study(small_study(), records, workers=1, display=Listening(block), engine=processes)
     for folder in (tmp_path / "checkpoints").rglob("state-00002.safetensors"):
         folder.rmdir()
-    result = run_study(small_study(), records, workers=1, processes=processes)
+    result = run_study(small_study(), records, workers=1, engine=processes)
     assert numbers(records, result.id) == expected
 
 
@@ -280,17 +281,6 @@ def importing_torch(process):
     return any("libtorch" in each.path for worker in workers for each in worker.memory_maps())
 
 
-def as_toml(study):
-    lines = [f'name = "{study.name}"', f'dataset = "{study.dataset}"']
-    lines += [f"epochs = {study.epochs}", f"seeds = {study.seeds}"]
-    lines += [f'title = {{ en = "{study.title.en}", fr = "{study.title.fr}" }}']
-    lines += [f"split = {{ validation = {study.split.validation}, seed = {study.split.seed} }}"]
-    lines += ["[training]", f"batch_size = {study.training.batch_size}"]
-    lines += ["[grid]", *(f"{key} = {value}" for key, value in study.grid.varied().items())]
-    lines += ["[selection]", f"best_per = {study.selection.best_per}"]
-    return "\n".join(lines)
-
-
 def recorded_epochs(database):
     if not database.exists():
         return 0
@@ -314,7 +304,7 @@ def finish_and_compare(folder, processes, expected_numbers):
     (before,) = records.study_runs()
     assert before.status != "finished"
     assert 0 < recorded_epochs(folder / "r.db") < 8 * (LONG + 1)
-    result = run_study(small_study(epochs=LONG), records, workers=2, processes=processes)
+    result = run_study(small_study(epochs=LONG), records, workers=2, engine=processes)
     assert result.id == before.id
     assert numbers(records, result.id) == expected_numbers
     return len(result.sessions) - 1

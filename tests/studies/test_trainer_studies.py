@@ -61,7 +61,7 @@ def processes(shared_cache):
 def ended(tmp_path_factory, processes):
     """The runs of the study of networks, by optimizer and learning rate."""
     records = Records.open(tmp_path_factory.mktemp("network") / "r.db")
-    result = run_study(small_study(**NETWORK), records, workers=1, processes=processes)
+    result = run_study(small_study(**NETWORK), records, workers=1, engine=processes)
     assert result.status == "finished"
     return {tuple(run.cell.values()): run for run in records.runs(result.id)}
 
@@ -70,7 +70,7 @@ def ended(tmp_path_factory, processes):
 def expected(tmp_path_factory, processes):
     """The numbers of an uninterrupted run of the mixers."""
     records = Records.open(tmp_path_factory.mktemp("mixers") / "r.db")
-    return outcome(records, run_study(mixers(), records, workers=1, processes=processes).id)
+    return outcome(records, run_study(mixers(), records, workers=1, engine=processes).id)
 
 
 # --- the plan -------------------------------------------------------------------------------------
@@ -266,13 +266,13 @@ def test_a_killed_worker_loses_an_epoch_and_resuming_gives_the_same_numbers(
 
     with pytest.raises(UserError, match=r"ended by signal 9.*run the same command again"):
         run_study(
-            mixers(), records, workers=1, display=Listening(kill_the_worker), processes=processes
+            mixers(), records, workers=1, display=Listening(kill_the_worker), engine=processes
         )
     (before,) = records.study_runs()
     kept = sum(len(run.epochs) for run in records.runs(before.id))
     assert 7 <= kept < 2 * (EPOCHS + 1)
     listening = Listening()
-    result = run_study(mixers(), records, workers=1, display=listening, processes=processes)
+    result = run_study(mixers(), records, workers=1, display=listening, engine=processes)
     assert result.id == before.id
     assert listening.notes == []  # nothing had to start again
     assert outcome(records, result.id) == expected
@@ -286,6 +286,6 @@ def test_the_last_report_of_a_network_says_that_it_is_done(tmp_path, processes):
         small_study(**NETWORK | changes),
         records,
         display=Listening(reports.append),
-        processes=processes,
+        engine=processes,
     )
     assert [report.done for report in reports] == [False, False, True]

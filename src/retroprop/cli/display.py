@@ -91,9 +91,8 @@ class StudyDisplay:
             progress.done_before = progress.done
         self.keys = [key.replace("_", "\n") for key in study.grid.varied()]
         self.console.print(
-            f"{counted(len(runs), 'model')} in {counted(len(plan.populations), 'population')} on "
-            f"{workers} worker process{'es' if workers > 1 else ''}; Ctrl-C stops and keeps what "
-            "is done.",
+            f"{counted(len(runs), 'model')} in {counted(len(plan.populations), 'population')}, "
+            f"{workers} at once; Ctrl-C stops and keeps what is done.",
             soft_wrap=True,
         )
         self.bar = Progress(

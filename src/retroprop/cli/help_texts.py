@@ -14,6 +14,7 @@ command continues, and the numbers are those of an uninterrupted run.
 retroprop run inf8225-logistic
 retroprop run inf8225-logistic --set seeds=0 --set grid.batch_size=20,200
 retroprop run my-study.toml --workers 4 --db results.db
+retroprop run my-study.toml --on ray
 ```
 """,
     "report": """Write the report of a study: tables, curves and the setting of every number.

@@ -52,6 +52,8 @@ def run(
     size: Annotated[Size, Parameter(negative=())] = "laptop",
     workers: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     device: str = "cpu",
+    on: Annotated[str | None, Parameter(negative=())] = None,
+    store: Annotated[str | None, Parameter(negative=())] = None,
     dry_run: Flag = False,
     db: str = DEFAULT_DATABASE,
 ) -> None:
@@ -63,6 +65,10 @@ def run(
             seconds, to see that everything works.
         workers: Worker processes, each on one thread. Default: one per core. It changes no number.
         device: Where deep networks train: cpu, cuda, or auto for a GPU where there is one.
+        on: Where the work is done. Default: worker processes of this machine. ray: a Ray cluster
+            of this machine. ray://HOST:10001 or HOST:6379: one that runs. It changes no number.
+        store: Where checkpoints are kept: a folder, or a URL such as s3://BUCKET/FOLDER. Default:
+            beside the records, or where a study kept them before.
         dry_run: Print the plan with a rough guess of the time, and train nothing.
         db: The records: a SQLite file or any SQLAlchemy URL.
 
@@ -72,6 +78,7 @@ def run(
     from retroprop.labs.catalog import find_lab
     from retroprop.labs.running import plan_lab, run_lab
     from retroprop.studies.environment import typed_command
+    from retroprop.studies.runner import open_engine
 
     chosen = find_lab(lab)
     if workers is not None and workers < 1:
@@ -88,7 +95,16 @@ def run(
         console.print("Nothing was trained.")
         return
     try:
-        run_lab(plans, records, workers=workers, device=device, display=StudyDisplay(console))
+        with open_engine(on, workers) as engine:
+            run_lab(
+                plans,
+                records,
+                engine,
+                workers=workers,
+                device=device,
+                display=StudyDisplay(console),
+                store=store,
+            )
     except Interrupted:
         raise Interrupted(
             f"Stopped; every finished epoch is kept in {records.location}. Continue with: "

@@ -35,6 +35,8 @@ def run(
     precision: Annotated[str | None, Parameter(negative=())] = None,
     size: Annotated[str, Parameter(negative=())] = "full",
     device: Annotated[str, Parameter(negative=())] = "cpu",
+    on: Annotated[str | None, Parameter(negative=())] = None,
+    store: Annotated[str | None, Parameter(negative=())] = None,
     fresh: Flag = False,
     dry_run: Flag = False,
     db: Database = DEFAULT_DATABASE,
@@ -59,6 +61,12 @@ def run(
         cores. smoke: seconds.
     device
         Where deep networks train: cpu, cuda, or auto for a GPU where there is one.
+    on
+        Where the work is done. Default: worker processes of this machine. ray: a Ray cluster of
+        this machine. ray://HOST:10001 or HOST:6379: one that runs. It changes no number.
+    store
+        Where checkpoints are kept: a folder, or a URL such as s3://BUCKET/FOLDER. Default: beside
+        the records, or where a study kept them before.
     fresh
         Train all again even if it is recorded; the old records are kept.
     dry_run
@@ -68,7 +76,7 @@ def run(
     """
     from retroprop.studies.environment import typed_command, usable_cores
     from retroprop.studies.plan import plan_study
-    from retroprop.studies.runner import run_study
+    from retroprop.studies.runner import open_engine, run_study
 
     changes = list(changes or ())
     if precision is not None:
@@ -82,9 +90,17 @@ def run(
     records = Records.open(db)
     display = StudyDisplay(console)
     try:
-        result = run_study(
-            parsed, records, workers=workers, fresh=fresh, device=device, display=display
-        )
+        with open_engine(on, workers) as engine:
+            result = run_study(
+                parsed,
+                records,
+                workers=workers,
+                fresh=fresh,
+                device=device,
+                display=display,
+                engine=engine,
+                store=store,
+            )
     except Interrupted:
         raise Interrupted(
             f"Stopped; every finished epoch is kept in {records.location}. Continue with: "

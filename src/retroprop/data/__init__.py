@@ -7,10 +7,11 @@ checksum. Only `fetch` opens a network connection.
 
 import os
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ from retroprop.errors import UserError
 if TYPE_CHECKING:
     from retroprop.data.sources import Progress, SourceAttempt
 
-__all__ = ["CATALOG", "Dataset", "DatasetInfo", "fetch", "find", "load", "verify"]
+__all__ = ["CATALOG", "Dataset", "DatasetInfo", "fetch", "find", "load", "receive", "verify"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # arrays have no single truth value
@@ -112,7 +113,7 @@ def load(name: str, *, folder: Path | None = None) -> Dataset:
     if cached is None:
         arrays = _decode(info, folder)
         try:
-            with locked(info):
+            with locked(info.name):
                 store(info, arrays)
                 cached = open_cached(info)
         except OSError as error:
@@ -153,7 +154,7 @@ def fetch(
     info = find_published(name)
     attempts = []
     try:
-        with locked(info):  # a second process waits here, and then finds the data in the cache
+        with locked(info.name):  # a second process waits here, and then finds the data in the cache
             try:
                 if open_cached(info, again=True) is not None:
                     return [SourceAttempt(source="cache", error=None)]
@@ -168,6 +169,30 @@ def fetch(
     except OSError as error:
         raise UserError(f"{cannot_write(error)}.") from error
     return attempts + more
+
+
+def receive(name: str, checksum: str, read: Callable[[], tuple[Mapping[str, Any], Arrays]]) -> None:
+    """Have a data set of another machine in the cache; this process calls it by its name there.
+
+    Other processes of this machine wait meanwhile, and then find it in the cache.
+
+    Args:
+        name: As the other machine calls it: folder:/home/me/photos, or a name of the catalog.
+        checksum: Of the data there.
+        read: Gives what is known of it (`DatasetInfo.known`), and its arrays.
+
+    Raises:
+        UserError: If the arrays are not those of the checksum.
+    """
+    if is_own(name):
+        from retroprop.data.own import receive_own
+
+        receive_own(name, checksum, read)
+        return
+    info = find_published(name)
+    with locked(info.name):
+        if open_cached(info) is None:
+            store(info, read()[1])
 
 
 def verify(name: str) -> list[Check]:

@@ -138,7 +138,7 @@ def store(info: DatasetInfo, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 @contextlib.contextmanager
-def locked(info: DatasetInfo) -> Iterator[None]:
+def locked(name: str) -> Iterator[None]:
     """Hold a data set's place in the cache; another process waits for it.
 
     Raises:
@@ -149,12 +149,12 @@ def locked(info: DatasetInfo) -> Iterator[None]:
 
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f".{info.name}.lock", timeout=_LOCK_TIMEOUT_S)
+    lock = FileLock(folder / f".{name}.lock", timeout=_LOCK_TIMEOUT_S)
     try:
         lock.acquire()
     except Timeout:
         raise UserError(
-            f"another process has been writing {info.name} for {_LOCK_TIMEOUT_S // 60} minutes; "
+            f"another process has been writing {name} for {_LOCK_TIMEOUT_S // 60} minutes; "
             "end it, or name another cache folder by RETROPROP_CACHE."
         ) from None
     try:

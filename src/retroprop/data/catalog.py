@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +53,18 @@ class DatasetInfo:
     sha256: Mapping[str, str] = field(hash=False)  # array name -> hex digest of its bytes
     bundled: bool
     light_on_dark: bool = False  # as a display shows digits, and not as a pen writes them
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What a machine must be told of data that it cannot read itself, for JSON."""
+        return {
+            "name": self.name,
+            "classes": list(self.classes),
+            "image_shape": list(self.image_shape),
+            "n_train": self.n_train,
+            "n_test": self.n_test,
+            "sha256": dict(self.sha256),
+        }
 
     @property
     def checksum(self) -> str:

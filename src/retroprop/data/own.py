@@ -21,7 +21,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -138,6 +138,8 @@ def open_own(name: str) -> tuple[DatasetInfo, Arrays]:
         UserError: If it is not there, cannot be read, or is no data set.
     """
     own = parse(name)
+    if name in _RECEIVED:
+        return _RECEIVED[name]
     files = _files(own)
     key = _key(own, files)
     kept = _described(own, key)
@@ -160,13 +162,44 @@ def open_own(name: str) -> tuple[DatasetInfo, Arrays]:
             f"no image of the class {in_short(classes[missing[0]])} of {own.path} is left to train "
             "on; add some, or draw the test with another seed."
         )
-    with contextlib.suppress(OSError):  # without a cache it is decoded each time
-        in_cache = replace(info, name=key)
-        with locked(in_cache):
-            _remove_older(own, key)
-            store(in_cache, arrays)
-            replace_file(_description(key), _sealed(known).encode(), durable=True)
+    with contextlib.suppress(OSError), locked(key):  # without a cache it is decoded each time
+        _remove_older(own, key)
+        _keep(key, info, arrays)
     return info, arrays
+
+
+_RECEIVED: dict[str, tuple[DatasetInfo, Arrays]] = {}
+"""Those of other machines, under the names that they have there: their files are not here."""
+
+
+def receive_own(
+    name: str, checksum: str, read: Callable[[], tuple[Mapping[str, Any], Arrays]]
+) -> None:
+    """Have such a data set of another machine ready; `retroprop.data.receive` explains.
+
+    Raises:
+        UserError: If the arrays are not those of the checksum.
+    """
+    own, key = parse(name), f"own-{checksum}"
+    with locked(key):
+        info = _described(own, key)
+        cached = None if info is None else open_cached(replace(info, name=key))
+        if info is None or cached is None:
+            known, arrays = read()
+            info = _info(own, known)
+            if info.checksum != checksum:
+                raise UserError(f"the data that were sent for {name} are not those of {checksum}.")
+            _keep(key, info, arrays)
+        else:
+            arrays = cached.arrays
+    _RECEIVED[name] = (info, arrays)
+    open_own.cache_clear()
+
+
+def _keep(key: str, info: DatasetInfo, arrays: Arrays) -> None:
+    """Put a data set into the cache under a key that is held."""
+    store(replace(info, name=key), arrays)
+    replace_file(_description(key), _sealed(info.known).encode(), durable=True)
 
 
 # --- what is kept ---------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from retroprop.report.document import Document, Section
 from retroprop.report.lab_content import compose_lab, question_section
 from retroprop.report.lab_report import Lab, LabReport, Question
 from retroprop.studies.records import Records
+from retroprop.studies.runner import open_engine
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class OpenLab:
             seconds = total_s(left, workers)
             names = ", ".join(one.name for one in left)
             print(f"Training {names}: about {seconds / 60:.0f} min, a rough guess.")
-        run_lab(plans, self.records, workers=workers, device=device)
+        with open_engine(None, workers) as engine:
+            run_lab(plans, self.records, engine, workers=workers, device=device)
 
     def answer(self, name: str) -> "ShownAnswer":
         """The answer to one question from the records as they are now.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from retroprop.report.lab_report import Lab
 from retroprop.studies.environment import usable_cores
 from retroprop.studies.plan import Plan, plan_study
-from retroprop.studies.processes import WorkerProcesses
+from retroprop.studies.pools import Display, Engine
 from retroprop.studies.records import Records, StudyRunRecord
-from retroprop.studies.runner import Display, run_study, study_runs_of
+from retroprop.studies.runner import run_study, study_runs_of
 from retroprop.studies.schema import load_study
 
 
@@ -74,10 +74,12 @@ def _done(records: Records | None, plan: Plan) -> int:
 def run_lab(
     plans: Sequence[StudyPlan],
     records: Records,
+    engine: Engine,
     *,
     workers: int | None = None,
     device: str = "cpu",
     display: Display | None = None,
+    store: str | None = None,
 ) -> list[StudyRunRecord]:
     """Train what is left of each study, in order, and return the study runs that it worked on.
 
@@ -85,19 +87,19 @@ def run_lab(
         UserError: If a study cannot run: its data are not here, a device is missing.
         Interrupted: After Ctrl-C; every finished epoch is kept.
     """
-    with WorkerProcesses() as processes:
-        return [
-            run_study(
-                one.plan.study,
-                records,
-                workers=workers,
-                device=device,
-                display=display,
-                processes=processes,
-            )
-            for one in plans
-            if not one.finished
-        ]
+    return [
+        run_study(
+            one.plan.study,
+            records,
+            workers=workers,
+            device=device,
+            display=display,
+            engine=engine,
+            store=store,
+        )
+        for one in plans
+        if not one.finished
+    ]
 
 
 def total_s(plans: Sequence[StudyPlan], workers: int | None = None) -> float:

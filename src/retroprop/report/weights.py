@@ -4,13 +4,17 @@ Only tensors are read, as NumPy arrays; nothing of the file is run.
 """
 
 import re
+from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from retroprop.errors import UserError
 from retroprop.files import is_as_written
+from retroprop.languages import Say
 from retroprop.report.study_report import StudyReport
 from retroprop.studies.records import RunRecord
+from retroprop.studies.stores import recorded_file
 
 _MEMBER = re.compile(r"seed=(\d+),learning_rate=([^/]+)/(.+)")
 
@@ -33,7 +37,15 @@ def trained_weights(report: StudyReport, run: RunRecord, name: str) -> np.ndarra
     say = report.say
     if run.checkpoint is None or report.folder is None:
         raise NoWeightsError(say("The record of run {id} names no file.").format(id=run.id))
-    path = report.folder / run.checkpoint
+    try:
+        with recorded_file(run.checkpoint, report.folder) as path:
+            return _weights(path, run, name, say)
+    except UserError as error:  # its store is out of reach
+        text = say("The file {file} cannot be fetched.").format(file=run.checkpoint)
+        raise NoWeightsError(text) from error
+
+
+def _weights(path: Path, run: RunRecord, name: str, say: Say) -> np.ndarray:
     words = {"file": run.checkpoint}
     if not path.is_file():
         raise NoWeightsError(say("There is no file {file} beside the database.").format(**words))

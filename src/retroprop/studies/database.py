@@ -147,7 +147,7 @@ class Database:
                 cursor.close()
 
     @contextmanager
-    def held(self, name: str, *, busy: str) -> Iterator[None]:
+    def held(self, name: str, *, busy: str, wait_s: int = 0) -> Iterator[None]:
         """Hold a name for this process, among all machines that share the database.
 
         PostgreSQL has a lock for it, which ends with our connection; where a machine is gone
@@ -157,6 +157,7 @@ class Database:
         Args:
             name: What to hold, such as the id of a study run.
             busy: What to say when another process has it.
+            wait_s: How long to wait for it.
 
         Raises:
             UserError: If another process has it.
@@ -172,6 +173,10 @@ class Database:
             with self.explained():
                 for setting, value in (("idle", 30), ("interval", 10), ("count", 3)):
                     connection.execute(sa.text(f"SET tcp_keepalives_{setting} = {value}"))
+                if wait_s:
+                    connection.execute(sa.text(f"SET lock_timeout = '{wait_s}s'"))
+                    with suppress(DBAPIError):  # it was waited for in vain
+                        connection.execute(sa.select(sa.func.pg_advisory_lock(key)))
                 if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
                     raise UserError(busy)
             yield

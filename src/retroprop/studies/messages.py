@@ -1,13 +1,16 @@
 """What the runner and its worker processes tell each other (importing this is light: no torch)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy.engine import URL
 
+from retroprop import __version__
+from retroprop.errors import UserError
 from retroprop.studies.plan import PlannedPopulation
 from retroprop.studies.records import RunRecord, RunUpdate
 from retroprop.studies.schema import Study
+from retroprop.studies.stores import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +19,10 @@ class StudyJob:
 
     study: Study
     database: URL  # as text, some versions of SQLAlchemy lose a "?" of a file
-    checkpoints: Path
+    store: Store
     device: str
     data_checksum: str
+    version: str = __version__  # of whoever started it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,37 @@ class TrainJob:
     run_ids: tuple[int, ...]
     recorded_epoch: int  # the last epoch in the records, -1 for none
     state_sha256: str | None = None  # of the state file of that epoch; None in older records
+
+    @property
+    def folder(self) -> str:
+        """Where the files of this population are in a store."""
+        return population_folder(self.study_run_id, self.population.name)
+
+
+def population_folder(study_run_id: str, population: str) -> str:
+    """Where the files of a population are in a store."""
+    return f"checkpoints/{study_run_id}/{population}"
+
+
+def train_job(
+    study_run_id: str, population: PlannedPopulation, members: Sequence[RunRecord]
+) -> TrainJob | None:
+    """What is left to train of a population; None if it is finished, wherever its file may be.
+
+    Args:
+        study_run_id: What it belongs to.
+        population: As planned.
+        members: What is recorded of it, in its order.
+    """
+    if all(run.checkpoint for run in members):
+        return None
+    return TrainJob(
+        study_run_id=study_run_id,
+        population=population,
+        run_ids=tuple(run.id for run in members),
+        recorded_epoch=min(run.epochs[-1].epoch if run.epochs else -1 for run in members),
+        state_sha256=members[0].state_sha256,
+    )
 
 
 def state_name(epoch: int) -> str:
@@ -86,3 +121,10 @@ class FailureReport:
 
     text: str
     expected: bool
+
+
+def failed(report: FailureReport) -> Exception:
+    """What the runner raises for a failure: a user's error, or one of ours with its traceback."""
+    if report.expected:
+        return UserError(report.text)
+    return RuntimeError(f"a worker process failed:\n{report.text}")

@@ -30,6 +30,7 @@ from retroprop.files import (
 from retroprop.models.catalog import MODELS
 from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.messages import Job, TrainJob
+from retroprop.studies.pools import Display, show
 from retroprop.studies.records import Records, StudyRunRecord
 from retroprop.studies.run_models import (
     MODEL,
@@ -38,8 +39,9 @@ from retroprop.studies.run_models import (
     model_of_run,
     read_record,
 )
-from retroprop.studies.runner import Display, carry_out, show, study_runs_of
+from retroprop.studies.runner import carry_out, study_runs_of
 from retroprop.studies.schema import Study, study_from
+from retroprop.studies.stores import Folder
 from retroprop.studies.worker import Worker
 from retroprop.training.devices import faster_threads
 from retroprop.training.factories import settings_of
@@ -124,10 +126,10 @@ def train_one(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    worker = Worker(study, None, Path(), lambda _: None, lambda: False, device, ranks)
+    worker = Worker(study, None, Folder(Path()), lambda _: None, lambda: False, device, ranks)
     if not ranks.first:
         while (order := ranks.told()) is not None:
-            worker.checkpoints, job = order
+            worker.store, job = order
             worker.do(job)
         return None
     here = _Here(worker, measure=threads is None and device.type == "cpu" and ranks.size == 1)
@@ -136,10 +138,10 @@ def train_one(
             records = Records.open(database)
             if records.in_memory:
                 raise UserError("a database in memory is gone when the training ends; name a file.")
-            worker.records, worker.checkpoints = records, records.folder / "checkpoints"
+            worker.records, worker.store = records, Folder(records.folder)
             if finish is not None and not fresh:
                 _check_finished(study, records, folder)
-            trained = carry_out(study, records, here, display, fresh=fresh)
+            trained = carry_out(study, records, worker.store, here, display, fresh=fresh)
             if finish is not None:
                 finish(trained)
             return trained
@@ -191,7 +193,7 @@ class _Here:
         self.worker.report = report
         for job in jobs:
             if isinstance(job, TrainJob):
-                self.worker.ranks.told((self.worker.checkpoints, job))
+                self.worker.ranks.told((self.worker.store, job))
             else:
                 self.dismiss()
             self.busy = True  # a job that breaks leaves the ranks at different places

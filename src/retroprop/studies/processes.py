@@ -10,12 +10,18 @@ import contextlib
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
-from multiprocessing import Pipe
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing import Pipe, connection
 from multiprocessing.connection import Connection
-from typing import Self
+from typing import Any, Self
 
-from retroprop.studies.messages import Job, StudyJob
+from retroprop.errors import Interrupted, UserError
+from retroprop.studies.environment import describe_environment, usable_cores
+from retroprop.studies.messages import DoneReport, FailureReport, Job, StudyJob, TrainJob, failed
+from retroprop.studies.pools import Display, Session, StopSignals, show
+from retroprop.studies.records import Records, StudyRunRecord
+from retroprop.studies.stores import Store
 
 _PROGRAM = """
 import sys
@@ -100,3 +106,91 @@ class WorkerProcesses:
             worker.stop()
         while self._started:
             self._started.pop().end()
+
+    # -- as an engine of studies --------------------------------------------------------------
+
+    def check_reach(self, records: Records, store: Store) -> None:
+        """Refuse records in memory: no other process sees them."""
+        if records.in_memory:
+            raise UserError(
+                "a database in memory cannot be shared with worker processes; name a file with "
+                "--db."
+            )
+
+    def device(self, wanted: str) -> str:
+        """What this machine has."""
+        if wanted == "cpu":
+            return wanted
+        from retroprop.training.devices import choose_device
+
+        return choose_device(wanted).type
+
+    def pool(self, setup: StudyJob, workers: int | None) -> "_ProcessPool":
+        """One process per usable core, or one for a GPU, unless a number is given."""
+        usual = 1 if setup.device == "cuda" else usable_cores()
+        return _ProcessPool(setup, workers or usual, self)
+
+
+@dataclass
+class _ProcessPool:
+    """Some of the worker processes, as long as a study needs them."""
+
+    setup: StudyJob
+    count: int
+    processes: WorkerProcesses
+    mine: list[WorkerProcess] = field(default_factory=list)
+    signals: StopSignals = field(default_factory=StopSignals)
+
+    def prepare(self, before: StudyRunRecord, jobs: Sequence[TrainJob]) -> dict[str, Any]:
+        """No more processes than jobs."""
+        self.count = max(1, min(self.count, len(jobs)))
+        return describe_environment(self.count, self.setup.device)
+
+    def __enter__(self) -> Self:
+        with self.signals.ignored_by_children():
+            self.mine = self.processes.take(self.count)
+        for worker in self.mine:
+            worker.give(self.setup)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if any(error):
+            self.processes.end()  # they are in the middle of jobs
+        self.signals.release()
+
+    def work(self, jobs: Sequence[Job], display: Display, session: Session) -> None:
+        """Do all jobs, in their order, on whichever worker is free."""
+        waiting = list(jobs)
+        for worker in self.mine:
+            if worker.job is None:  # else it gets ready for the study
+                worker.give(waiting.pop(0) if waiting else None)
+        while busy := [worker for worker in self.mine if worker.job is not None]:
+            ready = connection.wait([worker.pipe for worker in busy], timeout=0.2)
+            if self.signals.arrived:
+                raise Interrupted
+            session.heartbeat()
+            for worker in busy:
+                if worker.pipe in ready:
+                    self._hear(worker, waiting, display)
+
+    def _hear(self, worker: WorkerProcess, waiting: list[Any], display: Display) -> None:
+        try:
+            message = worker.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            raise self._death(worker) from None
+        match message:
+            case DoneReport():
+                worker.give(waiting.pop(0) if waiting else None)
+            case FailureReport():
+                raise failed(message)
+            case _:
+                show(message, display)
+
+    def _death(self, worker: WorkerProcess) -> UserError:
+        code = worker.process.wait()  # its end of the pipe is closed: it is leaving
+        reason = f"by signal {-code}" if code < 0 else f"with code {code}"
+        hint = " (signal 9 is often a lack of memory: try --workers 1)" if code == -9 else ""
+        return UserError(
+            f"a worker process was ended {reason}{hint}; everything up to the last finished epoch "
+            "is kept: run the same command again to continue."
+        )

@@ -409,9 +409,13 @@ class Records(Database):
             f"{self.location} holds no run of {in_short(name)}: {how}. {did_you_mean(name, names)}"
         )
 
-    def runs(self, study_run_id: str, *, with_epochs: bool = True) -> list[RunRecord]:
-        """All runs of a study run in the order of its grid, with their epochs."""
+    def runs(
+        self, study_run_id: str, *, with_epochs: bool = True, ids: Sequence[int] | None = None
+    ) -> list[RunRecord]:
+        """All runs of a study run, or those with some ids, in the order of its grid."""
         of_study = RUNS.c.study_run_id == study_run_id
+        if ids is not None:
+            of_study &= RUNS.c.id.in_(list(ids))
         with self.reading() as connection:
             rows = list(RUNS.read(connection, RUNS.whole.where(of_study).order_by("position")))
             mine = EPOCHS.c.run_id.in_(sa.select(RUNS.c.id).where(of_study))

@@ -22,6 +22,7 @@ from retroprop.errors import UserError, in_short
 from retroprop.files import is_as_written
 from retroprop.studies.kinds import KINDS
 from retroprop.studies.records import Records, RunRecord
+from retroprop.studies.stores import recorded_file
 from retroprop.studies.study_data import StudyData
 from retroprop.training.autograd import put_parameters
 from retroprop.training.checkpoints import check_file, load_tensors
@@ -140,11 +141,9 @@ def model_of_run(records: Records, number: int) -> TrainedModel:
         UserError: If there is no such run, it has no model, or its checkpoint cannot be read.
     """
     run = records.run(number)
-    path = _checkpoint(records, run)
-    check_file(path, run.checkpoint_sha256)
+    path, tensors = _parameters(records, run)
     study_run = records.study_run(run.study_run_id)
     config = study_run.config
-    tensors = load_tensors(path, about=f"{run.study_run_id} {run.population}")
     settings = from_record(RunSettings, run.settings, seed=run.seed)
     info = find(config["dataset"])
     _check_unchanged(info, study_run.data_checksum, f"run {number}")
@@ -182,11 +181,11 @@ def _check_unchanged(info: DatasetInfo, checksum: Any, source: str) -> None:
         )
 
 
-def _checkpoint(records: Records, run: RunRecord) -> Path:
-    """The file that holds a run's parameters.
+def _parameters(records: Records, run: RunRecord) -> tuple[Path, dict[str, Tensor]]:
+    """The file that holds a run's parameters, and its tensors.
 
     Raises:
-        UserError: If it has none.
+        UserError: If it has none, or they cannot be read.
     """
     if run.checkpoint is None:
         sessions = records.study_run(run.study_run_id).sessions
@@ -200,13 +199,15 @@ def _checkpoint(records: Records, run: RunRecord) -> Path:
             f"run {run.id} diverged at epoch {run.diverged_epoch}, before any epoch gave finite "
             "numbers, so it has no model; name another run."
         )
-    path = records.folder / run.checkpoint
-    if not path.is_file():
-        raise UserError(
-            f"the parameters of run {run.id} are not at {path}; put the file back, or train again "
-            "with --fresh."
-        )
-    return path
+    with recorded_file(run.checkpoint, records.folder) as path:
+        if not path.is_file():
+            place = path if "://" not in run.checkpoint else run.checkpoint
+            raise UserError(
+                f"the parameters of run {run.id} are not at {place}; put the file back, or train "
+                "again with --fresh."
+            )
+        check_file(path, run.checkpoint_sha256)
+        return path, load_tensors(path, about=f"{run.study_run_id} {run.population}")
 
 
 def _twin(

@@ -1,94 +1,26 @@
-"""Run a study: one-thread worker processes train its populations, and everything is recorded.
+"""Run a study: a pool trains its populations, and everything is recorded.
 
-    plan → what the records lack → workers (longest population first) → test of the best → records
+    plan → what the records lack → pool (longest population first) → test of the best → records
 
 Killing it at any moment loses at most the epoch in flight; running it again resumes. The numbers
-depend on the study alone: not on the number of workers, nor on interruptions.
+depend on the study alone: not on who does the work, nor on interruptions.
 """
 
 import contextlib
-import signal
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from multiprocessing import connection
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
 
 from retroprop.data import find, load
 from retroprop.errors import Interrupted, UserError, in_short
-from retroprop.files import check_name, held, is_as_written, remove_leftovers, unfinished
+from retroprop.files import check_name, held
 from retroprop.studies import messages
-from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.plan import Plan, longest_first, plan_study
-from retroprop.studies.processes import WorkerProcess, WorkerProcesses
+from retroprop.studies.pools import Display, Engine, Pool, Session, Silent
+from retroprop.studies.processes import WorkerProcesses
 from retroprop.studies.records import Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import Study
+from retroprop.studies.stores import CHECKPOINTS, Store, is_kept, open_store
 from retroprop.studies.summary import best_cells, summarise_cells
-
-
-@runtime_checkable
-class Display(Protocol):
-    """What the runner tells the person who waits."""
-
-    def start(self, plan: Plan, runs: Sequence[RunRecord], workers: int) -> None:
-        """The work begins; `runs` has what is recorded already."""
-        ...
-
-    def step(self, population: str, examples: int) -> None:
-        """So many more examples were visited."""
-        ...
-
-    def epoch(self, report: messages.EpochReport) -> None:
-        """An epoch is recorded."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Something worth a sentence."""
-        ...
-
-    def stop(self) -> None:
-        """The work ends, for whatever reason."""
-        ...
-
-
-class Pool(Protocol):
-    """Who does the jobs of a study: processes of their own, or this one (`studies.one_run`)."""
-
-    count: int
-    """How many work at once."""
-
-    def prepare(self, before: StudyRunRecord, jobs: Sequence[messages.TrainJob]) -> dict[str, Any]:
-        """Get ready for some jobs of a study run; the environment in which they are done."""
-        ...
-
-    def __enter__(self) -> Any: ...
-
-    def __exit__(self, *error: object) -> None: ...
-
-    def work(self, jobs: Sequence[messages.Job], display: Display, session: "_Session") -> None:
-        """Do all jobs."""
-        ...
-
-
-class Silent:
-    """A display that shows nothing."""
-
-    def start(self, plan: Plan, runs: Sequence[RunRecord], workers: int) -> None:
-        """Show nothing."""
-
-    def step(self, population: str, examples: int) -> None:
-        """Show nothing."""
-
-    def epoch(self, report: messages.EpochReport) -> None:
-        """Show nothing."""
-
-    def note(self, text: str) -> None:
-        """Show nothing."""
-
-    def stop(self) -> None:
-        """Show nothing."""
 
 
 def run_study(
@@ -99,55 +31,70 @@ def run_study(
     fresh: bool = False,
     device: str = "cpu",
     display: Display | None = None,
-    processes: WorkerProcesses | None = None,
+    engine: Engine | None = None,
+    store: str | None = None,
 ) -> StudyRunRecord:
     """Train what the records lack of a study, evaluate its best cells, and return its record.
 
     Args:
         study: A validated study.
         records: Where everything is recorded.
-        workers: Number of worker processes; one per usable core by default, and one for a GPU.
+        workers: How many jobs are done at once; one per usable core by default, and one per GPU.
         fresh: Start a new study run even if the records hold one of this study.
         device: Where networks of the trainer train: "cpu", "cuda" or "auto"; populations always
             train on the CPU.
         display: What to tell the person who waits.
-        processes: Those that train other studies too; its own, by default.
+        engine: What does the jobs, of other studies too; worker processes of its own, by default.
+        store: Where checkpoints are kept: a folder, or a URL that fsspec knows. By default where
+            this study kept them before, and first in the folder of the records.
 
     Raises:
         UserError: If something is wrong that the person can fix; what is recorded is kept.
         Interrupted: After Ctrl-C or SIGTERM, at the next step.
     """
-    display = display or Silent()
-    if device != "cpu":
-        from retroprop.training.devices import choose_device
-
-        device = choose_device(device).type
-    n_workers = workers if workers is not None else 1 if device == "cuda" else usable_cores()
-    if n_workers < 1:
+    if workers is not None and workers < 1:
         raise UserError(f"--workers must be at least 1, and got {workers}.")
-    if records.in_memory:
-        raise UserError(
-            "a database in memory cannot be shared with worker processes; name a file with --db."
+    with contextlib.nullcontext(engine) if engine else WorkerProcesses() as engine:
+        place = open_store(
+            store or (None if fresh else _store_before(study, records)), records.folder
         )
-    with contextlib.nullcontext(processes) if processes else WorkerProcesses() as processes:
-        pool = _Workers(study, records, n_workers, device, processes)
-        return carry_out(study, records, pool, display, fresh=fresh)
+        engine.check_reach(records, place)
+        setup = messages.StudyJob(
+            study=study,
+            database=records.url,
+            store=place,
+            device=engine.device(device),
+            data_checksum=load(study.dataset).checksum,  # decoded here: the workers find it ready
+        )
+        pool = engine.pool(setup, workers)
+        return carry_out(study, records, place, pool, display or Silent(), fresh=fresh)
+
+
+def open_engine(on: str | None, workers: int | None) -> Engine:
+    """Where jobs are done, as `--on` says it: worker processes, if it says nothing.
+
+    Raises:
+        UserError: If it is no address, or Ray is not installed.
+    """
+    if on is None:
+        return WorkerProcesses()
+    from retroprop.studies.ray_engine import RayEngine
+
+    return RayEngine(on, workers)
 
 
 def carry_out(
-    study: Study, records: Records, pool: Pool, display: Display, *, fresh: bool
+    study: Study, records: Records, store: Store, pool: Pool, display: Display, *, fresh: bool
 ) -> StudyRunRecord:
     """Let a pool do what the records lack of a study, and return the study's record."""
     check_name(records.folder, "name another database with --db FOLDER/retroprop.db")
-    dataset = load(study.dataset)  # decoded once here, so that the workers find it ready
     plan = plan_study(study)
     warning = plan.memory_warning(pool.count)
-    study_run_id = _find_or_add(plan, records, dataset.checksum, fresh=fresh)
-    folder = records.folder / "checkpoints" / study_run_id
-    with _only_one(records, folder):
+    study_run_id = _find_or_add(plan, records, load(study.dataset).checksum, fresh=fresh)
+    with _only_one(records, records.folder / CHECKPOINTS / study_run_id):
         runs = records.runs(study_run_id)
         remaining = _remaining_jobs(plan, runs, study_run_id)
-        _remove_leftovers(folder, plan, remaining)
+        _remove_leftovers(store, study_run_id, plan, remaining)
         _say_what_is_lost(runs, records.folder, display)
         before = records.study_run(study_run_id)
         if before.status == "finished" and not remaining:
@@ -157,7 +104,10 @@ def carry_out(
         else:
             if warning and remaining:
                 display.note(warning)
-            session = _Session(records, study_run_id, pool.prepare(before, remaining))
+            environment = pool.prepare(before, remaining)
+            if address := store.address:
+                environment["store"] = address
+            session = Session(records, study_run_id, environment)
             display.start(plan, records.runs(study_run_id), pool.count)
             try:
                 with pool:
@@ -173,17 +123,6 @@ def carry_out(
     return records.study_run(study_run_id)
 
 
-def show(message: messages.Report, display: Display) -> None:
-    """Show what a worker reports on its way."""
-    match message:
-        case messages.StepReport():
-            display.step(message.population, message.examples)
-        case messages.EpochReport():
-            display.epoch(message)
-        case messages.NoteReport():
-            display.note(message.text)
-
-
 def study_runs_of(study: Study, records: Records) -> list[StudyRunRecord]:
     """The recorded runs of this very study, with the same settings and data; newest last.
 
@@ -195,6 +134,12 @@ def study_runs_of(study: Study, records: Records) -> list[StudyRunRecord]:
         if record.fingerprint == study.fingerprint
         and record.data_checksum == find(study.dataset).checksum
     ]
+
+
+def _store_before(study: Study, records: Records) -> str | None:
+    """Where the newest run of a study keeps its checkpoints; None for the records' folder."""
+    same = study_runs_of(study, records)
+    return same[-1].sessions[-1].environment.get("store") if same and same[-1].sessions else None
 
 
 def _find_or_add(plan: Plan, records: Records, data_checksum: str, *, fresh: bool) -> str:
@@ -232,48 +177,34 @@ def _find_or_add(plan: Plan, records: Records, data_checksum: str, *, fresh: boo
 def _remaining_jobs(
     plan: Plan, runs: Sequence[RunRecord], study_run_id: str
 ) -> list[messages.TrainJob]:
-    """What is left to train. A population that is finished never is, wherever its file may be."""
+    """What is left to train, longest first."""
     by_position = {run.position: run for run in runs}
-    jobs = []
-    for population in longest_first(plan.populations):
-        members = [by_position[run.position] for run in population.runs]
-        if all(run.checkpoint for run in members):
-            continue
-        recorded = min(run.epochs[-1].epoch if run.epochs else -1 for run in members)
-        jobs.append(
-            messages.TrainJob(
-                study_run_id=study_run_id,
-                population=population,
-                run_ids=tuple(run.id for run in members),
-                recorded_epoch=recorded,
-                state_sha256=members[0].state_sha256,
-            )
-        )
-    return jobs
+    jobs = [
+        messages.train_job(study_run_id, one, [by_position[run.position] for run in one.runs])
+        for one in longest_first(plan.populations)
+    ]
+    return [job for job in jobs if job is not None]
 
 
-def _remove_leftovers(folder: Path, plan: Plan, remaining: Sequence[messages.TrainJob]) -> None:
+def _remove_leftovers(
+    store: Store, study_run_id: str, plan: Plan, remaining: Sequence[messages.TrainJob]
+) -> None:
     """Remove what killed workers left: states of other epochs than the recorded, half files."""
     needed = {job.population.name: messages.state_name(job.recorded_epoch) for job in remaining}
-    state, best = "state-*.safetensors", "best.safetensors"
     for population in plan.populations:
-        remove_leftovers(
-            folder / population.name,
-            state,
-            unfinished(state),
-            unfinished(best),
-            keep=needed.get(population.name),
-        )
+        folder = messages.population_folder(study_run_id, population.name)
+        store.remove_leftovers(folder, keep=needed.get(population.name))
 
 
 def _say_what_is_lost(runs: Sequence[RunRecord], folder: Path, display: Display) -> None:
     """Say which files of finished models are not what was recorded: their numbers are kept."""
     files = {run.checkpoint: run.checkpoint_sha256 for run in runs if run.checkpoint is not None}
-    lost = [file for file, sha256 in files.items() if not is_as_written(folder / file, sha256)]
+    lost = [file for file, sha256 in files.items() if not is_kept(file, sha256, folder)]
     if lost:
+        first = lost[0] if "://" in lost[0] else folder / lost[0]
         display.note(
             f"{len(lost)} of {len(files)} files with the models of finished runs are missing or "
-            f"damaged (the first: {folder / lost[0]}): the records keep all their numbers; put the "
+            f"damaged (the first: {first}): the records keep all their numbers; put the "
             "files back to use the models, or train again with --fresh."
         )
 
@@ -308,123 +239,3 @@ def _only_one(records: Records, folder: Path) -> Iterator[None]:
             ) from error
         stack.enter_context(records.held(folder.name, busy=busy))
         yield
-
-
-class _Session:
-    """Keeps the record of this stretch of work up to date."""
-
-    def __init__(self, records: Records, study_run_id: str, environment: Mapping[str, Any]) -> None:
-        self.records = records
-        self.started = time.perf_counter()
-        self.saved = self.started
-        self.id = records.start_session(study_run_id, environment)
-
-    def heartbeat(self) -> None:
-        """Save the seconds worked so far, every second."""
-        if time.perf_counter() - self.saved > 1:
-            self.close()
-
-    def close(self) -> None:
-        """Save the seconds worked so far."""
-        self.saved = time.perf_counter()
-        with contextlib.suppress(UserError):  # the error that ended the work is the one to show
-            self.records.update_session(self.id, self.saved - self.started)
-
-
-@dataclass
-class _Workers:
-    """The pool of one study: some of the worker processes, as long as it needs them."""
-
-    study: Study
-    records: Records
-    count: int
-    device: str
-    processes: WorkerProcesses
-    mine: list[WorkerProcess] = field(default_factory=list)
-    stopping: bool = False
-
-    def prepare(self, before: StudyRunRecord, jobs: Sequence[messages.TrainJob]) -> dict[str, Any]:
-        """No more processes than jobs."""
-        self.count = max(1, min(self.count, len(jobs)))
-        return describe_environment(self.count, self.device)
-
-    def __enter__(self) -> "_Workers":
-        with self._catching_signals():
-            self.mine = self.processes.take(self.count)
-        for worker in self.mine:
-            worker.give(
-                messages.StudyJob(
-                    study=self.study,
-                    database=self.records.url,
-                    checkpoints=self.records.folder / "checkpoints",
-                    device=self.device,
-                    data_checksum=find(self.study.dataset).checksum,
-                )
-            )
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if any(error):
-            self.processes.end()  # they are in the middle of jobs
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-
-    def work(self, jobs: Sequence[messages.Job], display: Display, session: _Session) -> None:
-        """Do all jobs, in their order, on whichever worker is free."""
-        waiting = list(jobs)
-        for worker in self.mine:
-            if worker.job is None:  # else it gets ready for the study
-                worker.give(waiting.pop(0) if waiting else None)
-        while busy := [worker for worker in self.mine if worker.job is not None]:
-            ready = connection.wait([worker.pipe for worker in busy], timeout=0.2)
-            if self.stopping:
-                raise Interrupted
-            session.heartbeat()
-            for worker in busy:
-                if worker.pipe in ready:
-                    self._hear(worker, waiting, display)
-
-    def _hear(self, worker: WorkerProcess, waiting: list[Any], display: Display) -> None:
-        try:
-            message = worker.pipe.recv()
-        except (EOFError, ConnectionResetError):
-            raise self._death(worker) from None
-        match message:
-            case messages.DoneReport():
-                worker.give(waiting.pop(0) if waiting else None)
-            case messages.FailureReport(text=text, expected=True):
-                raise UserError(text)
-            case messages.FailureReport(text=text):
-                raise RuntimeError(f"a worker process failed:\n{text}")
-            case _:
-                show(message, display)
-
-    def _death(self, worker: WorkerProcess) -> UserError:
-        code = worker.process.wait()  # its end of the pipe is closed: it is leaving
-        reason = f"by signal {-code}" if code < 0 else f"with code {code}"
-        hint = " (signal 9 is often a lack of memory: try --workers 1)" if code == -9 else ""
-        return UserError(
-            f"a worker process was ended {reason}{hint}; everything up to the last finished epoch "
-            "is kept: run the same command again to continue."
-        )
-
-    @contextlib.contextmanager
-    def _catching_signals(self) -> Iterator[None]:
-        """Let Ctrl-C and SIGTERM stop all workers at their next step, from the end of the block on.
-
-        Processes that are started in the block ignore Ctrl-C, which a terminal sends to them too.
-        """
-        self._handlers: dict[int, Any] = {}
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def stop(number: int, frame: object) -> None:
-            self.stopping = True
-
-        self._handlers[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, stop)
-        self._handlers[signal.SIGTERM] = signal.signal(signal.SIGTERM, stop)

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from retroprop.errors import Interrupted, UserError, cannot_be_used
-from retroprop.files import checksum_of, remove_file
+from retroprop.files import checksum_of
 from retroprop.studies.messages import (
     DoneReport,
     EpochReport,
@@ -35,11 +35,13 @@ from retroprop.studies.messages import (
     StudyJob,
     TestJob,
     TrainJob,
+    population_folder,
     state_name,
 )
 from retroprop.studies.plan import PlannedPopulation
 from retroprop.studies.records import Records, RunRecord, RunUpdate
 from retroprop.studies.schema import Study
+from retroprop.studies.stores import BEST, Store
 from retroprop.studies.study_data import StudyData
 from retroprop.training.checkpoints import check_file, load_tensors, why_lost
 from retroprop.training.confusion import count_pairs
@@ -69,7 +71,7 @@ def main(pipe: Connection, parent: int) -> None:
                     worker = Worker(
                         job.study,
                         Records.open(job.database, checked=True),
-                        job.checkpoints,
+                        job.store,
                         pipe.send,
                         stop.is_set,
                         choose_device(job.device),
@@ -83,7 +85,7 @@ def main(pipe: Connection, parent: int) -> None:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 signal.raise_signal(signal.SIGTERM)  # so a parent that did not send it can tell
             except Exception as error:
-                pipe.send(_failure(error))
+                pipe.send(failure(error))
 
 
 def prepare_thread() -> None:
@@ -113,14 +115,14 @@ class Worker:
         self,
         study: Study,
         records: Records | None,
-        checkpoints: Path,
+        store: Store,
         report: Callable[[Any], None],
         must_stop: Callable[[], bool],
         device: torch.device,
         ranks: Ranks | None = None,
     ) -> None:
         """Split the data set."""
-        self.study, self.records, self.checkpoints = study, records, checkpoints
+        self.study, self.records, self.store = study, records, store
         self.report, self.must_stop = report, must_stop
         self.device, self.ranks = device, ranks or Ranks()
         self.data = StudyData(study.dataset, study.split.model_dump())
@@ -138,9 +140,8 @@ class Worker:
 
     def _train(self, job: TrainJob) -> None:
         population = job.population
-        folder = self.checkpoints / job.study_run_id / population.name
         about = f"{job.study_run_id} {population.name}"
-        trajectory, recorded = self._resume(job, folder, about)
+        trajectory, recorded = self._resume(job, about)
         if self.records is not None:
             self.records.set_parameters(job.run_ids, trajectory.parameters)
         while not trajectory.done:
@@ -149,16 +150,17 @@ class Worker:
                 raise Interrupted
             if self.records is None:
                 continue
-            state = folder / state_name(trajectory.epoch)
-            trajectory.save(state, about=about)
+            with self.store.writing(f"{job.folder}/{state_name(trajectory.epoch)}") as state:
+                trajectory.save(state, about=about)
+                sha256 = checksum_of(state)
             updates = [
                 RunUpdate(run_id=run_id, epoch=epoch, progress=progress)
                 for run_id, epoch, progress in zip(
                     job.run_ids, epochs, trajectory.progress, strict=True
                 )
             ]
-            self.records.add_epoch(updates, state_sha256=checksum_of(state))
-            (folder / state_name(recorded)).unlink(missing_ok=True)
+            self.records.add_epoch(updates, state_sha256=sha256)
+            self.store.remove(f"{job.folder}/{state_name(recorded)}")
             recorded = trajectory.epoch
             self.report(
                 EpochReport(
@@ -166,28 +168,25 @@ class Worker:
                 )
             )
         if self.records is not None:
-            best = folder / "best.safetensors"
-            trajectory.save_best(best, about=about)
-            relative = best.relative_to(self.checkpoints.parent)
-            self.records.finish_population(
-                job.run_ids, relative.as_posix(), sha256=checksum_of(best)
-            )
-            remove_file(folder / state_name(recorded))
+            best = f"{job.folder}/{BEST}"
+            with self.store.writing(best) as path:
+                trajectory.save_best(path, about=about)
+                sha256 = checksum_of(path)
+            self.records.finish_population(job.run_ids, self.store.recorded(best), sha256=sha256)
+            self.store.remove(f"{job.folder}/{state_name(recorded)}")
 
-    def _resume(
-        self, job: TrainJob, folder: Path, about: str
-    ) -> tuple[Trajectory | NetworkTrajectory, int]:
+    def _resume(self, job: TrainJob, about: str) -> tuple[Trajectory | NetworkTrajectory, int]:
         """The trajectory as of the last recorded epoch, or from the start where it is lost."""
         trajectory = self.untrained(job.population)
         if job.recorded_epoch < 0:
             return trajectory, -1
-        state = folder / state_name(job.recorded_epoch)
-        lost = why_lost(state, job.state_sha256)
-        try:
-            if lost is None:
-                trajectory.load(state, about=about)
-        except UserError:  # one that an older version wrote, without a checksum
-            lost = f"{state} cannot be read"
+        with self.store.reading(f"{job.folder}/{state_name(job.recorded_epoch)}") as state:
+            lost = why_lost(state, job.state_sha256)
+            try:
+                if lost is None:
+                    trajectory.load(state, about=about)
+            except UserError:  # one that an older version wrote, without a checksum
+                lost = f"{state} cannot be read"
         missing = self.ranks.total(torch.tensor(float(lost is not None), device=self.device))
         if not missing:
             return trajectory, trajectory.epoch
@@ -207,17 +206,18 @@ class Worker:
     def _test(self, job: TestJob, records: Records) -> None:
         """Evaluate each run's best parameters on the test set and record it."""
         for run in job.runs:
-            path = self.checkpoints / job.study_run_id / run.population / "best.safetensors"
-            if not path.is_file():
-                raise UserError(
-                    f"the test of run {run.id} needs its parameters, which are not at {path}; put "
-                    "the file back, or train again with --fresh."
-                )
-            check_file(path, run.checkpoint_sha256)
-            members = load_tensors(path, about=f"{job.study_run_id} {run.population}")
-            alone = self.study.kind.engine == "trainer"
-            test = self._test_network if alone else self._test_member
-            accuracy, loss, confusion = test(run, members, path)
+            place = f"{population_folder(job.study_run_id, run.population)}/{BEST}"
+            with self.store.reading(place) as path:
+                if not path.is_file():
+                    raise UserError(
+                        f"the test of run {run.id} needs its parameters, which are not at {path}; "
+                        "put the file back, or train again with --fresh."
+                    )
+                check_file(path, run.checkpoint_sha256)
+                members = load_tensors(path, about=f"{job.study_run_id} {run.population}")
+                alone = self.study.kind.engine == "trainer"
+                test = self._test_network if alone else self._test_member
+                accuracy, loss, confusion = test(run, members, path)
             records.set_test(run.id, accuracy=accuracy, loss=loss, confusion=confusion.tolist())
 
     def _test_member(
@@ -262,7 +262,8 @@ class _Steps:
             self.pending = 0
 
 
-def _failure(error: Exception) -> FailureReport:
+def failure(error: Exception) -> FailureReport:
+    """What the runner is told of an error."""
     if isinstance(error, UserError):
         return FailureReport(text=str(error), expected=True)
     if isinstance(error, OSError) and error.filename is not None:
