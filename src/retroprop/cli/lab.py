@@ -62,7 +62,7 @@ def run(
         size: laptop: what two cores do in an hour or two. full: as the assignment asks. smoke:
             seconds, to see that everything works.
         workers: Worker processes, each on one thread. Default: one per core. It changes no number.
-        device: Where deep networks train: cpu, cuda, or auto for a GPU where there is one.
+        device: Where models train: cpu, cuda, or auto for a GPU where there is one.
         dry_run: Print the plan with a rough guess of the time, and train nothing.
         db: The records: a SQLite file or any SQLAlchemy URL.
 

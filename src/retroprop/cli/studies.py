@@ -58,7 +58,7 @@ def run(
         full: as the assignment says. laptop: fewer images or epochs where a study says so, for two
         cores. smoke: seconds.
     device
-        Where deep networks train: cpu, cuda, or auto for a GPU where there is one.
+        Where models train: cpu, cuda, or auto for a GPU where there is one.
     fresh
         Train all again even if it is recorded; the old records are kept.
     dry_run

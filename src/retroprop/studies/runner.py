@@ -108,8 +108,7 @@ def run_study(
         records: Where everything is recorded.
         workers: Number of worker processes; one per usable core by default, and one for a GPU.
         fresh: Start a new study run even if the records hold one of this study.
-        device: Where networks of the trainer train: "cpu", "cuda" or "auto"; populations always
-            train on the CPU.
+        device: Where populations and networks train: "cpu", "cuda" or "auto".
         display: What to tell the person who waits.
         processes: Those that train other studies too; its own, by default.
 
