@@ -6,12 +6,13 @@ from benchmarks.harness import RESULTS
 from tests.processes import python, run
 
 RECORD = RESULTS / "gpu_population.json"
+ROOT = RESULTS.parents[1]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU: it would be used")
 def test_without_a_gpu_it_says_so():
     before = RECORD.exists()
-    done = run(**python("-m", "benchmarks.gpu_population"))
+    done = run(**python("-m", "benchmarks.gpu_population"), cwd=ROOT)
     assert done.returncode == 1
     assert done.stderr.startswith("nothing was measured: no CUDA GPU was found on this machine")
     assert RECORD.exists() == before
@@ -19,7 +20,7 @@ def test_without_a_gpu_it_says_so():
 
 def test_on_a_cpu_it_runs_and_writes_no_record():
     before = RECORD.exists()
-    words = (
+    words = [
         "--device",
         "cpu",
         "--seeds",
@@ -30,8 +31,8 @@ def test_on_a_cpu_it_runs_and_writes_no_record():
         "200",
         "--rounds",
         "1",
-    )
-    done = run(**python("-m", "benchmarks.gpu_population", *words))
+    ]
+    done = run(**python("-m", "benchmarks.gpu_population", *words), cwd=ROOT)
     assert "2 members on cpu / 16 on one CPU core: " in done.stdout, done.stderr
     assert done.stdout.endswith("no record is written: this was no GPU.\n")
     assert RECORD.exists() == before
