@@ -20,19 +20,9 @@ def test_without_a_gpu_it_says_so():
 
 def test_on_a_cpu_it_runs_and_writes_no_record():
     before = RECORD.exists()
-    words = [
-        "--device",
-        "cpu",
-        "--seeds",
-        "1",
-        "--rates",
-        "2",
-        "--examples",
-        "200",
-        "--rounds",
-        "1",
-    ]
-    done = run(**python("-m", "benchmarks.gpu_population", *words), cwd=ROOT)
+    small = ("--seeds", "1", "--rates", "2", "--examples", "200", "--rounds", "1")
+    words = ("-m", "benchmarks.gpu_population", "--device", "cpu", *small)
+    done = run(**python(*words), cwd=ROOT)
     assert "2 members on cpu / 16 on one CPU core: " in done.stdout, done.stderr
     assert done.stdout.endswith("no record is written: this was no GPU.\n")
     assert RECORD.exists() == before
