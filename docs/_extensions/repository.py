@@ -31,6 +31,9 @@ PAGES = {
 }
 """Files of the root, and their pages in the folder `project`."""
 
+FILES = (".sh", ".yaml")
+"""Files of this folder that are shown as those outside of it are; links to them say ../docs/."""
+
 PICTURES = {".svg": "image/svg+xml", ".png": "image/png"}
 _LINK = re.compile(r"(\]\()((?:\.\./)+[^)\s]*)(\))")
 _FENCE = re.compile(r"^(`{3,}).*?^\1", re.MULTILINE | re.DOTALL)
@@ -56,7 +59,8 @@ def mark_links(app: Sphinx, docname: str, content: list[str]) -> None:
     def marked(link: re.Match[str]) -> str:
         path, mark, fragment = link.group(2).partition("#")
         target = (folder / path).resolve()
-        if target.is_relative_to(app.srcdir) or not target.is_relative_to(ROOT):
+        of_this_folder = target.is_relative_to(app.srcdir) and target.suffix not in FILES
+        if of_this_folder or not target.is_relative_to(ROOT):
             return link.group()
         return f"]({SCHEME}:{target.relative_to(ROOT).as_posix()}{mark}{fragment})"
 

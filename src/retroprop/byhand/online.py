@@ -177,7 +177,7 @@ def _side_by_side(W: Tensor, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor
 
 def _rates(optimizer: SGD | Adam, W: Tensor) -> Tensor:
     """The learning rates as (members, 1, 1), whether they were given as a number or as a tensor."""
-    rates = torch.as_tensor(optimizer.learning_rate, dtype=W.dtype)
+    rates = torch.as_tensor(optimizer.learning_rate, dtype=W.dtype, device=W.device)
     return rates if rates.ndim else rates.expand(W.shape[-3], 1, 1)
 
 

@@ -242,11 +242,11 @@ def _descend_quotient(
 def _parts(*tensors: Any) -> Iterable[tuple[Any, ...]]:
     """The same parts of all tensors, small enough to stay in the cache for all passes of a step.
 
-    Only a block of parameters, which has one axis, is cut: other tensors come whole. A number goes
-    with every part.
+    Only a block of parameters, which has one axis, is cut, and only on a CPU: other tensors come
+    whole. A number goes with every part.
     """
     W = tensors[0]
-    if W.ndim != 1 or len(W) <= PART:
+    if W.ndim != 1 or len(W) <= PART or W.device.type != "cpu":
         return [tensors]
     cut = (t.split(PART) if isinstance(t, Tensor) and t.ndim else repeat(t) for t in tensors)
     return zip(*cut, strict=False)

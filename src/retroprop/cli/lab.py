@@ -64,7 +64,7 @@ def run(
         size: laptop: what two cores do in an hour or two. full: as the assignment asks. smoke:
             seconds, to see that everything works.
         workers: Worker processes, each on one thread. Default: one per core. It changes no number.
-        device: Where deep networks train: cpu, cuda, or auto for a GPU where there is one.
+        device: Where models train: cpu, cuda, or auto for a GPU where there is one.
         on: Where the work is done. Default: worker processes of this machine. ray: a Ray cluster
             of this machine. ray://HOST:10001 or HOST:6379: one that runs. It changes no number.
         store: Where checkpoints are kept: a folder, or a URL such as s3://BUCKET/FOLDER. Default:

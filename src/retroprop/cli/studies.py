@@ -60,7 +60,7 @@ def run(
         full: as the assignment says. laptop: fewer images or epochs where a study says so, for two
         cores. smoke: seconds.
     device
-        Where deep networks train: cpu, cuda, or auto for a GPU where there is one.
+        Where models train: cpu, cuda, or auto for a GPU where there is one.
     on
         Where the work is done. Default: worker processes of this machine. ray: a Ray cluster of
         this machine. ray://HOST:10001 or HOST:6379: one that runs. It changes no number.

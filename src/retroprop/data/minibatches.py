@@ -13,9 +13,10 @@ def epoch_order(n_examples: int, *, seed: int, epoch: int) -> Tensor:
     learning rate, so that comparisons between them are paired.
 
     Returns:
-        int64 tensor of shape (n_examples,).
+        int64 tensor of shape (n_examples,), on the CPU.
 
     >>> epoch_order(5, seed=0, epoch=1).sort().values.tolist()
     [0, 1, 2, 3, 4]
     """
-    return torch.randperm(n_examples, generator=generator("minibatches", seed, epoch))
+    stream = generator("minibatches", seed, epoch)
+    return torch.randperm(n_examples, generator=stream, device=stream.device)

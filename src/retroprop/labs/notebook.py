@@ -36,7 +36,7 @@ class OpenLab:
         Args:
             size: "smoke" for seconds, "laptop", or "full" as the assignment asks.
             workers: Worker processes; one per core by default.
-            device: Where deep networks train: "cpu", "cuda" or "auto".
+            device: Where models train: "cpu", "cuda" or "auto".
 
         Raises:
             UserError: If the size is unknown, data are missing or a device is.

@@ -7,6 +7,7 @@ members. Measured against real trainings, it is right within a factor of two.
 """
 
 import math
+from dataclasses import replace
 
 import psutil
 
@@ -41,6 +42,21 @@ def population_bytes(study: Study, settings: PopulationSettings) -> float:
     batch = max(settings.batch_size, CHUNK / 3)  # an evaluation has no backward pass
     each = copies * size.weights + batch * size.values
     return PROCESS + images + inputs + number * members * each
+
+
+def fits_on_device(
+    study: Study, settings: PopulationSettings, seeds: int, rates: int, free: float
+) -> bool:
+    """Whether so many seeds and learning rates of a population have room in a GPU's free bytes.
+
+    The prediction may be wrong by a factor of two, so it takes half of them.
+    """
+    some = replace(
+        settings,
+        seeds=settings.seeds[:seeds],
+        learning_rates=settings.learning_rates[:rates],
+    )
+    return 2 * (population_bytes(study, some) - PROCESS) <= free
 
 
 def memory_warning(needed: float, name: str, workers: int, largest: float) -> str | None:

@@ -6,7 +6,7 @@
                  trainer trains one network at a time
 
 The plan depends on the study alone, never on the number of workers or the machine, so the same
-study gives the same numbers bit for bit wherever it is run.
+study gives the same numbers wherever it is run, bit for bit on the same kind of processor.
 """
 
 import hashlib

@@ -41,8 +41,7 @@ def run_study(
         records: Where everything is recorded.
         workers: How many jobs are done at once; one per usable core by default, and one per GPU.
         fresh: Start a new study run even if the records hold one of this study.
-        device: Where networks of the trainer train: "cpu", "cuda" or "auto"; populations always
-            train on the CPU.
+        device: Where populations and networks train: "cpu", "cuda" or "auto".
         display: What to tell the person who waits.
         engine: What does the jobs, of other studies too; worker processes of its own, by default.
         store: Where checkpoints are kept: a folder, or a URL that fsspec knows. By default where

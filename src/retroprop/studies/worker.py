@@ -10,6 +10,7 @@ before the records speak of it, and is removed only after they no longer do.
 import contextlib
 import ctypes
 import ctypes.util
+import functools
 import os
 import signal
 import sys
@@ -26,6 +27,7 @@ from torch import Tensor
 
 from retroprop.errors import Interrupted, UserError, cannot_be_used
 from retroprop.files import checksum_of
+from retroprop.studies.memory import fits_on_device
 from retroprop.studies.messages import (
     DoneReport,
     EpochReport,
@@ -44,14 +46,17 @@ from retroprop.studies.schema import Study
 from retroprop.studies.stores import BEST, Store
 from retroprop.studies.study_data import StudyData
 from retroprop.training.checkpoints import check_file, load_tensors, why_lost
+from retroprop.training.chunks import ChunkedTrajectory, cut
 from retroprop.training.confusion import count_pairs
-from retroprop.training.devices import choose_device
+from retroprop.training.devices import choose_device, free_bytes
 from retroprop.training.network_trajectories import NetworkTrajectory, trained_network
-from retroprop.training.populations import Population, predictions
+from retroprop.training.populations import Examples, Population, predictions
 from retroprop.training.ranks import Ranks
 from retroprop.training.settings import PopulationSettings, RunSettings, from_record
 from retroprop.training.trainer import evaluate_model
 from retroprop.training.trajectories import Trajectory, member_parameters
+
+AnyTrajectory = Trajectory | ChunkedTrajectory | NetworkTrajectory
 
 
 def main(pipe: Connection, parent: int) -> None:
@@ -145,7 +150,14 @@ class Worker:
         if self.records is not None:
             self.records.set_parameters(job.run_ids, trajectory.parameters)
         while not trajectory.done:
-            epochs = trajectory.advance(on_step=_Steps(self, population.name))
+            try:
+                epochs = trajectory.advance(on_step=_Steps(self, population.name))
+            except torch.OutOfMemoryError as error:
+                raise UserError(
+                    f"the memory of {self.device} does not suffice for the population "
+                    f"{population.name}; end what else uses it, make the model or batch_size "
+                    "smaller, or use --device cpu."
+                ) from error
             if self.must_stop():
                 raise Interrupted
             if self.records is None:
@@ -175,7 +187,7 @@ class Worker:
             self.records.finish_population(job.run_ids, self.store.recorded(best), sha256=sha256)
             self.store.remove(f"{job.folder}/{state_name(recorded)}")
 
-    def _resume(self, job: TrainJob, about: str) -> tuple[Trajectory | NetworkTrajectory, int]:
+    def _resume(self, job: TrainJob, about: str) -> tuple[AnyTrajectory, int]:
         """The trajectory as of the last recorded epoch, or from the start where it is lost."""
         trajectory = self.untrained(job.population)
         if job.recorded_epoch < 0:
@@ -196,12 +208,28 @@ class Worker:
             self.records.forget_epochs(job.run_ids, after=-1)
         return self.untrained(job.population), -1
 
-    def untrained(self, population: PlannedPopulation) -> Trajectory | NetworkTrajectory:
-        """A population before its first epoch."""
+    def untrained(self, population: PlannedPopulation) -> AnyTrajectory:
+        """A population before its first epoch; on a GPU, in chunks that have room."""
         if self.study.kind.engine == "population":
-            return Trajectory(population.settings, *self.data.examples)
+            return self._population(population.settings)
         images = self.data.images(population.settings.normalization)
         return NetworkTrajectory(population.settings, *images, self.device, self.ranks)
+
+    def _population(self, settings: PopulationSettings) -> Trajectory | ChunkedTrajectory:
+        def fits(seeds: int, rates: int) -> bool:
+            return fits_on_device(self.study, settings, seeds, rates, free)
+
+        free = free_bytes(self.device)
+        chunks = cut(len(settings.seeds), len(settings.learning_rates), fits)
+        if len(chunks) == 1:
+            return Trajectory(settings, *self._examples, self.device)
+        return ChunkedTrajectory(settings, *self._examples, self.device, chunks)
+
+    @functools.cached_property
+    def _examples(self) -> tuple[Examples, Examples]:
+        """The training and the validation set, once on the device for all populations."""
+        train, validation = self.data.examples
+        return train.to(self.device), validation.to(self.device)
 
     def _test(self, job: TestJob, records: Records) -> None:
         """Evaluate each run's best parameters on the test set and record it."""
@@ -224,13 +252,14 @@ class Worker:
         self, run: RunRecord, members: Mapping[str, Tensor], path: Path
     ) -> tuple[float, float, Tensor]:
         """One member of a population."""
-        test = self.data.test_examples
+        test = self.data.test_examples.to(self.device)
         rate = run.settings["learning_rate"]
         settings = from_record(
             PopulationSettings, run.settings, seeds=(run.seed,), learning_rates=(rate,)
         )
         parameters = member_parameters(members, run.seed, rate)
-        model = Population(settings, test.image_shape, test.n_classes, parameters)
+        shape = test.image_shape
+        model = Population(settings, shape, test.n_classes, parameters, self.device)
         result = model.evaluate(test)
         counts = predictions(model.learner, test)[0, 0]
         return float(result.accuracy), float(result.loss), counts

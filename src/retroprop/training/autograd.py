@@ -32,12 +32,13 @@ class AutogradLearner:
         self.loss: Loss = "squared-error" if settings.output == "linear" else "cross-entropy"
         self.examples_per_call = settings.batch_size
         self.parameters = {name: tensor.clone() for name, tensor in parameters.items()}
+        device = next(iter(parameters.values())).device
         self._members: list[list[nn.Module]] = []
         self._optimizers: list[list[torch.optim.Optimizer]] = []
         for i in range(len(settings.seeds)):
             row = []
             for j in range(len(settings.learning_rates)):
-                network = make_network().to(parameter_type(settings))
+                network = make_network().to(device, parameter_type(settings))
                 put_parameters(network, {name: t[i, j] for name, t in parameters.items()})
                 row.append(network)
             self._members.append(row)

@@ -1,5 +1,6 @@
 """Where a training runs, on how many threads, and what to say when its memory is full."""
 
+import math
 import time
 from contextlib import AbstractContextManager
 
@@ -29,6 +30,20 @@ def choose_device(name: str = "auto", *, local_rank: int = 0) -> torch.device:
     if name == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", local_rank % torch.cuda.device_count())
+
+
+def now(device: torch.device) -> float:
+    """The clock in seconds, after the device has finished what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def free_bytes(device: torch.device) -> float:
+    """What a GPU can still give; infinite on a CPU, where `Plan.memory_warning` speaks instead."""
+    if device.type != "cuda":
+        return math.inf
+    return float(torch.cuda.mem_get_info(device)[0])
 
 
 def faster_threads(

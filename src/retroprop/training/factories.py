@@ -31,6 +31,8 @@ from retroprop.training.learners import (
 from retroprop.training.settings import PopulationSettings, RunSettings
 from retroprop.training.vectorized import FEWEST_MEMBERS, VectorizedAutogradLearner
 
+CPU = torch.device("cpu")
+
 Shape = tuple[int, int, int]
 """Height, width and channels of an image."""
 Parameters = dict[str, Tensor]
@@ -59,6 +61,8 @@ def make_learner(
     image_shape: Shape,
     n_classes: int,
     parameters: Mapping[str, Tensor] | None = None,
+    *,
+    device: torch.device = CPU,
 ) -> Learner:
     """The learner of a population, from given parameters or from those that its seeds draw.
 
@@ -67,17 +71,20 @@ def make_learner(
         image_shape: (height, width, channels) of the images.
         n_classes: How many classes there are.
         parameters: By name, each (seeds, rates, …).
+        device: Where it learns; every tensor that it makes follows its parameters there.
     """
     factory = FACTORIES[settings.kind]
     if factory.learner is None or factory.parameters is None:
         raise ValueError(f"a {settings.kind} is trained alone, and not in a population")
     rates = len(settings.learning_rates)
     if parameters is None:
-        drawn = factory.parameters(settings, image_shape, n_classes)
+        drawn = factory.parameters(settings, image_shape, n_classes)  # on the CPU: see `randomness`
+        drawn = {name: tensor.to(device) for name, tensor in drawn.items()}
         parameters = {
             name: t.unsqueeze(1).expand(-1, rates, *(-1,) * (t.ndim - 1))
             for name, t in drawn.items()
         }
+    parameters = {name: tensor.to(device) for name, tensor in parameters.items()}
     if settings.derivation == "by-hand":
         return factory.learner(settings, parameters)
     images = factory.convolutional(settings)

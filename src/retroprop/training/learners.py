@@ -3,7 +3,8 @@
 A `Learner` holds the parameters of all members, (seeds, rates, …), and knows how to compute their
 outputs and how to learn from one minibatch. There is one for each family of by-hand models, and one
 in `autograd` that trains the same models by automatic differentiation; `factories` chooses. A
-learner with a batch size of one takes blocks of examples where its model has an exact shortcut.
+learner with a batch size of one takes blocks of examples where its model has an exact shortcut, on
+a CPU. Whatever a learner makes, it makes on the device of its parameters.
 """
 
 from collections.abc import Mapping
@@ -35,6 +36,16 @@ Loss = Literal["cross-entropy", "squared-error"]
 def parameter_type(settings: RunSettings) -> torch.dtype:
     """The number type of the parameters; with "bfloat16" the products alone are in it."""
     return torch.float64 if settings.precision == "float64" else torch.float32
+
+
+def takes_blocks(parameters: Mapping[str, Tensor]) -> bool:
+    """Whether blocks of steps may be taken: they were written and measured for a CPU."""
+    return next(iter(parameters.values())).device.type == "cpu"
+
+
+def learning_rates(settings: PopulationSettings, like: Tensor) -> Tensor:
+    """η of the members of one seed, on the device of a parameter."""
+    return torch.tensor(settings.learning_rates, dtype=parameter_type(settings), device=like.device)
 
 
 @runtime_checkable
@@ -114,13 +125,12 @@ class LinearLearner(_ByHand):
         self.loss: Loss = "squared-error" if perceptron else "cross-entropy"
         self.model = (Perceptron if perceptron else SoftmaxRegression)(parameters["W"])
         self.parameters = {"W": self.model.W}
-        self.rate = torch.tensor(settings.learning_rates, dtype=parameter_type(settings)).view(
-            -1, 1, 1
-        )
+        self.rate = learning_rates(settings, self.model.W).view(-1, 1, 1)
         self.optimizer = OPTIMIZERS[settings.optimizer](self.model.W, self.rate)
         known = ("sgd",) if perceptron else ("sgd", "adam")
         self._shortcut = (
-            settings.batch_size == 1
+            takes_blocks(parameters)
+            and settings.batch_size == 1
             and settings.optimizer in known
             and settings.schedule == "constant"
         )
@@ -160,7 +170,7 @@ class NetworkLearner(_ByHand):
             products=torch.bfloat16 if settings.precision == "bfloat16" else None,
         )
         self.parameters = self.model.parameters
-        rates = torch.tensor(settings.learning_rates, dtype=parameter_type(settings))
+        rates = learning_rates(settings, self.model.theta)
         each = rates.expand(self.model.population)
         # η as a number where all members have the same; else, for descent, one for each member
         # before two axes of a minibatch, and for another optimizer one for each value of θ
@@ -171,7 +181,8 @@ class NetworkLearner(_ByHand):
             self.rate = spread_over(self.model.theta, self.model.shapes, each)
         self.optimizer = OPTIMIZERS[settings.optimizer](self.model.theta, self.rate)
         self._shortcut = (
-            settings.batch_size <= _SMALL
+            takes_blocks(parameters)
+            and settings.batch_size <= _SMALL
             and isinstance(self.optimizer, SGD)
             and settings.depth > 0
             and settings.precision != "bfloat16"
@@ -217,7 +228,7 @@ class ConvolutionLearner:
         self.model = CNN(parameters, activation=settings.activation)
         self.parameters = self.model.parameters
         self.examples_per_call = settings.batch_size
-        rates = torch.tensor(settings.learning_rates, dtype=parameter_type(settings))
+        rates = learning_rates(settings, next(iter(self.parameters.values())))
         one = len(rates) == 1
         self._rates: dict[str, LearningRate] = {
             name: settings.learning_rates[0] if one else rates.view(-1, *(1,) * (tensor.ndim - 2))

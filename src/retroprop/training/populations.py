@@ -6,6 +6,10 @@ weights of all its members together. Members never influence each other: a popul
 separate runs up to rounding. A member whose numbers stop being finite is marked as diverged and
 left to itself.
 
+A population lives on one device, with the examples that it reads: a GPU makes the same steps, up
+to rounding. What is drawn, weights and orders, is drawn on the CPU and moved, so it is the same
+everywhere.
+
 The loop is `Population.train_epoch`: fetch, then `Learner.learn` (gradient and step). Written for
 one thread: a study runs one population per worker process.
 """
@@ -20,7 +24,7 @@ from torch.nn import functional as F
 
 from retroprop.byhand.losses import cross_entropy_and_hits, one_hot, squared_error_and_hits
 from retroprop.data.minibatches import epoch_order
-from retroprop.training.factories import make_learner
+from retroprop.training.factories import CPU, make_learner
 from retroprop.training.learners import Layout, Learner, parameter_type
 from retroprop.training.settings import PopulationSettings
 
@@ -54,6 +58,10 @@ class Examples:
         """Pixels per image, times channels."""
         return self.images.shape[1]
 
+    def to(self, device: torch.device) -> "Examples":
+        """The same set on another device; itself where it is there already."""
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+
     def inputs(
         self, indices: Int[Tensor, "*lead chunk"], dtype: torch.dtype, layout: Layout = "augmented"
     ) -> Float[Tensor, "..."]:
@@ -64,7 +72,7 @@ class Examples:
         """
         rows = self.images.index_select(0, indices.flatten())
         if layout == "augmented":
-            inputs = torch.empty((len(rows), self.n_features + 1), dtype=dtype)
+            inputs = rows.new_empty((len(rows), self.n_features + 1), dtype=dtype)
             inputs[:, :-1] = rows
             inputs[:, :-1] /= 255
             inputs[:, -1] = 1
@@ -85,6 +93,10 @@ class Evaluation:
     loss: Float[Tensor, "*population"]
     accuracy: Float[Tensor, "*population"]
 
+    def cpu(self) -> "Evaluation":
+        """The same numbers where they are read: the one time that an epoch waits for a GPU."""
+        return Evaluation(loss=self.loss.cpu(), accuracy=self.accuracy.cpu())
+
 
 class Population:
     """Models of one kind, of several seeds × several learning rates, trained together."""
@@ -95,10 +107,14 @@ class Population:
         image_shape: tuple[int, int, int],
         n_classes: int,
         parameters: Mapping[str, Tensor] | None = None,
+        device: torch.device = CPU,
     ) -> None:
         """Draw the initial weights, one draw per seed, or take `parameters` (seeds, rates, …)."""
         self.settings, self.image_shape, self.n_classes = settings, image_shape, n_classes
-        self.learner: Learner = make_learner(settings, image_shape, n_classes, parameters)
+        self.device = device
+        self.learner: Learner = make_learner(
+            settings, image_shape, n_classes, parameters, device=device
+        )
 
     @property
     def parameters(self) -> dict[str, Tensor]:
@@ -116,7 +132,8 @@ class Population:
         """Visit every example once, in the order of each seed, and update after each minibatch.
 
         Args:
-            examples: The training set. Its last minibatch may be smaller than the others.
+            examples: The training set, on the device of the population. Its last minibatch may be
+                smaller than the others.
             epoch: Number of this epoch, from 1; with the seed it fixes the order.
             on_step: Called after each step with the number of examples visited by it, or after
                 each block of single-example steps; whatever it raises stops the training there.
@@ -125,6 +142,7 @@ class Population:
         per_call = learner.examples_per_call
         seeds = self.settings.seeds
         order = torch.stack([epoch_order(len(examples), seed=s, epoch=epoch) for s in seeds])
+        order = order.to(self.device)
         per_chunk = max(1, _CHUNK // per_call) * per_call
         steps = -(-len(examples) // self.settings.batch_size)
         step = (epoch - 1) * steps
@@ -148,7 +166,9 @@ class Population:
         first = {name: tensor[:, :1] for name, tensor in self.parameters.items()}
         first_rate = self.settings.learning_rates[:1]
         settings = replace(self.settings, learning_rates=first_rate)
-        result = evaluate(make_learner(settings, self.image_shape, self.n_classes, first), examples)
+        shape, classes = self.image_shape, self.n_classes
+        learner = make_learner(settings, shape, classes, first, device=self.device)
+        result = evaluate(learner, examples)
         return Evaluation(
             loss=result.loss.expand(self.shape).clone(),
             accuracy=result.accuracy.expand(self.shape).clone(),
@@ -159,10 +179,10 @@ def evaluate(learner: Learner, examples: Examples) -> Evaluation:
     """Loss and accuracy of every member of a learner over a whole set."""
     some = next(iter(learner.parameters.values()))
     population = some.shape[:2]
-    loss = torch.zeros(population, dtype=torch.float64)
-    hits = torch.zeros(population, dtype=torch.int64)
+    loss = some.new_zeros(population, dtype=torch.float64)
+    hits = some.new_zeros(population, dtype=torch.int64)
     loss_and_hits = _LOSS_AND_HITS[learner.loss]
-    for indices in torch.arange(len(examples)).split(_CHUNK):
+    for indices in _in_order(examples):
         z = learner.outputs(examples.inputs(indices, some.dtype, learner.layout))
         chunk_loss, chunk_hits = loss_and_hits(z, examples.labels[indices])
         loss += chunk_loss
@@ -174,13 +194,18 @@ def predictions(learner: Learner, examples: Examples) -> Int[Tensor, "seeds rate
     """How often each class (rows) was taken for each class (columns), for every member."""
     some = next(iter(learner.parameters.values()))
     counts = []
-    for indices in torch.arange(len(examples)).split(_CHUNK):
+    for indices in _in_order(examples):
         z = learner.outputs(examples.inputs(indices, some.dtype, learner.layout))
         labels = examples.labels[indices]
         predicted = F.one_hot(z.argmax(-1), examples.n_classes)  # (…, chunk, classes)
         actual = F.one_hot(labels, examples.n_classes)
         counts.append(torch.einsum("bi,srbj->srij", actual, predicted))
     return torch.stack(counts).sum(0)
+
+
+def _in_order(examples: Examples) -> tuple[Tensor, ...]:
+    """The places of all examples, chunk by chunk, on their device."""
+    return torch.arange(len(examples), device=examples.labels.device).split(_CHUNK)
 
 
 def examples_from(

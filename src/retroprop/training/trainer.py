@@ -14,7 +14,6 @@ checkpoint goes on as if it had never stopped. Several processes share each mini
 
 import json
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,7 +29,12 @@ from retroprop.errors import UserError
 from retroprop.randomness import generator
 from retroprop.training.augmentation import Augmentation
 from retroprop.training.checkpoints import load_tensors, save_tensors
-from retroprop.training.devices import explain_memory, is_of_the_compiler, is_out_of_memory
+from retroprop.training.devices import (
+    explain_memory,
+    is_of_the_compiler,
+    is_out_of_memory,
+    now,
+)
 from retroprop.training.epochs import EpochRecord, Progress
 from retroprop.training.image_sets import ImageSet
 from retroprop.training.ranks import Ranks
@@ -161,12 +165,12 @@ class Trainer:
                 compile the model.
         """
         epoch = self.epoch + 1
-        started = self._now()
+        started = now(self.device)
         running, norm = None, None
         try:
             if epoch > 0:
                 running, norm = self.train_epoch(epoch, on_step=on_step)
-            trained = self._now()
+            trained = now(self.device)
             validation = self.evaluate(self.validation)
             if running is None or self.settings.train_metrics == "evaluated":
                 running = self.evaluate(self.train)
@@ -188,7 +192,7 @@ class Trainer:
             validation_loss=validation.loss,
             validation_accuracy=validation.accuracy,
             train_s=trained - started if epoch > 0 else 0.0,
-            evaluate_s=self._now() - trained,
+            evaluate_s=now(self.device) - trained,
             gradient_norm=norm,
         )
         self._keep_best(result)
@@ -325,11 +329,6 @@ class Trainer:
         """The context in which the model computes."""
         half = self.settings.precision == "bfloat16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
-
-    def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()
 
     def _keep_best(self, result: EpochRecord, *, parameters: bool = True) -> None:
         losses = (result.train_loss, result.validation_loss)
