@@ -19,6 +19,7 @@ class StudyJob:
     checkpoints: Path
     device: str
     data_checksum: str
+    waits_s: tuple[float, ...]  # for a database server that is away
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -21,6 +21,7 @@ from retroprop.errors import Interrupted, UserError, in_short
 from retroprop.files import check_name, held, is_as_written, remove_leftovers, unfinished
 from retroprop.studies import messages
 from retroprop.studies.environment import describe_environment, usable_cores
+from retroprop.studies.patience import Patience
 from retroprop.studies.plan import Plan, longest_first, plan_study
 from retroprop.studies.processes import WorkerProcess, WorkerProcesses
 from retroprop.studies.records import Records, RunRecord, StudyRunRecord
@@ -139,6 +140,7 @@ def carry_out(
 ) -> StudyRunRecord:
     """Let a pool do what the records lack of a study, and return the study's record."""
     check_name(records.folder, "name another database with --db FOLDER/retroprop.db")
+    records.patience = replace(records.patience or Patience(), say=display.note)
     dataset = load(study.dataset)  # decoded once here, so that the workers find it ready
     plan = plan_study(study)
     warning = plan.memory_warning(pool.count)
@@ -320,8 +322,13 @@ class _Session:
         self.id = records.start_session(study_run_id, environment)
 
     def heartbeat(self) -> None:
-        """Save the seconds worked so far, every second."""
+        """Save the seconds worked so far, every second, and see that the study run is still ours.
+
+        Raises:
+            UserError: If another process has it, which can be after a restart of the server.
+        """
         if time.perf_counter() - self.saved > 1:
+            self.records.hold_on()
             self.close()
 
     def close(self) -> None:
@@ -342,6 +349,7 @@ class _Workers:
     processes: WorkerProcesses
     mine: list[WorkerProcess] = field(default_factory=list)
     stopping: bool = False
+    said: str = ""
 
     def prepare(self, before: StudyRunRecord, jobs: Sequence[messages.TrainJob]) -> dict[str, Any]:
         """No more processes than jobs."""
@@ -349,6 +357,8 @@ class _Workers:
         return describe_environment(self.count, self.device)
 
     def __enter__(self) -> "_Workers":
+        patience = replace(self.records.patience or Patience(), must_stop=lambda: self.stopping)
+        self.records.patience = patience
         with self._catching_signals():
             self.mine = self.processes.take(self.count)
         for worker in self.mine:
@@ -359,6 +369,7 @@ class _Workers:
                     checkpoints=self.records.folder / "checkpoints",
                     device=self.device,
                     data_checksum=find(self.study.dataset).checksum,
+                    waits_s=patience.waits_s,
                 )
             )
         return self
@@ -396,7 +407,11 @@ class _Workers:
                 raise UserError(text)
             case messages.FailureReport(text=text):
                 raise RuntimeError(f"a worker process failed:\n{text}")
+            case messages.NoteReport(text=text) if text == self.said:
+                pass  # all workers wait for the same server
             case _:
+                if not isinstance(message, messages.StepReport):
+                    self.said = getattr(message, "text", "")
                 show(message, display)
 
     def _death(self, worker: WorkerProcess) -> UserError:
