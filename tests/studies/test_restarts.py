@@ -250,7 +250,7 @@ def test_a_study_run_that_was_added_without_an_answer_is_taken(opened, undisturb
 
 def test_a_wait_is_bounded_and_said_once(opened, postgres_server):
     waited, said = [], []
-    records = opened(patience=Patience(say=said.append, sleep=waited.append))
+    records = opened(patience=Patience(note=said.append, sleep=waited.append))
     postgres_server.stop()
     try:
         with pytest.raises(UserError, match="did not come back within 61 s"):

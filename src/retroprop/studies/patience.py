@@ -32,13 +32,13 @@ class Patience:
     """How somebody waits for a server that is away.
 
     Attributes:
-        say: What to tell the person who waits, once for each time that the server is away.
+        note: What to tell the person who waits, once for each time that the server is away.
         must_stop: Whether to stop waiting, for Ctrl-C.
         sleep: What waits for some seconds.
         waits_s: Seconds before each further attempt.
     """
 
-    say: Callable[[str], None] = lambda _: None
+    note: Callable[[str], None] = lambda _: None
     must_stop: Callable[[], bool] = lambda: False
     sleep: Callable[[float], None] = time.sleep
     waits_s: tuple[float, ...] = field(default_factory=lambda: WAITS_S)
@@ -89,7 +89,7 @@ def retried(
                 return method(self, *arguments, **options)
             except ServerAwayError:
                 if number == 0:
-                    patience.say(
+                    patience.note(
                         f"The database server of {self.location} is away: waiting for it, up to "
                         f"{total_s:.0f} s."
                     )

@@ -140,7 +140,7 @@ def carry_out(
 ) -> StudyRunRecord:
     """Let a pool do what the records lack of a study, and return the study's record."""
     check_name(records.folder, "name another database with --db FOLDER/retroprop.db")
-    records.patience = replace(records.patience or Patience(), say=display.note)
+    records.patience = replace(records.patience or Patience(), note=display.note)
     dataset = load(study.dataset)  # decoded once here, so that the workers find it ready
     plan = plan_study(study)
     warning = plan.memory_warning(pool.count)

@@ -68,7 +68,7 @@ def main(pipe: Connection, parent: int) -> None:
                 if isinstance(job, StudyJob):
                     worker = None  # its images make room
                     patience = Patience(
-                        say=lambda text: pipe.send(NoteReport(text=text)),
+                        note=lambda text: pipe.send(NoteReport(text=text)),
                         must_stop=stop.is_set,
                         waits_s=job.waits_s,
                     )
