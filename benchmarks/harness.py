@@ -45,19 +45,19 @@ def spread(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.3g} ({min(values):.3g} … {max(values):.3g})"
 
 
-def keep(name: str, results: dict[str, Any]) -> None:
-    """Write the record of a benchmark, with where and when it was measured."""
+def keep(name: str, results: dict[str, Any], *, part: str = "") -> None:
+    """Write the record of a benchmark or of its part, with where and when it was measured."""
     RESULTS.mkdir(exist_ok=True)
     environment = describe_environment(workers=0)
     environment.pop("workers")
-    environment["command"] = f"python -m benchmarks.{name}"
+    environment["command"] = f"python -m benchmarks.{name} {part}".strip()
     record = {
         "benchmark": name,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "environment": environment,
         "results": results,
     }
-    path = RESULTS / f"{name}.json"
+    path = RESULTS / (f"{name}-{part}.json" if part else f"{name}.json")
     text = json.dumps(record, indent=2, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
     print(f"record: {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")

@@ -14,9 +14,41 @@ import sqlalchemy as sa
 sys.path.insert(0, str(Path(__file__).parent))  # `import small`, here and in helper processes
 
 
+class PostgresServer:
+    """A PostgreSQL server of our own, which only a socket in its folder reaches."""
+
+    def __init__(self, initdb, folder, owner):
+        self.folder, self.owner = folder, owner
+        self.control = str(Path(initdb).resolve().with_name("pg_ctl"))
+        self.url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
+        self._do(
+            initdb,
+            "-D",
+            f"{folder}/data",
+            *["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
+        )
+
+    def start(self):
+        settings = f"-c listen_addresses= -c fsync=off -k {self.folder}"
+        self._do(
+            self.control, "-w", *self._data, "-l", f"{self.folder}/log", "-o", settings, "start"
+        )
+
+    def stop(self, mode="immediate"):
+        self._do(self.control, "-w", *self._data, "-m", mode, "stop")
+
+    @property
+    def _data(self):
+        return "-D", f"{self.folder}/data"
+
+    def _do(self, *command):
+        subprocess.run(
+            command, user=self.owner, cwd=self.folder, check=True, stdout=subprocess.DEVNULL
+        )
+
+
 @pytest.fixture(scope="session")
 def postgres_server():
-    """The address of a PostgreSQL server of our own, which only a socket in its folder reaches."""
     initdb = shutil.which("initdb")
     if initdb is None or importlib.util.find_spec("psycopg") is None:
         pytest.skip("PostgreSQL (initdb) or psycopg is not installed")
@@ -24,20 +56,13 @@ def postgres_server():
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path has 107 characters at most
     if owner is not None:
         os.chown(folder, pwd.getpwnam(owner).pw_uid, -1)
-    control = str(Path(initdb).resolve().with_name("pg_ctl"))
-    data, log = str(folder / "data"), str(folder / "log")
-
-    def do(*command):
-        subprocess.run(command, user=owner, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-
     try:
-        do(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        settings = f"-c listen_addresses= -c fsync=off -k {folder}"
-        do(control, "-w", "-D", data, "-l", log, "-o", settings, "start")
+        server = PostgresServer(initdb, folder, owner)
+        server.start()
         try:
-            yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+            yield server
         finally:
-            do(control, "-D", data, "-m", "immediate", "stop")
+            server.stop()
     finally:
         shutil.rmtree(folder)
 
@@ -45,12 +70,12 @@ def postgres_server():
 @pytest.fixture
 def postgres(postgres_server):
     """The address of an empty PostgreSQL database."""
-    engine = sa.create_engine(postgres_server)
+    engine = sa.create_engine(postgres_server.url)
     with engine.begin() as connection:
         connection.execute(sa.text("DROP SCHEMA public CASCADE"))
         connection.execute(sa.text("CREATE SCHEMA public"))
     engine.dispose()
-    return postgres_server
+    return postgres_server.url
 
 
 @pytest.fixture(scope="session")

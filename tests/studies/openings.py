@@ -1,10 +1,10 @@
 """A process of its own that opens a database in children: many at once, or one that is killed.
 
     python openings.py together URL          16 children open a database that does not exist yet
-    python openings.py killed URL [old]      one child for every statement: it dies before it
+    python openings.py killed URL [VERSION]  one child for every statement: it dies before it
     python openings.py full URL              children that may write files of some sizes only
 
-Prints what every child came to. `old`: there is a database of version 1 each time.
+Prints what every child came to. VERSION: there is a database of this version each time.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from written import VERSION_1
+from written import fill
 
 from retroprop.errors import UserError
 from retroprop.studies.records import NewRun, Records
@@ -87,10 +87,9 @@ def prepare(url, old):
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text("DROP SCHEMA public CASCADE"))
             connection.execute(sa.text("CREATE SCHEMA public"))
-        for statement in VERSION_1.split(";\n") if old else ():
-            if statement.strip():
-                connection.exec_driver_sql(statement)
     engine.dispose()
+    if old:
+        fill(url, old)
 
 
 def check(url, old):
@@ -99,7 +98,8 @@ def check(url, old):
         meta = dict(connection.execute(sa.text("SELECT key, value FROM retroprop_meta")).all())
     assert meta["schema_version"] == str(SCHEMA_VERSION)
     if old:
-        assert records.run(1).best_epoch == 1
+        runs = [run for record in records.study_runs() for run in records.runs(record.id)]
+        assert sum(len(run.epochs) for run in runs) == 34
     else:
         new = NewRun(position=0, population="p", cell={"x": 1}, settings={}, seed=0)
         of_study = {"study": "s", "fingerprint": "f", "config": {}, "data_checksum": "c"}
@@ -108,7 +108,7 @@ def check(url, old):
     say("right")
 
 
-def killed(url, old):
+def killed(url, old=None):
     for number in range(1, 1000):
         child_of = [
             lambda: prepare(url, old),
@@ -130,9 +130,9 @@ def full(url):
 
     for size in range(0, 160_000, 10_000):
         for work in (
-            lambda: prepare(url, False),
+            lambda: prepare(url, None),
             lambda size=size: open_with(size),
-            lambda: check(url, False),
+            lambda: check(url, None),
         ):
             code_of(child(work))
 
@@ -144,6 +144,6 @@ if __name__ == "__main__":
         case "together":
             together(address)
         case "killed":
-            killed(address, bool(rest))
+            killed(address, *map(int, rest))
         case "full":
             full(address)

@@ -16,7 +16,7 @@ from retroprop.studies.stores import Folder
 class _Nobody:
     """A pool that is stopped before anybody works."""
 
-    count = 1
+    count, must_stop = 1, False
 
     def prepare(self, before, jobs):
         return {}

@@ -45,7 +45,7 @@ def test_a_new_database_can_be_opened_by_many_at_once(url):
     assert openings("together", url) == {"opened": 16}
 
 
-@pytest.mark.parametrize("old", [[], ["old"]], ids=["new", "of version 1"])
+@pytest.mark.parametrize("old", [[], ["1"], ["2"]], ids=["new", "of version 1", "of version 2"])
 @pytest.mark.parametrize("url", SERVERS, indirect=True)
 def test_an_opening_that_is_killed_anywhere_can_be_repeated(url, old):
     found = openings("killed", url, *old)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from written import VERSION_1, epoch, update
 
 from retroprop.errors import UserError
-from retroprop.studies.records import NewRun, Records, RunUpdate
+from retroprop.studies.records import NewRun, Records, RunUpdate, Tally
 from retroprop.training.epochs import Progress
 
 
@@ -85,6 +85,16 @@ def test_a_diverged_run_stays_diverged_when_its_population_ends(records):
     )
     records.finish_population([1, 2], "checkpoints/x")
     assert [run.status for run in records.runs("s-1")] == ["finished", "diverged"]
+
+
+def test_study_runs_are_tallied_and_their_rows_checked(records):
+    records.add_epoch([update(1, 0)])
+    records.finish_population([1], "checkpoints/x")
+    assert records.tallies() == {"s-1": Tally(models=2, trained=1, best_validation_accuracy=0.7)}
+    with records.transaction() as connection:
+        connection.execute(sa.text("UPDATE runs SET best_validation_accuracy = 0.9 WHERE id = 1"))
+    with pytest.raises(UserError, match="a row of runs is not what was written into it"):
+        records.tallies()
 
 
 def test_an_unknown_run_and_an_unknown_study_are_named_with_what_there_is(records):

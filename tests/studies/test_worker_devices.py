@@ -24,7 +24,7 @@ CPU, META = torch.device("cpu"), torch.device("meta")
 class Here:
     """One worker in this process as the pool of a study; it stops at an epoch of its own."""
 
-    count = 1
+    count, must_stop = 1, False
 
     def __init__(self, worker, stop_after=None):
         self.worker, self.stop_after = worker, stop_after

@@ -1,4 +1,13 @@
-"""Records to write in tests, and what retroprop 0.1.0 wrote: a database of version 1."""
+"""Records to write in tests, and databases that older versions wrote.
+
+`databases/` has what each version of the schema wrote for two small studies, as SQL: "old" is
+finished, with two diverged models of each optimizer, and "half" was stopped in its first
+population. They were made by the last revision before the next version.
+"""
+
+from pathlib import Path
+
+import sqlalchemy as sa
 
 from retroprop.studies.records import RunUpdate
 from retroprop.training.epochs import EpochRecord, Progress
@@ -24,6 +33,22 @@ def update(run_id, number, **changes):
             best_epoch=number, best_validation_accuracy=0.7, best_validation_loss=0.6
         ),
     )
+
+
+VERSIONS = (1, 2, 3)
+
+
+def fill(url, version):
+    """Write what a version wrote into an empty database."""
+    engine = sa.create_engine(url)
+    file = f"v{version}.{'sqlite' if engine.dialect.name == 'sqlite' else 'postgres'}.sql"
+    script = (Path(__file__).parent / "databases" / file).read_text(encoding="utf-8")
+    connection = engine.raw_connection()
+    cursor = connection.cursor()
+    (cursor.executescript if engine.dialect.name == "sqlite" else cursor.execute)(script)
+    connection.commit()
+    connection.close()
+    engine.dispose()
 
 
 VERSION_1 = """

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from rich.cells import cell_len
 from rich.console import Console, ConsoleDimensions
 from rich.control import strip_control_codes
-from rich.segment import Segment
+from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
@@ -84,8 +84,9 @@ class Terminal(Console):
         columns = []
         for column in table.columns:
             texts = [_one_line(str(cell)) for cell in (column.header, *column.cells)]
-            width = max(map(cell_len, texts))
-            fills = [" " * (width - cell_len(text)) for text in texts]
+            widths = [cell_len(text) for text in texts]
+            widest = max(widths)
+            fills = [" " * (widest - width) for width in widths]
             left = column.justify == "left"
             columns.append(
                 [
@@ -96,10 +97,13 @@ class Terminal(Console):
         header, *lines = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
         self.print(Text(header, style=table.header_style), soft_wrap=True)
         for start in range(0, len(lines), 100):
-            self.print("\n".join(lines[start : start + 100]), soft_wrap=True)
+            block = "\n".join(lines[start : start + 100]) + "\n"
+            self.print(Segments([Segment(block)]), soft_wrap=True)  # no line is looked at again
 
 
 def _one_line(text: str) -> str:
+    if text.isprintable():  # nearly all cells of a long table
+        return text
     return strip_control_codes(" ".join(text.splitlines()))
 
 

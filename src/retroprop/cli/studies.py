@@ -316,25 +316,20 @@ def _print_result(result: StudyRunRecord, records: Records) -> None:
 
 
 def _study_run_rows(records: Records) -> list[dict[str, Any]]:
-    rows = []
-    for record in records.study_runs():
-        members = records.runs(record.id, with_epochs=False)
-        scores = [run.best_validation_accuracy for run in members]
-        rows.append(
-            {
-                "study_run": record.id,
-                "study": record.study,
-                "status": record.status,
-                "models": len(members),
-                "trained": sum(run.status in ("finished", "diverged") for run in members),
-                "seconds": record.wall_s,
-                "begun": record.created_at,
-                "best_validation_accuracy": max(
-                    (score for score in scores if score is not None), default=None
-                ),
-            }
-        )
-    return rows
+    study_runs, tallies = records.study_runs(), records.tallies()
+    return [
+        {
+            "study_run": record.id,
+            "study": record.study,
+            "status": record.status,
+            "models": tallies[record.id].models,
+            "trained": tallies[record.id].trained,
+            "seconds": record.wall_s,
+            "begun": record.created_at,
+            "best_validation_accuracy": tallies[record.id].best_validation_accuracy,
+        }
+        for record in study_runs
+    ]
 
 
 def _model_rows(members: Sequence[RunRecord]) -> list[dict[str, Any]]:

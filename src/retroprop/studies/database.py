@@ -14,7 +14,7 @@ import re
 import shlex
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -27,6 +27,7 @@ from sqlalchemy.pool import StaticPool
 
 from retroprop.errors import UserError, in_short
 from retroprop.studies.addresses import HIDDEN, NO_ADDRESS, parse_address, secrets, shown
+from retroprop.studies.patience import Patience, ServerAwayError, server_is_away
 from retroprop.studies.seals import DamagedRowError
 
 DEFAULT_DATABASE = "retroprop.db"
@@ -34,14 +35,38 @@ DEFAULT_DATABASE = "retroprop.db"
 # Whoever creates or upgrades tables on PostgreSQL holds this lock; the number is arbitrary.
 _POSTGRES_LOCK = 0x726574726F
 
+# A server's connections of one process: that of the lock, and one for all transactions; a reading
+# within a reading needs one more for a moment.
+_POOL = {"pool_size": 2, "max_overflow": 2, "pool_pre_ping": True}
+
+# A server whose machine is gone without a word is noticed within a minute (options of libpq).
+_OF_LIBPQ = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+
 
 @dataclass
 class Database:
-    """An open database. `writable` is False where its file or its folder may only be read."""
+    """An open database.
+
+    Attributes:
+        url: Its address.
+        engine: Its connections.
+        writable: False where its file or its folder may only be read.
+        patience: How to wait for a server that is away; None to say so at once.
+        was_there: Whether its server has ever answered.
+    """
 
     url: URL
     engine: Engine = field(repr=False)
     writable: bool = True
+    patience: Patience | None = field(default=None, repr=False)
+    was_there: bool = False
+    _held: list["_Hold"] = field(default_factory=list, repr=False)
 
     @classmethod
     def connect(cls, address: str | Path | URL, *, create: bool) -> Self:
@@ -63,7 +88,10 @@ class Database:
         engine = _engine(url)
         if url.get_backend_name() == "sqlite":
             _prepare_sqlite(engine, None if file is None else _sqlite_name(file, writable))
-        return cls(url, engine, writable)
+        database = cls(url, engine, writable)
+        if database.has_server:
+            event.listen(engine, "connect", database._note_that_it_is_there)
+        return database
 
     @property
     def file(self) -> Path | None:
@@ -74,6 +102,14 @@ class Database:
     def folder(self) -> Path:
         """Where files that belong to the records live: beside a SQLite file, else here."""
         return self.file.parent.resolve() if self.file is not None else Path.cwd()
+
+    @property
+    def has_server(self) -> bool:
+        """Whether another process answers, which may be restarted; SQLite has none."""
+        return self.url.get_backend_name() != "sqlite"
+
+    def _note_that_it_is_there(self, *_: Any) -> None:
+        self.was_there = True
 
     @property
     def in_memory(self) -> bool:
@@ -151,8 +187,8 @@ class Database:
         """Hold a name for this process, among all machines that share the database.
 
         PostgreSQL has a lock for it, which ends with our connection; where a machine is gone
-        without a word, within a minute. A SQLite file is of one machine: there the lock of a
-        folder is enough (`files.held`).
+        without a word, within a minute. After a restart of the server `hold_on` takes it again. A
+        SQLite file is of one machine: there the lock of a folder is enough (`files.held`).
 
         Args:
             name: What to hold, such as the id of a study run.
@@ -166,23 +202,28 @@ class Database:
             yield
             return
         digest = hashlib.sha256(f"retroprop {name}".encode()).digest()
-        key = int.from_bytes(digest[:8], "big", signed=True)
-        with self.explained():
-            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        hold = _Hold(int.from_bytes(digest[:8], "big", signed=True), busy)
         try:
             with self.explained():
-                for setting, value in (("idle", 30), ("interval", 10), ("count", 3)):
-                    connection.execute(sa.text(f"SET tcp_keepalives_{setting} = {value}"))
-                if wait_s:
-                    connection.execute(sa.text(f"SET lock_timeout = '{wait_s}s'"))
-                    with suppress(DBAPIError):  # it was waited for in vain
-                        connection.execute(sa.select(sa.func.pg_advisory_lock(key)))
-                if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
-                    raise UserError(busy)
+                hold.take(self.engine, wait_s)
+            self._held.append(hold)
             yield
-        finally:  # the lock ends with the connection, which the pool would keep
-            connection.invalidate()
-            connection.close()
+        finally:
+            hold.leave()
+            self._held = [other for other in self._held if other is not hold]
+
+    def hold_on(self) -> None:
+        """Take again what a server that was restarted has forgotten; call it now and then.
+
+        While the server is away nobody can take it: it is for the next call then.
+
+        Raises:
+            UserError: If another process has taken it meanwhile.
+        """
+        for hold in self._held:
+            with suppress(ServerAwayError), self.explained():
+                if not hold.lasts():
+                    hold.take(self.engine)
 
     # -- sentences ----------------------------------------------------------------------------
 
@@ -198,6 +239,8 @@ class Database:
         except UnicodeDecodeError as error:  # what sqlite3 makes of a name in a damaged file
             raise self.damaged("a text is not UTF-8") from error
         except DBAPIError as error:
+            if self.has_server and server_is_away(error, was_there=self.was_there):
+                raise ServerAwayError(self._away(str(error.orig))) from error
             raise UserError(self._sentence(str(error.orig))) from error
         except SQLAlchemyError as error:
             raise UserError(self._sentence(str(error))) from error
@@ -215,10 +258,19 @@ class Database:
             "write to, with --db FOLDER/retroprop.db."
         )
 
-    def _sentence(self, detail: str) -> str:
+    def _away(self, detail: str) -> str:
+        return (
+            f"the database server of {self.location} is away ({self._shown(detail)}); what is "
+            "recorded is kept: run the same command again once it answers."
+        )
+
+    def _shown(self, detail: str) -> str:
         for secret in secrets(self.url):
             detail = detail.replace(secret, HIDDEN)
-        detail = _line(detail) or "no detail given"
+        return _line(detail) or "no detail given"
+
+    def _sentence(self, detail: str) -> str:
+        detail = self._shown(detail)
         text = detail.lower()
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
             return str(self.damaged(detail))
@@ -243,6 +295,55 @@ class Database:
         return f"the database {self.location} refused: {detail}; check the address given by --db."
 
 
+@dataclass
+class _Hold:
+    """A lock of PostgreSQL that lasts as long as a connection of ours."""
+
+    key: int
+    busy: str
+    connection: Connection | None = None
+
+    def take(self, engine: Engine, wait_s: int = 0) -> None:
+        """Take it on a new connection; wait so long for another process that has it.
+
+        Raises:
+            UserError: If another process has it.
+        """
+        self.leave()
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        with ExitStack() as undo:
+            undo.callback(_end, connection)
+            for setting, value in (("idle", 30), ("interval", 10), ("count", 3)):
+                connection.execute(sa.text(f"SET tcp_keepalives_{setting} = {value}"))
+            if wait_s:
+                connection.execute(sa.text(f"SET lock_timeout = '{wait_s}s'"))
+                with suppress(DBAPIError):  # it was waited for in vain
+                    connection.execute(sa.select(sa.func.pg_advisory_lock(self.key)))
+            if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(self.key))):
+                raise UserError(self.busy)
+            undo.pop_all()
+        self.connection = connection
+
+    def lasts(self) -> bool:
+        """Whether its connection still answers."""
+        try:
+            return self.connection is not None and self.connection.scalar(sa.text("SELECT 1")) == 1
+        except DBAPIError:
+            return False
+
+    def leave(self) -> None:
+        """Let go of it."""
+        if self.connection is not None:
+            _end(self.connection)
+            self.connection = None
+
+
+def _end(connection: Connection) -> None:
+    """End a connection, and the locks with it; the pool would keep it."""
+    connection.invalidate()
+    connection.close()
+
+
 _SIGNS_OF_DAMAGE = (
     "malformed", "not a database", "no such column", "no such table", "could not decode",
 )  # fmt: skip
@@ -264,7 +365,12 @@ def check_address(address: str | Path | URL) -> None:
 
 def _engine(url: URL) -> Engine:
     try:
-        return sa.create_engine(url)
+        if url.get_backend_name() == "sqlite":
+            return sa.create_engine(url)
+        options: dict[str, Any] = {}
+        if url.get_driver_name() in ("psycopg", "psycopg2"):
+            options = {name: value for name, value in _OF_LIBPQ.items() if name not in url.query}
+        return sa.create_engine(url, connect_args=options, **_POOL)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise UserError(
             "the database URL needs a driver that is not installed; for PostgreSQL write "

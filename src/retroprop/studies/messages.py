@@ -22,6 +22,7 @@ class StudyJob:
     store: Store
     device: str
     data_checksum: str
+    waits_s: tuple[float, ...] = ()  # for a database server that is away
     version: str = __version__  # of whoever started it
 
 

@@ -30,7 +30,7 @@ from retroprop.files import (
 from retroprop.models.catalog import MODELS
 from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.messages import Job, TrainJob
-from retroprop.studies.pools import Display, show
+from retroprop.studies.pools import Display
 from retroprop.studies.records import Records, StudyRunRecord
 from retroprop.studies.run_models import (
     MODEL,
@@ -158,6 +158,7 @@ class _Here:
     count: int = 1
     busy: bool = field(default=False, init=False)
     dismissed: bool = field(default=False, init=False)
+    must_stop: bool = field(default=False, init=False)  # an exception does it here
 
     def prepare(self, before: StudyRunRecord, jobs: Sequence[TrainJob]) -> dict[str, Any]:
         """Choose the threads: sums of another order differ in their last digits."""
@@ -188,7 +189,7 @@ class _Here:
 
         def report(message: Any) -> None:
             session.heartbeat()
-            show(message, display)
+            session.show(message, display)
 
         self.worker.report = report
         for job in jobs:

@@ -65,29 +65,36 @@ class Silent:
         """Show nothing."""
 
 
-def show(message: messages.Report, display: Display) -> None:
-    """Show what a worker reports on its way."""
-    match message:
-        case messages.StepReport():
-            display.step(message.population, message.examples)
-        case messages.EpochReport():
-            display.epoch(message)
-        case messages.NoteReport():
-            display.note(message.text)
-
-
 class Session:
-    """Keeps the record of this stretch of work up to date."""
+    """A stretch of work: keeps its record up to date, and shows what workers report."""
 
     def __init__(self, records: Records, study_run_id: str, environment: Mapping[str, Any]) -> None:
         self.records = records
         self.started = time.perf_counter()
         self.saved = self.started
         self.id = records.start_session(study_run_id, environment)
+        self.said = ""
+
+    def show(self, message: messages.Report, display: Display) -> None:
+        """Show a report; a note that several workers send one after the other, once."""
+        match message:
+            case messages.StepReport():
+                display.step(message.population, message.examples)
+            case messages.EpochReport():
+                self.said = ""
+                display.epoch(message)
+            case messages.NoteReport() if message.text != self.said:
+                self.said = message.text
+                display.note(message.text)
 
     def heartbeat(self) -> None:
-        """Save the seconds worked so far, every second."""
+        """Save the seconds worked so far, every second, and see that the study run is still ours.
+
+        Raises:
+            UserError: If another process has it, which can be after a restart of the server.
+        """
         if time.perf_counter() - self.saved > 1:
+            self.records.hold_on()
             self.close()
 
     def close(self) -> None:
@@ -103,6 +110,11 @@ class Pool(Protocol):
     count: int
     """How many are done at once."""
 
+    @property
+    def must_stop(self) -> bool:
+        """Whether somebody asked to stop."""
+        ...
+
     def prepare(self, before: StudyRunRecord, jobs: Sequence[messages.TrainJob]) -> dict[str, Any]:
         """Get ready for some jobs of a study run; the environment in which they are done."""
         ...
@@ -116,6 +128,7 @@ class Pool(Protocol):
         ...
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Where the jobs of studies are done."""
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 from retroprop.errors import Interrupted, UserError
 from retroprop.studies.environment import describe_environment, usable_cores
 from retroprop.studies.messages import DoneReport, FailureReport, Job, StudyJob, TrainJob, failed
-from retroprop.studies.pools import Display, Session, StopSignals, show
+from retroprop.studies.pools import Display, Session, StopSignals
 from retroprop.studies.records import Records, StudyRunRecord
 from retroprop.studies.stores import Store
 
@@ -141,6 +141,11 @@ class _ProcessPool:
     mine: list[WorkerProcess] = field(default_factory=list)
     signals: StopSignals = field(default_factory=StopSignals)
 
+    @property
+    def must_stop(self) -> bool:
+        """Whether Ctrl-C or SIGTERM came."""
+        return self.signals.arrived
+
     def prepare(self, before: StudyRunRecord, jobs: Sequence[TrainJob]) -> dict[str, Any]:
         """No more processes than jobs."""
         self.count = max(1, min(self.count, len(jobs)))
@@ -171,9 +176,11 @@ class _ProcessPool:
             session.heartbeat()
             for worker in busy:
                 if worker.pipe in ready:
-                    self._hear(worker, waiting, display)
+                    self._hear(worker, waiting, display, session)
 
-    def _hear(self, worker: WorkerProcess, waiting: list[Any], display: Display) -> None:
+    def _hear(
+        self, worker: WorkerProcess, waiting: list[Any], display: Display, session: Session
+    ) -> None:
         try:
             message = worker.pipe.recv()
         except (EOFError, ConnectionResetError):
@@ -184,7 +191,7 @@ class _ProcessPool:
             case FailureReport():
                 raise failed(message)
             case _:
-                show(message, display)
+                session.show(message, display)
 
     def _death(self, worker: WorkerProcess) -> UserError:
         code = worker.process.wait()  # its end of the pipe is closed: it is leaving

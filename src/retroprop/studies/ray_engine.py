@@ -30,6 +30,7 @@ from retroprop.studies.messages import (
     DoneReport,
     FailureReport,
     Job,
+    NoteReport,
     Report,
     StepReport,
     StudyJob,
@@ -38,7 +39,8 @@ from retroprop.studies.messages import (
     failed,
     train_job,
 )
-from retroprop.studies.pools import Display, Session, StopSignals, show
+from retroprop.studies.patience import Patience
+from retroprop.studies.pools import Display, Session, StopSignals
 from retroprop.studies.records import Records, StudyRunRecord
 from retroprop.studies.stores import Store
 
@@ -170,6 +172,11 @@ class _RayPool:
     mailbox: Any = None
     signals: StopSignals = field(default_factory=StopSignals)
 
+    @property
+    def must_stop(self) -> bool:
+        """Whether Ctrl-C or SIGTERM came."""
+        return self.signals.arrived
+
     def prepare(self, before: StudyRunRecord, jobs: Sequence[TrainJob]) -> dict[str, Any]:
         """No more tasks than jobs."""
         import ray
@@ -225,7 +232,7 @@ class _RayPool:
             while waiting and (self.most is None or len(self.running) < self.most):
                 self.running.append(self._submitted(waiting.popleft()))
             done, self.running = ray.wait(self.running, timeout=_STEPS_EVERY_S)
-            self._deliver(display)
+            self._deliver(display, session)
             session.heartbeat()
             for result in done:
                 _check(result)
@@ -239,7 +246,7 @@ class _RayPool:
             needed["num_gpus"] = gpu_share(bytes_)
         return self.task.options(**needed).remote(self.sent, job, self.mailbox)
 
-    def _deliver(self, display: Display) -> None:
+    def _deliver(self, display: Display, session: Session) -> None:
         """Show what tasks have reported; without the mailbox, nothing but that is lost."""
         import ray
         from ray.exceptions import RayActorError
@@ -248,7 +255,7 @@ class _RayPool:
             return
         try:
             for letter in ray.get(self.mailbox.take.remote()):
-                show(letter, display)
+                session.show(letter, display)
         except RayActorError:
             self.mailbox = None
             display.note("the machine that gathered the progress is gone; the work goes on.")
@@ -329,6 +336,9 @@ def do_job(setup: StudyJob, job: Job, mailbox: Any) -> DoneReport | FailureRepor
     try:
         worker = _worker_for(setup)
         worker.report = send
+        worker.records.patience = Patience(
+            note=lambda text: send(NoteReport(text=text)), waits_s=setup.waits_s
+        )
         with _alone(worker.records, job):
             left = as_recorded(job, worker.records)
             if left is not None:

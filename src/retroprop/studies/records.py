@@ -6,7 +6,8 @@ grid with one seed), and each run has one row per epoch, epoch 0 being the untra
 interrupted and resumed says so.
 
 SQLite in WAL mode by default; any SQLAlchemy URL otherwise. One epoch of a population is one
-transaction: a killed process loses at most the epoch in flight.
+transaction: a killed process loses at most the epoch in flight. Where a server is restarted, what
+is `retried` is done again once it answers, and so may be done twice.
 
 A metric that is not a number (a diverged model) is stored as NULL and read back as None.
 """
@@ -20,10 +21,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import IntegrityError
 
 from retroprop.errors import UserError, did_you_mean, in_short, unquoted
 from retroprop.studies.addresses import without_passwords
 from retroprop.studies.database import DEFAULT_DATABASE, Database
+from retroprop.studies.patience import Patience, retried
 from retroprop.studies.tables import (
     EPOCHS,
     METRICS,
@@ -111,6 +114,15 @@ class StudyRunRecord:
         return sum(session.wall_s for session in self.sessions)
 
 
+@dataclass(kw_only=True)
+class Tally:
+    """How far the models of a study run are: how many, those that are done, the best of them."""
+
+    models: int = 0
+    trained: int = 0
+    best_validation_accuracy: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class NewRun:
     """What the planner knows of a model before it is trained."""
@@ -140,7 +152,12 @@ class Records(Database):
 
     @classmethod
     def open(
-        cls, url: str | Path | URL = DEFAULT_DATABASE, *, create: bool = True, checked: bool = False
+        cls,
+        url: str | Path | URL = DEFAULT_DATABASE,
+        *,
+        create: bool = True,
+        checked: bool = False,
+        patience: Patience | None = None,
     ) -> "Records":
         """Open the database at a SQLAlchemy URL or a SQLite file's path.
 
@@ -151,16 +168,19 @@ class Records(Database):
             create: Create the database when it does not exist; otherwise that is an error.
             checked: Whether this command has opened it before: a SQLite file is not looked through
                 again, which takes 0.1 s for 12,000 models.
+            patience: How to wait for a server that is away; None to say so at once.
 
         Raises:
             UserError: If it cannot be opened, is damaged, is not ours or is of another version.
         """
         records = cls.connect(url, create=create)
+        records.patience, records.was_there = patience, checked
         records._check_or_create(create=create, checked=checked)
         return records
 
     # -- writing ------------------------------------------------------------------------------
 
+    @retried
     def add_study_run(
         self,
         *,
@@ -204,18 +224,31 @@ class Records(Database):
 
     def start_session(self, study_run_id: str, environment: Mapping[str, Any]) -> int:
         """Record that work on a study run starts; returns the session's number."""
+        return self._start_session(study_run_id, dict(environment), _now())
+
+    @retried
+    def _start_session(self, study_run_id: str, environment: dict[str, Any], now: str) -> int:
+        """The same; a session that has not worked yet, of the same second, is this one."""
         with self.transaction() as connection:
             connection.execute(
                 STUDY_RUNS.table.update()
                 .where(STUDY_RUNS.c.id == study_run_id, STUDY_RUNS.c.status != "finished")
                 .values(status="running")
             )
+            begun = sa.select(SESSIONS.c.id, SESSIONS.c.environment).where(
+                SESSIONS.c.study_run_id == study_run_id,
+                SESSIONS.c.started_at == now,
+                SESSIONS.c.wall_s == 0,
+            )
+            for number, recorded in connection.execute(begun):
+                if recorded == environment:
+                    return int(number)
             result = connection.execute(
                 SESSIONS.table.insert().values(
                     study_run_id=study_run_id,
-                    started_at=_now(),
+                    started_at=now,
                     wall_s=0.0,
-                    environment=dict(environment),
+                    environment=environment,
                 )
             )
             (session_id,) = result.inserted_primary_key or (0,)
@@ -231,16 +264,30 @@ class Records(Database):
             )
             SESSIONS.seal(connection, SESSIONS.c.id == session_id)
 
+    @retried
     def add_epoch(self, updates: Sequence[RunUpdate], *, state_sha256: str | None = None) -> None:
-        """Record one epoch of a whole population and its state file, in one transaction."""
-        of_population = RUNS.c.id.in_([update.run_id for update in updates])
-        rows = [{"run_id": update.run_id, **_epoch_values(update.epoch)} for update in updates]
+        """Record one epoch of a whole population and its state file, in one transaction.
+
+        Rows that are there, equal to the last digit of their seconds, are those of a transaction
+        whose answer was lost.
+        """
         checksum = EPOCHS.checksum()
+        rows = [{"run_id": update.run_id, **_epoch_values(update.epoch)} for update in updates]
+        rows = [row | {"row_crc": checksum(list(row.values()))} for row in rows]
+        try:
+            self._add_epoch(updates, rows, state_sha256)
+        except UserError as error:
+            if not isinstance(error.__cause__, IntegrityError) or not self._has_epoch(rows):
+                raise
+
+    def _add_epoch(
+        self,
+        updates: Sequence[RunUpdate],
+        rows: Sequence[dict[str, Any]],
+        state_sha256: str | None,
+    ) -> None:
         with self.transaction() as connection:
-            connection.execute(
-                EPOCHS.table.insert(),
-                [row | {"row_crc": checksum(list(row.values()))} for row in rows],
-            )
+            connection.execute(EPOCHS.table.insert(), rows)
             values = [
                 {**_progress_values(update.progress), "state_sha256": state_sha256}
                 for update in updates
@@ -254,8 +301,18 @@ class Records(Database):
                     for update, row in zip(updates, values, strict=True)
                 ],
             )
-            RUNS.seal(connection, of_population)
+            RUNS.seal(connection, RUNS.c.id.in_([update.run_id for update in updates]))
 
+    def _has_epoch(self, rows: Sequence[dict[str, Any]]) -> bool:
+        """Whether these very rows of one epoch are recorded."""
+        asked = {row["run_id"]: row["row_crc"] for row in rows}
+        query = sa.select(EPOCHS.c.run_id, EPOCHS.c.row_crc).where(
+            EPOCHS.c.run_id.in_(list(asked)), EPOCHS.c.epoch == rows[0]["epoch"]
+        )
+        with self.reading() as connection:
+            return {row.run_id: row.row_crc for row in connection.execute(query)} == asked
+
+    @retried
     def finish_population(
         self, run_ids: Sequence[int], checkpoint: str, *, sha256: str | None = None
     ) -> None:
@@ -280,6 +337,7 @@ class Records(Database):
             )
             RUNS.seal(connection, of_population)
 
+    @retried
     def forget_epochs(self, run_ids: Sequence[int], after: int) -> None:
         """Delete the epochs later than `after` of some runs, before they are trained again."""
         with self.transaction() as connection:
@@ -308,6 +366,7 @@ class Records(Database):
                 )
             RUNS.seal(connection, RUNS.c.id.in_(list(run_ids)))
 
+    @retried
     def set_parameters(self, run_ids: Sequence[int], parameters: int) -> None:
         """Record how many parameters each of some runs has."""
         with self.transaction() as connection:
@@ -315,6 +374,7 @@ class Records(Database):
             connection.execute(RUNS.table.update().where(of_ids).values(parameters=parameters))
             RUNS.seal(connection, of_ids)
 
+    @retried
     def set_test(
         self,
         run_id: int,
@@ -336,6 +396,7 @@ class Records(Database):
             )
             RUNS.seal(connection, RUNS.c.id == run_id)
 
+    @retried
     def set_status(self, study_run_id: str, status: str) -> None:
         """Record that a study run, and what runs of it, is "finished" or "interrupted"."""
         finished_at = _now() if status == "finished" else None
@@ -355,6 +416,7 @@ class Records(Database):
 
     # -- reading ------------------------------------------------------------------------------
 
+    @retried
     def study_runs(self, study: str | None = None) -> list[StudyRunRecord]:
         """All study runs, newest last; of one study when it is named.
 
@@ -409,6 +471,7 @@ class Records(Database):
             f"{self.location} holds no run of {in_short(name)}: {how}. {did_you_mean(name, names)}"
         )
 
+    @retried
     def runs(
         self, study_run_id: str, *, with_epochs: bool = True, ids: Sequence[int] | None = None
     ) -> list[RunRecord]:
@@ -422,6 +485,22 @@ class Records(Database):
             by_run = _epochs_by_run(connection, mine) if with_epochs else {}
         return [RunRecord(**row, epochs=tuple(by_run.get(row["id"], ()))) for row in rows]
 
+    @retried
+    def tallies(self) -> dict[str, Tally]:
+        """How far all study runs are, by their ids: each run is read and checked, none is kept."""
+        found: dict[str, Tally] = {}
+        with self.reading() as connection:
+            for run in RUNS.rows(connection, RUNS.whole):
+                tally = found.setdefault(run.study_run_id, Tally())
+                tally.models += 1
+                tally.trained += run.status in ("finished", "diverged")
+                scores = (tally.best_validation_accuracy, run.best_validation_accuracy)
+                tally.best_validation_accuracy = max(
+                    (score for score in scores if score is not None), default=None
+                )
+        return found
+
+    @retried
     def run(self, run_id: int) -> RunRecord:
         """One run with its epochs.
 
@@ -442,6 +521,7 @@ class Records(Database):
 
     # -- the edge -----------------------------------------------------------------------------
 
+    @retried
     def _check_or_create(self, *, create: bool, checked: bool) -> None:
         with self.reading() as connection:
             if self.file is not None and not checked:

@@ -8,12 +8,14 @@ depend on the study alone: not on who does the work, nor on interruptions.
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from retroprop.data import find, load
 from retroprop.errors import Interrupted, UserError, in_short
 from retroprop.files import check_name, held
 from retroprop.studies import messages
+from retroprop.studies.patience import Patience
 from retroprop.studies.plan import Plan, longest_first, plan_study
 from retroprop.studies.pools import Display, Engine, Pool, Session, Silent
 from retroprop.studies.processes import WorkerProcesses
@@ -64,6 +66,7 @@ def run_study(
             store=place,
             device=engine.device(device),
             data_checksum=load(study.dataset).checksum,  # decoded here: the workers find it ready
+            waits_s=(records.patience or Patience()).waits_s,
         )
         pool = engine.pool(setup, workers)
         return carry_out(study, records, place, pool, display or Silent(), fresh=fresh)
@@ -87,6 +90,9 @@ def carry_out(
 ) -> StudyRunRecord:
     """Let a pool do what the records lack of a study, and return the study's record."""
     check_name(records.folder, "name another database with --db FOLDER/retroprop.db")
+    records.patience = replace(
+        records.patience or Patience(), note=display.note, must_stop=lambda: pool.must_stop
+    )
     plan = plan_study(study)
     warning = plan.memory_warning(pool.count)
     study_run_id = _find_or_add(plan, records, load(study.dataset).checksum, fresh=fresh)

@@ -110,19 +110,25 @@ class SealedTable:
     def read(self, connection: Connection, query: sa.Select[Any]) -> Iterator[dict[str, Any]]:
         """The rows of a query that is made from `whole`, as dictionaries; JSON decoded.
 
+        The same JSON, as the settings of models that differ by their seed, is the same object.
+
         Raises:
             DamagedRowError: If one is not what was written, or rows that belong to it are missing.
         """
         names = [column.name for column in self.columns]
         texts = [column.name for column in self.columns if _is_json(column)]
+        decoded: dict[str, Any] = {}
         for row in self.rows(connection, query):
             values = dict(zip(names, row, strict=False))
             for name in texts:
-                if values[name] is not None:
-                    values[name] = json.loads(values[name])
+                text = values[name]
+                if text is not None:
+                    if text not in decoded:
+                        decoded[text] = json.loads(text)
+                    values[name] = decoded[text]
             yield values
 
-    def rows(self, connection: Connection, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
+    def rows(self, connection: Connection, query: sa.Select[Any]) -> Iterator[Any]:
         """The same as they are: the values of `columns`, JSON as its text, counts and seal.
 
         Raises:

@@ -40,6 +40,7 @@ from retroprop.studies.messages import (
     population_folder,
     state_name,
 )
+from retroprop.studies.patience import Patience
 from retroprop.studies.plan import PlannedPopulation
 from retroprop.studies.records import Records, RunRecord, RunUpdate
 from retroprop.studies.schema import Study
@@ -73,9 +74,14 @@ def main(pipe: Connection, parent: int) -> None:
             try:
                 if isinstance(job, StudyJob):
                     worker = None  # its images make room
+                    patience = Patience(
+                        note=lambda text: pipe.send(NoteReport(text=text)),
+                        must_stop=stop.is_set,
+                        waits_s=job.waits_s,
+                    )
                     worker = Worker(
                         job.study,
-                        Records.open(job.database, checked=True),
+                        Records.open(job.database, checked=True, patience=patience),
                         job.store,
                         pipe.send,
                         stop.is_set,
