@@ -234,7 +234,7 @@ class Records(Database):
     def add_epoch(self, updates: Sequence[RunUpdate], *, state_sha256: str | None = None) -> None:
         """Record one epoch of a whole population and its state file, in one transaction."""
         of_population = RUNS.c.id.in_([update.run_id for update in updates])
-        rows = [{"run_id": update.run_id, **_epoch_values(update.epoch)} for update in updates]
+        rows = [{"run_id": update.run_id, **epoch_values(update.epoch)} for update in updates]
         checksum = EPOCHS.checksum()
         with self.transaction() as connection:
             connection.execute(
@@ -469,7 +469,8 @@ class Records(Database):
                 upgrade_tables(connection, int(version))
 
 
-def _epoch_values(record: EpochRecord) -> dict[str, Any]:
+def epoch_values(record: EpochRecord) -> dict[str, Any]:
+    """The row of an epoch, by its columns but the first, which is the run's number."""
     return {
         "epoch": record.epoch,
         **{name: _finite(getattr(record, name)) for name in METRICS},
