@@ -247,14 +247,12 @@ def _study(first: StudyLine) -> Study:
 
 
 def _is_suffix(text: str) -> bool:
-    """Whether it is "-2", "-3", …"""
+    """Whether it is -2, -3 and so on."""
     return text.startswith("-") and text[1:].isascii() and text[1:].isdigit() and len(text) < 8
 
 
 def _as_study_file(config: dict[str, Any]) -> dict[str, Any]:
-    """A recorded study as a study file says it: a record holds every default, also those that have
-    no part in its kind of model.
-    """
+    """A recorded study as a study file says it, without defaults that have no part in its kind."""
     model, split = dict(config["model"]), dict(config.get("split") or {})
     kind = model["kind"]
     known = {*settings_of_kind(kind), "gradient", "precision"}
@@ -272,13 +270,13 @@ def _read(kind: Any, line: bytes, what: str) -> Any:
         return kind.model_validate_json(line)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"][:2])
-        raise Refused(f"{what} is not what a record holds{f' ({where[:60]})' if where else ''}")
+        raise Refused(
+            f"{what} is not what a record holds{f' ({where[:60]})' if where else ''}"
+        ) from None
 
 
 def _line(model: Strict) -> bytes:
-    return json.dumps(
-        model.model_dump(mode="json", warnings=False), sort_keys=True, separators=(",", ":")
-    ).encode()
+    return json.dumps(model.model_dump(mode="json", warnings=False), separators=(",", ":")).encode()
 
 
 def _epoch(row: Sequence[Any]) -> EpochRecord:

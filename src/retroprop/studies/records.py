@@ -48,7 +48,8 @@ class RunRecord:
     `test_confusion` counts test images by their class (rows) and the predicted one (columns).
 
     `checkpoint_sha256` is that of the file `checkpoint`; `state_sha256` that of the state file of
-    the last epoch, from which an unfinished run continues. Older records have neither.
+    the last epoch, from which an unfinished run continues, and a finished one with more epochs
+    where it is kept. Older records have neither.
     """
 
     id: int
@@ -257,7 +258,12 @@ class Records(Database):
             RUNS.seal(connection, of_population)
 
     def finish_population(
-        self, run_ids: Sequence[int], checkpoint: str, *, sha256: str | None = None
+        self,
+        run_ids: Sequence[int],
+        checkpoint: str,
+        *,
+        sha256: str | None = None,
+        state_sha256: str | None = None,
     ) -> None:
         """Mark the trained runs of a population as finished (diverged ones stay diverged).
 
@@ -265,13 +271,14 @@ class Records(Database):
             run_ids: Its runs.
             checkpoint: The file of their best parameters, relative to `folder`.
             sha256: Of that file.
+            state_sha256: Of the state file of their last epoch, where it is kept.
         """
         with self.transaction() as connection:
             of_population = RUNS.c.id.in_(list(run_ids))
             connection.execute(
                 RUNS.table.update()
                 .where(of_population)
-                .values(checkpoint=checkpoint, checkpoint_sha256=sha256, state_sha256=None)
+                .values(checkpoint=checkpoint, checkpoint_sha256=sha256, state_sha256=state_sha256)
             )
             connection.execute(
                 RUNS.table.update()

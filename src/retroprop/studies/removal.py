@@ -156,14 +156,17 @@ def _shared(records: Records, id: str) -> bool:
     Both have the same files then, and the other one still needs them.
     """
     mine = records.file
-    for file in sorted(mine.parent.glob("*.db")) if mine is not None else ():
-        if mine is None or file.name == mine.name:
+    if mine is None:
+        return False
+    for file in sorted(mine.parent.glob("*.db")):
+        if file.name == mine.name:
             continue
+        address = f"{file.absolute().as_uri()}?mode=ro"
         with (
             contextlib.suppress(sqlite3.Error, OSError),
-            contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as c,
+            contextlib.closing(sqlite3.connect(address, uri=True)) as other,
         ):
-            if c.execute("SELECT 1 FROM study_runs WHERE id = ?", (id,)).fetchone():
+            if other.execute("SELECT 1 FROM study_runs WHERE id = ?", (id,)).fetchone():
                 return True
     return False
 

@@ -190,7 +190,8 @@ def _checkpoint(records: Records, run: RunRecord) -> Path:
     """
     if run.checkpoint is None:
         sessions = records.study_run(run.study_run_id).sessions
-        typed = f" ({sessions[-1].environment['command']})" if sessions else ""
+        command = sessions[-1].environment.get("command") if sessions else None
+        typed = f" ({command})" if command else ""
         raise UserError(
             f"run {run.id} is {run.status}, and its study is not through: run the study again to "
             f"finish it{typed}."

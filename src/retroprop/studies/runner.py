@@ -21,6 +21,7 @@ from retroprop.errors import Interrupted, UserError, in_short
 from retroprop.files import check_name, held, is_as_written, remove_leftovers, unfinished
 from retroprop.studies import messages
 from retroprop.studies.environment import describe_environment, usable_cores
+from retroprop.studies.longer import add_longer, find_shorter
 from retroprop.studies.plan import Plan, longest_first, plan_study
 from retroprop.studies.processes import WorkerProcess, WorkerProcesses
 from retroprop.studies.records import Records, RunRecord, StudyRunRecord
@@ -142,12 +143,12 @@ def carry_out(
     dataset = load(study.dataset)  # decoded once here, so that the workers find it ready
     plan = plan_study(study)
     warning = plan.memory_warning(pool.count)
-    study_run_id = _find_or_add(plan, records, dataset.checksum, fresh=fresh)
+    study_run_id = _find_or_add(plan, records, dataset.checksum, display, fresh=fresh)
     folder = records.folder / "checkpoints" / study_run_id
     with _only_one(records, folder):
         runs = records.runs(study_run_id)
         remaining = _remaining_jobs(plan, runs, study_run_id)
-        _remove_leftovers(folder, plan, remaining)
+        _remove_leftovers(folder, runs)
         _say_what_is_lost(runs, records.folder, display)
         before = records.study_run(study_run_id)
         if before.status == "finished" and not remaining:
@@ -197,14 +198,19 @@ def study_runs_of(study: Study, records: Records) -> list[StudyRunRecord]:
     ]
 
 
-def _find_or_add(plan: Plan, records: Records, data_checksum: str, *, fresh: bool) -> str:
+def _find_or_add(
+    plan: Plan, records: Records, data_checksum: str, display: Display, *, fresh: bool
+) -> str:
     """The id of the latest study run of this very study, or of a new one.
+
+    A new one goes on where a finished one with fewer epochs ended, as far as that can be.
 
     Args:
         plan: Of the study.
         records: Where to look, and to add.
         data_checksum: Of the data as they were read.
-        fresh: Add a new one in any case.
+        display: What to tell the person who waits.
+        fresh: Add a new one in any case, from its beginning.
     """
     study = plan.study
     alike = [one for one in records.study_runs(study.name) if one.fingerprint == study.fingerprint]
@@ -214,7 +220,13 @@ def _find_or_add(plan: Plan, records: Records, data_checksum: str, *, fresh: boo
     study_run_id = f"{study.name}-{study.fingerprint[:8]}"
     if alike:  # the same settings, perhaps with other data
         study_run_id += f"-{len(alike) + 1}"
+    shorter = None if fresh else find_shorter(study, records, data_checksum)
+    if shorter is not None:
+        display.note(shorter.said(study))
     try:
+        if shorter is not None and shorter.continued:
+            add_longer(plan, records, study_run_id, data_checksum, shorter)
+            return study_run_id
         records.add_study_run(
             id=study_run_id,
             study=study.name,
@@ -252,18 +264,16 @@ def _remaining_jobs(
     return jobs
 
 
-def _remove_leftovers(folder: Path, plan: Plan, remaining: Sequence[messages.TrainJob]) -> None:
+def _remove_leftovers(folder: Path, runs: Sequence[RunRecord]) -> None:
     """Remove what killed workers left: states of other epochs than the recorded, half files."""
-    needed = {job.population.name: messages.state_name(job.recorded_epoch) for job in remaining}
+    needed: dict[str, str | None] = {}
+    for run in runs:
+        last = run.epochs[-1].epoch if run.epochs else -1
+        kept = run.checkpoint is None or run.state_sha256 is not None
+        needed[run.population] = messages.state_name(last) if kept else None
     state, best = "state-*.safetensors", "best.safetensors"
-    for population in plan.populations:
-        remove_leftovers(
-            folder / population.name,
-            state,
-            unfinished(state),
-            unfinished(best),
-            keep=needed.get(population.name),
-        )
+    for population, keep in needed.items():
+        remove_leftovers(folder / population, state, unfinished(state), unfinished(best), keep=keep)
 
 
 def _say_what_is_lost(runs: Sequence[RunRecord], folder: Path, display: Display) -> None:

@@ -16,6 +16,8 @@ from sqlalchemy.engine import Connection
 from retroprop.studies.records import Records, RunRecord, StudyRunRecord, epoch_values
 from retroprop.studies.tables import EPOCHS, RUNS, SESSIONS, STUDY_RUNS
 
+CONTINUES = "continues"
+"""The key of a session's environment that says of which study run it was a session first."""
 IMPORTED = "imported"
 """The key of a session's environment that says when and from where it was imported."""
 

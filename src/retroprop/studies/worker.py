@@ -26,6 +26,7 @@ from torch import Tensor
 
 from retroprop.errors import Interrupted, UserError, cannot_be_used
 from retroprop.files import checksum_of, remove_file
+from retroprop.studies.longer import is_kept
 from retroprop.studies.messages import (
     DoneReport,
     EpochReport,
@@ -169,10 +170,16 @@ class Worker:
             best = folder / "best.safetensors"
             trajectory.save_best(best, about=about)
             relative = best.relative_to(self.checkpoints.parent)
+            last = folder / state_name(recorded)
+            kept = last.is_file() and is_kept(last.stat().st_size, self.study, len(job.run_ids))
             self.records.finish_population(
-                job.run_ids, relative.as_posix(), sha256=checksum_of(best)
+                job.run_ids,
+                relative.as_posix(),
+                sha256=checksum_of(best),
+                state_sha256=checksum_of(last) if kept else None,
             )
-            remove_file(folder / state_name(recorded))
+            if not kept:
+                remove_file(last)
 
     def _resume(
         self, job: TrainJob, folder: Path, about: str
