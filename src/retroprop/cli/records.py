@@ -114,13 +114,15 @@ def delete(
         raise UserError("records delete takes the ids of study runs, as retroprop runs lists them.")
     records = Records.open(db, create=False)
     deletion = plan_deletion(records, what)
-    for one in deletion.study_runs:
-        console.print(f"{one.id}: {one.status}, begun {one.created_at}", soft_wrap=True)
     if not yes and not _confirmed(deletion):
         console.print("Nothing was deleted.")
         return
     delete_study_runs(records, deletion)
-    console.print(f"Deleted, and {deletion.bytes / 1e6:,.1f} MB of files freed.", soft_wrap=True)
+    console.print(
+        f"Deleted {counted(len(deletion.study_runs), 'study run')}: "
+        f"{deletion.bytes / 1e6:,.1f} MB of files are free.",
+        soft_wrap=True,
+    )
 
 
 def _confirmed(deletion: "Deletion") -> bool:
@@ -138,6 +140,8 @@ def _confirmed(deletion: "Deletion") -> bool:
             f"records delete would delete {asked}, and there is no terminal to ask at; add --yes "
             "to delete them."
         )
+    for one in deletion.study_runs:
+        console.print(f"{one.id}: {one.status}, begun {one.created_at}", soft_wrap=True)
     console.print(f"Delete {asked}? Nothing brings them back. [y/N] ", end="", soft_wrap=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes", "o", "oui")
 

@@ -209,22 +209,15 @@ def _run(
     ):
         raise Refused(f"the numbers of {about} contradict each other")
     status = "interrupted" if run.status == "running" else run.status
-    values = {name: getattr(run, name) for name in RunLine.model_fields if name != "trained"}
-    record = RunRecord(
-        **values
-        | {
-            "study_run_id": first.id,
-            "settings": dict(planned.settings),
-            "cell": dict(planned.cell),
-            "status": status,
-            "epochs": tuple(_epoch(row) for row in run.epochs),
-        }
-    )
-    return _with_checkpoint(record) if run.trained else record
-
-
-def _with_checkpoint(record: RunRecord) -> RunRecord:
-    return RunRecord(**vars(record) | {"checkpoint": best_file(record.study_run_id, record)})
+    values: dict[str, Any] = {
+        name: getattr(run, name) for name in RunLine.model_fields if name != "trained"
+    }
+    values["settings"], values["cell"] = dict(planned.settings), dict(planned.cell)
+    values["epochs"] = tuple(_epoch(row) for row in run.epochs)
+    values |= {"study_run_id": first.id, "status": status}
+    if run.trained:
+        values["checkpoint"] = best_file(first.id, population)
+    return RunRecord(**values)
 
 
 def _study(first: StudyLine) -> Study:

@@ -217,9 +217,10 @@ def _find_or_add(
     same = [one for one in alike if one.data_checksum == data_checksum]
     if same and not fresh:
         return same[-1].id
-    study_run_id = f"{study.name}-{study.fingerprint[:8]}"
-    if alike:  # the same settings, perhaps with other data
-        study_run_id += f"-{len(alike) + 1}"
+    study_run_id = begin = f"{study.name}-{study.fingerprint[:8]}"
+    number, taken = len(alike) + 1, {one.id for one in alike}  # perhaps with other data
+    while number > 1 and (study_run_id := f"{begin}-{number}") in taken:
+        number += 1
     shorter = None if fresh else find_shorter(study, records, data_checksum)
     if shorter is not None:
         display.note(shorter.said(study))

@@ -189,7 +189,7 @@ def _add(records: Records, bundle: Bundle, origin: str) -> list[Import]:
         if (id := known.get(checked.whole.content)) is not None:
             done.append(Import(old=old, id=id, numbers={}))
             continue
-        id = _free(old, taken, checkpoints(records))
+        id = _free(checked.whole.record, taken, checkpoints(records))
         taken.add(id)
         new.append((checked, _with_origin(checked.whole.named(id), origin), weights))
     if not new:
@@ -230,12 +230,12 @@ def _contents(records: Records, fingerprints: set[str]) -> dict[str, str]:
     }
 
 
-def _free(id: str, taken: set[str], folder: Path) -> str:
-    """The id, or it with a number: one that neither the records nor their folder have."""
-    free, number = id, 1
+def _free(record: StudyRunRecord, taken: set[str], folder: Path) -> str:
+    """Its id, or one with another number: one that neither the records nor their folder have."""
+    free, number = record.id, 1
     while free in taken or (folder / free).exists():
         number += 1
-        free = f"{id}-{number}"
+        free = f"{record.study}-{record.fingerprint[:8]}-{number}"
     return free
 
 

@@ -56,15 +56,19 @@ class WholeRun:
     def named(self, id: str) -> "WholeRun":
         """The same study run with another id, which stands in the names of its files too."""
         runs = tuple(
-            replace(run, study_run_id=id, checkpoint=run.checkpoint and best_file(id, run))
+            replace(
+                run,
+                study_run_id=id,
+                checkpoint=run.checkpoint and best_file(id, run.population),
+            )
             for run in self.runs
         )
         return WholeRun(record=replace(self.record, id=id), runs=runs)
 
 
-def best_file(study_run_id: str, run: RunRecord) -> str:
-    """Where the best parameters of a run's population lie, from the folder of the records."""
-    return f"checkpoints/{study_run_id}/{run.population}/best.safetensors"
+def best_file(study_run_id: str, population: str) -> str:
+    """Where the best parameters of a population lie, from the folder of the records."""
+    return f"checkpoints/{study_run_id}/{population}/best.safetensors"
 
 
 def read_whole(records: Records, study_run_id: str) -> WholeRun:
