@@ -81,7 +81,7 @@ def import_(file: str, /, *, db: Database = DEFAULT_DATABASE) -> None:
     file
         A file that `retroprop records export` wrote, or the file or URL of another database.
     db
-        The records to add to: a SQLite file or any SQLAlchemy URL; made where there is none.
+        The records: a SQLite file or any SQLAlchemy URL.
     """
     from retroprop.studies.transfer import import_records
 

@@ -118,19 +118,16 @@ class CheckedRun:
 def lines_of(whole: WholeRun) -> Iterator[bytes]:
     """The lines of a study run; what was running is interrupted for whoever reads them."""
     record = whole.record
-    yield _line(
-        StudyLine.model_construct(
-            **{name: getattr(record, name) for name in StudyLine.model_fields if name != "models"}
-            | {"sessions": [vars(session) for session in record.sessions]},
-            models=len(whole.runs),
-        )
-    )
+    values: dict[str, Any] = {
+        name: getattr(record, name) for name in StudyLine.model_fields if name != "models"
+    }
+    values |= {"sessions": [vars(one) for one in record.sessions], "models": len(whole.runs)}
+    yield _line(values)
     for run in whole.runs:
-        names = RunLine.model_fields.keys() - {"epochs", "trained"}
+        names = [name for name in RunLine.model_fields if name not in ("epochs", "trained")]
         epochs = [tuple(vars(epoch).values()) for epoch in run.epochs]
         values = {name: getattr(run, name) for name in names}
-        trained = run.checkpoint is not None
-        yield _line(RunLine.model_construct(**values, trained=trained, epochs=epochs))
+        yield _line({**values, "trained": run.checkpoint is not None, "epochs": epochs})
 
 
 def checked_run(lines: Sequence[bytes]) -> CheckedRun:
@@ -184,7 +181,7 @@ def _run(
     run: RunLine, first: StudyLine, population: str, planned: NewRun, about: str, most_epochs: int
 ) -> RunRecord:
     """A model, if it is the planned one and its numbers fit together."""
-    says = planned.settings | run.settings  # an older version recorded fewer settings
+    says = {**planned.settings, **run.settings}  # an older version recorded fewer settings
     if (
         run.position != planned.position
         or run.population != population
@@ -268,8 +265,8 @@ def _read(kind: Any, line: bytes, what: str) -> Any:
         ) from None
 
 
-def _line(model: Strict) -> bytes:
-    return json.dumps(model.model_dump(mode="json", warnings=False), separators=(",", ":")).encode()
+def _line(values: dict[str, Any]) -> bytes:
+    return json.dumps(values, separators=(",", ":")).encode()
 
 
 def _epoch(row: Sequence[Any]) -> EpochRecord:
