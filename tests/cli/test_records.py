@@ -113,6 +113,8 @@ def test_an_export_says_what_it_wrote(call, here):
         (("delete",), "records delete takes the ids of study runs"),
         (("delete", "1"), "run 1 is one of the 2 models of tiny-"),
         (("delete", "9"), "there is no run 9"),
+        (("delete", "9" * 5000), "holds no study run '999"),
+        (("delete", "²"), "holds no study run '²'"),
         (("delete", "tiny"), "add --yes to delete them"),
         (("delete", "tny", "--yes"), "Did you mean 'tiny'?"),
         (("export", "x", "--db", "none.db"), "no records at none.db"),

@@ -506,6 +506,19 @@ def test_an_import_that_the_database_refuses_leaves_no_file(handed_on, others, m
     assert files_of(others) == []
 
 
+def test_an_import_that_another_one_overtakes_harms_nothing_of_it(handed_on, others, monkeypatch):
+    def late(*_):  # the other import ends after the id was chosen
+        monkeypatch.undo()
+        import_records(others, str(handed_on))
+        return "small-8b4ef8dc"
+
+    monkeypatch.setattr(transfer, "_free", late)
+    with pytest.raises(UserError, match="another process imports small-8b4ef8dc"):
+        import_records(others, str(handed_on))
+    assert len(others.study_runs()) == 1
+    assert model_of_run(others, 1).source == "run 1"
+
+
 # -- deleting --------------------------------------------------------------------------------------
 
 

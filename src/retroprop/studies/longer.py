@@ -6,13 +6,14 @@ nothing in its first epochs depended on how many there would be: with a constant
 its numbers are those of a training that was never interrupted, bit for bit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from retroprop.files import checksum_of, is_as_written
 from retroprop.studies.messages import state_name
-from retroprop.studies.plan import Plan
+from retroprop.studies.plan import Plan, PlannedPopulation
 from retroprop.studies.records import Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import Study
 from retroprop.studies.whole_runs import CONTINUES, WholeRun, insert_whole, read_whole
@@ -62,21 +63,31 @@ class Shorter:
         )
 
 
-def is_kept(state_bytes: int, study: Study, members: int) -> bool:
+def is_kept(state_bytes: int, study: Study, population: PlannedPopulation) -> bool:
     """Whether the state of a finished population stays, for more epochs one day.
 
     Args:
         state_bytes: Of its file: up to four times the parameters of its members.
         study: Of which it is.
-        members: How many models it has.
+        population: That is finished.
     """
-    return state_bytes * study.models <= KEPT_BYTES * members
+    small = state_bytes * study.models <= KEPT_BYTES * len(population.runs)
+    return small and population.settings.schedule == "constant"
 
 
-def find_shorter(study: Study, records: Records, data_checksum: str) -> Shorter | None:
-    """The finished study run with the most epochs that this study has more of; None without one."""
+def find_shorter(
+    study: Study, records: Records, known: Sequence[StudyRunRecord], data_checksum: str
+) -> Shorter | None:
+    """The finished study run with the most epochs that this study has more of; None without one.
+
+    Args:
+        study: Of the models to train.
+        records: The open database.
+        known: What it holds of studies of this name.
+        data_checksum: Of the data as they were read.
+    """
     found: list[tuple[int, StudyRunRecord]] = []
-    for one in records.study_runs(study.name):
+    for one in known:
         epochs = one.config.get("epochs")
         if (
             one.status == "finished"

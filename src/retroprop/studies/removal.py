@@ -128,7 +128,7 @@ def only_one(records: Records, folder: Path) -> Iterator[None]:
 
 def _named(records: Records, name: str) -> StudyRunRecord:
     known = records.study_runs()
-    if name.isdigit():
+    if name.isascii() and name.isdigit() and len(name) < 19:
         run = records.run(int(name))
         siblings = len(records.runs(run.study_run_id, with_epochs=False))
         if siblings > 1:

@@ -213,7 +213,8 @@ def _find_or_add(
         fresh: Add a new one in any case, from its beginning.
     """
     study = plan.study
-    alike = [one for one in records.study_runs(study.name) if one.fingerprint == study.fingerprint]
+    known = records.study_runs(study.name)
+    alike = [one for one in known if one.fingerprint == study.fingerprint]
     same = [one for one in alike if one.data_checksum == data_checksum]
     if same and not fresh:
         return same[-1].id
@@ -221,7 +222,7 @@ def _find_or_add(
     number, taken = len(alike) + 1, {one.id for one in alike}  # perhaps with other data
     while number > 1 and (study_run_id := f"{begin}-{number}") in taken:
         number += 1
-    shorter = None if fresh else find_shorter(study, records, data_checksum)
+    shorter = None if fresh else find_shorter(study, records, known, data_checksum)
     if shorter is not None:
         display.note(shorter.said(study))
     try:

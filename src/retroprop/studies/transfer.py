@@ -198,6 +198,7 @@ def _add(records: Records, bundle: Bundle, origin: str) -> list[Import]:
         folders = [checkpoints(records) / one.record.id for _, one, _ in new]
         for folder in folders:
             stack.enter_context(only_one(records, folder))
+        _check_still_free(records, folders)
         try:
             whole = []
             for folder, (checked, one, weights) in zip(folders, new, strict=True):
@@ -237,6 +238,17 @@ def _free(record: StudyRunRecord, taken: set[str], folder: Path) -> str:
         number += 1
         free = f"{record.study}-{record.fingerprint[:8]}-{number}"
     return free
+
+
+def _check_still_free(records: Records, folders: Sequence[Path]) -> None:
+    """Refuse folders that another import has filled since they were chosen."""
+    taken = {one.id for one in records.study_runs()}
+    for folder in folders:
+        if folder.name in taken or any(one.name != ".lock" for one in folder.iterdir()):
+            raise UserError(
+                f"another process imports {folder.name} at the same time; run the same command "
+                "again when it is through."
+            )
 
 
 def _with_origin(whole: WholeRun, origin: str) -> WholeRun:

@@ -171,7 +171,7 @@ class Worker:
             trajectory.save_best(best, about=about)
             relative = best.relative_to(self.checkpoints.parent)
             last = folder / state_name(recorded)
-            kept = last.is_file() and is_kept(last.stat().st_size, self.study, len(job.run_ids))
+            kept = last.is_file() and is_kept(last.stat().st_size, self.study, population)
             self.records.finish_population(
                 job.run_ids,
                 relative.as_posix(),
