@@ -506,6 +506,21 @@ def test_an_import_that_the_database_refuses_leaves_no_file(handed_on, others, m
     assert files_of(others) == []
 
 
+def test_what_a_killed_import_left_is_removed_by_the_next_one(handed_on, others, monkeypatch):
+    def killed(*_):
+        raise UserError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer, "insert_whole", killed)
+        patch.setattr(transfer, "_take_back", lambda folders: None)
+        with pytest.raises(UserError, match="killed"):
+            import_records(others, str(handed_on))
+    assert files_of(others)
+    (done,) = import_records(others, str(handed_on))
+    assert done.id == done.old
+    assert [place for place in files_of(others) if ".unrecorded" in place] == []
+
+
 def test_an_import_that_another_one_overtakes_harms_nothing_of_it(handed_on, others, monkeypatch):
     def late(*_):  # the other import ends after the id was chosen
         monkeypatch.undo()
