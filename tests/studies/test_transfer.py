@@ -292,6 +292,7 @@ HOSTILE_STUDIES = {
         "config": config_of(m) | {"name": "inf8225-logistic"},
     },
     "other settings": lambda m: {"config": config_of(m) | {"epochs": 4}},
+    "another fingerprint": lambda m: {"fingerprint": "0" * 64},
     "no settings": lambda m: {"config": {}},
     "settings that are no table": lambda m: {"config": {"model": 3}},
     "an unknown data set": lambda m: {"config": config_of(m) | {"dataset": "x"}},
