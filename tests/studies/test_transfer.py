@@ -149,6 +149,7 @@ def test_another_study_run_of_the_same_id_gets_a_free_one_with_models_that_can_b
 
 def test_databases_are_merged(trained, others, tmp_path):
     run_study(small_study(seeds=[5], epochs=1), others, workers=1)
+    (others.folder / ".retroprop-import-99999999").write_bytes(b"of an import that was killed")
     (done,) = import_records(others, f"sqlite:///{trained.file}")
     assert sorted(done.numbers.values()) == list(range(5, 13))
     assert len(others.study_runs()) == 2
@@ -196,7 +197,7 @@ def test_weights_that_are_lost_are_said_and_their_numbers_go_along(trained, othe
     shutil.copytree(trained.folder, tmp_path / "mine")
     mine = Records.open(tmp_path / "mine" / "r.db")
     (run, *_) = mine.runs("small-8b4ef8dc")
-    (mine.folder / run.checkpoint).write_bytes(b"damaged")
+    (mine.folder / str(run.checkpoint)).write_bytes(b"damaged")
     assert export_records(mine, tmp_path / "part.zip").lost == (f"small-8b4ef8dc {run.population}",)
     (done,) = import_records(others, str(tmp_path / "part.zip"))
     assert done.lost == 1

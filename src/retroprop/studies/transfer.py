@@ -9,12 +9,13 @@ through such a file too, so everything that is imported was checked the same way
 """
 
 import contextlib
-import secrets
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import torch
 from torch import Tensor
 
@@ -131,7 +132,11 @@ def import_records(records: Records, source: str) -> list[Import]:
     other = Records.open(source, create=False)
     if other.url == records.url or (other.file and records.file and _same(other, records)):
         raise UserError(f"{other.location} is the database to import into; name another one.")
-    passing = records.folder / f"{_PASSING}{secrets.token_hex(4)}"
+    for left in records.folder.glob(f"{_PASSING}*"):  # by imports that were killed
+        process = left.name.removeprefix(_PASSING)
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            left.unlink(missing_ok=True)
+    passing = records.folder / f"{_PASSING}{os.getpid()}"
     try:
         export_records(other, passing)
         return _import_file(records, passing, unquoted(other.location))
