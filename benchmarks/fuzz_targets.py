@@ -521,6 +521,93 @@ def _database(folder: Path) -> Parser:
     return read
 
 
+def _handed_on() -> bytes:
+    """A file of a study run of two models, as `records export` writes it, without their weights."""
+    from retroprop.studies.plan import plan_study
+    from retroprop.studies.records import Records, RunUpdate
+    from retroprop.studies.schema import load_study
+    from retroprop.studies.transfer import export_records
+    from retroprop.training.epochs import EpochRecord, Progress
+
+    changes = ["grid.learning_rate=0.1", "grid.batch_size=20", "seeds=0"]
+    study = load_study("inf8225-logistic", changes=changes, size="smoke")
+    with tempfile.TemporaryDirectory() as folder:
+        records = Records.open(Path(folder) / "r.db")
+        id = f"{study.name}-{study.fingerprint[:8]}"
+        records.add_study_run(
+            id=id,
+            study=study.name,
+            fingerprint=study.fingerprint,
+            config=study.model_dump(mode="json", exclude_none=True),
+            data_checksum="0123456789abcdef",
+            runs=plan_study(study).runs,
+        )
+        records.start_session(id, {"command": "retroprop run", "cores": 2, "memory_gb": 23.5})
+        for run in records.runs(id):
+            for number in range(study.epochs + 1):
+                epoch = EpochRecord(
+                    epoch=number,
+                    train_loss=0.5,
+                    train_accuracy=0.75,
+                    validation_loss=0.25,
+                    validation_accuracy=0.5,
+                    train_s=1.0,
+                    evaluate_s=0.5,
+                )
+                best = Progress(best_epoch=0, best_validation_accuracy=0.5)
+                records.add_epoch([RunUpdate(run_id=run.id, epoch=epoch, progress=best)])
+            records.finish_population([run.id], "checkpoints/x/best.safetensors")
+            records.set_test(run.id, accuracy=0.5, loss=1.0, confusion=[[3] * 10] * 10)
+        records.set_status(id, "finished")
+        export_records(records, Path(folder) / "x.zip")
+        records.engine.dispose()
+        return (Path(folder) / "x.zip").read_bytes()
+
+
+def _handed_on_lines() -> list[bytes]:
+    with zipfile.ZipFile(io.BytesIO(_handed_on())) as archive:
+        return [archive.read("1.jsonl")]
+
+
+def _read_bundle(path: Path) -> object:
+    from retroprop.studies.bundles import open_bundle
+
+    return open_bundle(path).archive.close()
+
+
+def _import_lines(folder: Path) -> Parser:
+    """Lines of a study run, in a file with their checksum: damage reaches every value.
+
+    What is imported is read again and reported: whatever was let in must be fit for that.
+    """
+    import hashlib
+
+    from retroprop.report.content import compose
+    from retroprop.report.study_report import StudyReport
+    from retroprop.studies.records import Records
+    from retroprop.studies.removal import delete_study_runs, plan_deletion
+    from retroprop.studies.transfer import import_records
+
+    with zipfile.ZipFile(io.BytesIO(_handed_on())) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    records = Records.open(folder / "r.db")
+    path = folder / "x.zip"
+
+    def read(data: bytes) -> None:
+        says = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("1.jsonl", data)
+            archive.writestr("manifest.json", json.dumps({**manifest, "files": {"1.jsonl": says}}))
+        (done,) = import_records(records, str(path))
+        try:
+            compose(StudyReport.read(records, records.study_run(done.id), "en"))
+        finally:
+            delete_study_runs(records, plan_deletion(records, [done.id]))
+            assert not records.study_runs(), "a row is left"
+
+    return read
+
+
 # --- notations ------------------------------------------------------------------------------------
 
 
@@ -655,6 +742,13 @@ TARGETS: dict[str, Target] = {
     ),
     "record": Target(_records, _record, _words('" : , { } [ ] null ' + NUMBERS), 0.3),
     "database": Target(lambda: [bytes(40), bytes(range(40))], _database, share=0.05),
+    "handed on": Target(lambda: [_handed_on()], _of_file("x.zip", _read_bundle), share=0.1),
+    "imported": Target(
+        _handed_on_lines,
+        _import_lines,
+        _words('" : , { } [ ] null true \\u0000 \\ud800 "epochs" "sessions" ' + NUMBERS),
+        0.02,
+    ),
     "program": Target(
         fuzz_grading.programs,
         _of_file("solution.py", fuzz_grading.read_handed_in),

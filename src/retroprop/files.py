@@ -14,7 +14,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from retroprop.errors import UserError, in_short
 
@@ -64,6 +64,27 @@ def replace_file(
         raise
     if durable:
         _sync_folder(place.parent)
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write at any place of it, which is moved to its own place at the end of the block.
+
+    What `replace_file` says of an interrupted and a killed write holds here too.
+
+    Raises:
+        OSError: If the folder cannot be written or the disk is full.
+    """
+    place = Path(os.path.realpath(path))
+    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with _naming(path), temporary.open("xb") as file:
+            yield file
+        os.replace(temporary, place)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager

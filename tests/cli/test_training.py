@@ -353,7 +353,6 @@ def test_a_lost_state_starts_the_training_again(call, monkeypatch):
         (["--clip-norm", "1"], "clip_norm none and not 1.0"),
         (["--augment"], "augmentation none and not flip-crop"),
         (["--seed", "1"], "seeds 0 and not 1"),
-        (["--epochs", "2"], "epochs 1 and not 2"),
         (["--images", "200"], "images 300 and not 200"),
         (["--channels-last"], "channels_last False and not True"),
         (["--normalization", "unit"], "normalization per-channel and not unit"),

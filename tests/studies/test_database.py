@@ -271,7 +271,7 @@ def handed_in(tmp_path):
     folder.chmod(0o755)
 
 
-def test_a_database_that_may_only_be_read_is_read(intact, handed_in):
+def test_a_database_that_may_only_be_read_is_read(intact, handed_in, tmp_path):
     path = handed_in(db=intact[0])
     done = bound_by_rights(
         path,
@@ -279,9 +279,12 @@ def test_a_database_that_may_only_be_read_is_read(intact, handed_in):
         "runs s",
         "show 3",
         "compare 1 2",
+        f"report s --format html --output {tmp_path / 'reports'}",
+        f"records export {tmp_path / 's.zip'}",
         "run inf8225-logistic --size smoke --workers 1",
+        "records delete s-1 --yes",
     )
-    assert done.stdout.count("CODE 0") == 4, done.stdout + done.stderr
+    assert done.stdout.count("CODE 0") == 6, done.stdout + done.stderr
     assert "run 3 of s-1: finished" in done.stdout
     assert "r.db cannot be written (it may only be read)" in done.stderr
     assert [file.name for file in path.parent.iterdir()] == ["r.db"]

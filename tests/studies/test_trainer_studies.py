@@ -44,7 +44,7 @@ def outcome(records, study_run_id):
         epochs = [
             {k: v for k, v in vars(epoch).items() if not k.endswith("_s")} for epoch in run.epochs
         ]
-        apart = {"id", "study_run_id", "epochs", "checkpoint"}
+        apart = {"id", "study_run_id", "epochs", "checkpoint", "state_sha256"}  # it has seconds
         runs.append(({k: v for k, v in vars(run).items() if k not in apart}, epochs))
     return runs
 

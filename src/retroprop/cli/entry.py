@@ -31,6 +31,7 @@ from retroprop.cli.help_texts import (
     LAB,
     MODELS,
     PROOF,
+    RECORDS,
     STUDIES,
 )
 from retroprop.errors import Interrupted, UserError, cannot_be_used, in_short
@@ -108,6 +109,11 @@ def _list_studies() -> None:
 
     studies()
 
+
+records_app = cyclopts.App(name="records", help=RECORDS["records"], group=_studies)
+for _name, _function in {"export": "export", "import": "import_", "delete": "delete"}.items():
+    records_app.command(f"retroprop.cli.records:{_function}", name=_name, help=RECORDS[_name])
+app.command(records_app)
 
 for _name, _function in {
     "train": "training:train",

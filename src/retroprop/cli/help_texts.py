@@ -58,6 +58,43 @@ retroprop compare inf8225-logistic --by optimizer
 """,
 }
 
+RECORDS = {
+    "records": "Hand study runs on, take them in, and delete them.",
+    "export": """Write study runs with their best weights into one file.
+
+Whoever imports the file can list, report, compare, evaluate and predict without training. A study
+that is not finished goes with the epochs that it has. The same records make the same bytes.
+
+```
+retroprop records export mine.zip
+retroprop records export mlp.zip inf8225-mlp
+retroprop records export runs/ --to tensorboard
+```
+""",
+    "import": """Add the study runs of a file, or of another database, to the records.
+
+The file may come from a stranger: nothing in it is run, everything in it is checked, and all of it
+is imported or nothing. What is recorded already is not added again. Models get new numbers; the
+study runs say when and from where they were imported.
+
+```
+retroprop records import mine.zip
+retroprop records import colleague/retroprop.db
+retroprop runs
+```
+""",
+    "delete": """Delete study runs, with all their models and files.
+
+It deletes whole study runs only, because a study without one of its models would be incomplete. It
+says first what it would delete, and asks.
+
+```
+retroprop records delete inf8225-mlp-1a2b3c4d
+retroprop records delete train-resnet18-cifar10 --yes
+```
+""",
+}
+
 COMPLETION = """Print what makes a shell complete retroprop's commands and options.
 
 Put it where your shell looks for it, and start a new one; zsh looks in the folders of fpath.

@@ -18,6 +18,7 @@ from retroprop.errors import Interrupted, UserError, did_you_mean, in_short
 from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import catalog, load_study, read_study
 from retroprop.studies.summary import mean_and_deviation
+from retroprop.studies.whole_runs import IMPORTED
 
 console = Terminal()
 
@@ -207,6 +208,7 @@ def show(run: WholeNumber, /, *, db: Database = DEFAULT_DATABASE) -> None:
         "test": _test(record),
         "checkpoint": record.checkpoint or "–",
         **environment,
+        **_imported(study_run),
     }.items():
         table.add_row(key, "–" if value is None else str(value))
     console.print_table(table)
@@ -226,6 +228,13 @@ def show(run: WholeNumber, /, *, db: Database = DEFAULT_DATABASE) -> None:
     console.print_table(epochs)
     if record.best_epoch is not None:
         console.print("* best validation accuracy: the parameters that are kept")
+
+
+def _imported(study_run: StudyRunRecord) -> dict[str, Any]:
+    """When and from where it was imported, by whichever session says so."""
+    found = [session.environment.get(IMPORTED) for session in study_run.sessions]
+    said = [text for text in found if text is not None]
+    return {IMPORTED: said[-1]} if said else {}
 
 
 def compare(

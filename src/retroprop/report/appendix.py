@@ -11,6 +11,7 @@ from retroprop.report.document import Block, Cell, Paragraph, Row, Section, Tabl
 from retroprop.report.study_report import StudyReport, hashable
 from retroprop.studies.kinds import settings_of_kind
 from retroprop.studies.records import EpochRecord, RunRecord
+from retroprop.studies.whole_runs import CONTINUES, IMPORTED
 
 MODEL_NAMES = {
     "softmax-regression": say_later("softmax regression"),
@@ -181,6 +182,7 @@ def setting_section(report: StudyReport) -> Section:
         row(say("memory (GB)"), _environment(report, "memory_gb")),
         row(say("threads per worker"), _environment(report, "threads_per_worker")),
         row(say("sessions"), _sessions_in_words(report)),
+        *_origin(report),
     ]
     facts = Table(
         name="setting-table",
@@ -194,6 +196,17 @@ def setting_section(report: StudyReport) -> Section:
     if len(record.sessions) > 1:
         blocks.append(_sessions_table(report))
     return Section(name="setting", heading=say("The setting of every number"), blocks=blocks)
+
+
+def _origin(report: StudyReport) -> list[Row]:
+    """Which study run this one goes on from, and from where it was imported, where that is so."""
+    say, sessions = report.say, report.record.sessions
+    names = {CONTINUES: say("continues"), IMPORTED: say("imported")}
+    return [
+        row(name, _environment(report, key))
+        for key, name in names.items()
+        if any(key in session.environment for session in sessions)
+    ]
 
 
 def _split(report: StudyReport, split: dict[str, Any]) -> str:
@@ -270,7 +283,8 @@ def _says_nothing(report: StudyReport, key: str, value: Any) -> bool:
 
 
 def _sessions_in_words(report: StudyReport) -> str:
-    say, times = report.say, len(report.record.sessions) - 1
+    own = [one for one in report.record.sessions if CONTINUES not in one.environment]
+    say, times = report.say, len(own) - 1
     if times < 0:
         return say("not recorded")
     if times == 0:

@@ -163,7 +163,7 @@ class _Here:
     def prepare(self, before: StudyRunRecord, jobs: Sequence[TrainJob]) -> dict[str, Any]:
         """Choose the threads: sums of another order differ in their last digits."""
         if self.measure and before.sessions:
-            torch.set_num_threads(before.sessions[-1].environment["threads_per_worker"])
+            torch.set_num_threads(before.sessions[-1].environment.get("threads_per_worker", 1))
         elif self.measure and jobs:
             torch.set_num_threads(self._faster_threads(jobs[0]))
         self.count = self.worker.ranks.size
@@ -255,12 +255,18 @@ def _check_same(folder: Path, study: Study) -> None:
         ) from None
     now = _essential(study.model_dump(mode="json", exclude_none=True))
     for key in {**now, **before}:
-        if before.get(key) != now.get(key):
+        longer = key == "epochs" and _is_fewer(before.get(key), now[key])
+        if before.get(key) != now.get(key) and not longer:
             raise UserError(
                 f"{folder} holds a training with other settings ({key} "
                 f"{_typed(before.get(key))} and not {_typed(now.get(key))}); name another "
                 "--folder, or --fresh to start it again."
             )
+
+
+def _is_fewer(epochs: Any, than: int) -> bool:
+    """Whether a folder holds the same training with fewer epochs, which goes on from there."""
+    return type(epochs) is int and epochs < than
 
 
 def _essential(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -88,6 +88,12 @@ class Plan:
 
 def plan_study(study: Study) -> Plan:
     """Group the cells of a study into populations."""
+    populations = [_planned(study, name, runs) for name, runs in grouped_models(study).items()]
+    return Plan(study=study, populations=tuple(populations))
+
+
+def grouped_models(study: Study) -> dict[str, list[tuple[NewRun, RunSettings]]]:
+    """All models of a study by their population, whether its data are here or not."""
     varied = study.grid.varied()
     groups: dict[str, list[tuple[NewRun, RunSettings]]] = {}
     positions = itertools.count()
@@ -105,8 +111,7 @@ def plan_study(study: Study) -> Plan:
                 seed=seed,
             )
             groups.setdefault(population, []).append((run, settings))
-    populations = [_planned(study, name, runs) for name, runs in groups.items()]
-    return Plan(study=study, populations=tuple(populations))
+    return groups
 
 
 def longest_first(

@@ -40,6 +40,9 @@ from retroprop.studies.tables import (
 )
 from retroprop.training.epochs import EpochRecord, Progress
 
+STORE = "store"
+"""The key of a session's environment that says where files are, if not beside the records."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
@@ -51,7 +54,8 @@ class RunRecord:
     `test_confusion` counts test images by their class (rows) and the predicted one (columns).
 
     `checkpoint_sha256` is that of the file `checkpoint`; `state_sha256` that of the state file of
-    the last epoch, from which an unfinished run continues. Older records have neither.
+    the last epoch, from which an unfinished run continues, and a finished one with more epochs
+    where it is kept. Older records have neither.
     """
 
     id: int
@@ -107,6 +111,11 @@ class StudyRunRecord:
     created_at: str
     finished_at: str | None
     sessions: tuple[SessionRecord, ...] = ()
+
+    @property
+    def store(self) -> str | None:
+        """Where its files are; None if they are in the folder of the records."""
+        return self.sessions[-1].environment.get(STORE) if self.sessions else None
 
     @property
     def wall_s(self) -> float:
@@ -272,7 +281,7 @@ class Records(Database):
         whose answer was lost.
         """
         checksum = EPOCHS.checksum()
-        rows = [{"run_id": update.run_id, **_epoch_values(update.epoch)} for update in updates]
+        rows = [{"run_id": update.run_id, **epoch_values(update.epoch)} for update in updates]
         rows = [row | {"row_crc": checksum(list(row.values()))} for row in rows]
         try:
             self._add_epoch(updates, rows, state_sha256)
@@ -314,7 +323,12 @@ class Records(Database):
 
     @retried
     def finish_population(
-        self, run_ids: Sequence[int], checkpoint: str, *, sha256: str | None = None
+        self,
+        run_ids: Sequence[int],
+        checkpoint: str,
+        *,
+        sha256: str | None = None,
+        state_sha256: str | None = None,
     ) -> None:
         """Mark the trained runs of a population as finished (diverged ones stay diverged).
 
@@ -322,13 +336,14 @@ class Records(Database):
             run_ids: Its runs.
             checkpoint: The file of their best parameters, relative to `folder`.
             sha256: Of that file.
+            state_sha256: Of the state file of their last epoch, where it is kept.
         """
         with self.transaction() as connection:
             of_population = RUNS.c.id.in_(list(run_ids))
             connection.execute(
                 RUNS.table.update()
                 .where(of_population)
-                .values(checkpoint=checkpoint, checkpoint_sha256=sha256, state_sha256=None)
+                .values(checkpoint=checkpoint, checkpoint_sha256=sha256, state_sha256=state_sha256)
             )
             connection.execute(
                 RUNS.table.update()
@@ -553,7 +568,8 @@ class Records(Database):
                 upgrade_tables(connection, int(version))
 
 
-def _epoch_values(record: EpochRecord) -> dict[str, Any]:
+def epoch_values(record: EpochRecord) -> dict[str, Any]:
+    """The row of an epoch, by its columns but the first, which is the run's number."""
     return {
         "epoch": record.epoch,
         **{name: _finite(getattr(record, name)) for name in METRICS},

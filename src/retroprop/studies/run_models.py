@@ -189,7 +189,8 @@ def _parameters(records: Records, run: RunRecord) -> tuple[Path, dict[str, Tenso
     """
     if run.checkpoint is None:
         sessions = records.study_run(run.study_run_id).sessions
-        typed = f" ({sessions[-1].environment['command']})" if sessions else ""
+        command = sessions[-1].environment.get("command") if sessions else None
+        typed = f" ({command})" if command else ""
         raise UserError(
             f"run {run.id} is {run.status}, and its study is not through: run the study again to "
             f"finish it{typed}."
@@ -218,15 +219,14 @@ def _twin(
 ) -> nn.Module:
     """The torch network of a member of a population."""
     network = network_of(settings, image_shape, n_classes).to(parameter_type(settings))
-    put_parameters(
-        network,
-        {
-            name: tensor[0, 0]
-            for name, tensor in member_parameters(
-                tensors, settings.seed, settings.learning_rate
-            ).items()
-        },
-    )
+    members = member_parameters(tensors, settings.seed, settings.learning_rate)
+    try:
+        put_parameters(network, {name: tensor[0, 0] for name, tensor in members.items()})
+    except (KeyError, IndexError, RuntimeError):  # of a file that somebody else made
+        raise UserError(
+            "the parameters in the file of the model are of another architecture; ask for the file "
+            "that was recorded, or train again with --fresh."
+        ) from None
     return _OfBytes(network, rows=not FACTORIES[settings.kind].convolutional(settings))
 
 

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from retroprop.data import find, load
 from retroprop.errors import Interrupted, UserError, in_short
-from retroprop.files import check_name, held
+from retroprop.files import check_name, held, make_folder, replace_file
 from retroprop.studies import messages
+from retroprop.studies.longer import add_longer, find_shorter
 from retroprop.studies.patience import Patience
 from retroprop.studies.plan import Plan, longest_first, plan_study
 from retroprop.studies.pools import Display, Engine, Pool, Session, Silent
 from retroprop.studies.processes import WorkerProcesses
-from retroprop.studies.records import Records, RunRecord, StudyRunRecord
+from retroprop.studies.records import STORE, Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import Study
 from retroprop.studies.stores import CHECKPOINTS, Store, is_kept, open_store
 from retroprop.studies.summary import best_cells, summarise_cells
@@ -95,13 +96,15 @@ def carry_out(
     )
     plan = plan_study(study)
     warning = plan.memory_warning(pool.count)
-    study_run_id = _find_or_add(plan, records, load(study.dataset).checksum, fresh=fresh)
+    checksum = load(study.dataset).checksum
+    study_run_id = _find_or_add(plan, records, store, checksum, display, fresh=fresh)
     with _only_one(records, records.folder / CHECKPOINTS / study_run_id):
         runs = records.runs(study_run_id)
         remaining = _remaining_jobs(plan, runs, study_run_id)
-        _remove_leftovers(store, study_run_id, plan, remaining)
         _say_what_is_lost(runs, records.folder, display)
         before = records.study_run(study_run_id)
+        _claim(store, before)
+        _remove_leftovers(store, study_run_id, runs)
         if before.status == "finished" and not remaining:
             display.note(
                 f"{study_run_id} is finished already: nothing to train (--fresh trains it again)."
@@ -111,7 +114,7 @@ def carry_out(
                 display.note(warning)
             environment = pool.prepare(before, remaining)
             if address := store.address:
-                environment["store"] = address
+                environment[STORE] = address
             session = Session(records, study_run_id, environment)
             display.start(plan, records.runs(study_run_id), pool.count)
             try:
@@ -144,27 +147,47 @@ def study_runs_of(study: Study, records: Records) -> list[StudyRunRecord]:
 def _store_before(study: Study, records: Records) -> str | None:
     """Where the newest run of a study keeps its checkpoints; None for the records' folder."""
     same = study_runs_of(study, records)
-    return same[-1].sessions[-1].environment.get("store") if same and same[-1].sessions else None
+    return same[-1].store if same else None
 
 
-def _find_or_add(plan: Plan, records: Records, data_checksum: str, *, fresh: bool) -> str:
+def _find_or_add(
+    plan: Plan,
+    records: Records,
+    store: Store,
+    data_checksum: str,
+    display: Display,
+    *,
+    fresh: bool,
+) -> str:
     """The id of the latest study run of this very study, or of a new one.
+
+    A new one goes on where a finished one with fewer epochs ended, as far as that can be.
 
     Args:
         plan: Of the study.
         records: Where to look, and to add.
+        store: Where the files of a new one will be.
         data_checksum: Of the data as they were read.
-        fresh: Add a new one in any case.
+        display: What to tell the person who waits.
+        fresh: Add a new one in any case, from its beginning.
     """
     study = plan.study
-    alike = [one for one in records.study_runs(study.name) if one.fingerprint == study.fingerprint]
+    known = records.study_runs(study.name)
+    alike = [one for one in known if one.fingerprint == study.fingerprint]
     same = [one for one in alike if one.data_checksum == data_checksum]
     if same and not fresh:
         return same[-1].id
-    study_run_id = f"{study.name}-{study.fingerprint[:8]}"
-    if alike:  # the same settings, perhaps with other data
-        study_run_id += f"-{len(alike) + 1}"
+    study_run_id = begin = f"{study.name}-{study.fingerprint[:8]}"
+    number, taken = len(alike) + 1, {one.id for one in alike}  # perhaps with other data
+    while number > 1 and (study_run_id := f"{begin}-{number}") in taken:
+        number += 1
+    shorter = None if fresh else find_shorter(study, records, known, data_checksum)
+    if shorter is not None:
+        display.note(shorter.said(study))
     try:
+        if shorter is not None and shorter.continued:
+            add_longer(plan, records, store, study_run_id, shorter)
+            return study_run_id
         records.add_study_run(
             id=study_run_id,
             study=study.name,
@@ -191,14 +214,37 @@ def _remaining_jobs(
     return [job for job in jobs if job is not None]
 
 
-def _remove_leftovers(
-    store: Store, study_run_id: str, plan: Plan, remaining: Sequence[messages.TrainJob]
-) -> None:
+def _claim(store: Store, study_run: StudyRunRecord) -> None:
+    """Refuse a store in which other records have a run of the same study: files go by its id.
+
+    Raises:
+        UserError: If they have.
+    """
+    if store.address is None:
+        return
+    name = f"{CHECKPOINTS}/{study_run.id}/begun.txt"
+    with store.reading(name) as path:
+        begun = path.read_text(encoding="utf-8") if path.is_file() else None
+    if begun is None:
+        with store.writing(name) as path:
+            make_folder(path.parent)
+            replace_file(path, study_run.created_at.encode(), durable=True)
+    elif begun != study_run.created_at:
+        raise UserError(
+            f"{store.address} holds the files of a run of {study_run.id} of other records, begun "
+            f"{in_short(begun)}; name another --store."
+        )
+
+
+def _remove_leftovers(store: Store, study_run_id: str, runs: Sequence[RunRecord]) -> None:
     """Remove what killed workers left: states of other epochs than the recorded, half files."""
-    needed = {job.population.name: messages.state_name(job.recorded_epoch) for job in remaining}
-    for population in plan.populations:
-        folder = messages.population_folder(study_run_id, population.name)
-        store.remove_leftovers(folder, keep=needed.get(population.name))
+    needed: dict[str, str | None] = {}
+    for run in runs:
+        last = run.epochs[-1].epoch if run.epochs else -1
+        kept = run.checkpoint is None or run.state_sha256 is not None
+        needed[run.population] = messages.state_name(last) if kept else None
+    for population, keep in needed.items():
+        store.remove_leftovers(messages.population_folder(study_run_id, population), keep=keep)
 
 
 def _say_what_is_lost(runs: Sequence[RunRecord], folder: Path, display: Display) -> None:

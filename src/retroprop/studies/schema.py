@@ -30,7 +30,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from retroprop.data import CATALOG, find
+from retroprop.data import CATALOG, DatasetInfo, find
 from retroprop.data.catalog import is_own
 from retroprop.data.splits import training_size
 from retroprop.errors import UserError, did_you_mean, in_short, unquoted
@@ -374,7 +374,12 @@ class Study(Strict):
         for where, key in wanted:
             check_known(key, known, f"grid key in {where}")
         self._check_kind()
+        return self
+
+    @model_validator(mode="after")
+    def _suits_its_data(self) -> "Study":
         info = find(self.dataset)
+        self._check_shapes(info)
         held_out = self.split.evaluated_images(info.n_train, info.n_test)
         if self.split.source == "test" and held_out >= info.n_test:
             raise ValueError(
@@ -398,7 +403,7 @@ class Study(Strict):
     def _check_kind(self) -> None:
         """Every setting must apply to the kind of model, and every combination must exist."""
         kind, row, training = self.model.kind, self.kind, self.training
-        known, info = settings_of_kind(kind), find(self.dataset)
+        known = settings_of_kind(kind)
         for name in self.grid.optimizer or [training.optimizer]:
             check_known(name, optimizers_of(row.engine), f"optimizer of a {kind}")
         given = training.model_fields_set - {"gradient", "precision"}
@@ -416,6 +421,10 @@ class Study(Strict):
                     f"training.learning_rate has no value for {', '.join(sorted(missing))}; add one"
                 )
         self._check_arithmetic()
+
+    def _check_shapes(self, info: DatasetInfo) -> None:
+        """Its kind of model must read images of this shape, with each value of the grid."""
+        kind, row = self.model.kind, self.kind
         if row.colour and len(info.image_shape) < 3:
             raise ValueError(
                 f"a {kind} reads colour images, and {self.dataset} is grey; use cifar10, or a "

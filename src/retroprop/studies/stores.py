@@ -10,6 +10,7 @@ takes its credentials from where its own tools do (for S3 the variables AWS_…)
 
 import contextlib
 import posixpath
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,6 +68,14 @@ class Store(Protocol):
         """Remove from a folder what killed workers left: other states, half files."""
         ...
 
+    def size(self, folder: str) -> int:
+        """The bytes of all files below a folder."""
+        ...
+
+    def remove_all(self, folder: str) -> None:
+        """Remove a folder with all that is in it, if it is there."""
+        ...
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -106,6 +115,14 @@ class Folder:
         """Remove what killed workers left."""
         half = (unfinished(STATES), unfinished(BEST))
         remove_leftovers(self.path / folder, STATES, *half, keep=keep)
+
+    def size(self, folder: str) -> int:
+        """The bytes of all files below a folder."""
+        return sum(one.stat().st_size for one in (self.path / folder).rglob("*") if one.is_file())
+
+    def remove_all(self, folder: str) -> None:
+        """Remove a folder with all that is in it."""
+        shutil.rmtree(self.path / folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -154,6 +171,17 @@ class RemoteStore:
                 name = PurePosixPath(place).name
                 if PurePosixPath(name).match(STATES) and name != keep:
                     files.rm_file(place)
+
+    def size(self, folder: str) -> int:
+        """The bytes of all files below a folder."""
+        with self._explained() as (files, root), contextlib.suppress(FileNotFoundError):
+            return files.du(f"{root}/{folder}")
+        return 0
+
+    def remove_all(self, folder: str) -> None:
+        """Remove all files below a folder."""
+        with self._explained() as (files, root), contextlib.suppress(FileNotFoundError):
+            files.rm(f"{root}/{folder}", recursive=True)
 
     def has(self, name: str) -> bool:
         """Whether there is such a file."""

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from retroprop.errors import Interrupted, UserError, cannot_be_used
 from retroprop.files import checksum_of
+from retroprop.studies.longer import is_kept
 from retroprop.studies.memory import fits_on_device
 from retroprop.studies.messages import (
     DoneReport,
@@ -190,8 +191,22 @@ class Worker:
             with self.store.writing(best) as path:
                 trajectory.save_best(path, about=about)
                 sha256 = checksum_of(path)
-            self.records.finish_population(job.run_ids, self.store.recorded(best), sha256=sha256)
-            self.store.remove(f"{job.folder}/{state_name(recorded)}")
+            state_sha256 = self._kept_state(job, recorded)
+            self.records.finish_population(
+                job.run_ids,
+                self.store.recorded(best),
+                sha256=sha256,
+                state_sha256=state_sha256,
+            )
+            if state_sha256 is None:
+                self.store.remove(f"{job.folder}/{state_name(recorded)}")
+
+    def _kept_state(self, job: TrainJob, epoch: int) -> str | None:
+        """The checksum of the last state, if it is kept for more epochs one day."""
+        with self.store.reading(f"{job.folder}/{state_name(epoch)}") as state:
+            if state.is_file() and is_kept(state.stat().st_size, self.study, job.population):
+                return checksum_of(state)
+        return None
 
     def _resume(self, job: TrainJob, about: str) -> tuple[AnyTrajectory, int]:
         """The trajectory as of the last recorded epoch, or from the start where it is lost."""
