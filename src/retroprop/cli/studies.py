@@ -16,6 +16,7 @@ from retroprop.cli.display import StudyDisplay, counted, duration, setting
 from retroprop.cli.parameters import Database, Flag, WholeNumber
 from retroprop.errors import Interrupted, UserError, did_you_mean, in_short
 from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
+from retroprop.studies.rows import model_rows
 from retroprop.studies.schema import catalog, load_study, read_study
 from retroprop.studies.summary import mean_and_deviation
 
@@ -152,7 +153,7 @@ def runs(
     else:
         study_run = records.study_run(study)
         members = records.runs(study_run.id, with_epochs=False)
-        rows = _model_rows(members)
+        rows = model_rows(members)
         if form == "table":
             _print_models(members, study_run)
     if form == "json":
@@ -319,22 +320,6 @@ def _study_run_rows(records: Records) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _model_rows(members: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    return [
-        {
-            "run": run.id,
-            **run.cell,
-            "seed": run.seed,
-            "status": run.status,
-            "best_epoch": run.best_epoch,
-            "best_validation_accuracy": run.best_validation_accuracy,
-            "diverged_epoch": run.diverged_epoch,
-            "test_accuracy": run.test_accuracy,
-        }
-        for run in members
-    ]
 
 
 def _print_study_runs(rows: Sequence[Mapping[str, Any]], records: Records) -> None:

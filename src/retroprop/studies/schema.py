@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -508,7 +509,7 @@ def load_study(
     return study_from(document, source)
 
 
-def study_from(document: Mapping[str, Any], source: str) -> Study:
+def study_from(document: Mapping[str, Any], source: str = "the study") -> Study:
     """The study that a document describes.
 
     Args:
@@ -532,10 +533,12 @@ def catalog() -> dict[str, Study]:
 
 def catalog_names() -> list[str]:
     """The names of the studies that ship with the package."""
-    folder = resources.files("retroprop.studies") / "catalog"
-    return sorted(
-        item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")
-    )
+    files = (item.name for item in _shipped().iterdir())
+    return sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml"))
+
+
+def _shipped() -> Traversable:
+    return resources.files("retroprop") / "studies" / "catalog"
 
 
 def read_study(name_or_file: str) -> tuple[str, str]:
@@ -570,8 +573,8 @@ def read_study(name_or_file: str) -> tuple[str, str]:
             f"there is no study {in_short(name_or_file)}. {did_you_mean(name_or_file, names)} "
             "(retroprop studies lists them; a file's name ends in .toml)"
         )
-    file = resources.files("retroprop.studies") / "catalog" / f"{name_or_file}.toml"
-    return f"study {name_or_file}", file.read_text(encoding="utf-8")
+    text = (_shipped() / f"{name_or_file}.toml").read_text(encoding="utf-8")
+    return f"study {name_or_file}", text
 
 
 def _resized(document: dict[str, Any], size: str, source: str) -> dict[str, Any]:
