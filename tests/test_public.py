@@ -1,4 +1,4 @@
-"""What each room offers to Python: `dir()` and `help()` show it, and importing the room is light."""
+"""What each room offers to Python: `dir()` and `help()` show it, and importing it is light."""
 
 import ast
 import inspect

@@ -98,7 +98,8 @@ for _name, _module in {
     )
 
 studies_app = cyclopts.App(name="studies", help=STUDIES["studies"], group=_studies)
-studies_app.command("retroprop.cli.studies:show_study", name="show", help=STUDIES["studies show"])
+for _name, _function in {"show": "studies:show_study", "keys": "study_keys:keys"}.items():
+    studies_app.command(f"retroprop.cli.{_function}", name=_name, help=STUDIES[f"studies {_name}"])
 app.command(studies_app)
 
 

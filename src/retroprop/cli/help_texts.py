@@ -36,6 +36,14 @@ retroprop studies show inf8225-logistic > mine.toml
 retroprop run mine.toml --dry-run
 ```
 """,
+    "studies keys": """Print the keys of a study file: what each may be, its default, its meaning.
+
+```
+retroprop studies keys
+retroprop studies keys learning_rate
+retroprop studies keys split
+```
+""",
     "runs": """List what is recorded: all study runs, or the models of one.
 
 ```
