@@ -27,9 +27,9 @@ converted: `"3"` is no number. `--set training.batch_size=20` changes a key for 
 SIZES = """
 ## `[sizes.laptop]`, `[sizes.smoke]`
 
-What changes with `--size laptop` or `--size smoke`: any of the keys above. Tables are merged with
-those above, and everything else is replaced. A file that does not say has one epoch of 1,000 images
-and its first seed as its smoke size, and is whole at laptop size.
+What changes with `--size laptop`, which is the default, or `--size smoke`: any of the keys above.
+Tables are merged with those above, and everything else is replaced. A file that does not say has
+one epoch of 1,000 images and its first seed as its smoke size, and is whole at laptop size.
 """
 
 

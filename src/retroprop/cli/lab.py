@@ -1,7 +1,7 @@
 """The commands `retroprop lab list | run | report`: a whole assignment, from data to document."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.table import Table
@@ -9,17 +9,17 @@ from rich.text import Text
 
 from retroprop.cli.console import Terminal
 from retroprop.cli.display import StudyDisplay, duration
-from retroprop.cli.parameters import Flag, ReadersLanguage, WholeNumber
+from retroprop.cli.parameters import Flag, ReadersLanguage, Size, WholeNumber
 from retroprop.errors import Interrupted, UserError
 from retroprop.labs.assignments import ASSIGNMENTS
 from retroprop.languages import reader_language, translator
 from retroprop.studies.records import DEFAULT_DATABASE, Records
+from retroprop.studies.study_text import USUAL_SIZE
 
 if TYPE_CHECKING:
     from retroprop.labs.running import StudyPlan
 
 console = Terminal(soft_wrap=True)
-Size = Literal["smoke", "laptop", "full"]
 
 
 def list_labs(*, db: str = DEFAULT_DATABASE) -> None:
@@ -49,7 +49,7 @@ def run(
     lab: str,
     /,
     *,
-    size: Annotated[Size, Parameter(negative=())] = "laptop",
+    size: Size = USUAL_SIZE,
     workers: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     device: str = "cpu",
     dry_run: Flag = False,
@@ -59,8 +59,8 @@ def run(
 
     Args:
         lab: A name that `retroprop lab list` prints.
-        size: laptop: what two cores do in an hour or two. full: as the assignment asks. smoke:
-            seconds, to see that everything works.
+        size: laptop: fewer images or epochs where a study says so, for two cores. full: as the
+            assignment asks. smoke: seconds, to see that everything works.
         workers: Worker processes, each on one thread. Default: one per core. It changes no number.
         device: Where deep networks train: cpu, cuda, or auto for a GPU where there is one.
         dry_run: Print the plan with a rough guess of the time, and train nothing.
@@ -106,7 +106,7 @@ def report(
     *,
     lang: ReadersLanguage = None,
     format: Annotated[str, Parameter(name=["--format", "-f"])] = "html,pdf,ipynb",
-    size: Annotated[Size | None, Parameter(negative=())] = None,
+    size: Size | None = None,
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("reports"),
     db: str = DEFAULT_DATABASE,
 ) -> None:
@@ -157,11 +157,12 @@ def _print_plan(plans: "list[StudyPlan]", workers: int | None) -> None:
     n = workers or usable_cores()
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("study", no_wrap=True)
-    for name in ("models", "recorded", "epochs", "time"):
+    for name in ("size", "models", "recorded", "epochs", "time"):
         table.add_column(name, justify="right")
     for one in plans:
         left = "done" if one.finished else f"about {duration(one.predicted_s(n))}"
-        table.add_row(one.name, str(one.models), str(one.done), str(one.plan.study.epochs), left)
+        study = one.plan.study
+        table.add_row(one.name, study.size, str(one.models), str(one.done), str(study.epochs), left)
     console.print_table(table)
     seconds = total_s(plans, workers)
     if seconds:

@@ -1,7 +1,7 @@
 """Types of parameters that several commands share."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -27,6 +27,8 @@ ReadersLanguage = Annotated[Language | None, Parameter(negative=())]
 Database = Annotated[
     str, Parameter(name="--db", help="The records: a SQLite file or any SQLAlchemy URL.")
 ]
+Size = Annotated[Literal["smoke", "laptop", "full"], Parameter(negative=())]
+"""--size; where nobody gives it, `studies.study_text.USUAL_SIZE`."""
 Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 

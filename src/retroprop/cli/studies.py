@@ -13,15 +13,21 @@ from rich.text import Text
 
 from retroprop.cli.console import Terminal
 from retroprop.cli.display import StudyDisplay, counted, duration, setting
-from retroprop.cli.parameters import Database, Flag, WholeNumber
+from retroprop.cli.parameters import Database, Flag, Size, WholeNumber
 from retroprop.errors import Interrupted, UserError, did_you_mean, in_short
 from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
 from retroprop.studies.rows import model_rows
 from retroprop.studies.schema import catalog, load_study, read_study
+from retroprop.studies.study_text import USUAL_SIZE
 from retroprop.studies.summary import mean_and_deviation
 
 console = Terminal()
 
+SMALLER = {
+    "laptop": "at laptop size: fewer images or epochs than the study itself, which is --size full.",
+    "smoke": "at smoke size: it shows that everything works, and its numbers mean nothing.",
+}
+"""What is said of a study that is not whole."""
 MOST_COMPARED = 25
 """Values of a setting of which all pairs are shown, 300 at most."""
 
@@ -34,7 +40,7 @@ def run(
     workers: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     epochs: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     precision: Annotated[str | None, Parameter(negative=())] = None,
-    size: Annotated[str, Parameter(negative=())] = "full",
+    size: Size = USUAL_SIZE,
     device: Annotated[str, Parameter(negative=())] = "cpu",
     fresh: Flag = False,
     dry_run: Flag = False,
@@ -56,8 +62,8 @@ def run(
         float32, float64, or bf16: matrix products of networks in bfloat16, which is faster on wide
         layers where the processor has the instructions. Parameters and sums stay in float32.
     size
-        full: as the assignment says. laptop: fewer images or epochs where a study says so, for two
-        cores. smoke: seconds.
+        laptop: fewer images or epochs where a study says so, for two cores. full: as the assignment
+        asks. smoke: seconds, to see that everything works.
     device
         Where deep networks train: cpu, cuda, or auto for a GPU where there is one.
     fresh
@@ -77,6 +83,8 @@ def run(
     parsed = load_study(study, changes=changes, epochs=epochs, size=size)
     if workers is not None and workers < 1:
         raise UserError(f"--workers must be at least 1, and got {workers}.")
+    if parsed.size in SMALLER:
+        console.print(f"{parsed.name} {SMALLER[parsed.size]}", soft_wrap=True)
     if dry_run:
         _print_plan(plan_study(parsed), workers or usable_cores())
         return

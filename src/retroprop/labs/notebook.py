@@ -11,6 +11,7 @@ from retroprop.report.document import Document, Section
 from retroprop.report.lab_content import compose_lab, question_section
 from retroprop.report.lab_report import Lab, LabReport, Question
 from retroprop.studies.records import Records
+from retroprop.studies.study_text import USUAL_SIZE
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ class OpenLab:
         lab = find_lab(name)
         return cls(lab, Records.open(db) if lab.studies else None, language, size)
 
-    def run(self, size: str = "laptop", *, workers: int | None = None, device: str = "cpu") -> None:
+    def run(
+        self, size: str = USUAL_SIZE, *, workers: int | None = None, device: str = "cpu"
+    ) -> None:
         """Train what the records lack; nothing, in a moment, where they lack nothing.
 
         Args:

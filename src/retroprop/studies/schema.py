@@ -45,7 +45,7 @@ from retroprop.studies.kinds import (
     usual_value,
 )
 from retroprop.studies.problems import Location, explained, part_of_key
-from retroprop.studies.study_text import MOST_PARTS, parse_toml, read_text
+from retroprop.studies.study_text import MOST_PARTS, SIZES, USUAL_SIZE, parse_toml, read_text
 from retroprop.training.settings import (
     Derivation,
     Hyperparameters,
@@ -60,7 +60,6 @@ from retroprop.training.settings import (
     without_none,
 )
 
-SIZES = ("smoke", "laptop", "full")
 VALUES = (
     "best_validation_accuracy",
     "best_validation_loss",
@@ -531,7 +530,7 @@ def load_study(
         epochs: Number of epochs in place of the study's own.
         size: "full" is the study as it stands; "laptop" and "smoke" take what the file says under
             [sizes]. A file that does not say has one epoch of 1,000 images and its first seed as
-            its smoke size, and is whole at laptop size.
+            its smoke size, and no laptop size: it is full then.
 
     Raises:
         UserError: One sentence per problem, each naming the key and the fix.
@@ -575,6 +574,13 @@ def catalog_names() -> list[str]:
 
 def _shipped() -> Traversable:
     return resources.files("retroprop") / "studies" / "catalog"
+
+
+def size_option(name: str, size: str) -> str:
+    """What `retroprop run` needs behind a study's name to train it at a size; "" for the usual."""
+    smaller = name in catalog_names() and load_study(name, size=USUAL_SIZE).size == USUAL_SIZE
+    usual = size == USUAL_SIZE or (size == "full" and not smaller)
+    return "" if usual else f" --size {size}"
 
 
 def read_study(name_or_file: str) -> tuple[str, str]:
@@ -628,8 +634,8 @@ def _resized(document: dict[str, Any], size: str, source: str) -> dict[str, Any]
             f"{source}: sizes.{part_of_key(min(unknown))} is unknown; the sizes are "
             "[sizes.smoke] and [sizes.laptop], and the file itself is full."
         )
-    if size == "full":
-        return document | {"size": size}
+    if size == "full" or (size == "laptop" and size not in sizes):
+        return document | {"size": "full"}
     seeds = document.get("seeds")
     smoke = {
         "epochs": 1,

@@ -11,6 +11,10 @@ from typing import Any
 
 from retroprop.errors import UserError, in_short
 
+SIZES = ("smoke", "laptop", "full")
+"""Of a study, the smallest first."""
+USUAL_SIZE = "laptop"
+"""Where nobody names one: a study that has no such size is whole."""
 MOST_BYTES = 100_000
 """Of a study file; the largest one that we ship has 1,421."""
 MOST_PARTS = 8
