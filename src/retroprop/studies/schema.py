@@ -127,7 +127,7 @@ class _Setting:
         try:
             return checked(value, self.setting)
         except WrongValueError as error:
-            wanted = f"Input should be {error}".replace("{", "{{").replace("}", "}}")
+            wanted = str(error).replace("{", "{{").replace("}", "}}")
             raise PydanticCustomError("setting", wanted) from None  # pyright: ignore[reportArgumentType] - no literal
 
 
