@@ -50,6 +50,7 @@ def run(
     /,
     *,
     size: Size = USUAL_SIZE,
+    precision: Annotated[str | None, Parameter(negative=())] = None,
     workers: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     device: str = "cpu",
     dry_run: Flag = False,
@@ -61,6 +62,8 @@ def run(
         lab: A name that `retroprop lab list` prints.
         size: laptop: fewer images or epochs where a study says so, for two cores. full: as the
             assignment asks. smoke: seconds, to see that everything works.
+        precision: float32, float64 or bf16, in place of that of the studies whose models can have
+            it.
         workers: Worker processes, each on one thread. Default: one per core. It changes no number.
         device: Where deep networks train: cpu, cuda, or auto for a GPU where there is one.
         dry_run: Print the plan with a rough guess of the time, and train nothing.
@@ -82,8 +85,8 @@ def run(
         )
         return
     records = _existing(db) if dry_run else Records.open(db)
-    plans = plan_lab(chosen, records, size)
-    _print_plan(plans, workers)
+    plans = plan_lab(chosen, records, size, precision)
+    _print_plan(plans, workers, with_precision=precision is not None)
     if dry_run or records is None:
         console.print("Nothing was trained.")
         return
@@ -150,19 +153,20 @@ def _existing(db: str) -> Records | None:
     return Records.open(db, create=False)
 
 
-def _print_plan(plans: "list[StudyPlan]", workers: int | None) -> None:
+def _print_plan(plans: "list[StudyPlan]", workers: int | None, *, with_precision: bool) -> None:
     from retroprop.labs.running import total_s
     from retroprop.studies.environment import usable_cores
 
     n = workers or usable_cores()
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("study", no_wrap=True)
-    for name in ("size", "models", "recorded", "epochs", "time"):
+    for name in ("size", *["precision"] * with_precision, "models", "recorded", "epochs", "time"):
         table.add_column(name, justify="right")
     for one in plans:
         left = "done" if one.finished else f"about {duration(one.predicted_s(n))}"
         study = one.plan.study
-        table.add_row(one.name, study.size, str(one.models), str(one.done), str(study.epochs), left)
+        chosen = [study.size, *[study.training.precision] * with_precision]
+        table.add_row(one.name, *chosen, *map(str, (one.models, one.done, study.epochs)), left)
     console.print_table(table)
     seconds = total_s(plans, workers)
     if seconds:

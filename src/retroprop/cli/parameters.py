@@ -32,6 +32,19 @@ Size = Annotated[Literal["smoke", "laptop", "full"], Parameter(negative=())]
 Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 
+def usual_dataset(model: str) -> str:
+    """What a network is trained on, and summed up for, where nobody names a data set.
+
+    >>> usual_dataset("MLP_Mixer"), usual_dataset("mlp")
+    ('cifar10-sample', 'fashion-mnist')
+    """
+    from retroprop.studies.kinds import KINDS
+
+    letters = model.lower().replace("-", "").replace("_", "")
+    colour = any(row.colour and kind.replace("-", "") == letters for kind, row in KINDS.items())
+    return "cifar10-sample" if colour else "fashion-mnist"
+
+
 def model_options(info: "ModelInfo", changes: Iterable[str]) -> "dict[str, Option]":
     """The options of a network that somebody gave as --set key=value.
 

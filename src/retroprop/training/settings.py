@@ -128,6 +128,7 @@ Count = Annotated[int, Bounds(least=1, most=10**9)]
 Width = Annotated[int, Bounds(least=1, most=100_000)]
 Share = Annotated[float, Bounds(least=0, below=1)]
 InitialScale = Annotated[Any, _Scale()]
+Precision = Annotated[str, Words(*PRECISIONS.values(), short=PRECISIONS)]
 Derivation = Annotated[str, Words("by-hand", "autograd")]
 
 
@@ -160,7 +161,7 @@ class Hyperparameters:
     """Height and width of all kernels, in pixels."""
     gradient: Annotated[str, Words("mean", "sum")] = "mean"
     """Whether the gradient of a minibatch is the mean or the sum over its examples."""
-    precision: Annotated[str, Words(*PRECISIONS.values(), short=PRECISIONS)] = "float32"
+    precision: Precision = "float32"
     """Of parameters and products; with "bfloat16", or "bf16", the products alone."""
     architecture: Annotated[str, _Architecture()] = "mlp 256-256"
     """An MLP or a CNN in the notation of `calculus.architectures`."""
@@ -311,6 +312,18 @@ def checked(value: Any, kind: Any) -> Any:
     return _checked_plain(value, kind)
 
 
+def checked_precision(word: str) -> str:
+    """The precision that a word stands for: "bf16" for "bfloat16".
+
+    Raises:
+        UserError: If there is none.
+    """
+    try:
+        return checked(word, Precision)
+    except WrongValueError as error:
+        raise UserError(f"the precision must be {error}, and got {in_short(word)}.") from None
+
+
 def without_none(kind: Any) -> Any:
     """The type of a value that is there."""
     kinds = get_args(kind)
@@ -328,7 +341,7 @@ def _checked_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _checked_plain(value: Any, kind: Any) -> Any:
-    names = {int: "a valid integer", float: "a valid number", str: "a valid string"}
+    names = {int: "a whole number", float: "a number", str: "text"}
     if kind is float and is_number(value):
         return value if isinstance(value, float) else _as_float(value)
     if kind is Any:
