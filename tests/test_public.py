@@ -2,10 +2,13 @@
 
 import ast
 import inspect
+import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 from tests.processes import python, run
 
 import retroprop
@@ -60,3 +63,12 @@ def test_importing_the_rooms_imports_no_library():
     heavy = "{'torch', 'numpy', 'matplotlib', 'sqlalchemy', 'pydantic'}"
     program = f"import sys, {rooms}; sys.exit(len({heavy} & set(sys.modules)))"
     assert run(**python("-c", program)).returncode == 0
+
+
+def test_the_upper_bound_of_torch_is_the_version_that_is_tested():
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (bound,) = [one for one in project["dependencies"] if one.startswith("torch")]
+    (pin,) = re.findall(r"^torch==2\.(\d+)\.", (root / "constraints.txt").read_text(), re.MULTILINE)
+    assert bound == f"torch>=2.8,<2.{int(pin) + 1}"
+    assert torch.__version__.startswith(f"2.{pin}.")
