@@ -165,26 +165,6 @@ def test_the_summary_in_the_list_is_the_first_line_of_the_docstring(command):
     assert function_of(command).__doc__.splitlines()[0] == help_text(command).splitlines()[0]
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--version"],
-        ["--help"],
-        ["data", "--help"],
-        ["run", "--help"],
-        ["studies"],
-        ["data", "list"],
-    ],
-    ids=" ".join,
-)
-def test_light_commands_import_neither_torch_nor_matplotlib(arguments):
-    done = in_a_process(*arguments, python=["-X", "importtime"])
-    assert done.returncode == 0
-    modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "retroprop" in modules
-    assert modules.isdisjoint({"torch", "matplotlib", "typst"})
-
-
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"]])
 def test_the_lightest_commands_import_no_command_at_all(arguments):
     done = in_a_process(*arguments, python=["-X", "importtime"])

@@ -11,13 +11,14 @@ from retroprop.cli.console import Terminal
 from retroprop.cli.display import StudyDisplay, duration
 from retroprop.cli.parameters import Flag, ReadersLanguage, Size, WholeNumber
 from retroprop.errors import Interrupted, UserError
-from retroprop.labs.assignments import ASSIGNMENTS
+from retroprop.files import DEFAULT_DATABASE
+from retroprop.labs.assignments import ASSIGNMENTS, find_assignment
 from retroprop.languages import reader_language, translator
-from retroprop.studies.records import DEFAULT_DATABASE, Records
 from retroprop.studies.study_text import USUAL_SIZE
 
 if TYPE_CHECKING:
     from retroprop.labs.running import StudyPlan
+    from retroprop.studies.records import Records
 
 console = Terminal(soft_wrap=True)
 
@@ -72,20 +73,19 @@ def run(
     Raises:
         UserError: If the assignment is unknown, or data or a device are missing.
     """
-    from retroprop.labs.catalog import find_lab
-    from retroprop.labs.running import plan_lab, run_lab
-    from retroprop.studies.environment import typed_command
-
-    chosen = find_lab(lab)
+    studies = find_assignment(lab).studies
     if workers is not None and workers < 1:
         raise UserError(f"--workers must be at least 1, and got {workers}.")
-    if not chosen.studies:
-        console.print(
-            f"{chosen.name} trains nothing; write its document: retroprop lab report {lab}"
-        )
+    if not studies:
+        console.print(f"{lab} trains nothing; write its document: retroprop lab report {lab}")
         return
+
+    from retroprop.labs.running import plan_lab, run_lab
+    from retroprop.studies.environment import typed_command
+    from retroprop.studies.records import Records
+
     records = _existing(db) if dry_run else Records.open(db)
-    plans = plan_lab(chosen, records, size, precision)
+    plans = plan_lab(studies, records, size, precision)
     _print_plan(plans, workers, with_precision=precision is not None)
     if dry_run or records is None:
         console.print("Nothing was trained.")
@@ -98,8 +98,8 @@ def run(
             f"{typed_command()}"
         ) from None
     console.print(
-        f"\nAll studies of {chosen.name} are recorded. Its document: retroprop lab report "
-        f"{chosen.name}{records.option}"
+        f"\nAll studies of {lab} are recorded. Its document: retroprop lab report "
+        f"{lab}{records.option}"
     )
 
 
@@ -146,10 +146,13 @@ def report(
         console.print(Text(f"wrote {path}"))
 
 
-def _existing(db: str) -> Records | None:
+def _existing(db: str) -> "Records | None":
     """The records, if there are any: a report without them says how to make them."""
     if db == DEFAULT_DATABASE and not Path(db).exists():
         return None
+
+    from retroprop.studies.records import Records
+
     return Records.open(db, create=False)
 
 

@@ -1,5 +1,6 @@
 """`retroprop summary`: what a network is made of, and what it costs."""
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +14,15 @@ from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Database, WholeNumber, model_options, usual_dataset
 from retroprop.data import find
 from retroprop.errors import UserError
-from retroprop.studies.records import DEFAULT_DATABASE
+from retroprop.files import DEFAULT_DATABASE
 
 if TYPE_CHECKING:
     from torch import nn
 
     from retroprop.models.summary import ModelSummary
 
+SMALL = 2 * 10**10
+"""Weights times pixels below which an example is computed in a moment."""
 LARGEST_SIDE = 4096
 """Channels, or pixels along one side, of an input that somebody may ask about."""
 
@@ -101,7 +104,13 @@ def _untrained(
     info = find_model(model)
     options = {**info.options, **model_options(info, changes)}
     with torch.device("meta"):  # shapes without numbers: any size answers at once
-        return build(model, shape, classes, options), options
+        network = build(model, shape, classes, options)
+    weights = sum(one.numel() for one in network.parameters())
+    if weights * math.prod(shape[1:]) < SMALL:  # torch imports for a second to compute shapes
+        network = network.to_empty(device="cpu")
+        for tensor in network.state_dict().values():
+            tensor.zero_()
+    return network, options
 
 
 def _print_layers(console: Terminal, found: "ModelSummary", depth: int | None) -> None:

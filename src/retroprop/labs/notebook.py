@@ -46,7 +46,7 @@ class OpenLab:
         """
         if self.records is None:
             return
-        plans = plan_lab(self.lab, self.records, size)
+        plans = plan_lab(self.lab.studies, self.records, size)
         if left := [one for one in plans if not one.finished]:
             seconds = total_s(left, workers)
             names = ", ".join(one.name for one in left)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retroprop.errors import UserError
-from retroprop.report.lab_report import Lab
 from retroprop.studies.environment import usable_cores
 from retroprop.studies.plan import Plan, plan_study
 from retroprop.studies.processes import WorkerProcesses
@@ -45,12 +44,12 @@ class StudyPlan:
 
 
 def plan_lab(
-    lab: Lab, records: Records | None, size: str, precision: str | None = None
+    studies: Sequence[str], records: Records | None, size: str, precision: str | None = None
 ) -> list[StudyPlan]:
     """What there is to train for a lab.
 
     Args:
-        lab: The assignment.
+        studies: Names of its studies.
         records: What is recorded; None for nothing.
         size: "smoke", "laptop" or "full".
         precision: In place of that of the studies, where their models can have it.
@@ -60,7 +59,7 @@ def plan_lab(
     """
     wanted = None if precision is None else checked_precision(precision)
     plans = []
-    for name in lab.studies:
+    for name in studies:
         study = load_study(name, size=size)
         if wanted is not None:
             with contextlib.suppress(UserError):  # its models cannot have it
