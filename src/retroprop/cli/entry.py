@@ -18,6 +18,7 @@ from retroprop.cli.console import (
     discard,
     flush_output,
     prepare_streams,
+    progress_shown,
     warnings_as_sentences,
 )
 from retroprop.cli.grade import grade
@@ -160,7 +161,7 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
 def run(arguments: Sequence[str] | None) -> NoReturn:
     """Run one command and exit: 0; 2 or 1 with one sentence; 130 after Ctrl-C."""
     prepare_streams()
-    with warnings_as_sentences():
+    with warnings_as_sentences(), progress_shown():
         code, sentence = _outcome(arguments)
     if sentence:
         style = "" if code == STOPPED else "bold red"
