@@ -12,7 +12,8 @@ GUIDES = [
     FOLDER.parent / name
     for name in ("bayes.md", "bayes_files.md", "causality.md", "convolution.md", "training.md")
 ]
-PAGES = [*DERIVATIONS, *GUIDES]
+PYTHON = sorted((FOLDER.parent / "python").glob("*.md"))
+PAGES = [*DERIVATIONS, *GUIDES, *PYTHON, FOLDER.parent / "study_keys.md"]
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)?(#[^)\s]+)?\)")
 _PATH = re.compile(

@@ -6,6 +6,7 @@ docs/api before Sphinx looks for sources, and what is no module any more is remo
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,12 +41,18 @@ class Module:
         tree = ast.parse(self.path.read_text(encoding="utf-8"))
         offered: set[str] = set()
         origin: dict[str, str] = {}
-        for node in tree.body:
+        for node in _statements(tree):
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 origin |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
             elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
                 offered = set(ast.literal_eval(node.value))
         return sorted(origin[name] for name in offered & set(origin))
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Those of a module, and what it imports for types alone: names that it offers lazily."""
+    for node in tree.body:
+        yield from node.body if isinstance(node, ast.If) else [node]
 
 
 def public_modules(package: Path = PACKAGE) -> list[Module]:

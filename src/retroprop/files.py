@@ -18,6 +18,8 @@ from typing import IO, Any
 
 from retroprop.errors import UserError, in_short
 
+DEFAULT_DATABASE = "retroprop.db"
+"""The file of the records where nobody names another."""
 _LOCK = ".lock"
 _WAIT_FOR_LOCK_S = 2
 

@@ -88,6 +88,18 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(call, tmp_path):
     assert not (tmp_path / "retroprop.db").exists()
 
 
+@pytest.mark.parametrize(("precision", "recorded"), [("fp64", "float64"), ("bf16", "float32")])
+def test_a_precision_is_that_of_the_studies_whose_models_can_have_it(call, precision, recorded):
+    code, out, err = call("lab", "run", "made-up", "--dry-run", "--precision", precision)
+    assert (code, err) == (0, "")
+    assert next(line.split()[2] for line in out.splitlines() if line.startswith(STUDY)) == recorded
+
+
+def test_a_precision_that_there_is_not_is_refused(refused):
+    said = refused("lab", "run", "made-up", "--dry-run", "--precision", "half")
+    assert "the precision must be 'float32', 'float64' or 'bfloat16', and got 'half'." in said
+
+
 def test_an_assignment_without_studies_says_what_to_do(call):
     code, out, _ = call("lab", "run", "thinking")
     assert code == 0

@@ -79,6 +79,27 @@ def test_a_network_learns_own_pictures_and_tells_new_ones_apart(call, photos, tm
     assert (tmp_path / "photos-samples.png").is_file()
 
 
+def test_a_model_file_has_no_folder_and_finds_its_data_again(call, refused, photos, tmp_path):
+    command = "train mlp --dataset folder:photos,side=8 --epochs 1 --batch-size 4 --device cpu"
+    assert call(*command.split())[0] == 0
+    model = tmp_path / "runs" / "mlp-photos" / "model.safetensors"
+    assert str(tmp_path).encode() not in model.read_bytes()
+    given = tmp_path / "given" / "mine.safetensors"
+    given.parent.mkdir()
+    model.rename(given)  # without the record beside it
+    assert call("evaluate", str(given))[0] == 0
+    assert call("predict", str(given), str(photos / "dark" / "0.png"))[0] == 0
+    Image.new("L", (9, 12), 90).save(photos / "dark" / "0.png")
+    own.open_own.cache_clear()
+    assert "was trained on other files than photos holds now" in refused("evaluate", str(given))
+
+
+def test_the_list_of_data_names_own_sets_that_were_used(call, photos):
+    assert call("data", "show", "folder:photos,side=8")[0] == 0
+    line = next(one for one in call("data", "list")[1].splitlines() if "photos,side=8" in one)
+    assert line.split()[1:] == ["8×8", "16", "4", "0", "MB", "your", "own", "cache"]
+
+
 def test_a_model_is_not_tested_on_what_it_may_have_learned(call, refused, photos, tmp_path):
     command = "train mlp --dataset folder:photos,side=8 --epochs 1 --batch-size 4 --device cpu"
     assert call(*command.split())[0] == 0

@@ -32,17 +32,26 @@ def test_a_depth_adds_layers_up(call):
 
 def test_options_and_shapes_change_the_network(call):
     code, out, _ = call(
-        "summary", "cnn", "--input-shape", "1,28,28", "--set", "n_channels=16,32,45"
+        "summary", "cnn", "--input-shape", "3,32,32", "--set", "n_channels=16,32,45"
     )
     assert code == 0
-    assert re.search(r"Parameters: +270,743\n", out)
+    assert re.search(r"Parameters: +271,031\n", out)
     assert "n_channels=16,32,45; kernel_sizes=3;" in out
+
+
+@pytest.mark.parametrize("model", ["mlp", "cnn", "resnet18", "mlp-mixer"])
+def test_a_network_is_shown_for_the_images_that_train_takes(call, refused, model):
+    _, out, _ = call("summary", model)
+    channels, height, width = map(int, re.search(r"input +(\d+) × (\d+) × (\d+)\n", out).groups())
+    n_train = 54_000 if (channels, height, width) == (1, 28, 28) else 1_800
+    assert (channels, height, width) in ((1, 28, 28), (3, 32, 32))
+    assert f"at most {n_train}" in refused("train", model, "--images", "1000000")
 
 
 def test_memory_depends_on_the_batch(call):
     texts = [call("summary", "mlp", "--batch-size", size)[1] for size in ("1", "10000")]
     memory = [re.search(r"Training memory: +about (.*) with Adam", text)[1] for text in texts]
-    assert memory == ["59.4 MB", "249 MB"]
+    assert memory == ["21.9 MB", "120 MB"]
 
 
 def test_help_explains_every_parameter_and_shows_examples(call):

@@ -658,7 +658,7 @@ def test_what_was_done_to_a_picture_is_said(call, trained, tmp_path):
         (["a.png", "text.txt"], "text.txt is not a picture"),
         (["a.png", "--top", "99"], "--top must be from 1 to 10, and got 99"),
         (["a.png", "--top", "0"], "--top must be from 1 to 10, and got 0"),
-        ([], "requires"),
+        ([], "IMAGES is missing."),
     ],
 )
 def test_what_cannot_be_predicted_is_explained(refused, trained, pictures, arguments, sentence):

@@ -1,5 +1,7 @@
 """Data sets of one's own: what is read, kept, divided and refused."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -109,6 +111,36 @@ def test_of_a_set_that_changes_the_cache_keeps_the_newest(photos, tmp_path):
     again(f"folder:{photos},side=4")
     kept = [one for one in (tmp_path / "cache" / "data").iterdir() if one.is_dir()]
     assert len(kept) == 2
+
+
+def test_the_cache_keeps_the_sets_that_were_opened_last(tmp_path, monkeypatch):
+    monkeypatch.setenv("RETROPROP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(own, "MOST_KEPT", 2)
+    names = []
+    for i in range(3):
+        folder = tmp_path / f"set{i}"
+        for label in ("a", "b"):
+            (folder / label).mkdir(parents=True)
+            for k in range(5):
+                Image.new("L", (8, 8), 40 * k).save(folder / label / f"{k}.png")
+        names.append(find(f"folder:{folder}").name)
+        for age, one in enumerate(own.kept_sets()):
+            os.utime(one.file, (1000 - age, 1000 - age))
+    assert [one.info.name for one in own.kept_sets()] == names[:0:-1]
+    own.open_own.cache_clear()
+    find(names[1])  # it was opened last now
+    assert [one.info.name for one in own.kept_sets()] == [names[1], names[2]]
+    assert len(list((tmp_path / "cache" / "data").glob("own-*.json"))) == 2
+    assert len([one for one in (tmp_path / "cache" / "data").iterdir() if one.is_dir()]) == 2
+
+
+def test_whoever_watches_is_told_how_many_pictures_are_read(photos, monkeypatch):
+    told = []
+    monkeypatch.setattr("retroprop.progress.watchers", [lambda *news: told.append(news)])
+    own.open_own.cache_clear()
+    find(f"folder:{photos},seed=7")
+    assert {total for _, _, total in told} == {len(told) - 1}
+    assert [done for _, done, _ in told] == list(range(len(told)))
 
 
 def test_a_name_is_the_same_wherever_it_is_typed(photos, monkeypatch):

@@ -131,7 +131,7 @@ def test_without_records_the_answers_name_the_commands(recorded, undrawn):
     report = recorded("lyon-tp", {})
     document = compose_lab(report)
     commands = {b.command for one in document.sections for b in one.blocks if b.kind == "notice"}
-    assert {f"retroprop run {name} --size laptop" for name in FEW} <= commands
+    assert {f"retroprop run {name}" for name in FEW} <= commands
     assert "consistent" in texts(report, "3.2")  # needs no records
 
 

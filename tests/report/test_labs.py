@@ -99,7 +99,7 @@ def test_without_records_every_answer_says_which_command_makes_it(language):
     document = compose_lab(LabReport(LAB, None, language))
     (notice,) = section(document, "1").blocks
     assert isinstance(notice, Notice)
-    assert notice.command == f"retroprop run {STUDY} --size laptop"
+    assert notice.command == f"retroprop run {STUDY}"
     assert document.notices[0].command == "retroprop lab run made-up"
     assert f"{STUDY}, lyon-shallow" in document.notices[0].text
     assert len(document.summary) == 1
@@ -113,7 +113,7 @@ def test_what_an_answer_knows_before_a_missing_study_stays_and_the_next_answer_f
     blocks = section(compose_lab(told), "2").blocks
     assert texts(blocks)[:2] == ["known without records", "needs no records"]
     place = told.records.location  # not the usual one, so the command names it
-    assert blocks[2].command == f"retroprop run lyon-shallow --size laptop --db {place}"
+    assert blocks[2].command == f"retroprop run lyon-shallow --db {place}"
 
 
 def test_a_half_finished_study_is_marked_at_the_top_and_at_its_question(report):

@@ -16,7 +16,11 @@ from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
+from retroprop.progress import watchers
+
 FEWEST_COLUMNS = 20
+FEWEST_SHOWN = 200
+"""Things of which a bar tells how many are through."""
 
 
 class Terminal(Console):
@@ -132,6 +136,49 @@ def warnings_as_sentences() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: shown.print(f"retroprop: {message}")
         yield
+
+
+class _Bar:
+    """Shows how far one slow thing is, on a terminal, on standard error."""
+
+    def __init__(self) -> None:
+        self._console = Terminal(stderr=True)
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Draw what is told; a short list is through before anybody has read it."""
+        if total < FEWEST_SHOWN or not self._console.can_redraw:
+            return
+        if self._bar is None:
+            from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            words = TextColumn("{task.description}", markup=False)
+            columns = (words, MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._task = self._bar.add_task(what, total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=done)
+        if done >= total:
+            self.stop()
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+@contextlib.contextmanager
+def progress_shown() -> Iterator[None]:
+    """Show how far slow things are: thousands of pictures that are decoded."""
+    bar = _Bar()
+    watchers.append(bar)
+    try:
+        yield
+    finally:
+        watchers.remove(bar)
+        bar.stop()
 
 
 def flush_output() -> None:

@@ -11,6 +11,7 @@ from retroprop import data
 from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Flag, ReadersLanguage, WholeNumber
 from retroprop.data.cache import cache_folder
+from retroprop.data.own import kept_sets
 from retroprop.errors import UserError
 from retroprop.languages import reader_language
 
@@ -38,6 +39,16 @@ def list_datasets() -> None:
         )
         if not places:
             absent.append(info)
+    for info in (one.info for one in kept_sets()):
+        table.add_row(
+            info.name,
+            "×".join(map(str, info.image_shape)),
+            f"{info.n_train:,}",
+            f"{info.n_test:,}",
+            f"{info.decoded_bytes / 1e6:.0f} MB",
+            info.licence,
+            "cache",
+        )
     console.print_table(table)
     console.print()
     for info in absent:

@@ -4,18 +4,21 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from rich.console import Group
-from rich.live import Live
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from retroprop.cli.console import Terminal
-from retroprop.data import find
-from retroprop.studies.messages import EpochReport
-from retroprop.studies.plan import Plan
-from retroprop.studies.records import EpochRecord, RunRecord
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
+    from rich.progress import TaskID
+
+    from retroprop.studies.messages import EpochReport
+    from retroprop.studies.plan import Plan
+    from retroprop.studies.records import EpochRecord, RunRecord
 
 NARROWEST_TABLE = 60
 """Columns of a terminal; on a narrower one, each epoch has its line as where nothing is redrawn."""
@@ -27,7 +30,7 @@ class _Cell:
 
     values: list[str]
     populations: set[str] = field(default_factory=set)
-    newest: dict[int, EpochRecord] = field(default_factory=dict)
+    newest: "dict[int, EpochRecord]" = field(default_factory=dict)
     diverged: set[int] = field(default_factory=set)
 
 
@@ -62,11 +65,15 @@ class StudyDisplay:
         """Show on this console."""
         self.console = console
         self.redraws = console.can_redraw and console.width >= NARROWEST_TABLE
-        self.live: Live | None = None
+        self.live: "Live | None" = None
         self.rate: float | None = None  # measured over predicted seconds, the last known
 
-    def start(self, plan: Plan, runs: Sequence[RunRecord], workers: int) -> None:
+    def start(self, plan: "Plan", runs: "Sequence[RunRecord]", workers: int) -> None:
         """Lay out one line per cell, with what is recorded already."""
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        from retroprop.data import find
+
         study = plan.study
         info = find(study.dataset)
         self.epochs, self.workers = study.epochs, workers
@@ -104,8 +111,10 @@ class StudyDisplay:
             console=self.console,
         )
         total = sum(p.predicted_s for p in self.populations.values())
-        self.task: TaskID = self.bar.add_task(study.name, total=total, left="")
+        self.task: "TaskID" = self.bar.add_task(study.name, total=total, left="")
         if self.redraws:
+            from rich.live import Live
+
             self.live = Live(
                 get_renderable=self._render, console=self.console, refresh_per_second=4
             )
@@ -118,7 +127,7 @@ class StudyDisplay:
         progress.done = min(progress.total, progress.done + examples)
         self._advance()
 
-    def epoch(self, report: EpochReport) -> None:
+    def epoch(self, report: "EpochReport") -> None:
         """Show the newest numbers of the population's cells."""
         for update in report.updates:
             cell = self.cell_of_run[update.run_id]
@@ -177,7 +186,9 @@ class StudyDisplay:
         seconds = self.rate * max(max(left), sum(left) / self.workers)
         return f"{duration(seconds)} left" if seconds >= 1 else ""
 
-    def _render(self) -> Group:
+    def _render(self) -> "Group":
+        from rich.console import Group
+
         table = Table(box=None, header_style="bold", pad_edge=False)
         for key in self.keys:
             table.add_column(key, justify="right", vertical="bottom")

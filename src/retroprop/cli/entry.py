@@ -8,7 +8,7 @@ what the system refuses, such as a full disk, 130 after Ctrl-C. A reader that le
 
 import sys
 from collections.abc import Sequence
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import cyclopts
 
@@ -18,6 +18,7 @@ from retroprop.cli.console import (
     discard,
     flush_output,
     prepare_streams,
+    progress_shown,
     warnings_as_sentences,
 )
 from retroprop.cli.grade import grade
@@ -99,7 +100,8 @@ for _name, _module in {
     )
 
 studies_app = cyclopts.App(name="studies", help=STUDIES["studies"], group=_studies)
-studies_app.command("retroprop.cli.studies:show_study", name="show", help=STUDIES["studies show"])
+for _name, _function in {"show": "studies:show_study", "keys": "study_keys:keys"}.items():
+    studies_app.command(f"retroprop.cli.{_function}", name=_name, help=STUDIES[f"studies {_name}"])
 app.command(studies_app)
 
 
@@ -165,7 +167,7 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
 def run(arguments: Sequence[str] | None) -> NoReturn:
     """Run one command and exit: 0; 2 or 1 with one sentence; 130 after Ctrl-C."""
     prepare_streams()
-    with warnings_as_sentences():
+    with warnings_as_sentences(), progress_shown():
         code, sentence = _outcome(arguments)
     if sentence:
         style = "" if code == STOPPED else "bold red"
@@ -186,7 +188,7 @@ def _outcome(arguments: Sequence[str] | None) -> tuple[int, str]:
             flush_output()
     except cyclopts.CycloptsError as error:
         chain = " ".join(("retroprop", *(error.command_chain or ["COMMAND"])))
-        said = in_short(error, LONGEST_LINE)
+        said = _wrong_option(error) or in_short(error, LONGEST_LINE)
         return WRONG_INPUT, f"retroprop: {said} {chain} --help explains it."
     except UserError as error:
         return WRONG_INPUT, f"retroprop: {error}"
@@ -199,6 +201,27 @@ def _outcome(arguments: Sequence[str] | None) -> tuple[int, str]:
     except MemoryError:
         return REFUSED, "retroprop: there is not enough memory for this; ask for something smaller."
     return 0, ""
+
+
+_KINDS: dict[Any, str] = {bool: "yes or no", int: "a whole number", float: "a number"}
+
+
+def _wrong_option(error: cyclopts.CycloptsError) -> str:
+    """What is wrong with the words of a command, where the library has no sentence for people."""
+    match error:
+        case cyclopts.UnusedCliTokensError(unused_tokens=[first, *_]):
+            return f"{in_short(first)} is one argument too many."
+        case cyclopts.RepeatArgumentError(token=token):
+            return f"{token.keyword} is given twice; give it once."
+        case cyclopts.MissingArgumentError() if error.argument and "Did you" not in str(error):
+            name = error.keyword or next(
+                (one.keyword for one in error.argument.tokens if one.keyword), error.argument.name
+            )
+            return f"{name} needs a value." if name.startswith("-") else f"{name} is missing."
+        case cyclopts.CoercionError(msg=None, token=token) if error.target_type in _KINDS and token:
+            name = token.keyword or (error.argument.name if error.argument else "the value")
+            return f"{name} must be {_KINDS[error.target_type]}, and got {in_short(token.value)}."
+    return ""
 
 
 def _refusal(error: OSError) -> str:

@@ -37,6 +37,14 @@ retroprop studies show inf8225-logistic > mine.toml
 retroprop run mine.toml --dry-run
 ```
 """,
+    "studies keys": """Print the keys of a study file: what each may be, its default, its meaning.
+
+```
+retroprop studies keys
+retroprop studies keys learning_rate
+retroprop studies keys split
+```
+""",
     "runs": """List what is recorded: all study runs, or the models of one.
 
 ```
@@ -186,7 +194,7 @@ The same command continues a training that was stopped. The test set is touched 
 retroprop train mlp --set hidden_sizes=256,256 --epochs 10
 retroprop train resnet18 --dataset cifar10 --augment --optimizer nesterov \\
     --lr 0.1 --weight-decay 0.0005 --schedule warmup-cosine \\
-    --precision bfloat16 --channels-last
+    --precision bf16 --channels-last
 torchrun --nproc-per-node 2 -m retroprop train cnn --device cpu
 ```
 """,
@@ -230,7 +238,7 @@ Nothing is trained and no weights are made, so any size answers at once.
 ```
 retroprop summary resnet18
 retroprop summary mlp-mixer --set patch_size=8 --set embed_dim=512 --depth 2
-retroprop summary cnn --input-shape 1,28,28 --set n_channels=16,32,45
+retroprop summary cnn --input-shape 3,64,64 --set n_channels=16,32,45
 ```
 """,
 }

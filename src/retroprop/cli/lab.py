@@ -1,7 +1,7 @@
 """The commands `retroprop lab list | run | report`: a whole assignment, from data to document."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.table import Table
@@ -9,17 +9,18 @@ from rich.text import Text
 
 from retroprop.cli.console import Terminal
 from retroprop.cli.display import StudyDisplay, duration
-from retroprop.cli.parameters import Flag, ReadersLanguage, WholeNumber
+from retroprop.cli.parameters import Flag, ReadersLanguage, Size, WholeNumber
 from retroprop.errors import Interrupted, UserError
-from retroprop.labs.assignments import ASSIGNMENTS
+from retroprop.files import DEFAULT_DATABASE
+from retroprop.labs.assignments import ASSIGNMENTS, find_assignment
 from retroprop.languages import reader_language, translator
-from retroprop.studies.records import DEFAULT_DATABASE, Records
+from retroprop.studies.study_text import USUAL_SIZE
 
 if TYPE_CHECKING:
     from retroprop.labs.running import StudyPlan
+    from retroprop.studies.records import Records
 
 console = Terminal(soft_wrap=True)
-Size = Literal["smoke", "laptop", "full"]
 
 
 def list_labs(*, db: str = DEFAULT_DATABASE) -> None:
@@ -49,7 +50,8 @@ def run(
     lab: str,
     /,
     *,
-    size: Annotated[Size, Parameter(negative=())] = "laptop",
+    size: Size = USUAL_SIZE,
+    precision: Annotated[str | None, Parameter(negative=())] = None,
     workers: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     device: str = "cpu",
     on: Annotated[str | None, Parameter(negative=())] = None,
@@ -61,8 +63,10 @@ def run(
 
     Args:
         lab: A name that `retroprop lab list` prints.
-        size: laptop: what two cores do in an hour or two. full: as the assignment asks. smoke:
-            seconds, to see that everything works.
+        size: laptop: fewer images or epochs where a study says so, for two cores. full: as the
+            assignment asks. smoke: seconds, to see that everything works.
+        precision: float32, float64 or bf16, in place of that of the studies whose models can have
+            it.
         workers: Worker processes, each on one thread. Default: one per core. It changes no number.
         device: Where models train: cpu, cuda, or auto for a GPU where there is one.
         on: Where the work is done. Default: worker processes of this machine. ray: a Ray cluster
@@ -75,22 +79,21 @@ def run(
     Raises:
         UserError: If the assignment is unknown, or data or a device are missing.
     """
-    from retroprop.labs.catalog import find_lab
-    from retroprop.labs.running import plan_lab, run_lab
-    from retroprop.studies.environment import typed_command
-    from retroprop.studies.runner import open_engine
-
-    chosen = find_lab(lab)
+    studies = find_assignment(lab).studies
     if workers is not None and workers < 1:
         raise UserError(f"--workers must be at least 1, and got {workers}.")
-    if not chosen.studies:
-        console.print(
-            f"{chosen.name} trains nothing; write its document: retroprop lab report {lab}"
-        )
+    if not studies:
+        console.print(f"{lab} trains nothing; write its document: retroprop lab report {lab}")
         return
+
+    from retroprop.labs.running import plan_lab, run_lab
+    from retroprop.studies.environment import typed_command
+    from retroprop.studies.records import Records
+    from retroprop.studies.runner import open_engine
+
     records = _existing(db) if dry_run else Records.open(db)
-    plans = plan_lab(chosen, records, size)
-    _print_plan(plans, workers)
+    plans = plan_lab(studies, records, size, precision)
+    _print_plan(plans, workers, with_precision=precision is not None)
     if dry_run or records is None:
         console.print("Nothing was trained.")
         return
@@ -111,8 +114,8 @@ def run(
             f"{typed_command()}"
         ) from None
     console.print(
-        f"\nAll studies of {chosen.name} are recorded. Its document: retroprop lab report "
-        f"{chosen.name}{records.option}"
+        f"\nAll studies of {lab} are recorded. Its document: retroprop lab report "
+        f"{lab}{records.option}"
     )
 
 
@@ -122,7 +125,7 @@ def report(
     *,
     lang: ReadersLanguage = None,
     format: Annotated[str, Parameter(name=["--format", "-f"])] = "html,pdf,ipynb",
-    size: Annotated[Size | None, Parameter(negative=())] = None,
+    size: Size | None = None,
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("reports"),
     db: str = DEFAULT_DATABASE,
 ) -> None:
@@ -159,25 +162,30 @@ def report(
         console.print(Text(f"wrote {path}"))
 
 
-def _existing(db: str) -> Records | None:
+def _existing(db: str) -> "Records | None":
     """The records, if there are any: a report without them says how to make them."""
     if db == DEFAULT_DATABASE and not Path(db).exists():
         return None
+
+    from retroprop.studies.records import Records
+
     return Records.open(db, create=False)
 
 
-def _print_plan(plans: "list[StudyPlan]", workers: int | None) -> None:
+def _print_plan(plans: "list[StudyPlan]", workers: int | None, *, with_precision: bool) -> None:
     from retroprop.labs.running import total_s
     from retroprop.studies.environment import usable_cores
 
     n = workers or usable_cores()
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("study", no_wrap=True)
-    for name in ("models", "recorded", "epochs", "time"):
+    for name in ("size", *["precision"] * with_precision, "models", "recorded", "epochs", "time"):
         table.add_column(name, justify="right")
     for one in plans:
         left = "done" if one.finished else f"about {duration(one.predicted_s(n))}"
-        table.add_row(one.name, str(one.models), str(one.done), str(one.plan.study.epochs), left)
+        study = one.plan.study
+        chosen = [study.size, *[study.training.precision] * with_precision]
+        table.add_row(one.name, *chosen, *map(str, (one.models, one.done, study.epochs)), left)
     console.print_table(table)
     seconds = total_s(plans, workers)
     if seconds:

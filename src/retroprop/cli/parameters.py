@@ -1,7 +1,7 @@
 """Types of parameters that several commands share."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -27,7 +27,22 @@ ReadersLanguage = Annotated[Language | None, Parameter(negative=())]
 Database = Annotated[
     str, Parameter(name="--db", help="The records: a SQLite file or any SQLAlchemy URL.")
 ]
+Size = Annotated[Literal["smoke", "laptop", "full"], Parameter(negative=())]
+"""--size; where nobody gives it, `studies.study_text.USUAL_SIZE`."""
 Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
+
+
+def usual_dataset(model: str) -> str:
+    """What a network is trained on, and summed up for, where nobody names a data set.
+
+    >>> usual_dataset("MLP_Mixer"), usual_dataset("mlp")
+    ('cifar10-sample', 'fashion-mnist')
+    """
+    from retroprop.studies.kinds import KINDS
+
+    letters = model.lower().replace("-", "").replace("_", "")
+    colour = any(row.colour and kind.replace("-", "") == letters for kind, row in KINDS.items())
+    return "cifar10-sample" if colour else "fashion-mnist"
 
 
 def model_options(info: "ModelInfo", changes: Iterable[str]) -> "dict[str, Option]":

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from statistics import fmean
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
@@ -13,15 +13,21 @@ from rich.text import Text
 
 from retroprop.cli.console import Terminal
 from retroprop.cli.display import StudyDisplay, counted, duration, setting
-from retroprop.cli.parameters import Database, Flag, WholeNumber
+from retroprop.cli.parameters import Database, Flag, Size, WholeNumber
 from retroprop.errors import Interrupted, UserError, did_you_mean, in_short
-from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
-from retroprop.studies.schema import catalog, load_study, read_study
-from retroprop.studies.summary import mean_and_deviation
-from retroprop.studies.whole_runs import IMPORTED
+from retroprop.files import DEFAULT_DATABASE
+from retroprop.studies.study_text import USUAL_SIZE
+
+if TYPE_CHECKING:
+    from retroprop.studies.records import Records, RunRecord, StudyRunRecord
 
 console = Terminal()
 
+SMALLER = {
+    "laptop": "at laptop size: fewer images or epochs than the study itself, which is --size full.",
+    "smoke": "at smoke size: it shows that everything works, and its numbers mean nothing.",
+}
+"""What is said of a study that is not whole."""
 MOST_COMPARED = 25
 """Values of a setting of which all pairs are shown, 300 at most."""
 
@@ -34,7 +40,7 @@ def run(
     workers: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     epochs: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     precision: Annotated[str | None, Parameter(negative=())] = None,
-    size: Annotated[str, Parameter(negative=())] = "full",
+    size: Size = USUAL_SIZE,
     device: Annotated[str, Parameter(negative=())] = "cpu",
     on: Annotated[str | None, Parameter(negative=())] = None,
     store: Annotated[str | None, Parameter(negative=())] = None,
@@ -58,8 +64,8 @@ def run(
         float32, float64, or bf16: matrix products of networks in bfloat16, which is faster on wide
         layers where the processor has the instructions. Parameters and sums stay in float32.
     size
-        full: as the assignment says. laptop: fewer images or epochs where a study says so, for two
-        cores. smoke: seconds.
+        laptop: fewer images or epochs where a study says so, for two cores. full: as the assignment
+        asks. smoke: seconds, to see that everything works.
     device
         Where models train: cpu, cuda, or auto for a GPU where there is one.
     on
@@ -75,9 +81,7 @@ def run(
     db
         The records: a SQLite file or any SQLAlchemy URL.
     """
-    from retroprop.studies.environment import typed_command, usable_cores
-    from retroprop.studies.plan import plan_study
-    from retroprop.studies.runner import open_engine, run_study
+    from retroprop.studies.schema import load_study
 
     changes = list(changes or ())
     if precision is not None:
@@ -85,9 +89,19 @@ def run(
     parsed = load_study(study, changes=changes, epochs=epochs, size=size)
     if workers is not None and workers < 1:
         raise UserError(f"--workers must be at least 1, and got {workers}.")
+    if parsed.size in SMALLER:
+        console.print(f"{parsed.name} {SMALLER[parsed.size]}", soft_wrap=True)
     if dry_run:
+        from retroprop.studies.environment import usable_cores
+        from retroprop.studies.plan import plan_study
+
         _print_plan(plan_study(parsed), workers or usable_cores())
         return
+
+    from retroprop.studies.environment import typed_command
+    from retroprop.studies.records import Records
+    from retroprop.studies.runner import open_engine, run_study
+
     records = Records.open(db)
     display = StudyDisplay(console)
     try:
@@ -112,6 +126,8 @@ def run(
 
 def studies() -> None:
     """List the studies that ship with retroprop."""
+    from retroprop.studies.schema import catalog
+
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, overflow="fold", style="bold")
     for name, study in catalog().items():
@@ -140,6 +156,8 @@ def show_study(study: str, /) -> None:
     study
         A name that `retroprop studies` lists.
     """
+    from retroprop.studies.schema import read_study
+
     console.file.write(read_study(study)[1])
 
 
@@ -161,6 +179,9 @@ def runs(
     db
         The records: a SQLite file or any SQLAlchemy URL.
     """
+    from retroprop.studies.records import Records
+    from retroprop.studies.rows import model_rows
+
     records = Records.open(db, create=False)
     if study is None:
         rows = _study_run_rows(records)
@@ -169,7 +190,7 @@ def runs(
     else:
         study_run = records.study_run(study)
         members = records.runs(study_run.id, with_epochs=False)
-        rows = _model_rows(members)
+        rows = model_rows(members)
         if form == "table":
             _print_models(members, study_run)
     if form == "json":
@@ -191,6 +212,8 @@ def show(run: WholeNumber, /, *, db: Database = DEFAULT_DATABASE) -> None:
     db
         The records: a SQLite file or any SQLAlchemy URL.
     """
+    from retroprop.studies.records import Records
+
     records = Records.open(db, create=False)
     record = records.run(run)
     study_run = records.study_run(record.study_run_id)
@@ -230,8 +253,10 @@ def show(run: WholeNumber, /, *, db: Database = DEFAULT_DATABASE) -> None:
         console.print("* best validation accuracy: the parameters that are kept")
 
 
-def _imported(study_run: StudyRunRecord) -> dict[str, Any]:
+def _imported(study_run: "StudyRunRecord") -> dict[str, Any]:
     """When and from where it was imported, by whichever session says so."""
+    from retroprop.studies.whole_runs import IMPORTED
+
     found = [session.environment.get(IMPORTED) for session in study_run.sessions]
     said = [text for text in found if text is not None]
     return {IMPORTED: said[-1]} if said else {}
@@ -253,6 +278,8 @@ def compare(
     db
         The records: a SQLite file or any SQLAlchemy URL.
     """
+    from retroprop.studies.records import Records
+
     records = Records.open(db, create=False)
     if by is not None:
         if len(what) != 1:
@@ -297,7 +324,7 @@ def _print_plan(plan: Any, workers: int) -> None:
         console.print(warning, markup=False, soft_wrap=True)
 
 
-def _print_result(result: StudyRunRecord, records: Records) -> None:
+def _print_result(result: "StudyRunRecord", records: "Records") -> None:
     runs = records.runs(result.id, with_epochs=False)
     diverged = sum(run.status == "diverged" for run in runs)
     trained = f"{counted(len(runs), 'model')} trained"
@@ -324,7 +351,7 @@ def _print_result(result: StudyRunRecord, records: Records) -> None:
     console.print(f"Report:  retroprop report {result.study}{records.option}", soft_wrap=True)
 
 
-def _study_run_rows(records: Records) -> list[dict[str, Any]]:
+def _study_run_rows(records: "Records") -> list[dict[str, Any]]:
     study_runs, tallies = records.study_runs(), records.tallies()
     return [
         {
@@ -341,23 +368,7 @@ def _study_run_rows(records: Records) -> list[dict[str, Any]]:
     ]
 
 
-def _model_rows(members: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    return [
-        {
-            "run": run.id,
-            **run.cell,
-            "seed": run.seed,
-            "status": run.status,
-            "best_epoch": run.best_epoch,
-            "best_validation_accuracy": run.best_validation_accuracy,
-            "diverged_epoch": run.diverged_epoch,
-            "test_accuracy": run.test_accuracy,
-        }
-        for run in members
-    ]
-
-
-def _print_study_runs(rows: Sequence[Mapping[str, Any]], records: Records) -> None:
+def _print_study_runs(rows: Sequence[Mapping[str, Any]], records: "Records") -> None:
     if not rows:
         console.print(f"{records.location} holds no study run yet: retroprop run NAME makes one.")
         return
@@ -378,7 +389,7 @@ def _print_study_runs(rows: Sequence[Mapping[str, Any]], records: Records) -> No
     console.print_table(table, whole=True)
 
 
-def _print_models(members: Sequence[RunRecord], study_run: StudyRunRecord) -> None:
+def _print_models(members: "Sequence[RunRecord]", study_run: "StudyRunRecord") -> None:
     console.print(Text.assemble((study_run.id, "bold"), f": {study_run.status}"), soft_wrap=True)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("run", justify="right")
@@ -392,7 +403,7 @@ def _print_models(members: Sequence[RunRecord], study_run: StudyRunRecord) -> No
     console.print_table(table, whole=True)
 
 
-def _compare_runs(members: list[RunRecord]) -> None:
+def _compare_runs(members: "list[RunRecord]") -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("")
     for run in members:
@@ -413,8 +424,10 @@ def _compare_runs(members: list[RunRecord]) -> None:
     console.print_table(table)
 
 
-def _compare_by(members: list[RunRecord], key: str) -> None:
+def _compare_by(members: "list[RunRecord]", key: str) -> None:
     """Pair the models that differ in `key` alone, and show the differences of their pairs."""
+    from retroprop.studies.summary import mean_and_deviation
+
     if key not in members[0].cell:
         raise UserError(f"the study does not vary {key!r}. {did_you_mean(key, members[0].cell)}")
     paired: dict[str, dict[Any, float]] = {}
@@ -473,7 +486,7 @@ def _with_best(
         yield from ((best, value) for value in values if value != best)
 
 
-def _cell(run: RunRecord) -> str:
+def _cell(run: "RunRecord") -> str:
     return ", ".join(f"{key} {setting(value)}" for key, value in run.cell.items())
 
 
@@ -481,7 +494,7 @@ def _number(value: float | None, form: str) -> str:
     return form.format(value) if value is not None else "not finite"
 
 
-def _best(run: RunRecord) -> str:
+def _best(run: "RunRecord") -> str:
     if run.diverged_epoch is not None:
         return f"diverged at epoch {run.diverged_epoch}"
     if run.best_validation_accuracy is None:
@@ -489,11 +502,13 @@ def _best(run: RunRecord) -> str:
     return f"{run.best_validation_accuracy:.2%} (epoch {run.best_epoch})"
 
 
-def _test(run: RunRecord) -> str:
+def _test(run: "RunRecord") -> str:
     return f"{run.test_accuracy:.2%}" if run.test_accuracy is not None else "–"
 
 
 def _spread(values: list[float | None]) -> str:
+    from retroprop.studies.summary import mean_and_deviation
+
     mean, deviation = mean_and_deviation([value for value in values if value is not None])
     spread = "" if deviation is None else f" ± {100 * deviation:.2f}"
     return f"{100 * mean:.2f}{spread} %"

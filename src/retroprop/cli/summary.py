@@ -1,5 +1,6 @@
 """`retroprop summary`: what a network is made of, and what it costs."""
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,15 +11,18 @@ from rich.table import Table
 from rich.text import Text
 
 from retroprop.cli.console import Terminal
-from retroprop.cli.parameters import Database, WholeNumber, model_options
+from retroprop.cli.parameters import Database, WholeNumber, model_options, usual_dataset
+from retroprop.data import find
 from retroprop.errors import UserError
-from retroprop.studies.records import DEFAULT_DATABASE
+from retroprop.files import DEFAULT_DATABASE
 
 if TYPE_CHECKING:
     from torch import nn
 
     from retroprop.models.summary import ModelSummary
 
+SMALL = 2 * 10**10
+"""Weights times pixels below which an example is computed in a moment."""
 LARGEST_SIDE = 4096
 """Channels, or pixels along one side, of an input that somebody may ask about."""
 
@@ -27,7 +31,7 @@ def summary(
     model: str,
     /,
     *,
-    input_shape: Annotated[str, Parameter(negative=())] = "3,32,32",
+    input_shape: Annotated[str | None, Parameter(negative=())] = None,
     classes: WholeNumber = 10,
     batch_size: Annotated[WholeNumber | None, Parameter(negative=())] = None,
     depth: Annotated[WholeNumber | None, Parameter(negative=())] = None,
@@ -42,7 +46,8 @@ def summary(
         mlp, cnn, resnet18 or mlp-mixer; or a trained one: a number that `retroprop runs STUDY`
         prints, or a folder that `retroprop train` wrote. Its images and options are its own.
     input_shape
-        Channels, height and width of an image, with commas.
+        Channels, height and width of an image, with commas. Default: those that `retroprop train`
+        uses for this model: 1,28,28, or 3,32,32 for resnet18 and mlp-mixer.
     classes
         How many classes the network tells apart.
     batch_size
@@ -59,7 +64,7 @@ def summary(
     for name, value in (("--batch-size", batch_size), ("--depth", depth)):
         if value is not None and not 1 <= value <= 10**9:
             raise UserError(f"{name} is a whole number from 1 on, and got {value}.")
-    shape = _shape(input_shape)
+    shape = _usual_shape(model) if input_shape is None else _shape(input_shape)
 
     from retroprop.models.catalog import MODELS, written
     from retroprop.models.summary import summarize
@@ -99,7 +104,13 @@ def _untrained(
     info = find_model(model)
     options = {**info.options, **model_options(info, changes)}
     with torch.device("meta"):  # shapes without numbers: any size answers at once
-        return build(model, shape, classes, options), options
+        network = build(model, shape, classes, options)
+    weights = sum(one.numel() for one in network.parameters())
+    if weights * math.prod(shape[1:]) < SMALL:  # torch imports for a second to compute shapes
+        network = network.to_empty(device="cpu")
+        for tensor in network.state_dict().values():
+            tensor.zero_()
+    return network, options
 
 
 def _print_layers(console: Terminal, found: "ModelSummary", depth: int | None) -> None:
@@ -131,6 +142,12 @@ def _print_totals(console: Terminal, found: "ModelSummary", batch_size: int) -> 
     console.print()
     for name, value in lines:
         console.print(f"{name:<18}{value}")
+
+
+def _usual_shape(model: str) -> tuple[int, int, int]:
+    """The images on which `retroprop train` trains this model where nobody says another."""
+    height, width, channels = find(usual_dataset(model)).size
+    return channels, height, width
 
 
 def _shape(text: str) -> tuple[int, int, int]:

@@ -230,7 +230,7 @@ def _prose(text: str) -> Text:
 
 def _evidence(result: "Result", language: Language) -> None:
     """What was proved, what was refuted, what was compared, and where the code is."""
-    from retroprop.labs.ift3395_theorie.questions import CHECKED, PROVED, REFUTED
+    from retroprop.labs.ift3395_theorie.numerical_check import CHECKED, PROVED, REFUTED
     from retroprop.report.formula_words import formula_in
 
     say = translator(language)

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from retroprop.cli.console import Terminal
 from retroprop.cli.parameters import Database, WholeNumber
 from retroprop.errors import UserError, did_you_mean
-from retroprop.studies.records import DEFAULT_DATABASE
+from retroprop.files import DEFAULT_DATABASE
 
 if TYPE_CHECKING:
     import numpy as np

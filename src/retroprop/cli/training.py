@@ -14,7 +14,13 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from retroprop.cli.console import Terminal
-from retroprop.cli.parameters import Database, Flag, WholeNumber, model_options
+from retroprop.cli.parameters import (
+    Database,
+    Flag,
+    WholeNumber,
+    model_options,
+    usual_dataset,
+)
 from retroprop.data import find
 from retroprop.errors import Interrupted, UserError
 from retroprop.studies.database import DEFAULT_DATABASE, check_address
@@ -36,9 +42,10 @@ console = Terminal()
 class NetworkOptions:
     """What `train` and `lr-find` are both told."""
 
-    dataset: Word = "fashion-mnist"
+    dataset: Annotated[str, Parameter(negative=(), show_default=False)] = ""
     """A data set that `retroprop data list` names; or your own: folder:PATH, with a folder of
-    pictures per class, or npz:PATH."""
+    pictures per class, or npz:PATH. Default: fashion-mnist, or cifar10-sample for resnet18 and
+    mlp-mixer."""
     options: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None
     """An option of the model as key=value, such as hidden_sizes=256,256; may be given several
     times. `retroprop summary MODEL` shows what comes out."""
@@ -52,6 +59,8 @@ class NetworkOptions:
     """Of all optimizers; apart from the gradient with adamw."""
     augment: Flag = False
     """Mirror and crop training images at random."""
+    precision: Word = "float32"
+    """float32, or bf16: matrix products in bfloat16."""
     normalization: Word = "per-channel"
     """raw, unit, per-pixel or per-channel."""
     device: Word = "auto"
@@ -82,8 +91,6 @@ class TrainingOptions:
     """Train on so many images, drawn at random."""
     patience: MaybeWhole = None
     """Stop after so many epochs without a better validation accuracy."""
-    precision: Word = "float32"
-    """float32 or bfloat16."""
     channels_last: Flag = False
     """Keep channels last in memory: faster convolutions on most machines."""
     compile: Flag = False
@@ -117,6 +124,7 @@ def train(
     fresh
         Train all again even if it is recorded; the old records are kept.
     """
+    network = _with_dataset(model, network)
     _check_options(model, network, training)
     if training.threads is not None and not 1 <= training.threads <= MOST_THREADS:
         raise UserError(f"--threads must be from 1 to {MOST_THREADS}, and got {training.threads}.")
@@ -182,6 +190,7 @@ def lr_find(
     figure
         Draw the losses into this file (.svg, .png or .pdf).
     """
+    network = _with_dataset(model, network)
     _check_options(model, network, _TRAINING)
 
     from retroprop.cli.training_figures import check_name, draw_range_test
@@ -218,6 +227,7 @@ def lr_find(
         low=low,
         high=high,
         steps=steps,
+        precision=trainer.precision,
     )
     console.print(result.sentence, soft_wrap=True)
     if result.suggestion is not None:
@@ -227,6 +237,10 @@ def lr_find(
     if figure is not None:
         draw_range_test(result, figure)
         console.print(f"Figure:  {figure}", soft_wrap=True)
+
+
+def _with_dataset(model: str, network: NetworkOptions) -> NetworkOptions:
+    return dataclasses.replace(network, dataset=network.dataset or usual_dataset(model))
 
 
 def _check_options(model: str, network: NetworkOptions, training: TrainingOptions) -> None:

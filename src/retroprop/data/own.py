@@ -12,7 +12,8 @@ Options stand behind, between commas: `folder:photos,side=64,grey`.
     seed=0          of that draw
     skip            leave out what cannot be read
 
-What was decoded is kept in the cache, under the names, sizes and dates of the files.
+What was decoded is kept in the cache, under the names, sizes and dates of the files: the newest
+sets, up to `MOST_KEPT` and `MOST_KEPT_BYTES`.
 """
 
 import contextlib
@@ -38,6 +39,7 @@ from retroprop.data.safe_npz import read_npz
 from retroprop.data.splits import train_validation_split
 from retroprop.errors import UserError, in_short
 from retroprop.files import replace_file
+from retroprop.progress import told
 
 LARGEST_SIDE = 512
 MOST_FILES = 200_000
@@ -45,6 +47,10 @@ MOST_BYTES = 2**32
 """Of the decoded pictures."""
 MOST_ARCHIVE_BYTES = 2**30
 MOST_CLASSES = 256
+MOST_KEPT = 32
+"""Sets in the cache; of more, those that were opened longest ago are removed."""
+MOST_KEPT_BYTES = 2**34
+"""Of all of them together."""
 MOST_NAMED = 3
 """Files that an error names."""
 _OPTION = re.compile(r"(.*),(side=\d{1,6}|test=\d?\.?\d{1,9}|seed=\d{1,9}|grey|skip)")
@@ -146,6 +152,8 @@ def open_own(name: str) -> tuple[DatasetInfo, Arrays]:
     if kept is not None:
         with contextlib.suppress(UserError):  # its cache is damaged: it is made anew
             if (cached := open_cached(replace(kept, name=key))) is not None:
+                with contextlib.suppress(OSError):  # the cache may be read only
+                    os.utime(_description(key))
                 return kept, cached.arrays
     classes, arrays = _from_folder(own, files) if own.kind == "folder" else _from_npz(own)
     known = {
@@ -162,9 +170,11 @@ def open_own(name: str) -> tuple[DatasetInfo, Arrays]:
             f"no image of the class {in_short(classes[missing[0]])} of {own.path} is left to train "
             "on; add some, or draw the test with another seed."
         )
-    with contextlib.suppress(OSError), locked(key):  # without a cache it is decoded each time
-        _remove_older(own, key)
-        _keep(key, info, arrays)
+    with contextlib.suppress(OSError):  # without a cache it is decoded each time
+        with locked(key):
+            _remove_older(own, key)
+            _keep(key, info, arrays)
+        _keep_the_newest()
     return info, arrays
 
 
@@ -202,6 +212,16 @@ def _keep(key: str, info: DatasetInfo, arrays: Arrays) -> None:
     replace_file(_description(key), _sealed(info.known).encode(), durable=True)
 
 
+def without_folder(name: str) -> str:
+    """The name of such a data set for others: without the folder in which it lies.
+
+    >>> without_folder("folder:/home/me/photos,side=64")
+    'folder:photos,side=64'
+    """
+    own = parse(name)
+    return replace(own, path=Path(own.path.name)).name
+
+
 # --- what is kept ---------------------------------------------------------------------------------
 
 
@@ -219,13 +239,52 @@ def _description(key: str) -> Path:
     return cache_folder() / f"{key}.json"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A data set of one's own that lies in the cache.
+
+    Attributes:
+        info: What is known of it.
+        opened: When it was opened last, in seconds since 1970.
+    """
+
+    info: DatasetInfo
+    opened: float
+    file: Path
+
+
+def kept_sets() -> list[Kept]:
+    """What the cache holds of such data sets, the one that was opened last first."""
+    found = []
+    for file in cache_folder().glob("own-*.json"):
+        known = _kept(file)
+        with contextlib.suppress(OSError, UserError):
+            if known is not None:
+                info = _info(parse(known["name"]), known)
+                found.append(Kept(info=info, opened=file.stat().st_mtime, file=file))
+    return sorted(found, key=lambda one: -one.opened)
+
+
+def _keep_the_newest() -> None:
+    """Remove what was opened longest ago, where the cache holds too much."""
+    total = 0
+    for position, one in enumerate(kept_sets()):
+        total += one.info.decoded_bytes
+        if position and (position >= MOST_KEPT or total > MOST_KEPT_BYTES):
+            _remove(one.file)
+
+
+def _remove(file: Path) -> None:
+    file.unlink(missing_ok=True)
+    shutil.rmtree(file.with_suffix(""), ignore_errors=True)
+
+
 def _remove_older(own: Own, key: str) -> None:
     """Remove what the same data set was before its files changed."""
     for file in cache_folder().glob("own-*.json"):
         older = _kept(file)
         if older is not None and older.get("name") == own.name and file.stem != key:
-            file.unlink(missing_ok=True)
-            shutil.rmtree(file.with_suffix(""), ignore_errors=True)
+            _remove(file)
 
 
 def _sealed(known: Mapping[str, Any]) -> str:
@@ -373,7 +432,7 @@ def _pictures(root: Path, paths: Sequence[Path], side: int) -> _Pictures:
     images = np.empty((len(paths), side, side, 3), np.uint8)
     labels: list[str] = []
     broken: list[str] = []
-    for path in paths:
+    for path in told(f"reading {root.name}", paths):
         try:
             images[len(labels)] = read_picture(path, side=side)
             labels.append(path.relative_to(root).parts[0])

@@ -12,6 +12,7 @@ from retroprop.report.lab_content import compose_lab, question_section
 from retroprop.report.lab_report import Lab, LabReport, Question
 from retroprop.studies.records import Records
 from retroprop.studies.runner import open_engine
+from retroprop.studies.study_text import USUAL_SIZE
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class OpenLab:
         lab = find_lab(name)
         return cls(lab, Records.open(db) if lab.studies else None, language, size)
 
-    def run(self, size: str = "laptop", *, workers: int | None = None, device: str = "cpu") -> None:
+    def run(
+        self, size: str = USUAL_SIZE, *, workers: int | None = None, device: str = "cpu"
+    ) -> None:
         """Train what the records lack; nothing, in a moment, where they lack nothing.
 
         Args:
@@ -44,7 +47,7 @@ class OpenLab:
         """
         if self.records is None:
             return
-        plans = plan_lab(self.lab, self.records, size)
+        plans = plan_lab(self.lab.studies, self.records, size)
         if left := [one for one in plans if not one.finished]:
             seconds = total_s(left, workers)
             names = ", ".join(one.name for one in left)

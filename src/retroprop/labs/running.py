@@ -1,15 +1,17 @@
 """Training what the records of a lab lack: a plan with its predicted time, then study by study."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retroprop.report.lab_report import Lab
+from retroprop.errors import UserError
 from retroprop.studies.environment import usable_cores
 from retroprop.studies.plan import Plan, plan_study
 from retroprop.studies.pools import Display, Engine
 from retroprop.studies.records import Records, StudyRunRecord
 from retroprop.studies.runner import run_study, study_runs_of
 from retroprop.studies.schema import load_study
+from retroprop.training.settings import checked_precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,20 +43,28 @@ class StudyPlan:
         return self.plan.predicted_s(workers) * (1 - self.done / self.models)
 
 
-def plan_lab(lab: Lab, records: Records | None, size: str) -> list[StudyPlan]:
+def plan_lab(
+    studies: Sequence[str], records: Records | None, size: str, precision: str | None = None
+) -> list[StudyPlan]:
     """What there is to train for a lab.
 
     Args:
-        lab: The assignment.
+        studies: Names of its studies.
         records: What is recorded; None for nothing.
         size: "smoke", "laptop" or "full".
+        precision: In place of that of the studies, where their models can have it.
 
     Raises:
-        UserError: If the size is unknown.
+        UserError: If the size or the precision is unknown.
     """
+    wanted = None if precision is None else checked_precision(precision)
     plans = []
-    for name in lab.studies:
-        plan = plan_study(load_study(name, size=size))
+    for name in studies:
+        study = load_study(name, size=size)
+        if wanted is not None:
+            with contextlib.suppress(UserError):  # its models cannot have it
+                study = load_study(name, size=size, changes=[f"training.precision={wanted}"])
+        plan = plan_study(study)
         plans.append(StudyPlan(name=name, plan=plan, done=_done(records, plan)))
     return plans
 

@@ -21,6 +21,10 @@ FORMATS = ("html", "pdf", "ipynb")
 STUDY_FORMATS = ("html", "pdf")  # a study's report holds no code that a notebook could run
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def write_report(
     records: "Records",
     study: str,

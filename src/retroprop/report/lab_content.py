@@ -21,7 +21,8 @@ from retroprop.report.lab_report import SIZES, LabReport, NotRecordedError, Part
 from retroprop.report.long_tables import traced
 from retroprop.report.study_report import StudyReport
 from retroprop.studies.records import DEFAULT_DATABASE
-from retroprop.studies.schema import load_study
+from retroprop.studies.schema import load_study, size_option
+from retroprop.studies.study_text import USUAL_SIZE
 
 
 def compose_lab(lab: LabReport) -> Document:
@@ -149,13 +150,13 @@ def _trace(lab: LabReport, question: Question) -> Iterator[Paragraph]:
 def run_command(lab: LabReport, study: str) -> str:
     """The command that trains a study at the size of its records, or at laptop size."""
     report = lab.find_study(study)
-    size = report.size if report is not None else lab.size or "laptop"
-    return f"retroprop run {study}" + (f" --size {size}" if size != "full" else "") + _database(lab)
+    size = report.size if report is not None else lab.size or USUAL_SIZE
+    return f"retroprop run {study}{size_option(study, size)}{_database(lab)}"
 
 
 def lab_command(lab: LabReport, size: str) -> str:
     """The command that trains what the records lack of the whole lab."""
-    option = f" --size {size}" if size != "laptop" else ""  # the command's own default
+    option = f" --size {size}" if size != USUAL_SIZE else ""
     return f"retroprop lab run {lab.lab.name}{option}{_database(lab)}"
 
 
@@ -200,7 +201,7 @@ def notices(lab: LabReport) -> list[Notice]:
             Notice(
                 title=say("This report is not complete"),
                 text=say(text).format(studies=", ".join(lacking)),
-                command=lab_command(lab, lab.size or "laptop"),
+                command=lab_command(lab, lab.size or USUAL_SIZE),
             )
         )
     unfinished = [report for report in lab.reports if report.unfinished]
@@ -274,7 +275,7 @@ def records_sections(lab: LabReport) -> list[Section]:
 
 def setup_code(lab: LabReport) -> str:
     """The first code cell of the notebook."""
-    size = lab.size or max((one.size for one in lab.reports), key=SIZES.index, default="laptop")
+    size = lab.size or max((one.size for one in lab.reports), key=SIZES.index, default=USUAL_SIZE)
     database = lab.records.location if lab.records is not None else DEFAULT_DATABASE
     lines = ["from retroprop.labs import open_lab"]
     if lab.lab.imports:

@@ -21,7 +21,7 @@ from retroprop.errors import UserError
 from retroprop.report.words import LOSS_NAMES, VALUE_NAMES, Loss, Words
 from retroprop.studies.kinds import KINDS, Kind
 from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
-from retroprop.studies.schema import Split
+from retroprop.studies.schema import Split, size_option
 from retroprop.studies.summary import (
     ACCURACY,
     CellSummary,
@@ -143,7 +143,7 @@ class StudyReport(Words):
             recorded = session.environment.get("command")
             if recorded and {"run", "train"} & set(str(recorded).split()):
                 return str(recorded)
-        size = "" if self.size == "full" else f" --size {self.size}"
+        size = size_option(self.record.study, self.size)
         return f"retroprop run {self.record.study}{size}{self.database_option}"
 
     @property

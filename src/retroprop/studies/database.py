@@ -26,11 +26,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.pool import StaticPool
 
 from retroprop.errors import UserError, in_short
+from retroprop.files import DEFAULT_DATABASE
 from retroprop.studies.addresses import HIDDEN, NO_ADDRESS, parse_address, secrets, shown
 from retroprop.studies.patience import Patience, ServerAwayError, server_is_away
 from retroprop.studies.seals import DamagedRowError
-
-DEFAULT_DATABASE = "retroprop.db"
 
 # Whoever creates or upgrades tables on PostgreSQL holds this lock; the number is arbitrary.
 _POSTGRES_LOCK = 0x726574726F

@@ -61,6 +61,7 @@ def _sentence(
 ) -> str:
     """What is wrong with one key."""
     key = ".".join(map(part_of_key, place))
+    given, more = problem.get("input"), dict(problem.get("ctx", {}))
     match problem["type"]:
         case "extra_forbidden":
             known = known_keys(problem["loc"][:-1])
@@ -68,15 +69,36 @@ def _sentence(
         case "missing":
             return f"{key} is missing; add it to the file"
         case "value_error":
-            return (f"{key}: " if key else "") + str(problem.get("ctx", {}).get("error"))
-        case "string_pattern_mismatch":
-            wanted = "made of lower-case letters, digits and hyphens, 61 at most"
-            return f"{key} must be {wanted}, and got {in_short(problem.get('input'))}"
+            said = str(more.get("error"))
+            return said if not key or said.startswith(f"{key}.") else f"{key}: {said}"
+        case "too_short" if isinstance(given, str):
+            return f"{key} is an empty text; write a word at least"
         case "too_short":
             return f"{key} is an empty list; give at least one value"
-        case "too_long":
-            most, given = (problem["ctx"][name] for name in ("max_length", "actual_length"))
-            return f"{key} lists {given:,} values; give at most {most:,}"
-        case _:
-            wanted = problem["msg"].replace("Input should be", "be").replace("String should ", "")
-            return f"{key or whole} must {wanted}, and got {in_short(problem.get('input'))}"
+        case "too_long" if isinstance(given, list):
+            return f"{key} lists {len(given):,} values; give at most {more['max_length']:,}"
+        case "setting":
+            wanted = problem["msg"]
+        case kind:
+            more = {name: f"{x:g}" if isinstance(x, float) else x for name, x in more.items()}
+            wanted = _WANTED.get(kind, "another value").format(**more)
+    return f"{key or whole} must be {wanted}, and got {in_short(given)}"
+
+
+_WANTED = {
+    **dict.fromkeys(("int_type", "int_from_float", "int_parsing_size"), "a whole number"),
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    **dict.fromkeys(("string_too_long", "too_long"), "at most {max_length} characters long"),
+    "string_pattern_mismatch": "made of lower-case letters, digits and hyphens, 61 at most",
+    **dict.fromkeys(("list_type", "tuple_type", "set_type"), "a list"),
+    **dict.fromkeys(("model_type", "dict_type", "mapping_type"), "a table"),
+    "literal_error": "{expected}",
+    "greater_than": "greater than {gt}",
+    "greater_than_equal": "greater than or equal to {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "less than or equal to {le}",
+}
+"""What a key must be, by the kind of pydantic's error; "{limit}" is from its context."""

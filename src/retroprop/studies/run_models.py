@@ -8,7 +8,7 @@ the twin makes them in float32.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from retroprop.data import DatasetInfo, find, load
 from retroprop.data.catalog import is_own
+from retroprop.data.own import kept_sets, parse
 from retroprop.data.parts import Part, parts_of
 from retroprop.errors import UserError, in_short
 from retroprop.files import is_as_written
@@ -100,14 +101,29 @@ def find_model(name: str, database: str) -> TrainedModel:
             "one back, or move the file to a folder of its own to use it."
         )
     network, card, normalization = load_model(path)
+    if is_own(card.dataset):
+        card = replace(card, dataset=_where_it_lies(card, record))
     return TrainedModel(
         source=name,
         network=network,
         card=card,
         normalization=normalization,
         batch_size=batch_size if isinstance(batch_size, int) else None,
-        data_checksum=record.get("data_checksum"),
+        data_checksum=record.get("data_checksum") or card.data_checksum or None,
     )
+
+
+def _where_it_lies(card: ModelCard, record: Mapping[str, Any]) -> str:
+    """The name of one's own data with their folder, which a model file does not hold.
+
+    It is that of the record beside it, or of the same data in the cache, or here.
+    """
+    study = record.get("study")
+    recorded = study.get("dataset") if isinstance(study, dict) else None
+    if isinstance(recorded, str) and is_own(recorded):
+        return recorded
+    names = (one.info.name for one in kept_sets() if one.info.checksum == card.data_checksum)
+    return next(names, parse(card.dataset).name)
 
 
 def model_file(name: str) -> Path:
@@ -162,7 +178,12 @@ def model_of_run(records: Records, number: int) -> TrainedModel:
         source=f"run {number}",
         network=network.eval(),
         card=ModelCard(
-            kind=kind, options=options, image_shape=shape, classes=info.classes, dataset=info.name
+            kind=kind,
+            options=options,
+            image_shape=shape,
+            classes=info.classes,
+            dataset=info.name,
+            data_checksum=study_run.data_checksum if is_own(info.name) else "",
         ),
         normalization=normalization,
         batch_size=settings.batch_size,

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -44,7 +45,7 @@ from retroprop.studies.kinds import (
     usual_value,
 )
 from retroprop.studies.problems import Location, explained, part_of_key
-from retroprop.studies.study_text import MOST_PARTS, parse_toml, read_text
+from retroprop.studies.study_text import MOST_PARTS, SIZES, USUAL_SIZE, parse_toml, read_text
 from retroprop.training.settings import (
     Derivation,
     Hyperparameters,
@@ -59,7 +60,6 @@ from retroprop.training.settings import (
     without_none,
 )
 
-SIZES = ("smoke", "laptop", "full")
 VALUES = (
     "best_validation_accuracy",
     "best_validation_loss",
@@ -105,31 +105,40 @@ Text = Annotated[str, Field(max_length=500), AfterValidator(_plain_text)]
 class _Rates:
     """What marks the learning rate of [training]: a number, or a table with one an optimizer."""
 
+    said = "a number, or a table with one for each optimizer"
+
     def check(self, value: Any) -> None:
         for name, rate in value.items() if isinstance(value, dict) else [(None, value)]:
             if name is not None:
                 check_known(name, OPTIMIZERS, "optimizer")
             if not is_number(rate):
-                raise WrongValueError("a number, or a table with one for each optimizer")
+                raise WrongValueError(self.said)
             checked(rate, LearningRate)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Setting:
+    """What checks a value of a setting."""
+
+    setting: Any
+    """Its type."""
+
+    def __call__(self, value: Any) -> Any:
+        try:
+            return checked(value, self.setting)
+        except WrongValueError as error:
+            wanted = str(error).replace("{", "{{").replace("}", "}}")
+            raise PydanticCustomError("setting", wanted) from None  # pyright: ignore[reportArgumentType] - no literal
 
 
 def _setting(kind: Any) -> Any:
     """The type of a setting as pydantic takes it; `training.settings.checked` decides."""
-
-    def check(value: Any) -> Any:
-        try:
-            return checked(value, kind)
-        except WrongValueError as error:
-            wanted = f"Input should be {error}".replace("{", "{{").replace("}", "}}")
-            raise PydanticCustomError("setting", wanted) from None  # pyright: ignore[reportArgumentType] - no literal
-
-    return Annotated[Any, AfterValidator(check)]
+    return Annotated[Any, AfterValidator(_Setting(kind))]
 
 
 def one_of(known: Iterable[str], what: str) -> AfterValidator:
     """What marks a key whose words must be known."""
-    return AfterValidator(lambda word: check_known(word, known, what))
+    return AfterValidator(OneOf(known, what))
 
 
 def _known_dataset(name: str) -> str:
@@ -178,10 +187,15 @@ class Split(Strict):
     """
 
     source: Literal["train", "test"] = "train"
+    """Where the validation images are taken from."""
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Part of the training set that validates, drawn at random; not with `source = "test"`."""
     seed: Seed = 0
+    """Of the draws."""
     images: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    """Train on so many images, drawn at random; without it, on all."""
     validation_images: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    """Validate on so many; without it, on all of that part, or on half of the test set."""
 
     @model_validator(mode="after")
     def _fits_its_source(self) -> "Split":
@@ -209,7 +223,9 @@ class Model(Strict):
     """The kind of model and how its gradient is obtained."""
 
     kind: Annotated[str, one_of(KINDS, "model kind")] = "softmax-regression"
+    """Which model is trained."""
     derivation: Derivation = "by-hand"
+    """Whether gradients come from our own formulas or from autograd."""
 
 
 class _Training(Strict):
@@ -272,7 +288,9 @@ _training_keys: dict[str, Any] = {
     name: (_setting(kind), (_USUAL | {"initial_scale": None})[name])
     for name, kind in (_TYPES | {"learning_rate": Annotated[Any, _Rates()]}).items()
 }
-Training = create_model("Training", __base__=_Training, **_training_keys)
+Training = create_model(
+    "Training", __base__=_Training, __doc__="The settings that are not varied.", **_training_keys
+)
 """[training]: `Hyperparameters` as keys of a study file."""
 
 _grid_keys: dict[str, Any] = {
@@ -282,7 +300,12 @@ _grid_keys: dict[str, Any] = {
     )
     for name, kind in (_TYPES | {"derivation": Derivation}).items()
 }
-Grid = create_model("Grid", __base__=_Varied, **_grid_keys)
+Grid = create_model(
+    "Grid",
+    __base__=_Varied,
+    __doc__="Lists of values: every combination of them is trained with every seed.",
+    **_grid_keys,
+)
 """[grid]: for each of them, and for the derivation, the list of values that are varied."""
 
 
@@ -290,15 +313,20 @@ class Selection(Strict):
     """Which cells are final: the best one by validation of each combination of `best_per`."""
 
     best_per: list[str] = Field(default=[])
+    """Varied settings: the best cell of each combination of their values is tested."""
 
 
 class Table(Strict):
     """A table of the report: one value over one or two varied keys, one table per `split_by`."""
 
     rows: str
+    """The varied setting that has a row for each value."""
     columns: str | None = None
+    """The one that has a column for each value."""
     split_by: str | None = None
+    """The one that has a table for each value."""
     value: Annotated[str, one_of(VALUES, "table value")] = "best_validation_accuracy"
+    """What stands in the table, as the mean over the seeds."""
 
 
 class Report(Strict):
@@ -308,19 +336,27 @@ class Report(Strict):
     figures: list[Annotated[str, one_of(FIGURES, "figure")]] = Field(
         default=["loss-curves", "accuracy-curves"]
     )
+    """The figures of the report, in this order."""
 
 
 class Study(Strict):
     """One validated study file."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,60}$")
+    """Lower-case letters, digits and hyphens: by it the records know the study."""
     title: Title
+    """What its report is called."""
     source: InLanguages = InLanguages(en="", fr="")
+    """Where it comes from: a course, a paper."""
     dataset: Annotated[str, AfterValidator(_known_dataset)]
+    """A name that `retroprop data list` prints, or one's own data: folder:PATH, npz:PATH."""
     size: Literal["smoke", "laptop", "full"] = "full"
+    """Which of its sizes this is: `--size` says it, and a file need not."""
     split: Split = Split()
     epochs: Annotated[int, Field(ge=1, le=10_000)]
+    """Passes over the training images."""
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=MOST_MODELS)]
+    """Of initial weights and orders; each trains the whole grid once more."""
     model: Model = Model()
     training: Training = Training()  # pyright: ignore[reportInvalidTypeForm] - made above
     grid: Grid  # pyright: ignore[reportInvalidTypeForm] - likewise
@@ -503,7 +539,7 @@ def load_study(
         epochs: Number of epochs in place of the study's own.
         size: "full" is the study as it stands; "laptop" and "smoke" take what the file says under
             [sizes]. A file that does not say has one epoch of 1,000 images and its first seed as
-            its smoke size, and is whole at laptop size.
+            its smoke size, and no laptop size: it is full then.
 
     Raises:
         UserError: One sentence per problem, each naming the key and the fix.
@@ -517,7 +553,7 @@ def load_study(
     return study_from(document, source)
 
 
-def study_from(document: Mapping[str, Any], source: str) -> Study:
+def study_from(document: Mapping[str, Any], source: str = "the study") -> Study:
     """The study that a document describes.
 
     Args:
@@ -541,10 +577,19 @@ def catalog() -> dict[str, Study]:
 
 def catalog_names() -> list[str]:
     """The names of the studies that ship with the package."""
-    folder = resources.files("retroprop.studies") / "catalog"
-    return sorted(
-        item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")
-    )
+    files = (item.name for item in _shipped().iterdir())
+    return sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml"))
+
+
+def _shipped() -> Traversable:
+    return resources.files("retroprop") / "studies" / "catalog"
+
+
+def size_option(name: str, size: str) -> str:
+    """What `retroprop run` needs behind a study's name to train it at a size; "" for the usual."""
+    smaller = name in catalog_names() and load_study(name, size=USUAL_SIZE).size == USUAL_SIZE
+    usual = size == USUAL_SIZE or (size == "full" and not smaller)
+    return "" if usual else f" --size {size}"
 
 
 def read_study(name_or_file: str) -> tuple[str, str]:
@@ -579,8 +624,8 @@ def read_study(name_or_file: str) -> tuple[str, str]:
             f"there is no study {in_short(name_or_file)}. {did_you_mean(name_or_file, names)} "
             "(retroprop studies lists them; a file's name ends in .toml)"
         )
-    file = resources.files("retroprop.studies") / "catalog" / f"{name_or_file}.toml"
-    return f"study {name_or_file}", file.read_text(encoding="utf-8")
+    text = (_shipped() / f"{name_or_file}.toml").read_text(encoding="utf-8")
+    return f"study {name_or_file}", text
 
 
 def _resized(document: dict[str, Any], size: str, source: str) -> dict[str, Any]:
@@ -598,8 +643,8 @@ def _resized(document: dict[str, Any], size: str, source: str) -> dict[str, Any]
             f"{source}: sizes.{part_of_key(min(unknown))} is unknown; the sizes are "
             "[sizes.smoke] and [sizes.laptop], and the file itself is full."
         )
-    if size == "full":
-        return document | {"size": size}
+    if size == "full" or (size == "laptop" and size not in sizes):
+        return document | {"size": "full"}
     seeds = document.get("seeds")
     smoke = {
         "epochs": 1,

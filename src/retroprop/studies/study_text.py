@@ -11,6 +11,10 @@ from typing import Any
 
 from retroprop.errors import UserError, in_short
 
+SIZES = ("smoke", "laptop", "full")
+"""Of a study, the smallest first."""
+USUAL_SIZE = "laptop"
+"""Where nobody names one: a study that has no such size is whole."""
 MOST_BYTES = 100_000
 """Of a study file; the largest one that we ship has 1,421."""
 MOST_PARTS = 8
@@ -69,9 +73,48 @@ def parse_toml(text: str, source: str, what: str = "study") -> dict[str, Any]:
     except RecursionError:
         raise UserError(f"{source} is nested too deeply; a {what} is not.") from None
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{source} is not valid TOML: {in_short(error, 200)}.") from None
+        raise UserError(f"{source} is not valid TOML: {_reason(str(error), text)}.") from None
     except ValueError:  # Python's limit of digits
         raise UserError(f"{source} has a number of thousands of digits.") from None
+
+
+_REASONS = {
+    "Invalid value": "a value is no number, no true or false, and text without its quotes",
+    "Illegal character": "text is not closed by its quotes, or holds a control character",
+    "Found invalid character": "a character stands where none may be",
+    "Cannot overwrite": "a key is given twice",
+    "Duplicate inline table key": "a key is given twice",
+    "Cannot declare": "a table is begun twice",
+    "Cannot mutate": "a table is begun twice",
+    "Cannot redefine": "a table is begun twice",
+    "An object other than list": "a table is begun twice",
+    "There is no nest": "a table is begun twice",
+    "Expected newline": "something stands behind a value that is no part of it",
+    "Expected '='": "a key is followed by =, and then by its value",
+    "Expected ']": "the name of a table stands between [ and ]",
+    "Invalid statement": "a line is key = value, or [table]",
+    "Invalid initial character": "a key begins with a letter, a digit or a quote",
+    "Unclosed array": "a list is not closed by ]",
+    "Unclosed inline table": "a table is not closed by }",
+    "Unescaped": "a backslash stands alone in text; write two, or text in 'single quotes'",
+    "Escaped character": "text has an escaped character that does not exist",
+    "Invalid hex value": "text has an escaped character that does not exist",
+    "Unterminated string": "text is not closed by its quotes",
+    "Expected": "text is not closed by its quotes",
+    "Invalid date": "there is no such day or hour",
+}
+"""What is wrong, by the beginning of what tomllib says; a longer one before a shorter one."""
+
+
+def _reason(said: str, text: str) -> str:
+    """What tomllib found, in our words, with the line on which it stands."""
+    found = (ours for its, ours in _REASONS.items() if said.startswith(its))
+    reason = next(found, "something is written in another way")
+    place = re.search(r"\(at line (\d+), column \d+\)$", said)
+    number = int(place[1]) if place else text.count("\n") + (not text.endswith("\n"))
+    lines = text.splitlines()
+    line = in_short(lines[number - 1].strip(), 60) if number <= len(lines) else "the end"
+    return f"{reason} (line {number:,}: {line})"
 
 
 def _check_shape(text: str, source: str, what: str) -> None:

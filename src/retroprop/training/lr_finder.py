@@ -15,6 +15,7 @@ rate (2018).
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -88,6 +89,7 @@ def find_learning_rate(
     steps: int = 100,
     loss: Loss = F.cross_entropy,
     generator: torch.Generator | None = None,
+    precision: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> RangeTest:
     """Train for some steps with a growing learning rate, and put everything back.
 
@@ -104,6 +106,7 @@ def find_learning_rate(
         loss: From outputs and labels to a mean loss.
         generator: The generator that `batches` draws from; its state is put back too. Torch's own
             generators (dropout) always are.
+        precision: Makes the context in which the model computes, as `Trainer.precision` does.
 
     Raises:
         UserError: If the range or the number of steps makes no test, there is no minibatch, or the
@@ -126,7 +129,7 @@ def find_learning_rate(
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), _Restored(model, generator):
         optimizer = make_optimizer(model.parameters(), low)
-        rates, losses = _sweep(model, batches, optimizer, loss, (low, high), steps)
+        rates, losses = _sweep(model, batches, optimizer, loss, (low, high), steps, precision)
     smoothed = smooth(losses)
     blown = len(rates) < steps or not math.isfinite(losses[-1]) or _blown_up(smoothed)
     return RangeTest(
@@ -177,6 +180,7 @@ def _sweep(
     loss: Loss,
     limits: tuple[float, float],
     steps: int,
+    precision: Callable[[], AbstractContextManager[object]],
 ) -> tuple[list[float], list[float]]:
     """Learning rates and losses of the steps that were made."""
     low, high = limits
@@ -197,7 +201,8 @@ def _sweep(
         inputs, labels = batch
         with torch.enable_grad():
             optimizer.zero_grad()
-            value = loss(model(inputs), labels)
+            with precision():
+                value = loss(model(inputs), labels)
             value.backward()
         rates.append(rate)
         losses.append(value.item())

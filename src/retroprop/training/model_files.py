@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from retroprop.data.catalog import is_own
 from retroprop.errors import UserError
 from retroprop.models.catalog import build
 from retroprop.training.checkpoints import read_tensors, save_tensors
@@ -40,7 +41,9 @@ class ModelCard:
         options: The model's options, as `catalog.build` takes them.
         image_shape: (height, width, channels).
         classes: The names of the classes, in the order of the outputs.
-        dataset: A name of the catalog of data.
+        dataset: A name of the catalog of data, or of one's own; a file holds that one without its
+            folder, for it may be given to others.
+        data_checksum: Of data of one's own, so that they are known where they lie elsewhere.
     """
 
     kind: str
@@ -48,6 +51,7 @@ class ModelCard:
     image_shape: tuple[int, int, int]
     classes: tuple[str, ...]
     dataset: str
+    data_checksum: str = ""
 
 
 def save_model(
@@ -61,6 +65,10 @@ def save_model(
     tensors = {f"weight.{name}": tensor.cpu() for name, tensor in state.items()}
     tensors |= {"normalization.mean": normalization.mean, "normalization.std": normalization.std}
     about = {"format": _FORMAT, **asdict(card)}
+    if is_own(card.dataset):
+        from retroprop.data.own import without_folder  # it reads pictures, by a library more
+
+        about["dataset"] = without_folder(card.dataset)
     save_tensors(path, tensors, about=json.dumps(about | {"sha256": _digest(about, tensors)}))
 
 
@@ -104,6 +112,7 @@ def _card(path: Path, about: str | None) -> ModelCard:
         kind, options, shape, classes, dataset = (
             given[name] for name in ("kind", "options", "image_shape", "classes", "dataset")
         )
+        data_checksum = given.get("data_checksum", "")
         of_ours = given["format"] in (_FORMAT, _WITHOUT_DIGEST)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise refusal from None
@@ -116,7 +125,10 @@ def _card(path: Path, about: str | None) -> ModelCard:
         and 1 <= len(classes) <= _LARGEST
         and isinstance(kind, str)
         and isinstance(dataset, str)
-        and all(word.isprintable() for word in (*classes, dataset))  # they are printed
+        and isinstance(data_checksum, str)
+        and all(
+            word.isprintable() for word in (*classes, dataset, data_checksum)
+        )  # they are printed
         and isinstance(options, dict)
     ):
         raise refusal
@@ -127,6 +139,7 @@ def _card(path: Path, about: str | None) -> ModelCard:
         image_shape=(height, width, channels),
         classes=tuple(classes),
         dataset=dataset,
+        data_checksum=data_checksum,
     )
 
 

@@ -62,6 +62,10 @@ class OneOf:
         """Refuse an unknown word."""
         check_known(word, self.known, self.what)
 
+    def __call__(self, word: str) -> str:
+        """The word, if it is known: for pydantic."""
+        return check_known(word, self.known, self.what)
+
 
 class Words:
     """Which words there are; a wrong one is answered with all of them."""
@@ -84,13 +88,17 @@ class Words:
 class _Scale:
     """A standard deviation, or "auto"."""
 
+    said = 'a number from 0 to 1000, or "auto"'
+
     def check(self, value: Any) -> None:
         if value != "auto" and not (is_number(value) and 0 <= value <= 1e3):
-            raise WrongValueError('a number from 0 to 1000, or "auto"')
+            raise WrongValueError(self.said)
 
 
 class _Architecture:
     """A text in the notation of `calculus.architectures`."""
+
+    said = 'text, such as "mlp 256-128" or "cnn 8-16 k5"'
 
     def check(self, text: str) -> None:
         parse_architecture(text)
@@ -120,6 +128,7 @@ Count = Annotated[int, Bounds(least=1, most=10**9)]
 Width = Annotated[int, Bounds(least=1, most=100_000)]
 Share = Annotated[float, Bounds(least=0, below=1)]
 InitialScale = Annotated[Any, _Scale()]
+Precision = Annotated[str, Words(*PRECISIONS.values(), short=PRECISIONS)]
 Derivation = Annotated[str, Words("by-hand", "autograd")]
 
 
@@ -128,7 +137,7 @@ class Hyperparameters:
     """The settings that a study may give, in the order in which a grid varies them."""
 
     optimizer: str = "sgd"
-    """A name of `studies.kinds.OPTIMIZERS`."""
+    """How a step follows from the gradient; `studies.kinds.OPTIMIZERS` says who has it."""
     learning_rate: LearningRate = 0.01
     """η of the whole training, or the highest of a schedule."""
     schedule: Annotated[str, Words(*get_args(Schedule))] = "constant"
@@ -152,8 +161,8 @@ class Hyperparameters:
     """Height and width of all kernels, in pixels."""
     gradient: Annotated[str, Words("mean", "sum")] = "mean"
     """Whether the gradient of a minibatch is the mean or the sum over its examples."""
-    precision: Annotated[str, Words(*PRECISIONS.values(), short=PRECISIONS)] = "float32"
-    """Of parameters and products; with "bfloat16" the products alone."""
+    precision: Precision = "float32"
+    """Of parameters and products; with "bfloat16", or "bf16", the products alone."""
     architecture: Annotated[str, _Architecture()] = "mlp 256-256"
     """An MLP or a CNN in the notation of `calculus.architectures`."""
     initialization: Annotated[str, Words("torch", "xavier")] = "torch"
@@ -192,7 +201,7 @@ class Hyperparameters:
     widths: tuple[Width, Width, Width, Width] = (64, 128, 256, 512)
     """Channels of the four stages of ResNet-18."""
     channels_last: bool | None = None
-    """Whether images and kernels have their channels last in memory; None decides by the kind."""
+    """Whether images and kernels have their channels last in memory; else the kind decides."""
     compile: bool = False
     """Whether torch compiles the model first (it needs a C++ or a CUDA compiler)."""
 
@@ -303,6 +312,18 @@ def checked(value: Any, kind: Any) -> Any:
     return _checked_plain(value, kind)
 
 
+def checked_precision(word: str) -> str:
+    """The precision that a word stands for: "bf16" for "bfloat16".
+
+    Raises:
+        UserError: If there is none.
+    """
+    try:
+        return checked(word, Precision)
+    except WrongValueError as error:
+        raise UserError(f"the precision must be {error}, and got {in_short(word)}.") from None
+
+
 def without_none(kind: Any) -> Any:
     """The type of a value that is there."""
     kinds = get_args(kind)
@@ -320,7 +341,7 @@ def _checked_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _checked_plain(value: Any, kind: Any) -> Any:
-    names = {int: "a valid integer", float: "a valid number", str: "a valid string"}
+    names = {int: "a whole number", float: "a number", str: "text"}
     if kind is float and is_number(value):
         return value if isinstance(value, float) else _as_float(value)
     if kind is Any:

@@ -8,7 +8,12 @@ from torch import Tensor
 
 from retroprop.labs.ift3395_theorie.proved_question import Check, Proof, ProvedQuestion
 from retroprop.labs.ift3395_theorie.symbolic_proof import Verdict, prove, prove_false_variant
+from retroprop.languages import say_later
 from retroprop.randomness import generator
+
+PROVED = {True: say_later("Proved"), False: say_later("NOT PROVED")}
+REFUTED = {True: say_later("False, refuted"), False: say_later("FALSE, NOT REFUTED")}
+CHECKED = {True: say_later("Checked"), False: say_later("NOT EQUAL")}
 
 FAR = 1e3
 """A false variant must be off by this many tolerances at least."""

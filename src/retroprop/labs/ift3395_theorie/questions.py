@@ -11,6 +11,9 @@ from functools import cache, partial
 from retroprop.labs.assignments import heading
 from retroprop.labs.ift3395_theorie.figure import CAPTION, DESCRIPTION, loss_gradients
 from retroprop.labs.ift3395_theorie.numerical_check import (
+    CHECKED,
+    PROVED,
+    REFUTED,
     CheckResult,
     ProofResult,
     Result,
@@ -35,10 +38,6 @@ from retroprop.report.formula_words import formula_in
 from retroprop.report.lab_content import compose_lab
 from retroprop.report.lab_report import Lab, LabReport, Part, Question
 from retroprop.report.pictures import picture
-
-PROVED = {True: say_later("Proved"), False: say_later("NOT PROVED")}
-REFUTED = {True: say_later("False, refuted"), False: say_later("FALSE, NOT REFUTED")}
-CHECKED = {True: say_later("Checked"), False: say_later("NOT EQUAL")}
 
 
 @cache
