@@ -39,7 +39,7 @@ def execute(tmp_path, processes):
         (tmp_path / where).mkdir(exist_ok=True)
         records = Records.open(tmp_path / where / "r.db")
         said = Listening()
-        done = run_study(study, records, workers=1, display=said, processes=processes, **options)
+        done = run_study(study, records, workers=1, display=said, engine=processes, **options)
         return done, records, said.notes
 
     return run
@@ -76,7 +76,7 @@ def test_a_longer_study_trains_only_the_epochs_that_are_missing(execute, tmp_pat
         records,
         workers=1,
         display=Listening(lambda report: trained.append(report.updates[0].epoch.epoch)),
-        processes=processes,
+        engine=processes,
     )
     assert trained == [3, 3]  # of two populations
 

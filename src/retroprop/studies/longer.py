@@ -17,7 +17,6 @@ from retroprop.studies.records import Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import Study
 from retroprop.studies.stores import Store, open_store
 from retroprop.studies.whole_runs import CONTINUES, WholeRun, insert_whole, read_whole
-from retroprop.training.checkpoints import load_tensors, save_tensors
 
 KEPT_BYTES = 2**28
 """States of finished populations are kept as long as those of the whole study take no more."""
@@ -188,6 +187,8 @@ def _taken_over(run: RunRecord, before: RunRecord, state_sha256: str) -> RunReco
 
 def _copy_state(run: RunRecord, place: Store, study_run_id: str, store: Store) -> str:
     """Copy a state for another study run, whose name is in the file; its checksum."""
+    from retroprop.training.checkpoints import load_tensors, save_tensors  # with torch
+
     with place.reading(state_of(run)) as path:
         tensors = load_tensors(path, about=f"{run.study_run_id} {run.population}")
     with store.writing(state_of(replace(run, study_run_id=study_run_id))) as path:
