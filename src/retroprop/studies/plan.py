@@ -1,7 +1,8 @@
 """From a study to the work: cells, runs, and populations that train as one tensor program.
 
     cell         one combination of the grid's values
-    run          a cell with one seed: one model
+    trial        the same of a search (`studies.search`), which draws its values from ranges
+    run          a cell or a trial with one seed: one model
     population   all runs that differ only in learning rate and seed; or one run alone, where the
                  trainer trains one network at a time
 
@@ -12,7 +13,7 @@ study gives the same numbers wherever it is run, bit for bit on the same kind of
 import hashlib
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +88,12 @@ class Plan:
 
 
 def plan_study(study: Study) -> Plan:
-    """Group the cells of a study into populations."""
+    """Group the cells of a study into populations.
+
+    The trials of a search are drawn later: cells in the middle of its ranges stand for them.
+    """
+    if study.search is not None:
+        return plan_trials(study, _typical_cells(study))
     varied = study.grid.varied()
     groups: dict[str, list[tuple[NewRun, RunSettings]]] = {}
     positions = itertools.count()
@@ -107,6 +113,42 @@ def plan_study(study: Study) -> Plan:
             groups.setdefault(population, []).append((run, settings))
     populations = [_planned(study, name, runs) for name, runs in groups.items()]
     return Plan(study=study, populations=tuple(populations))
+
+
+def plan_trials(study: Study, cells: Sequence[Mapping[str, Any]]) -> Plan:
+    """The work of some trials of a search, counted from its first one.
+
+    A trial is one population of all seeds; or one for each, where the trainer trains.
+    """
+    populations, n_seeds = [], len(study.seeds)
+    for number, cell in enumerate(cells):
+        groups: dict[str, list[tuple[NewRun, RunSettings]]] = {}
+        for at, seed in enumerate(study.seeds):
+            settings = study.settings(cell, seed)
+            name = f"trial={number + 1:03d}"
+            if study.kind.engine == "trainer":
+                name += f",seed={seed}"
+            run = NewRun(
+                position=number * n_seeds + at,
+                population=name,
+                cell=dict(cell),
+                settings=recorded(settings),
+                seed=seed,
+            )
+            groups.setdefault(name, []).append((run, settings))
+        populations += [_planned(study, name, runs) for name, runs in groups.items()]
+    return Plan(study=study, populations=tuple(populations))
+
+
+def _typical_cells(study: Study) -> list[dict[str, Any]]:
+    """As many cells as the search has trials: each choice in turn, and the middle of intervals."""
+    return [
+        {
+            key: one.choices[number % len(one.choices)] if one.choices else one.middle
+            for key, one in study.ranges.items()
+        }
+        for number in range(study.models // len(study.seeds))
+    ]
 
 
 def longest_first(

@@ -14,9 +14,9 @@ from pathlib import Path
 from retroprop.data import find, load
 from retroprop.errors import Interrupted, UserError, in_short
 from retroprop.files import check_name, held
-from retroprop.studies import messages
+from retroprop.studies import messages, search
 from retroprop.studies.patience import Patience
-from retroprop.studies.plan import Plan, longest_first, plan_study
+from retroprop.studies.plan import Plan, PlannedPopulation, longest_first, plan_study
 from retroprop.studies.pools import Display, Engine, Pool, Session, Silent
 from retroprop.studies.processes import WorkerProcesses
 from retroprop.studies.records import Records, RunRecord, StudyRunRecord
@@ -93,11 +93,14 @@ def carry_out(
     records.patience = replace(
         records.patience or Patience(), note=display.note, must_stop=lambda: pool.must_stop
     )
-    plan = plan_study(study)
+    plan = plan_study(study) if study.search is None else search.first_round(study)
     warning = plan.memory_warning(pool.count)
     study_run_id = _find_or_add(plan, records, load(study.dataset).checksum, fresh=fresh)
     with _only_one(records, records.folder / CHECKPOINTS / study_run_id):
         runs = records.runs(study_run_id)
+        at_once = plan.populations
+        if study.search is not None:
+            plan = search.recorded_plan(study, runs)
         remaining = _remaining_jobs(plan, runs, study_run_id)
         _remove_leftovers(store, study_run_id, plan, remaining)
         _say_what_is_lost(runs, records.folder, display)
@@ -109,14 +112,23 @@ def carry_out(
         else:
             if warning and remaining:
                 display.note(warning)
-            environment = pool.prepare(before, remaining)
+            environment = pool.prepare(before, _at_once(study, at_once, remaining))
             if address := store.address:
                 environment["store"] = address
             session = Session(records, study_run_id, environment)
             display.start(plan, records.runs(study_run_id), pool.count)
+
+            def train(part: Plan, until: int | None = None, *, prune: bool = False) -> None:
+                now = records.runs(study_run_id)
+                jobs = _remaining_jobs(part, now, study_run_id, until=until, prune=prune)
+                pool.work(jobs, display, session)
+
             try:
                 with pool:
-                    pool.work(remaining, display, session)
+                    if study.search is None:
+                        pool.work(remaining, display, session)
+                    else:
+                        search.carry_on(study, records, study_run_id, train, display.trials)
                     pool.work(_test_jobs(study, records.runs(study_run_id)), display, session)
                 records.set_status(study_run_id, "finished")
             except (Interrupted, KeyboardInterrupt):
@@ -180,15 +192,38 @@ def _find_or_add(plan: Plan, records: Records, data_checksum: str, *, fresh: boo
 
 
 def _remaining_jobs(
-    plan: Plan, runs: Sequence[RunRecord], study_run_id: str
+    plan: Plan,
+    runs: Sequence[RunRecord],
+    study_run_id: str,
+    *,
+    until: int | None = None,
+    prune: bool = False,
 ) -> list[messages.TrainJob]:
-    """What is left to train, longest first."""
+    """What is left to train, longest first; `until` and `prune` are those of the jobs."""
     by_position = {run.position: run for run in runs}
     jobs = [
-        messages.train_job(study_run_id, one, [by_position[run.position] for run in one.runs])
+        messages.train_job(
+            study_run_id,
+            one,
+            [by_position[run.position] for run in one.runs],
+            until=until,
+            prune=prune,
+        )
         for one in longest_first(plan.populations)
     ]
     return [job for job in jobs if job is not None]
+
+
+def _at_once(
+    study: Study, first: Sequence[PlannedPopulation], remaining: Sequence[messages.TrainJob]
+) -> list[messages.TrainJob]:
+    """What a pool gets ready for: a search has more jobs, about like its first, after these."""
+    if study.search is None:
+        return list(remaining)
+    return [
+        messages.TrainJob(study_run_id="", population=one, run_ids=(), recorded_epoch=-1)
+        for one in first
+    ]
 
 
 def _remove_leftovers(

@@ -155,7 +155,7 @@ class Worker:
         trajectory, recorded = self._resume(job, about)
         if self.records is not None:
             self.records.set_parameters(job.run_ids, trajectory.parameters)
-        while not trajectory.done:
+        while not trajectory.done and (job.until is None or trajectory.epoch < job.until):
             try:
                 epochs = trajectory.advance(on_step=_Steps(self, population.name))
             except torch.OutOfMemoryError as error:
@@ -185,12 +185,14 @@ class Worker:
                     population=population.name, updates=tuple(updates), done=trajectory.done
                 )
             )
-        if self.records is not None:
+        if self.records is not None and (trajectory.done or job.until is None or job.prune):
             best = f"{job.folder}/{BEST}"
             with self.store.writing(best) as path:
                 trajectory.save_best(path, about=about)
                 sha256 = checksum_of(path)
-            self.records.finish_population(job.run_ids, self.store.recorded(best), sha256=sha256)
+            self.records.finish_population(
+                job.run_ids, self.store.recorded(best), sha256=sha256, pruned=not trajectory.done
+            )
             self.store.remove(f"{job.folder}/{state_name(recorded)}")
 
     def _resume(self, job: TrainJob, about: str) -> tuple[AnyTrajectory, int]:
