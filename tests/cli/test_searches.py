@@ -88,6 +88,12 @@ def test_a_search_runs_and_is_listed_shown_and_reported(call, study_file, shared
     assert call("report", "two", "--format", "html")[0] == 0
 
 
+def test_the_list_of_studies_says_which_are_searches(call):
+    _, out, _ = call("studies")
+    said = " ".join(out.split())
+    assert "48 models, 15 epochs; searches optimizer, batch_size, weight_decay" in said
+
+
 def update(run_id, epoch, accuracy, best=0.0):
     numbers = {"train_loss": 1.0, "train_accuracy": accuracy, "validation_loss": 1.0}
     record = EpochRecord(

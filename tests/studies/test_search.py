@@ -16,7 +16,7 @@ from retroprop.studies.processes import WorkerProcesses
 from retroprop.studies.records import Records, StudyRunRecord
 from retroprop.studies.run_models import model_of_run
 from retroprop.studies.runner import carry_out, run_study
-from retroprop.studies.schema import Study, load_study, study_from
+from retroprop.studies.schema import Study, catalog, load_study, study_from
 from retroprop.studies.search import FEWEST_FOR_IMPORTANCE, importances, rungs, trials_of
 from retroprop.studies.search_schema import Range
 from retroprop.studies.stores import Folder
@@ -390,3 +390,11 @@ def test_a_search_of_the_trainer_trains_each_seed_alone(tmp_path):
         f"trial={trial:03d},seed={seed}" for trial in (1, 2) for seed in (0, 1)
     ]
     assert [trial.number for trial in trials_of(records.runs(result.id))] == [1, 2]
+
+
+def test_the_searches_of_the_catalog_have_a_dozen_trials_and_more_at_laptop_size():
+    searches = [name for name, study in catalog().items() if study.search is not None]
+    assert searches == ["ift6135-mixer-best", "ift6135-resnet18-best"]
+    for name in searches:
+        assert load_study(name, size="laptop").trials >= 12
+        assert load_study(name, size="full").trials >= 12
