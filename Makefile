@@ -30,7 +30,7 @@ $(READY): pyproject.toml constraints.txt hatch_build.py
 	@echo "Setting up $(VENV) (once, a minute or two)…"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[dev,bench,docs,postgres,onnx,ray,s3,trackers]'
+	  --constraint constraints.txt --editable '.[dev,bench,docs,postgres,onnx,ray,s3,search,trackers]'
 	@touch $(READY)
 
 # Installing compiles the French texts; this does it again when a text has changed.

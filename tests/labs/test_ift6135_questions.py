@@ -370,11 +370,40 @@ def test_the_published_accuracy_is_compared_only_at_full_size(lab):
 
 @pytest.mark.parametrize(("top", "said"), [(0.96, "above it"), (0.9, "below it")])
 def test_at_full_size_it_is_above_or_below(lab, top, said):
-    grid = ["grid.optimizer=adamw", "grid.batch_size=128", "grid.weight_decay=0.05,0.005"]
-    told = lab(RESNET, size="full", changes=grid, epochs=15, accuracy=lambda cell, seed: top)
+    few = ["search.trials=2"]
+    told = lab(RESNET, size="full", changes=few, epochs=15, accuracy=lambda cell, seed: top)
     text = words(answer(told, "4.5"))
     assert said in text
     assert "do not compare the networks" not in text
+
+
+@pytest.mark.parametrize(("study", "question"), [(RESNET, "4.5"), (MIXER, "4.6")])
+def test_the_best_models_come_from_a_search_that_is_shown(lab, study, question):
+    blocks = answer(lab(study, pruned={4, 7}), question)
+    trials = table(blocks, "trials-table")
+    assert [row.header for row in trials.rows[-2:]] == ["5", "8"]
+    assert [row.cells[-1].text for row in trials.rows[-3:]] == ["finished", "pruned", "pruned"]
+    assert trials.rows[0].cells[-2].mark == "best"
+    text = words(blocks)
+    assert "The best model reaches 90.00% on validation" in text
+    assert "2 of 12 were" in text
+    assert "only 0." not in text  # each value of an interval was tried once: nothing to rank
+    chosen = {row.header: row.cells[1].text for row in table(blocks, "hyperparameters").rows}
+    assert chosen["weight decay"] == chosen["optimizer"] == "searched"
+    assert chosen["seed"] == "fixed"
+
+
+def test_a_search_of_one_trial_is_answered(lab):
+    one = answer(lab(RESNET, changes=["search.trials=1", "search.parallel=1"]), "4.5")
+    assert "The best model reaches 90.00% on validation" in words(one)
+    assert len(table(one, "trials-table").rows) == 1
+    chosen = {row.header: row.cells[1].text for row in table(one, "hyperparameters").rows}
+    assert chosen["weight decay"] == "searched"
+
+
+def test_a_search_in_which_every_trial_was_pruned_has_no_best_model(lab):
+    blocks = answer(lab(MIXER, pruned=range(12), tested=False), "4.6")
+    assert "No model has finished all its epochs without diverging yet." in words(blocks)
 
 
 def test_all_hyperparameters_of_the_best_mixer_are_listed(lab):

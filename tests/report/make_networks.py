@@ -1,7 +1,7 @@
 """Test data: made-up runs of the catalog's studies of deep networks.
 
 No number in here was measured: accuracies fall by a point for each place away from the first value
-of every setting, seconds and parameters by their own rules.
+of every setting, or of the first trial of a search; seconds and parameters by their own rules.
 """
 
 import numpy as np
@@ -16,6 +16,9 @@ PATCHES = {2: 2_400_000, 4: 2_300_000, 8: 2_350_000, 16: 2_500_000, 32: 3_100_00
 
 def accuracy_of(study):
     """From a cell and a seed to an accuracy: the first values of the grid are the best."""
+    if study.search is not None:
+        trials = cells_of(study)
+        return lambda cell, seed: 0.9 - 0.01 * trials.index(cell)
     grid = study.grid.varied()
 
     def accuracy(cell, seed):
@@ -24,13 +27,37 @@ def accuracy_of(study):
     return accuracy
 
 
+def cells_of(study):
+    """Made-up trials of a search, all different; None for a grid."""
+    if study.search is None:
+        return None
+    return [
+        {
+            key: one.choices[at % len(one.choices)]
+            if one.choices
+            else one.low * (one.high / one.low) ** ((at + 0.5) / study.trials)
+            for key, one in study.ranges.items()
+        }
+        for at in range(study.trials)
+    ]
+
+
 def seconds(cell):
     """Training seconds per epoch: small patches are many."""
     return 64.0 / cell.get("patch_size", 4)
 
 
 def make_networks(
-    data, folder, name, *, size="full", changes=(), parameters=None, tested=True, **options
+    data,
+    folder,
+    name,
+    *,
+    size="full",
+    changes=(),
+    parameters=None,
+    tested=True,
+    pruned=(),
+    **options,
 ):
     """Write a made-up run of a study of the catalog, and return the open records.
 
@@ -42,6 +69,7 @@ def make_networks(
         changes: As for load_study.
         parameters: From a cell to the number of parameters.
         tested: Whether the best cells are evaluated on the test set.
+        pruned: The places of the trials that were given up.
         options: As for make_records.
     """
     study = load_study(name, size=size, changes=list(changes), epochs=options.pop("epochs", 3))
@@ -52,6 +80,7 @@ def make_networks(
         epochs=study.epochs,
         accuracy=accuracy,
         seconds=options.pop("seconds", seconds),
+        cells=cells_of(study),
         settings=lambda cell: kinds.recorded(study.settings(cell)),
         gradient_norm=options.pop("gradient_norm", lambda cell, epoch: 2.0 / epoch),
         study_run_id=name,
@@ -63,7 +92,8 @@ def make_networks(
         records.set_parameters([run.id], count(run.cell))
         if run.best_epoch is not None:
             path = checkpoint(folder, run)
-            records.finish_population([run.id], path.relative_to(folder).as_posix())
+            file = path.relative_to(folder).as_posix()
+            records.finish_population([run.id], file, pruned=run.position in pruned)
     if tested:
         _test(records, study)
     return records

@@ -65,6 +65,7 @@ def make_records(
     fingerprint="f" * 12,
     gradient_norm=lambda cell, epoch: None,
     settings=None,
+    cells=None,
 ):
     """Write a study run and return the open records.
 
@@ -85,11 +86,12 @@ def make_records(
         gradient_norm: From a cell and an epoch to the norm of the gradient.
         settings: From a cell to everything that fixes its training; by default the study's
             [training], with the values of the cell.
+        cells: Those of the study; by default all of its grid.
     """
     config = config or study_config()
     settings = settings or (lambda cell: {**config["training"], **cell})
     grid = {key: values for key, values in config["grid"].items() if values is not None}
-    cells = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    cells = cells or [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     planned = [(cell, seed) for cell in cells for seed in config["seeds"]]
     records = Records.open(Path(path))
     records.add_study_run(

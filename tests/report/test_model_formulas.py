@@ -149,7 +149,8 @@ def test_every_formula_is_shown_by_some_kind():
 
 
 def test_label_smoothing_is_shown_where_it_is_used(networks):
-    used = networks("ift6135-mixer-best", size="laptop", changes=["training.label_smoothing=0.1"])
+    changes = ["training.label_smoothing=0.1", "search.ranges.optimizer.choices=adamw"]
+    used = networks("ift6135-mixer-best", size="laptop", changes=changes)
     names = [block.name for block in trained_section(used).blocks if block.kind == "equation"]
     assert names == [
         *("mixer-block", "gelu", "cross-entropy", "label-smoothing", "adamw", "warmup-cosine"),

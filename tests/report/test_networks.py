@@ -50,14 +50,13 @@ PICTURES = {
         *("confusion-1", "class-accuracies"),
     ],
     BEST: [
-        *("effect-optimizer", "effect-weight-decay"),
-        *("curves-optimizer-1", "curves-weight-decay-1"),
-        *("confusion-1", "class-accuracies", "kernels"),
+        *("search-best", "search-importance", "search-parallel", "search-slices"),
+        *("loss-curves", "accuracy-curves", "confusion-1", "class-accuracies", "kernels"),
     ],
     "ift6135-mixer-best": [
-        *("effect-embedding", "effect-weight-decay"),
-        *("curves-embedding-1", "curves-weight-decay-1"),
-        *("confusion-1", "class-accuracies", "token-mixing", "filtered-picture"),
+        *("search-best", "search-importance", "search-parallel", "search-slices"),
+        *("loss-curves", "accuracy-curves", "confusion-1", "class-accuracies"),
+        *("token-mixing", "filtered-picture"),
     ],
 }
 
@@ -149,7 +148,7 @@ def test_every_setting_of_a_network_has_a_name():
             BEST,
             [
                 *("resnet-block", "batch-norm", "cross-entropy", "weight-decay", "nesterov"),
-                *("adamw", "warmup-cosine"),
+                *("adam", "adamw", "warmup-cosine"),
             ],
         ),
     ],
@@ -160,7 +159,8 @@ def test_a_study_has_the_formulas_of_its_networks(networks, name, expected):
 
 
 def test_weight_decay_is_added_to_the_gradient_of_all_but_adamw(networks):
-    section = trained_section(networks(BEST, size="laptop"))
+    two = ["search.ranges.optimizer.choices=nesterov,adamw"]
+    section = trained_section(networks(BEST, size="laptop", changes=two))
     (place,) = [
         place
         for place, block in enumerate(section.blocks)
@@ -168,7 +168,9 @@ def test_weight_decay_is_added_to_the_gradient_of_all_but_adamw(networks):
     ]
     introduction = section.blocks[place - 1].text
     assert introduction.endswith("before the step of SGD with Nesterov momentum:")
-    alone = networks("ift6135-mixer-best", size="laptop", changes=["grid.optimizer=adamw"])
+    alone = networks(
+        "ift6135-mixer-best", size="laptop", changes=["search.ranges.optimizer.choices=adamw"]
+    )
     names = [getattr(block, "name", "") for block in trained_section(alone).blocks]
     assert "adamw" in names
     assert "weight-decay" not in names

@@ -70,7 +70,7 @@ def processes():
 def undisturbed(tmp_path_factory, processes):
     """The numbers of the study that is trained further, trained at once."""
     records = Records.open(tmp_path_factory.mktemp("undisturbed") / "r.db")
-    return numbers(records, run_study(HALF, records, workers=1, processes=processes).id)
+    return numbers(records, run_study(HALF, records, workers=1, engine=processes).id)
 
 
 def rows(url):
@@ -166,7 +166,7 @@ def test_a_study_that_an_older_version_began_is_trained_further(
     """One of version 1 has another fingerprint: it is trained anew, and stays as it is."""
     begun = opened.study_run("half")
     display = Listening()
-    done = run_study(HALF, opened, workers=1, display=display, processes=processes)
+    done = run_study(HALF, opened, workers=1, display=display, engine=processes)
     if version == 1:
         assert done.id != begun.id
         assert opened.study_run(begun.id) == begun

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import warnings
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -155,6 +156,9 @@ def test_a_later_try_of_a_task_goes_on_where_the_records_are(tmp_path):
     assert as_recorded(job, records) is None  # an earlier try has ended it
     records.forget_epochs(job.run_ids, after=-1)
     assert as_recorded(job, records) == job
+    rung = replace(job, until=1)  # of a search
+    assert as_recorded(rung, records) == rung
+    assert as_recorded(replace(rung, prune=True), records) == replace(rung, prune=True)
     tested = [run for run in runs if run.test_accuracy is not None]
     assert (
         as_recorded(messages.TestJob(study_run_id=result.id, runs=tuple(tested)), records)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from retroprop.studies.messages import EpochReport
     from retroprop.studies.plan import Plan
     from retroprop.studies.records import EpochRecord, RunRecord
+    from retroprop.studies.schema import Study
 
 NARROWEST_TABLE = 60
 """Columns of a terminal; on a narrower one, each epoch has its line as where nothing is redrawn."""
@@ -32,6 +33,8 @@ class _Cell:
     populations: set[str] = field(default_factory=set)
     newest: "dict[int, EpochRecord]" = field(default_factory=dict)
     diverged: set[int] = field(default_factory=set)
+    pruned: bool = False
+    best: float = 0.0
 
 
 @dataclass
@@ -72,34 +75,19 @@ class StudyDisplay:
         """Lay out one line per cell, with what is recorded already."""
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        from retroprop.data import find
-
-        study = plan.study
-        info = find(study.dataset)
-        self.epochs, self.workers = study.epochs, workers
-        per_population = study.split.training_images(info.n_train) * study.epochs
-        self.populations = {
-            p.name: _Progress(total=per_population, predicted_s=p.predicted_s)
-            for p in plan.populations
-        }
+        study, self.workers = plan.study, workers
+        self.epochs, self.search = study.epochs, study.search
         self.cells: dict[str, _Cell] = {}
         self.cell_of_run: dict[int, _Cell] = {}
-        for run in runs:
-            values = [setting(value) for value in run.cell.values()]
-            cell = self.cells.setdefault(" ".join(values), _Cell(values=values))
-            cell.populations.add(run.population)
-            self.cell_of_run[run.id] = cell
-            if run.epochs:
-                cell.newest[run.id] = run.epochs[-1]
-                self._count(run.population, run.epochs[-1].epoch, done=run.checkpoint is not None)
-            if run.diverged_epoch is not None:
-                cell.diverged.add(run.id)
-        for progress in self.populations.values():
-            progress.done_before = progress.done
-        self.keys = [key.replace("_", "\n") for key in study.grid.varied()]
+        self.populations: dict[str, _Progress] = {}
+        self.began: float | None = None
+        self._lay_out(plan, runs)
+        self.keys = [key.replace("_", "\n") for key in study.varied()]
+        what = f"{counted(len(runs), 'model')} in {counted(len(plan.populations), 'population')}"
+        if study.search is not None:
+            what = "A search " + searched(study)
         self.console.print(
-            f"{counted(len(runs), 'model')} in {counted(len(plan.populations), 'population')}, "
-            f"{workers} at once; Ctrl-C stops and keeps what is done.",
+            f"{what}, {workers} at once; Ctrl-C stops and keeps what is done.",
             soft_wrap=True,
         )
         self.bar = Progress(
@@ -110,8 +98,8 @@ class StudyDisplay:
             TextColumn("{task.fields[left]}"),
             console=self.console,
         )
-        total = sum(p.predicted_s for p in self.populations.values())
-        self.task: "TaskID" = self.bar.add_task(study.name, total=total, left="")
+        self.task: "TaskID" = self.bar.add_task(study.name, total=None, left="")
+        self._advance()
         if self.redraws:
             from rich.live import Live
 
@@ -120,10 +108,51 @@ class StudyDisplay:
             )
             self.live.start()
 
+    def trials(self, plan: "Plan", runs: "Sequence[RunRecord]") -> None:
+        """A search has drawn or pruned trials: lay them out, and say how far it is."""
+        fresh = [run.population for run in runs if run.population not in self.populations]
+        self._lay_out(plan, runs)
+        self._advance()
+        if not self.redraws and fresh:
+            best = max((run.best_validation_accuracy or 0.0 for run in runs), default=0.0)
+            pruned = sum(cell.pruned for cell in self.cells.values())
+            self.console.print(
+                f"{self._trials_done()}, {pruned} pruned; best validation accuracy of a model "
+                f"so far {best:.1%}",
+                soft_wrap=True,
+            )
+
+    def _lay_out(self, plan: "Plan", runs: "Sequence[RunRecord]") -> None:
+        """A line for each cell, and how far each population is."""
+        from retroprop.data import find
+        from retroprop.studies.summary import cell_key
+
+        info, split = find(plan.study.dataset), plan.study.split
+        total = split.training_images(info.n_train) * self.epochs
+        for one in plan.populations:
+            new = _Progress(total=total, predicted_s=one.predicted_s)
+            self.populations.setdefault(one.name, new)
+        begun = {name for name, one in self.populations.items() if one.done}
+        for run in runs:
+            values = [setting(value) for value in run.cell.values()]
+            cell = self.cells.setdefault(cell_key(run.cell), _Cell(values=values))
+            cell.populations.add(run.population)
+            cell.pruned = run.status == "pruned"
+            cell.best = max(cell.best, run.best_validation_accuracy or 0.0)
+            self.cell_of_run[run.id] = cell
+            if run.epochs:
+                cell.newest[run.id] = run.epochs[-1]
+                self._count(run.population, run.epochs[-1].epoch, done=run.checkpoint is not None)
+            if run.diverged_epoch is not None:
+                cell.diverged.add(run.id)
+        for name, progress in self.populations.items():
+            if name not in begun:
+                progress.done_before = progress.done
+
     def step(self, population: str, examples: int) -> None:
         """Advance the bar."""
         progress = self.populations[population]
-        progress.begin()
+        self._begin(progress)
         progress.done = min(progress.total, progress.done + examples)
         self._advance()
 
@@ -135,7 +164,7 @@ class StudyDisplay:
             if update.progress.diverged_epoch is not None:
                 cell.diverged.add(update.run_id)
         epoch = report.updates[0].epoch.epoch
-        self.populations[report.population].begin()
+        self._begin(self.populations[report.population])
         self._count(report.population, epoch, done=report.done)
         self._advance()
         if not self.redraws:
@@ -169,22 +198,63 @@ class StudyDisplay:
 
     def _advance(self) -> None:
         done = sum(p.predicted_s * p.done / p.total for p in self.populations.values())
-        self.bar.update(self.task, completed=done, left=self._left())
+        known = sum(p.predicted_s for p in self.populations.values())
+        left = self._left()
+        if self.search is not None:
+            best = max(map(self._best_of, self.cells.values()), default=0.0)
+            left = f"{self._trials_done()}, best {best:.1%}{f', {left}' if left else ''}"
+        self.bar.update(self.task, total=known + self._undrawn_s(), completed=done, left=left)
+
+    def _undrawn_s(self) -> float:
+        """Predicted seconds of the trials that a search has not drawn yet, like those it has."""
+        if self.search is None or self.search.trials is None or not self.cells:
+            return 0.0
+        known = sum(p.predicted_s for p in self.populations.values())
+        return known * (self.search.trials / len(self.cells) - 1)
+
+    def _trials_done(self) -> str:
+        assert self.search is not None
+        done = sum(map(self._is_done, self.cells.values()))
+        every = f" of {self.search.trials}" if self.search.trials is not None else ""
+        return f"{done}{every} trials done"
+
+    def _best_of(self, cell: _Cell) -> float:
+        """The best validation accuracy of a model of a cell, of the epochs that were shown."""
+        cell.best = max([cell.best, *(r.validation_accuracy or 0.0 for r in cell.newest.values())])
+        return cell.best
 
     def _left(self) -> str:
         """The remaining time of the whole study, from the speeds measured so far."""
-        rates = [
-            remaining / (p.predicted_s * (p.total - p.done) / p.total)
-            for p in self.populations.values()
-            if p.done < p.total and (remaining := p.remaining_s()) is not None
-        ]
+        rates = self._rates()
         if rates:
             self.rate = statistics.fmean(rates)
         elif self.rate is None:
             return ""
         left = [p.predicted_s * (p.total - p.done) / p.total for p in self.populations.values()]
-        seconds = self.rate * max(max(left), sum(left) / self.workers)
+        seconds = self.rate * max(max(left), (sum(left) + self._undrawn_s()) / self.workers)
         return f"{duration(seconds)} left" if seconds >= 1 else ""
+
+    def _rates(self) -> list[float]:
+        """Measured over predicted seconds, of each population that trains.
+
+        Those of a search wait for one another at its rungs: for them, of all work together.
+        """
+        if self.search is None:
+            return [
+                remaining / (p.predicted_s * (p.total - p.done) / p.total)
+                for p in self.populations.values()
+                if p.done < p.total and (remaining := p.remaining_s()) is not None
+            ]
+        every = self.populations.values()
+        done_s = sum(p.predicted_s * (p.done - p.done_before) / p.total for p in every)
+        if self.began is None or done_s <= 0:
+            return []
+        return [self.workers * (time.monotonic() - self.began) / done_s]
+
+    def _begin(self, progress: _Progress) -> None:
+        """Start the clocks, at the first news of this session."""
+        progress.begin()
+        self.began = self.began or progress.since
 
     def _render(self) -> "Group":
         from rich.console import Group
@@ -217,8 +287,12 @@ class StudyDisplay:
         if epoch < 0:
             return [Text(value, style="dim") for value in (*cell.values, "waits")]
         of_cell = [self.populations[name] for name in cell.populations]
-        remaining = max((progress.remaining_s() or 0.0) for progress in of_cell)
+        remaining = 0.0  # of a search, whose populations wait, nobody knows
+        if self.search is None:
+            remaining = max((progress.remaining_s() or 0.0) for progress in of_cell)
         left = "done" if self._is_done(cell) else duration(remaining) if remaining else ""
+        if cell.pruned:
+            left = "pruned"
         if cell.diverged:
             left = f"diverged {len(cell.diverged)}/{len(cell.newest)}"
         records = list(cell.newest.values())
@@ -245,6 +319,18 @@ def setting(value: object) -> str:
     if value is None:
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def searched(study: "Study") -> str:
+    """How a search draws its trials: "of 12 trials, 4 at a time (tpe)"."""
+    search = study.search
+    assert search is not None
+    ends = []
+    if search.trials is not None:
+        ends.append(f"of {counted(search.trials, 'trial')}")
+    if search.seconds is not None:
+        ends.append(f"for {duration(search.seconds)} of work")
+    return f"{', '.join(ends)}, {search.parallel} at a time ({search.sampler})"
 
 
 def counted(number: int, thing: str) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from retroprop.cli.console import Terminal
-from retroprop.cli.display import StudyDisplay, counted, duration, setting
+from retroprop.cli.display import StudyDisplay, counted, duration, searched, setting
 from retroprop.cli.parameters import Database, Flag, Size, WholeNumber
 from retroprop.errors import Interrupted, UserError, did_you_mean, in_short
 from retroprop.files import DEFAULT_DATABASE
@@ -20,6 +20,7 @@ from retroprop.studies.study_text import USUAL_SIZE
 
 if TYPE_CHECKING:
     from retroprop.studies.records import Records, RunRecord, StudyRunRecord
+    from retroprop.studies.search_schema import Range
 
 console = Terminal()
 
@@ -131,12 +132,12 @@ def studies() -> None:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, overflow="fold", style="bold")
     for name, study in catalog().items():
-        varied = study.grid.varied()
+        verb = "searches" if study.search else "varies"
         table.add_row(name, study.title.en)
         table.add_row(
             "",
             f"{study.dataset}, {counted(study.models, 'model')}, "
-            f"{counted(study.epochs, 'epoch')}; varies {', '.join(varied)}",
+            f"{counted(study.epochs, 'epoch')}; {verb} {', '.join(study.varied())}",
             style="not bold",
         )
     console.print_table(table)
@@ -284,7 +285,9 @@ def compare(
     if by is not None:
         if len(what) != 1:
             raise UserError("compare --by takes one study: retroprop compare STUDY --by optimizer.")
-        _compare_by(records.runs(records.study_run(what[0]).id, with_epochs=False), by)
+        study_run = records.study_run(what[0])
+        searches = study_run.config.get("search") is not None
+        _compare_by(records.runs(study_run.id, with_epochs=False), by, searches=searches)
         return
     if len(what) < 2 or not all(word.isdigit() for word in what):
         raise UserError(
@@ -301,6 +304,9 @@ def compare(
 def _print_plan(plan: Any, workers: int) -> None:
     from retroprop.studies.plan import longest_first
 
+    if plan.study.search is not None:
+        _print_search(plan, workers)
+        return
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("population", no_wrap=True, overflow="fold")
     for name in ("models", "learning rates", "seeds", "on one core"):
@@ -324,12 +330,51 @@ def _print_plan(plan: Any, workers: int) -> None:
         console.print(warning, markup=False, soft_wrap=True)
 
 
+def _print_search(plan: Any, workers: int) -> None:
+    """What a search draws from, and about how long its trials take."""
+    from retroprop.studies.search import rungs
+
+    study = plan.study
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("setting")
+    table.add_column("values", overflow="fold")
+    for key, one in study.ranges.items():
+        table.add_row(key, interval(one))
+    console.print_table(table)
+    ends = rungs(study)
+    epochs = f"epoch{'s' if len(ends) > 1 else ''} {', '.join(map(str, ends))}"
+    judged = f"; {study.search.pruning} pruning after {epochs}" if ends else ""
+    seconds = plan.predicted_s(min(workers, study.search.parallel))
+    about = f"about {duration(seconds)}" + (" if none is pruned" if ends else "")
+    if study.search.trials is None:
+        about = f"{duration(study.search.seconds)}, and the round that is begun then"
+    elif study.search.seconds is not None:
+        about = f"at most {duration(study.search.seconds)}, or {about}"
+    console.print(
+        f"\nA search {searched(study)}; {counted(len(study.seeds), 'seed')}, "
+        f"{counted(study.epochs, 'epoch')}{judged}: {about} on {counted(workers, 'worker')}, a "
+        "rough guess that does not know this machine. Nothing was trained.",
+        soft_wrap=True,
+    )
+    if warning := plan.memory_warning(workers):
+        console.print(warning, markup=False, soft_wrap=True)
+
+
+def interval(one: "Range") -> str:
+    """The values of a range for people: "64, 128", or "0.0001 to 0.1 (logarithmic)"."""
+    if one.choices is not None:
+        return ", ".join(setting(value) for value in one.choices)
+    scale = " (logarithmic)" if one.log else ""
+    step = f" in steps of {setting(one.step)}" if one.step is not None else ""
+    return f"{setting(one.low)} to {setting(one.high)}{step}{scale}"
+
+
 def _print_result(result: "StudyRunRecord", records: "Records") -> None:
     runs = records.runs(result.id, with_epochs=False)
-    diverged = sum(run.status == "diverged" for run in runs)
     trained = f"{counted(len(runs), 'model')} trained"
-    if diverged:
-        trained += f" ({diverged} diverged)"
+    ends = {status: sum(run.status == status for run in runs) for status in ("diverged", "pruned")}
+    if any(ends.values()):
+        trained += f" ({', '.join(f'{n} {status}' for status, n in ends.items() if n)})"
     console.print(
         Text.assemble(
             ("\n" + result.id, "bold"), f": {trained}, in {result.wall_s:.1f} s of work."
@@ -424,7 +469,7 @@ def _compare_runs(members: "list[RunRecord]") -> None:
     console.print_table(table)
 
 
-def _compare_by(members: "list[RunRecord]", key: str) -> None:
+def _compare_by(members: "list[RunRecord]", key: str, *, searches: bool) -> None:
     """Pair the models that differ in `key` alone, and show the differences of their pairs."""
     from retroprop.studies.summary import mean_and_deviation
 
@@ -433,7 +478,7 @@ def _compare_by(members: "list[RunRecord]", key: str) -> None:
     paired: dict[str, dict[Any, float]] = {}
     for run in members:
         rest = {name: value for name, value in run.cell.items() if name != key}
-        if run.best_validation_accuracy is not None and run.status != "diverged":
+        if run.best_validation_accuracy is not None and run.status not in ("diverged", "pruned"):
             pair = paired.setdefault(repr((rest, run.seed)), {})
             pair[run.cell[key]] = run.best_validation_accuracy
     values = list(dict.fromkeys(run.cell[key] for run in members))
@@ -461,7 +506,10 @@ def _compare_by(members: "list[RunRecord]", key: str) -> None:
         )
     if not table.row_count:
         raise UserError(
-            f"no two trained models differ in {key} alone yet; run the study to its end first."
+            f"no two trained models differ in {key} alone, as those of a search seldom do: its "
+            "report shows what each setting does."
+            if searches
+            else f"no two trained models differ in {key} alone yet; run the study to its end first."
         )
     console.print_table(table, whole=not few)
     console.print("Best validation accuracy; each pair shares its seed and all other settings.")

@@ -62,6 +62,9 @@ class TrainingDisplay:
         total, completed = self.images * study.epochs, self.images * max(0, done)
         self.bar = self.progress.add_task("training", total=total, completed=completed)
 
+    def trials(self, plan: Plan, runs: Sequence[RunRecord]) -> None:
+        """A training of one network has none."""
+
     def step(self, population: str, examples: int) -> None:
         """Advance the bar."""
         self.progress.advance(self.bar, examples)

@@ -11,6 +11,7 @@ from retroprop.studies.pools import Display, Engine
 from retroprop.studies.records import Records, StudyRunRecord
 from retroprop.studies.runner import run_study, study_runs_of
 from retroprop.studies.schema import load_study
+from retroprop.studies.search import check_library
 from retroprop.training.settings import checked_precision
 
 
@@ -76,9 +77,11 @@ def _done(records: Records | None, plan: Plan) -> int:
     same = study_runs_of(plan.study, records)
     if not same:
         return 0
+    if same[-1].status == "finished":
+        return len(plan.runs)  # of a search that ended by its seconds too
     runs = records.runs(same[-1].id, with_epochs=False)
-    done = sum(run.status in ("finished", "diverged") for run in runs)
-    return done - (same[-1].status != "finished" and done == len(runs))  # the test is left
+    done = sum(run.ended for run in runs)
+    return min(done, len(plan.runs) - 1)  # the test is left
 
 
 def run_lab(
@@ -97,6 +100,8 @@ def run_lab(
         UserError: If a study cannot run: its data are not here, a device is missing.
         Interrupted: After Ctrl-C; every finished epoch is kept.
     """
+    if any(one.plan.study.search and not one.finished for one in plans):
+        check_library()  # before the studies that come first are trained
     return [
         run_study(
             one.plan.study,

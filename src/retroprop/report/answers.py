@@ -29,7 +29,7 @@ def answers_section(report: StudyReport) -> Section | None:
         text = say("The answers are written once the study is finished.")
         return Section(name="answers", heading=heading, blocks=[Paragraph(text=text)])
     blocks: list[Block] = []
-    for key in report.varied:
+    for key in report.varied if report.search is None else ():  # trials differ in all settings
         for variation in variations(report, key):
             text = influence(report, variation)
             if text:
@@ -44,7 +44,7 @@ def answers_section(report: StudyReport) -> Section | None:
     compared = pairs(report)
     if compared:
         blocks.append(Paragraph(title=say("Training time"), text=speed_sentences(report, compared)))
-    if not blocks or report.single:
+    if not blocks or report.single or report.search is not None:
         return Section(name="answers", heading=heading, blocks=blocks) if blocks else None
     text = say(
         "Each answer changes one setting and keeps the others at those of the best cell; "

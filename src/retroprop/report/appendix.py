@@ -8,6 +8,7 @@ from typing import Any
 
 from retroprop.languages import say_later
 from retroprop.report.document import Block, Cell, Paragraph, Row, Section, Table, row
+from retroprop.report.searched import range_in_words
 from retroprop.report.study_report import StudyReport, hashable
 from retroprop.studies.kinds import settings_of_kind
 from retroprop.studies.records import EpochRecord, RunRecord
@@ -163,7 +164,11 @@ def setting_section(report: StudyReport) -> Section:
         *(
             row(
                 report.setting_name(key),
-                report.joined([report.setting(key, value) for value in _list(values)], say(", ")),
+                range_in_words(report, key)
+                if key in report.ranges
+                else report.joined(
+                    [report.setting(key, value) for value in _list(values)], say(", ")
+                ),
             )
             for key, values in (report.grid | _fixed(report)).items()
         ),
@@ -394,6 +399,7 @@ def _status(report: StudyReport, status: str, diverged_epoch: int | None) -> str
         "interrupted": say("interrupted"),
         "finished": say("finished"),
         "diverged": say("diverged"),
+        "pruned": say("pruned"),
     }.get(status, status)
 
 

@@ -20,6 +20,7 @@ from retroprop.report.network_pictures import (
     weights_section,
 )
 from retroprop.report.results import curves_section, tables_section, test_section
+from retroprop.report.searched import search_section
 from retroprop.report.study_report import StudyReport
 from retroprop.report.verdict_sentence import verdict_sentence
 from retroprop.report.words import MOST_LISTED
@@ -41,6 +42,7 @@ def compose(report: StudyReport) -> Document:
     sections = [
         trained_section(report),
         answers_section(report),
+        search_section(report),
         tables_section(report),
         curves_section(report),
         *influence_sections(report),
@@ -102,6 +104,14 @@ def summary(report: StudyReport) -> list[str]:
         else "Of {n} models trained on {data}, the best cell reaches a validation accuracy "
         "({spread}) of {items}."
     )
+    if report.search is not None:
+        opening = say(
+            "So far, of {n} trials on {data}, the best reaches a validation accuracy ({spread}) of "
+            "{items}."
+            if report.unfinished
+            else "Of {n} trials on {data}, the best reaches a validation accuracy ({spread}) of "
+            "{items}."
+        )
     joined = items[0]
     if len(items) > MOST_LISTED:
         joined = report.joined(items, say("; "))
@@ -109,7 +119,7 @@ def summary(report: StudyReport) -> list[str]:
         joined = say("{first} and {last}").format(first=say("; ").join(items[:-1]), last=items[-1])
     lines = [
         opening.format(
-            n=report.numbers.integer(len(report.runs)),
+            n=report.numbers.integer(len(report.trials) or len(report.runs)),
             data=_data(report),
             items=joined,
             spread=spread,
@@ -128,6 +138,12 @@ def summary(report: StudyReport) -> list[str]:
 
 def no_best_cell(report: StudyReport) -> str:
     """Why a study has no best cell."""
+    if report.search is not None:
+        return report.say(
+            "No trial has finished all its epochs without diverging, so there is no best one yet."
+            if report.unfinished
+            else "No trial finished all its epochs without diverging, so there is no best one."
+        )
     return report.say(
         "No cell of the grid has all its seeds finished without diverging, so there is no best "
         "cell yet."
@@ -196,7 +212,7 @@ def notices(report: StudyReport) -> list[Notice]:
                 text=say(
                     "Models finished: {done} of {n}; the numbers below are those so far. "
                     "This command continues it where it stopped:"
-                ).format(done=report.n_done, n=len(report.runs)),
+                ).format(done=report.n_done, n=report.n_planned),
                 command=report.command,
             )
         )

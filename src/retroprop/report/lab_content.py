@@ -121,7 +121,7 @@ def _marks(lab: LabReport, question: Question) -> Iterator[Notice]:
                 text=lab.say(
                     "Models finished: {done} of {n}; this answer shows those so far. This "
                     "command continues it:"
-                ).format(done=report.n_done, n=len(report.runs)),
+                ).format(done=report.n_done, n=report.n_planned),
                 command=run_command(lab, study),
             )
         if report.size == "smoke":

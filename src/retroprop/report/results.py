@@ -138,6 +138,8 @@ def _grid_cell(report: StudyReport, cell: CellSummary | None, value: str, best: 
     if cell.diverged:
         text = report.say("diverged {k}/{n}").format(k=cell.diverged, n=cell.n)
         return Cell(text=text, mark="diverged", link=link)
+    if cell.pruned:
+        return Cell(text=report.say("pruned"), mark="absent", link=link)
     if not cell.complete:
         spoken = report.say("unfinished, {k} of {n} seeds").format(k=cell.finished, n=cell.n)
         return Cell(text="—", mark="unfinished", spoken=spoken, link=link)

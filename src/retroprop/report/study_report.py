@@ -22,6 +22,8 @@ from retroprop.report.words import LOSS_NAMES, VALUE_NAMES, Loss, Words
 from retroprop.studies.kinds import KINDS, Kind
 from retroprop.studies.records import DEFAULT_DATABASE, Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import Split, size_option
+from retroprop.studies.search import Trial, trials_of
+from retroprop.studies.search_schema import Range, Search
 from retroprop.studies.summary import (
     ACCURACY,
     CellSummary,
@@ -102,9 +104,39 @@ class StudyReport(Words):
 
     @property
     def grid(self) -> dict[str, list[Any]]:
-        """The varied settings and their values."""
+        """The varied settings and their values; [] for those that a search drew from a range."""
         grid = self.record.config.get("grid") or {}
-        return {key: values for key, values in grid.items() if values is not None}
+        lists = {key: values for key, values in grid.items() if values is not None}
+        return lists | {key: [] for key in self.ranges if key not in lists}
+
+    @cached_property
+    def search(self) -> Search | None:
+        """How its trials were drawn; None for a grid."""
+        try:
+            return Search.model_validate(self.record.config["search"])
+        except (KeyError, ValidationError):
+            return None
+
+    @cached_property
+    def ranges(self) -> dict[str, Range]:
+        """What the trials of a search were drawn from."""
+        if self.search is None:
+            return {}
+        grid = self.record.config.get("grid") or {}
+        lists = {key: Range(choices=values) for key, values in grid.items() if values}
+        return lists | self.search.ranges.given()
+
+    @cached_property
+    def trials(self) -> list[Trial]:
+        """The trials of a search, in the order in which they were drawn."""
+        return trials_of(self.runs) if self.search is not None else []
+
+    @property
+    def n_planned(self) -> int:
+        """How many models the study has when it is finished, as far as that is known."""
+        if self.search is None or self.search.trials is None or self.record.status == "finished":
+            return len(self.runs)
+        return max(len(self.runs), self.search.trials * len({run.seed for run in self.runs}))
 
     @cached_property
     def alone(self) -> bool:
@@ -114,16 +146,18 @@ class StudyReport(Words):
     @property
     def single(self) -> bool:
         """Whether it is of one run: there are no cells to choose among, and no spread."""
-        return len(self.runs) == 1
+        return len(self.runs) == 1 and self.search is None
 
     @cached_property
     def n_done(self) -> int:
         """How many models need no more training."""
-        return sum(run.status in ("finished", "diverged") for run in self.runs)
+        return sum(run.ended for run in self.runs)
 
     @property
     def unfinished(self) -> bool:
         """Whether some models of the study are still to be trained."""
+        if self.search is not None and self.record.status != "finished":
+            return True
         return self.n_done < len(self.runs)
 
     @property
@@ -271,7 +305,10 @@ class StudyReport(Words):
         if key not in self._values:
             planned = self.grid.get(key) or []
             planned = planned if isinstance(planned, list) else [planned]
-            present = dict.fromkeys(setting_of(cell.runs[0], key) for cell in self.cells)
+            found = [setting_of(cell.runs[0], key) for cell in self.cells]
+            if key in self.ranges and all(isinstance(value, int | float) for value in found):
+                found.sort()
+            present = dict.fromkeys(found)
             first = [value for value in map(hashable, planned) if value in present]
             self._values[key] = list(dict.fromkeys([*first, *present]))
         return list(self._values[key])

@@ -107,6 +107,8 @@ def no_mean(report: StudyReport, cell: CellSummary) -> str:
     """Why a cell has no mean, in words; "" when it has one."""
     if cell.diverged:
         return report.say("diverged {k}/{n}").format(k=cell.diverged, n=cell.n)
+    if cell.pruned:
+        return report.say("pruned")
     return "" if cell.complete else report.say("not finished")
 
 

@@ -19,7 +19,7 @@ from retroprop.data.catalog import is_own
 from retroprop.data.own import parse
 from retroprop.errors import UserError, in_short
 from retroprop.studies.kinds import settings_of_kind
-from retroprop.studies.plan import grouped_models
+from retroprop.studies.plan import Groups, grouped_models, grouped_trials
 from retroprop.studies.records import NewRun, RunRecord, SessionRecord, StudyRunRecord
 from retroprop.studies.schema import Strict, Study
 from retroprop.studies.whole_runs import WholeRun, best_file
@@ -80,7 +80,7 @@ class RunLine(Strict):
     cell: dict[str, Any]
     settings: dict[str, Any]
     seed: int
-    status: Literal["planned", "running", "interrupted", "finished", "diverged"]
+    status: Literal["planned", "running", "interrupted", "finished", "diverged", "pruned"]
     trained: bool
     best_epoch: Epoch | None = None
     best_validation_accuracy: Share | None = None
@@ -140,16 +140,18 @@ def checked_run(lines: Sequence[bytes]) -> CheckedRun:
     study = _study(first)
     if len(lines) != first.models + 1:
         raise Refused(f"it has other models of {first.id} than the {first.models} that it says")
-    planned = {
-        run.position: (name, run) for name, runs in grouped_models(study).items() for run, _ in runs
-    }
+    given = [
+        _read(RunLine, line, f"model {position} of {first.id}")
+        for position, line in enumerate(lines[1:])
+    ]
+    groups = grouped_models(study) if study.search is None else _trials(study, given, first.id)
+    planned = {run.position: (name, run) for name, runs in groups.items() for run, _ in runs}
     if len(planned) != first.models:
         raise Refused(f"{first.id} has {first.models} models, and its study has {len(planned)}")
-    runs = []
-    for position, line in enumerate(lines[1:]):
-        about = f"model {position} of {first.id}"
-        run = _read(RunLine, line, about)
-        runs.append(_run(run, first, *planned[position], about, study.epochs))
+    runs = [
+        _run(run, first, *planned[position], f"model {position} of {first.id}", study)
+        for position, run in enumerate(given)
+    ]
     classes = len(CATALOG[study.dataset].classes) if study.dataset in CATALOG else None
     if classes and any(run.test_confusion and len(run.test_confusion) != classes for run in runs):
         raise Refused(f"{first.id} has other classes than {study.dataset}")
@@ -177,8 +179,19 @@ def checked_run(lines: Sequence[bytes]) -> CheckedRun:
     return CheckedRun(study, WholeRun(record=record, runs=tuple(runs)))
 
 
+def _trials(study: Study, given: Sequence[RunLine], id: str) -> Groups:
+    """The models that a search makes of the settings that were drawn for its trials."""
+    cells = [run.cell for run in given[:: len(study.seeds)]]
+    for number, cell in enumerate(cells):
+        if cell.keys() != study.ranges.keys() or not all(
+            one.holds(cell[key]) for key, one in study.ranges.items()
+        ):
+            raise Refused(f"trial {number + 1} of {id} is not of the ranges of its study")
+    return grouped_trials(study, cells)
+
+
 def _run(
-    run: RunLine, first: StudyLine, population: str, planned: NewRun, about: str, most_epochs: int
+    run: RunLine, first: StudyLine, population: str, planned: NewRun, about: str, study: Study
 ) -> RunRecord:
     """A model, if it is the planned one and its numbers fit together."""
     says = {**planned.settings, **run.settings}  # an older version recorded fewer settings
@@ -196,11 +209,12 @@ def _run(
     confusion = run.test_confusion
     if (
         epochs != list(range(len(epochs)))
-        or last > most_epochs
+        or last > study.epochs
         or any(mark > last for mark in marks)
         or (run.best_epoch is None) != (run.best_validation_accuracy is None)
         or (run.status == "diverged") != (run.diverged_epoch is not None)
-        or (run.status == "finished" and not run.trained)
+        or (run.status in ("finished", "pruned") and not run.trained)
+        or (run.status == "pruned" and study.search is None)
         or (run.trained and last < 0)
         or (confusion is not None and any(len(row) != len(confusion) for row in confusion))
     ):

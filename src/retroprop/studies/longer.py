@@ -70,6 +70,8 @@ def is_kept(state_bytes: int, study: Study, population: PlannedPopulation) -> bo
         study: Of which it is.
         population: That is finished.
     """
+    if study.search is not None:
+        return False
     small = state_bytes * study.models <= KEPT_BYTES * len(population.runs)
     return small and population.settings.schedule == "constant"
 
@@ -79,12 +81,16 @@ def find_shorter(
 ) -> Shorter | None:
     """The finished study run with the most epochs that this study has more of; None without one.
 
+    A search has none: which trials it draws depends on its epochs.
+
     Args:
         study: Of the models to train.
         records: The open database.
         known: What it holds of studies of this name.
         data_checksum: Of the data as they were read.
     """
+    if study.search is not None:
+        return None
     found: list[tuple[int, StudyRunRecord]] = []
     for one in known:
         epochs = one.config.get("epochs")

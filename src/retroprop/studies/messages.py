@@ -28,13 +28,19 @@ class StudyJob:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob:
-    """Train one population; `run_ids` are in the order of its members."""
+    """Train one population; `run_ids` are in the order of its members.
+
+    With `until` it is left after that epoch, to be continued by another job. `prune` ends it there:
+    its best parameters so far are kept.
+    """
 
     study_run_id: str
     population: PlannedPopulation
     run_ids: tuple[int, ...]
     recorded_epoch: int  # the last epoch in the records, -1 for none
     state_sha256: str | None = None  # of the state file of that epoch; None in older records
+    until: int | None = None
+    prune: bool = False
 
     @property
     def folder(self) -> str:
@@ -48,7 +54,12 @@ def population_folder(study_run_id: str, population: str) -> str:
 
 
 def train_job(
-    study_run_id: str, population: PlannedPopulation, members: Sequence[RunRecord]
+    study_run_id: str,
+    population: PlannedPopulation,
+    members: Sequence[RunRecord],
+    *,
+    until: int | None = None,
+    prune: bool = False,
 ) -> TrainJob | None:
     """What is left to train of a population; None if it is finished, wherever its file may be.
 
@@ -56,15 +67,22 @@ def train_job(
         study_run_id: What it belongs to.
         population: As planned.
         members: What is recorded of it, in its order.
+        until: The epoch after which it is left; nothing is left if that is recorded.
+        prune: Whether it ends there, whatever is recorded.
     """
     if all(run.checkpoint for run in members):
+        return None
+    recorded = min(run.epochs[-1].epoch if run.epochs else -1 for run in members)
+    if until is not None and recorded >= until and not prune:
         return None
     return TrainJob(
         study_run_id=study_run_id,
         population=population,
         run_ids=tuple(run.id for run in members),
-        recorded_epoch=min(run.epochs[-1].epoch if run.epochs else -1 for run in members),
+        recorded_epoch=recorded,
         state_sha256=members[0].state_sha256,
+        until=until,
+        prune=prune,
     )
 
 

@@ -1,7 +1,8 @@
 """From a study to the work: cells, runs, and populations that train as one tensor program.
 
     cell         one combination of the grid's values
-    run          a cell with one seed: one model
+    trial        the same of a search (`studies.search`), which draws its values from ranges
+    run          a cell or a trial with one seed: one model
     population   all runs that differ only in learning rate and seed; or one run alone, where the
                  trainer trains one network at a time
 
@@ -12,7 +13,7 @@ study gives the same numbers wherever it is run, bit for bit on the same kind of
 import hashlib
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,15 +88,23 @@ class Plan:
 
 
 def plan_study(study: Study) -> Plan:
-    """Group the cells of a study into populations."""
-    populations = [_planned(study, name, runs) for name, runs in grouped_models(study).items()]
-    return Plan(study=study, populations=tuple(populations))
+    """Group the cells of a study into populations.
+
+    The trials of a search are drawn later: cells in the middle of its ranges stand for them.
+    """
+    if study.search is not None:
+        return plan_trials(study, _typical_cells(study))
+    return _plan(study, grouped_models(study))
 
 
-def grouped_models(study: Study) -> dict[str, list[tuple[NewRun, RunSettings]]]:
-    """All models of a study by their population, whether its data are here or not."""
+Groups = dict[str, list[tuple[NewRun, RunSettings]]]
+"""Models by their population."""
+
+
+def grouped_models(study: Study) -> Groups:
+    """All models of a grid by their population, whether its data are here or not."""
     varied = study.grid.varied()
-    groups: dict[str, list[tuple[NewRun, RunSettings]]] = {}
+    groups: Groups = {}
     positions = itertools.count()
     for values in itertools.product(*varied.values()):
         cell = dict(zip(varied, values, strict=True))
@@ -112,6 +121,50 @@ def grouped_models(study: Study) -> dict[str, list[tuple[NewRun, RunSettings]]]:
             )
             groups.setdefault(population, []).append((run, settings))
     return groups
+
+
+def plan_trials(study: Study, cells: Sequence[Mapping[str, Any]]) -> Plan:
+    """The work of some trials of a search, counted from its first one."""
+    return _plan(study, grouped_trials(study, cells))
+
+
+def grouped_trials(study: Study, cells: Sequence[Mapping[str, Any]]) -> Groups:
+    """The models of some trials, counted from the first one, by their population.
+
+    A trial is one population of all seeds; or one for each, where the trainer trains.
+    """
+    groups: Groups = {}
+    for number, cell in enumerate(cells):
+        for at, seed in enumerate(study.seeds):
+            settings = study.settings(cell, seed)
+            name = f"trial={number + 1:03d}"
+            if study.kind.engine == "trainer":
+                name += f",seed={seed}"
+            run = NewRun(
+                position=number * len(study.seeds) + at,
+                population=name,
+                cell=dict(cell),
+                settings=recorded(settings),
+                seed=seed,
+            )
+            groups.setdefault(name, []).append((run, settings))
+    return groups
+
+
+def _plan(study: Study, groups: Groups) -> Plan:
+    populations = [_planned(study, name, runs) for name, runs in groups.items()]
+    return Plan(study=study, populations=tuple(populations))
+
+
+def _typical_cells(study: Study) -> list[dict[str, Any]]:
+    """As many cells as the search has trials: each choice in turn, and the middle of intervals."""
+    return [
+        {
+            key: one.choices[number % len(one.choices)] if one.choices else one.middle
+            for key, one in study.ranges.items()
+        }
+        for number in range(study.models // len(study.seeds))
+    ]
 
 
 def longest_first(

@@ -37,6 +37,10 @@ class Display(Protocol):
         """An epoch is recorded."""
         ...
 
+    def trials(self, plan: Plan, runs: Sequence[RunRecord]) -> None:
+        """A search has drawn or pruned trials; `plan` and `runs` have all so far."""
+        ...
+
     def note(self, text: str) -> None:
         """Something worth a sentence."""
         ...
@@ -56,6 +60,9 @@ class Silent:
         """Show nothing."""
 
     def epoch(self, report: messages.EpochReport) -> None:
+        """Show nothing."""
+
+    def trials(self, plan: Plan, runs: Sequence[RunRecord]) -> None:
         """Show nothing."""
 
     def note(self, text: str) -> None:

@@ -7,7 +7,7 @@ names the key and the fix.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from retroprop.errors import did_you_mean, in_short
 
@@ -15,6 +15,12 @@ MOST_PROBLEMS = 20
 """Of a file that are said at once."""
 
 Location = tuple[int | str, ...]
+
+
+class Strict(BaseModel):
+    """A table of such a file: frozen, without unknown keys, and nothing is converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def explained(

@@ -355,7 +355,10 @@ def as_recorded(job: Job, records: Records) -> Job | None:
     if isinstance(job, TrainJob):
         members = records.runs(job.study_run_id, ids=job.run_ids)
         by_id = {run.id: run for run in members}
-        return train_job(job.study_run_id, job.population, [by_id[id] for id in job.run_ids])
+        ordered = [by_id[id] for id in job.run_ids]
+        return train_job(
+            job.study_run_id, job.population, ordered, until=job.until, prune=job.prune
+        )
     ids = [run.id for run in job.runs]
     untested = [run for run in records.runs(job.study_run_id, ids=ids) if run.test_accuracy is None]
     return TestJob(study_run_id=job.study_run_id, runs=tuple(untested)) if untested else None

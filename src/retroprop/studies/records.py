@@ -42,6 +42,8 @@ from retroprop.training.epochs import EpochRecord, Progress
 
 STORE = "store"
 """The key of a session's environment that says where files are, if not beside the records."""
+ENDED = ("finished", "diverged", "pruned")
+"""The statuses of models that need no more training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +52,9 @@ class RunRecord:
 
     `cell` holds the varied keys only (for instance optimizer, learning_rate, batch_size);
     `settings` everything that fixes the training. `status` is "planned", "running", "interrupted",
-    "finished" or "diverged". The test columns are filled for the selected models only, once;
-    `test_confusion` counts test images by their class (rows) and the predicted one (columns).
+    "finished", "diverged" or "pruned" (a search gave it up; it keeps its best epoch so far). The
+    test columns are filled for the selected models only, once; `test_confusion` counts test images
+    by their class (rows) and the predicted one (columns).
 
     `checkpoint_sha256` is that of the file `checkpoint`; `state_sha256` that of the state file of
     the last epoch, from which an unfinished run continues, and a finished one with more epochs
@@ -78,6 +81,11 @@ class RunRecord:
     checkpoint_sha256: str | None = None
     state_sha256: str | None = None
     epochs: tuple[EpochRecord, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it needs no more training."""
+        return self.status in ENDED
 
     @property
     def train_s_per_epoch(self) -> float | None:
@@ -213,23 +221,20 @@ class Records(Database):
                     created_at=_now(),
                 )
             )
-            connection.execute(
-                RUNS.table.insert(),
-                [
-                    {
-                        "study_run_id": id,
-                        "position": run.position,
-                        "population": run.population,
-                        "cell": dict(run.cell),
-                        "settings": dict(run.settings),
-                        "seed": run.seed,
-                        "status": "planned",
-                    }
-                    for run in runs
-                ],
-            )
-            STUDY_RUNS.seal(connection, STUDY_RUNS.c.id == id)
-            RUNS.seal(connection, RUNS.c.study_run_id == id)
+            _insert_runs(connection, id, runs)
+
+    @retried
+    def add_runs(self, study_run_id: str, runs: Sequence[NewRun]) -> None:
+        """Record more planned runs of a study run, all or none: the next trials of a search.
+
+        Those that are recorded already, by their positions, are not added again.
+        """
+        mine = sa.select(RUNS.c.position).where(RUNS.c.study_run_id == study_run_id)
+        with self.transaction() as connection:
+            there = set(connection.execute(mine).scalars())
+            new = [run for run in runs if run.position not in there]
+            if new:
+                _insert_runs(connection, study_run_id, new)
 
     def start_session(self, study_run_id: str, environment: Mapping[str, Any]) -> int:
         """Record that work on a study run starts; returns the session's number."""
@@ -329,6 +334,7 @@ class Records(Database):
         *,
         sha256: str | None = None,
         state_sha256: str | None = None,
+        pruned: bool = False,
     ) -> None:
         """Mark the trained runs of a population as finished (diverged ones stay diverged).
 
@@ -337,6 +343,7 @@ class Records(Database):
             checkpoint: The file of their best parameters, relative to `folder`.
             sha256: Of that file.
             state_sha256: Of the state file of their last epoch, where it is kept.
+            pruned: Whether they end as "pruned", before their last epoch.
         """
         with self.transaction() as connection:
             of_population = RUNS.c.id.in_(list(run_ids))
@@ -348,7 +355,7 @@ class Records(Database):
             connection.execute(
                 RUNS.table.update()
                 .where(of_population, RUNS.c.status != "diverged")
-                .values(status="finished")
+                .values(status="pruned" if pruned else "finished")
             )
             RUNS.seal(connection, of_population)
 
@@ -508,7 +515,7 @@ class Records(Database):
             for run in RUNS.rows(connection, RUNS.whole):
                 tally = found.setdefault(run.study_run_id, Tally())
                 tally.models += 1
-                tally.trained += run.status in ("finished", "diverged")
+                tally.trained += run.status in ENDED
                 scores = (tally.best_validation_accuracy, run.best_validation_accuracy)
                 tally.best_validation_accuracy = max(
                     (score for score in scores if score is not None), default=None
@@ -566,6 +573,26 @@ class Records(Database):
                 create_tables(connection)
             elif version != str(SCHEMA_VERSION):
                 upgrade_tables(connection, int(version))
+
+
+def _insert_runs(connection: Connection, study_run_id: str, runs: Sequence[NewRun]) -> None:
+    connection.execute(
+        RUNS.table.insert(),
+        [
+            {
+                "study_run_id": study_run_id,
+                "position": run.position,
+                "population": run.population,
+                "cell": dict(run.cell),
+                "settings": dict(run.settings),
+                "seed": run.seed,
+                "status": "planned",
+            }
+            for run in runs
+        ],
+    )
+    STUDY_RUNS.seal(connection, STUDY_RUNS.c.id == study_run_id)
+    RUNS.seal(connection, RUNS.c.study_run_id == study_run_id)
 
 
 def epoch_values(record: EpochRecord) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from pathlib import Path
 from retroprop.data import find, load
 from retroprop.errors import Interrupted, UserError, in_short
 from retroprop.files import check_name, held, make_folder, replace_file
-from retroprop.studies import messages
+from retroprop.studies import messages, search
 from retroprop.studies.longer import add_longer, find_shorter
 from retroprop.studies.patience import Patience
-from retroprop.studies.plan import Plan, longest_first, plan_study
+from retroprop.studies.plan import Plan, PlannedPopulation, longest_first, plan_study
 from retroprop.studies.pools import Display, Engine, Pool, Session, Silent
 from retroprop.studies.processes import WorkerProcesses
 from retroprop.studies.records import STORE, Records, RunRecord, StudyRunRecord
@@ -94,12 +94,15 @@ def carry_out(
     records.patience = replace(
         records.patience or Patience(), note=display.note, must_stop=lambda: pool.must_stop
     )
-    plan = plan_study(study)
+    plan = plan_study(study) if study.search is None else search.first_round(study)
     warning = plan.memory_warning(pool.count)
     checksum = load(study.dataset).checksum
     study_run_id = _find_or_add(plan, records, store, checksum, display, fresh=fresh)
     with _only_one(records, records.folder / CHECKPOINTS / study_run_id):
         runs = records.runs(study_run_id)
+        at_once = plan.populations
+        if study.search is not None:
+            plan = search.recorded_plan(study, runs)
         remaining = _remaining_jobs(plan, runs, study_run_id)
         _say_what_is_lost(runs, records.folder, display)
         before = records.study_run(study_run_id)
@@ -112,14 +115,23 @@ def carry_out(
         else:
             if warning and remaining:
                 display.note(warning)
-            environment = pool.prepare(before, remaining)
+            environment = pool.prepare(before, _at_once(study, at_once, remaining))
             if address := store.address:
                 environment[STORE] = address
             session = Session(records, study_run_id, environment)
             display.start(plan, records.runs(study_run_id), pool.count)
+
+            def train(part: Plan, until: int | None = None, *, prune: bool = False) -> None:
+                now = records.runs(study_run_id)
+                jobs = _remaining_jobs(part, now, study_run_id, until=until, prune=prune)
+                pool.work(jobs, display, session)
+
             try:
                 with pool:
-                    pool.work(remaining, display, session)
+                    if study.search is None:
+                        pool.work(remaining, display, session)
+                    else:
+                        search.carry_on(study, records, study_run_id, train, display.trials)
                     pool.work(_test_jobs(study, records.runs(study_run_id)), display, session)
                 records.set_status(study_run_id, "finished")
             except (Interrupted, KeyboardInterrupt):
@@ -203,12 +215,23 @@ def _find_or_add(
 
 
 def _remaining_jobs(
-    plan: Plan, runs: Sequence[RunRecord], study_run_id: str
+    plan: Plan,
+    runs: Sequence[RunRecord],
+    study_run_id: str,
+    *,
+    until: int | None = None,
+    prune: bool = False,
 ) -> list[messages.TrainJob]:
-    """What is left to train, longest first."""
+    """What is left to train, longest first; `until` and `prune` are those of the jobs."""
     by_position = {run.position: run for run in runs}
     jobs = [
-        messages.train_job(study_run_id, one, [by_position[run.position] for run in one.runs])
+        messages.train_job(
+            study_run_id,
+            one,
+            [by_position[run.position] for run in one.runs],
+            until=until,
+            prune=prune,
+        )
         for one in longest_first(plan.populations)
     ]
     return [job for job in jobs if job is not None]
@@ -234,6 +257,18 @@ def _claim(store: Store, study_run: StudyRunRecord) -> None:
             f"{store.address} holds the files of a run of {study_run.id} of other records, begun "
             f"{in_short(begun)}; name another --store."
         )
+
+
+def _at_once(
+    study: Study, first: Sequence[PlannedPopulation], remaining: Sequence[messages.TrainJob]
+) -> list[messages.TrainJob]:
+    """What a pool gets ready for: a search has more jobs, about like its first, after these."""
+    if study.search is None:
+        return list(remaining)
+    return [
+        messages.TrainJob(study_run_id="", population=one, run_ids=(), recorded_epoch=-1)
+        for one in first
+    ]
 
 
 def _remove_leftovers(store: Store, study_run_id: str, runs: Sequence[RunRecord]) -> None:

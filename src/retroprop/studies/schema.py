@@ -1,8 +1,9 @@
 """Study files: their schema, their catalog, and errors that name the key and the fix.
 
 A study file is TOML. It is validated once, here, with every problem reported at once; behind this
-module a study is a frozen `Study`. `grid` lists the values of the varied hyperparameters; what is
-not varied stands in `[training]` or has its default.
+module a study is a frozen `Study`. `grid` lists the values of the varied hyperparameters, `search`
+has ranges of them (`studies.search_schema`); what is not varied stands in `[training]` or has its
+default.
 """
 
 import dataclasses
@@ -20,7 +21,6 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     ValidationError,
@@ -44,7 +44,8 @@ from retroprop.studies.kinds import (
     settings_of_kind,
     usual_value,
 )
-from retroprop.studies.problems import Location, explained, part_of_key
+from retroprop.studies.problems import Location, Strict, explained, part_of_key
+from retroprop.studies.search_schema import SETTING_TYPES, Range, Ranges, Search, check_search
 from retroprop.studies.study_text import MOST_PARTS, SIZES, USUAL_SIZE, parse_toml, read_text
 from retroprop.training.settings import (
     Derivation,
@@ -56,7 +57,6 @@ from retroprop.training.settings import (
     check_known,
     checked,
     is_number,
-    types_of,
     without_none,
 )
 
@@ -144,12 +144,6 @@ def one_of(known: Iterable[str], what: str) -> AfterValidator:
 def _known_dataset(name: str) -> str:
     """A data set of the catalog, or one's own, by the name that it has everywhere."""
     return find(name).name if is_own(name) else check_known(name, CATALOG, "dataset")
-
-
-class Strict(BaseModel):
-    """A table of a study file: frozen, without unknown keys, and nothing is converted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class InLanguages(Strict):
@@ -255,16 +249,12 @@ class _Varied(Strict):
     """What every grid can do; `Grid` has a list for each setting."""
 
     @model_validator(mode="after")
-    def _varies_something(self) -> "_Varied":
+    def _lists_each_once(self) -> "_Varied":
         for key, values in self.varied().items():
             if len(set(values)) < len(values):
                 raise ValueError(
                     f"grid.{key} lists a value twice: {in_short(values)}; list each once"
                 )
-        if not self.varied():
-            raise ValueError(
-                "the grid is empty; give at least one list, such as learning_rate = [0.1, 0.01]"
-            )
         return self
 
     @model_serializer(mode="wrap")
@@ -281,12 +271,11 @@ class _Varied(Strict):
         return {key: value for key, value in self if value is not None}
 
 
-_TYPES = types_of(Hyperparameters) | {"optimizer": Annotated[str, OneOf(OPTIMIZERS, "optimizer")]}
 _USUAL = {field.name: field.default for field in dataclasses.fields(Hyperparameters)}
 
 _training_keys: dict[str, Any] = {
     name: (_setting(kind), (_USUAL | {"initial_scale": None})[name])
-    for name, kind in (_TYPES | {"learning_rate": Annotated[Any, _Rates()]}).items()
+    for name, kind in (SETTING_TYPES | {"learning_rate": Annotated[Any, _Rates()]}).items()
 }
 Training = create_model(
     "Training", __base__=_Training, __doc__="The settings that are not varied.", **_training_keys
@@ -298,7 +287,7 @@ _grid_keys: dict[str, Any] = {
         list[_setting(without_none(kind))] | None,
         Field(default=None, min_length=1, max_length=MOST_VALUES),
     )
-    for name, kind in (_TYPES | {"derivation": Derivation}).items()
+    for name, kind in (SETTING_TYPES | {"derivation": Derivation}).items()
 }
 Grid = create_model(
     "Grid",
@@ -360,6 +349,7 @@ class Study(Strict):
     model: Model = Model()
     training: Training = Training()  # pyright: ignore[reportInvalidTypeForm] - made above
     grid: Grid  # pyright: ignore[reportInvalidTypeForm] - likewise
+    search: Search | None = None
     selection: Selection = Selection()
     report: Report = Report()
 
@@ -367,6 +357,8 @@ class Study(Strict):
     @classmethod
     def _with_defaults_of_kind(cls, document: Any) -> Any:
         """Write the defaults of the kind into [training], so that the fingerprint has them too."""
+        if "search" in document:  # it stands for the grid
+            document = {"grid": {}, **document}
         model, training = document.get("model", {}), document.get("training", {})
         if not (isinstance(model, dict) and isinstance(training, dict)):
             return document  # validation says what is wrong
@@ -381,17 +373,65 @@ class Study(Strict):
             raise ValueError(f"a seed is listed twice in {in_short(seeds)}; list each once")
         return seeds
 
+    @model_serializer(mode="wrap")
+    def _without_newer_tables(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """[search] is there where it is: other studies are what they were."""
+        return {
+            key: value
+            for key, value in serialize(self).items()
+            if key != "search" or value is not None
+        }
+
+    @property
+    def ranges(self) -> dict[str, Range]:
+        """What a search draws from: its ranges, and the lists of the grid beside it."""
+        if self.search is None:
+            return {}
+        lists = {key: Range(choices=values) for key, values in self.grid.varied().items()}
+        return lists | self.search.ranges.given()
+
+    def varied(self) -> dict[str, list[Any]]:
+        """The varied settings with their values; those of a range are its ends."""
+        if self.search is None:
+            return self.grid.varied()
+        return {key: one.ends for key, one in self.ranges.items()}
+
+    @property
+    def trials(self) -> int | None:
+        """How many trials a search makes; None where its seconds decide, or without a search."""
+        return None if self.search is None else self.search.trials
+
     @property
     def models(self) -> int:
-        """How many it trains: one for each cell of the grid and each seed."""
+        """How many it trains: one for each cell of the grid, or each trial, and each seed.
+
+        Where the seconds of a search decide, those of its first round.
+        """
+        if self.search is not None:
+            return (self.search.trials or self.search.parallel) * len(self.seeds)
         return math.prod(map(len, self.grid.varied().values())) * len(self.seeds)
+
+    @model_validator(mode="after")
+    def _varies_something(self) -> "Study":
+        if self.search is None:
+            if not self.grid.varied():
+                raise ValueError(
+                    "the grid is empty; give at least one list, such as learning_rate = [0.1, 0.01]"
+                )
+            return self
+        for key in self.grid.varied():
+            if getattr(self.search.ranges, key) is not None:
+                raise ValueError(f"{key} is in grid and in search.ranges; leave one of them out")
+        check_search(self.search, self.ranges)
+        return self
 
     @model_validator(mode="after")
     def _is_no_larger_than_studies_are(self) -> "Study":
         if self.models > MOST_MODELS:
             cells = self.models // len(self.seeds)
+            what = "trials" if self.search else "cells of the grid"
             raise ValueError(
-                f"{cells:,} cells of the grid × {len(self.seeds):,} seeds are {self.models:,} "
+                f"{cells:,} {what} × {len(self.seeds):,} seeds are {self.models:,} "
                 f"models, and a study has at most {MOST_MODELS:,}; vary fewer values, or make "
                 "several studies of it"
             )
@@ -428,7 +468,7 @@ class Study(Strict):
                 f"split.validation {self.split.validation} leaves {n_train} images to train on and "
                 f"{held_out} to validate; give a fraction such as 0.1"
             )
-        for size in self.grid.batch_size or [self.training.batch_size]:
+        for size in self._values("batch_size"):
             if size > n_train:
                 raise ValueError(
                     f"batch_size {size} is larger than the {n_train} training "
@@ -436,22 +476,28 @@ class Study(Strict):
                 )
         return self
 
+    def _values(self, key: str) -> list[Any]:
+        """What a setting is over the whole study; of a range its ends."""
+        return self.varied().get(key) or [getattr(self.training, key)]
+
     def _check_kind(self) -> None:
         """Every setting must apply to the kind of model, and every combination must exist."""
         kind, row, training = self.model.kind, self.kind, self.training
         known = settings_of_kind(kind)
-        for name in self.grid.optimizer or [training.optimizer]:
+        for name in self._values("optimizer"):
             check_known(name, optimizers_of(row.engine), f"optimizer of a {kind}")
         given = training.model_fields_set - {"gradient", "precision"}
-        for place, keys in (("grid", self.grid.varied()), ("training", given)):
+        ranges = self.search.ranges.given() if self.search else {}
+        places = {"grid": self.grid.varied(), "search.ranges": ranges, "training": given}
+        for place, keys in places.items():
             for key in keys:
                 if key not in known:
                     raise ValueError(
                         f"{place}.{key} does not apply to a {kind}; it has {', '.join(known)}"
                     )
         rates = training.learning_rate
-        if isinstance(rates, dict) and self.grid.learning_rate is None:
-            missing = set(self.grid.optimizer or [training.optimizer]) - set(rates)
+        if isinstance(rates, dict) and "learning_rate" not in self.varied():
+            missing = set(self._values("optimizer")) - set(rates)
             if missing:
                 raise ValueError(
                     f"training.learning_rate has no value for {', '.join(sorted(missing))}; add one"
@@ -466,7 +512,7 @@ class Study(Strict):
                 f"a {kind} reads colour images, and {self.dataset} is grey; use cifar10, or a "
                 "network"
             )
-        varied = self.grid.varied()
+        varied = self.varied()
         first = {key: values[0] for key, values in varied.items()}
         for key, values in varied.items():
             for value in values:
@@ -475,7 +521,7 @@ class Study(Strict):
     def _check_arithmetic(self) -> None:
         """Derivation, gradient and precision must be those of the kind's engine."""
         kind, row, training = self.model.kind, self.kind, self.training
-        precisions = self.grid.precision or [training.precision]
+        precisions = self._values("precision")
         if row.engine == "trainer":
             if "derivation" in self.model.model_fields_set and self.model.derivation == "by-hand":
                 raise ValueError(f"a {kind} is derived by autograd; leave model.derivation out")
@@ -484,9 +530,9 @@ class Study(Strict):
                     f"a {kind} learns from the mean gradient, in float32 or bfloat16; leave "
                     "gradient and precision out"
                 )
-        elif "bfloat16" in precisions and not (
-            row.half and "autograd" not in (self.grid.derivation or [self.model.derivation])
-        ):
+            return
+        derivations = self.varied().get("derivation") or [self.model.derivation]
+        if "bfloat16" in precisions and not (row.half and "autograd" not in derivations):
             halves = " or ".join(sorted(name for name, one in KINDS.items() if one.half))
             raise ValueError(
                 f"precision bfloat16 is for networks of kind {halves}, derived by hand; use "
@@ -650,7 +696,7 @@ def _resized(document: dict[str, Any], size: str, source: str) -> dict[str, Any]
         "epochs": 1,
         "seeds": seeds[:1] if isinstance(seeds, list) else [0],
         "split": {"images": 1000, "validation_images": 250},
-    }
+    } | ({"search": {"trials": 2}} if "search" in document else {})
     chosen = sizes.get(size, smoke if size == "smoke" else {})
     return _merged(document, chosen) | {"size": size}
 
@@ -678,9 +724,8 @@ def _apply(document: dict[str, Any], change: str) -> None:
             raise UserError(
                 f"--set {in_short(change)}: {in_short(part)} is not a table of the study file."
             )
-    table[path[-1]] = _value(
-        value, is_list=(path[0] == "grid" and len(path) > 1) or path == ["seeds"]
-    )
+    is_list = (path[0] == "grid" and len(path) > 1) or path == ["seeds"] or path[-1] == "choices"
+    table[path[-1]] = _value(value, is_list=is_list)
 
 
 class _OneValue(list[Any]):
@@ -727,7 +772,10 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         "grid": Grid,
         "selection": Selection,
         "report": Report,
+        "search": Search,
     }
     if "tables" in location:
         return list(Table.model_fields)
+    if location[:2] == ("search", "ranges"):
+        return list((Ranges if len(location) == 2 else Range).model_fields)
     return list((places[str(location[0])] if location else Study).model_fields)

@@ -48,6 +48,11 @@ class CellSummary:
         return self.finished == self.n
 
     @property
+    def pruned(self) -> bool:
+        """Whether a search gave it up before its last epoch."""
+        return any(run.status == "pruned" for run in self.runs)
+
+    @property
     def key(self) -> str:
         """A text that is equal for equal cells."""
         return cell_key(self.cell)

@@ -156,7 +156,7 @@ class Worker:
         trajectory, recorded = self._resume(job, about)
         if self.records is not None:
             self.records.set_parameters(job.run_ids, trajectory.parameters)
-        while not trajectory.done:
+        while not trajectory.done and (job.until is None or trajectory.epoch < job.until):
             try:
                 epochs = trajectory.advance(on_step=_Steps(self, population.name))
             except torch.OutOfMemoryError as error:
@@ -186,7 +186,7 @@ class Worker:
                     population=population.name, updates=tuple(updates), done=trajectory.done
                 )
             )
-        if self.records is not None:
+        if self.records is not None and (trajectory.done or job.until is None or job.prune):
             best = f"{job.folder}/{BEST}"
             with self.store.writing(best) as path:
                 trajectory.save_best(path, about=about)
@@ -197,6 +197,7 @@ class Worker:
                 self.store.recorded(best),
                 sha256=sha256,
                 state_sha256=state_sha256,
+                pruned=not trajectory.done,
             )
             if state_sha256 is None:
                 self.store.remove(f"{job.folder}/{state_name(recorded)}")

@@ -16,6 +16,7 @@ from retroprop.report.influence import influence_sections
 from retroprop.report.lab_report import LabReport
 from retroprop.report.network_pictures import best_run
 from retroprop.report.results import tables_section
+from retroprop.report.searched import search_section
 from retroprop.report.study_report import StudyReport
 from retroprop.studies.records import RunRecord
 
@@ -40,6 +41,9 @@ def search(lab: LabReport, report: StudyReport, published: float) -> Iterator[Bl
     yield from beside_published(lab, report, published)
     yield hyperparameters(lab, report, run)
     yield from scale(lab, report)
+    if report.search is not None:
+        yield from lab.blocks(report, search_section)
+        return
     yield from lab.blocks(report, tables_section)
     yield from ranking(lab, report, *report.varied)
     if any(len(report.values(key)) > 2 for key in report.varied):  # two points need no picture

@@ -228,11 +228,11 @@ def hyperparameters(lab: LabReport, report: StudyReport, run: RunRecord) -> Tabl
     for key, value in run.settings.items():
         if key in ("kind", "derivation") or value is None or _idle(key, value, run.settings):
             continue
-        of_grid = key in report.varied
+        varied = key in report.varied or key in report.ranges
         rows.append(
             (
                 report.setting_name(key),
-                [report.setting(key, value), searched if of_grid else fixed],
+                [report.setting(key, value), searched if varied else fixed],
             )
         )
     rows += [
