@@ -2,6 +2,7 @@
 
     python -m benchmarks.scale records              1, 10, 100, 1,000 and 10,000 models in SQLite
     python -m benchmarks.scale records --db URL     in another, empty database, such as PostgreSQL
+    python -m benchmarks.scale engines              workers by processes, by Ray (`engines.py`)
 
 Each database is written by the recording of a study: one study run of softmax regressions, 8 epochs
 each with the untrained one, tested where they are the best; only the training itself is left out.
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from benchmarks.engines import measure_engines
 from benchmarks.harness import arguments_of, keep, say
 from retroprop.data.catalog import CATALOG
 from retroprop.studies.plan import plan_study
@@ -52,10 +54,12 @@ ASKED_S, ASKED_MODELS = 1.0, 10_000
 
 def main() -> None:
     parser = arguments_of(__doc__)
-    parser.add_argument("part", choices=("records",))
+    parser.add_argument("part", choices=("records", "engines"))
     parser.add_argument("--models", type=int, nargs="*", default=list(GRIDS), choices=list(GRIDS))
     parser.add_argument("--db", help="an empty database instead of a file, for one --models")
-    measure_records(parser.parse_args())
+    parser.add_argument("--store", help="of engines: a store to compare with the default")
+    arguments = parser.parse_args()
+    (measure_records if arguments.part == "records" else measure_engines)(arguments)
 
 
 def measure_records(arguments: argparse.Namespace) -> None:

@@ -51,6 +51,8 @@ _GPU_BYTES = 16 * 2**30
 _MOST_SECONDS_OF_AN_EARLIER_TRY = 120
 """A machine that vanished without a word holds its population until the database notices."""
 _STEPS_EVERY_S = 0.2
+_MOST_REPORTS_PER_S = 500
+"""Of steps, from all tasks together: one process takes them all."""
 _ANSWERS_WITHIN_S = 20
 
 
@@ -88,14 +90,15 @@ class RayEngine:
             warnings.simplefilter("ignore")  # of Ray's own habits
             if self.address is not None:
                 self._connect(self.address, quiet)
-                return self
-            ray.init(
-                "local",  # not one that happens to run here
-                num_cpus=self.workers or usable_cores(),
-                include_dashboard=False,
-                object_store_memory=100 * 2**20,  # jobs are small, and data are not sent
-                **quiet,
-            )
+            else:
+                ray.init(
+                    "local",  # not one that happens to run here
+                    num_cpus=self.workers or usable_cores(),
+                    include_dashboard=False,
+                    object_store_memory=100 * 2**20,  # jobs are small, and data are not sent
+                    **quiet,
+                )
+            self.mailbox = _mailbox_here()
         return self
 
     def _connect(self, address: str, quiet: Mapping[str, Any]) -> None:
@@ -150,7 +153,7 @@ class RayEngine:
 
         resource = "GPU" if setup.device == "cuda" else "CPU"
         count = int(ray.cluster_resources().get(resource, 1)) or 1
-        return _RayPool(setup, min(workers or count, count), workers, self.address is not None)
+        return _RayPool(setup, min(workers or count, count), workers, self)
 
 
 @dataclass
@@ -161,15 +164,14 @@ class _RayPool:
         setup: The study, sent to each task.
         count: How many tasks the cluster does at once, to say so.
         most: How many may be with Ray at once; None for all, among which it chooses.
-        shared: Whether other machines may do them.
+        engine: Of which the pool is.
     """
 
     setup: StudyJob
     count: int
     most: int | None
-    shared: bool
+    engine: RayEngine
     running: list[Any] = field(default_factory=list)
-    mailbox: Any = None
     signals: StopSignals = field(default_factory=StopSignals)
 
     @property
@@ -191,35 +193,20 @@ class _RayPool:
 
     def __enter__(self) -> Self:
         import ray
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         with self.signals.ignored_by_children():
-            if self.shared:
+            if self.engine.address is not None:
                 from retroprop.studies.shared_data import share
 
                 share(self.setup.study.dataset, self.setup.store)
-            here = NodeAffinitySchedulingStrategy(
-                ray.get_runtime_context().get_node_id(), soft=True
-            )
-            self.mailbox = (
-                ray.remote(Mailbox)
-                .options(  # pyright: ignore[reportAttributeAccessIssue]
-                    num_cpus=0, scheduling_strategy=here
-                )
-                .remote()
-            )
             self.sent = ray.put(self.setup)
             self.task: Any = ray.remote(do_job)
         return self
 
     def __exit__(self, *error: object) -> None:
-        import ray
-
         try:
             if any(error):
                 self._cancel()
-            if self.mailbox is not None:
-                ray.kill(self.mailbox)
         finally:
             self.signals.release()
 
@@ -240,24 +227,25 @@ class _RayPool:
                 raise Interrupted
 
     def _submitted(self, job: Job) -> Any:
+        pause_s = max(_STEPS_EVERY_S, self.count / _MOST_REPORTS_PER_S)
         needed: dict[str, Any] = {"num_cpus": 1, "max_retries": RETRIES}
         if self.setup.device == "cuda":
             bytes_ = job.population.predicted_bytes if isinstance(job, TrainJob) else 0
             needed["num_gpus"] = gpu_share(bytes_)
-        return self.task.options(**needed).remote(self.sent, job, self.mailbox)
+        return self.task.options(**needed).remote(self.sent, job, self.engine.mailbox, pause_s)
 
     def _deliver(self, display: Display, session: Session) -> None:
         """Show what tasks have reported; without the mailbox, nothing but that is lost."""
         import ray
         from ray.exceptions import RayActorError
 
-        if self.mailbox is None:
+        if self.engine.mailbox is None:
             return
         try:
-            for letter in ray.get(self.mailbox.take.remote()):
+            for letter in ray.get(self.engine.mailbox.take.remote()):
                 session.show(letter, display)
         except RayActorError:
-            self.mailbox = None
+            self.engine.mailbox = None
             display.note("the machine that gathered the progress is gone; the work goes on.")
 
     def _cancel(self) -> None:
@@ -328,11 +316,21 @@ class Mailbox:
         return letters
 
 
-def do_job(setup: StudyJob, job: Job, mailbox: Any) -> DoneReport | FailureReport:
-    """Do one job, or what an earlier try left of it."""
+def _mailbox_here() -> Any:
+    """A mailbox on the machine of the runner, for as long as the engine."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    actor: Any = ray.remote(Mailbox)
+    return actor.options(num_cpus=0, scheduling_strategy=here).remote()
+
+
+def do_job(setup: StudyJob, job: Job, mailbox: Any, pause_s: float) -> DoneReport | FailureReport:
+    """Do one job, or what an earlier try left of it; report steps with so long a pause."""
     from retroprop.studies.worker import failure
 
-    send = _Sender(mailbox.put.remote)
+    send = _Sender(mailbox.put.remote if mailbox is not None else lambda _: None, pause_s)
     try:
         worker = _worker_for(setup)
         worker.report = send
@@ -377,11 +375,11 @@ def _alone(records: Records, job: Job) -> Iterator[None]:
 
 
 class _Sender:
-    """Sends reports, those of steps a few times a second."""
+    """Sends reports, those of steps now and then."""
 
-    def __init__(self, put: Callable[[Report], Any]) -> None:
-        self.put, self.examples, self.sent = put, 0, time.monotonic()
-        self.population = ""
+    def __init__(self, put: Callable[[Report], Any], pause_s: float) -> None:
+        self.put, self.pause_s = put, pause_s
+        self.examples, self.sent, self.population = 0, time.monotonic(), ""
 
     def __call__(self, report: Report) -> None:
         if not isinstance(report, StepReport):
@@ -390,7 +388,7 @@ class _Sender:
             return
         self.population = report.population
         self.examples += report.examples
-        if time.monotonic() - self.sent > _STEPS_EVERY_S:
+        if time.monotonic() - self.sent > self.pause_s:
             self.rest()
 
     def rest(self) -> None:
