@@ -19,9 +19,11 @@ from retroprop.studies import runner
 from retroprop.studies.messages import state_name
 from retroprop.studies.one_run import FIGURES, holds, train_one, write_model, write_record
 from retroprop.studies.plan import plan_study
+from retroprop.studies.pools import Silent
 from retroprop.studies.records import Records
+from retroprop.studies.removal import only_one
 from retroprop.studies.run_models import find_model
-from retroprop.studies.runner import Silent
+from retroprop.studies.stores import Folder
 from retroprop.training.ranks import Ranks
 
 FEW = {"split": {"images": 100, "validation_images": 50}, "epochs": 2, "seeds": [3]}
@@ -392,8 +394,8 @@ def test_after_ctrl_c_no_run_says_that_it_is_running(tmp_path):
 
 def test_a_study_run_that_another_machine_adds_meanwhile_is_taken(tmp_path, monkeypatch):
     records, plan = Records.open(tmp_path / "r.db"), plan_study(TWO)
-    data = CATALOG[TWO.dataset].checksum
-    first = runner._find_or_add(plan, records, data, Silent(), fresh=False)  # pyright: ignore
+    data, store = CATALOG[TWO.dataset].checksum, Folder(tmp_path)
+    first = runner._find_or_add(plan, records, store, data, Silent(), fresh=False)  # pyright: ignore
     found, calls = Records.study_runs, []
 
     def late(records, study=None):
@@ -401,7 +403,7 @@ def test_a_study_run_that_another_machine_adds_meanwhile_is_taken(tmp_path, monk
         return found(records, study) if len(calls) > 1 else []
 
     monkeypatch.setattr(Records, "study_runs", late)
-    assert runner._find_or_add(plan, records, data, Silent(), fresh=False) == first  # pyright: ignore
+    assert runner._find_or_add(plan, records, store, data, Silent(), fresh=False) == first  # pyright: ignore
     assert len(calls) == 2
 
 
@@ -409,12 +411,14 @@ def test_two_machines_on_one_postgresql_do_not_train_the_same_study(postgres, tm
     here, there = Records.open(postgres), Records.open(postgres)
     one, other = tmp_path / "one" / "small", tmp_path / "other" / "small"
     with (
-        runner._only_one(here, one),  # pyright: ignore[reportPrivateUsage]
-        pytest.raises(UserError, match="another retroprop process is training small; wait"),
-        runner._only_one(there, other),  # pyright: ignore[reportPrivateUsage]
+        only_one(here, one),
+        pytest.raises(
+            UserError, match="another retroprop process is training or changing small; wait"
+        ),
+        only_one(there, other),
     ):
         pass
-    with runner._only_one(there, other):  # pyright: ignore[reportPrivateUsage]
+    with only_one(there, other):
         pass
     here.engine.dispose()
     there.engine.dispose()

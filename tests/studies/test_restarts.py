@@ -137,7 +137,10 @@ def test_of_two_drivers_one_trains_and_the_other_is_told(opened, tmp_path, undis
     records = opened()
     done = run_study(small_study(), records, workers=1, display=Listening(Once(drive)))
     (sentence,) = told
-    assert f"another retroprop process is training {done.id}; wait for it to end" in sentence
+    assert (
+        f"another retroprop process is training or changing {done.id}; wait for it to end"
+        in sentence
+    )
     assert [record.id for record in records.study_runs()] == [done.id]
     assert numbers(records, done.id) == undisturbed
 
@@ -152,7 +155,10 @@ def test_a_driver_that_lost_its_lock_to_another_one_is_told(opened, postgres_ser
         (study_run,) = opened().study_runs()
         other.enter_context(opened().held(study_run.id, busy=""))
 
-    with other, pytest.raises(UserError, match="another retroprop process is training small-"):
+    with (
+        other,
+        pytest.raises(UserError, match="is training or changing small-"),
+    ):
         run_study(small_study(epochs=200), opened(), workers=1, display=Listening(Once(overtake)))
 
 

@@ -121,21 +121,22 @@ def unmark(folder: Path) -> None:
 
 @contextlib.contextmanager
 def only_one(records: Records, folder: Path) -> Iterator[None]:
-    """Hold a study run and its folder, as its training does.
+    """Hold a study run and its folder: two processes must not train or change it at once.
 
     Raises:
         UserError: If another process has it, or the folder cannot be written.
     """
     busy = (
-        f"another retroprop process is training {folder.name}, or changes it; wait for it to end."
+        f"another retroprop process is training or changing {folder.name}; wait for it to end, or "
+        "name another database with --db."
     )
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(held(folder, busy=busy))
         except OSError as error:
             raise UserError(
-                f"{folder} cannot be written ({in_short(error)}); use a database in a folder that "
-                "you may write to."
+                f"{folder} cannot be written ({in_short(error)}); choose a folder that you may "
+                "write to, with --db FOLDER/retroprop.db."
             ) from error
         stack.enter_context(records.held(folder.name, busy=busy))
         yield

@@ -7,13 +7,13 @@ depend on the study alone: not on who does the work, nor on interruptions.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from retroprop.data import find, load
 from retroprop.errors import Interrupted, UserError, in_short
-from retroprop.files import check_name, held, make_folder, replace_file
+from retroprop.files import check_name, make_folder, replace_file
 from retroprop.studies import messages, search
 from retroprop.studies.longer import add_longer, find_shorter
 from retroprop.studies.patience import Patience
@@ -21,6 +21,7 @@ from retroprop.studies.plan import Plan, PlannedPopulation, longest_first, plan_
 from retroprop.studies.pools import Display, Engine, Pool, Session, Silent
 from retroprop.studies.processes import WorkerProcesses
 from retroprop.studies.records import STORE, Records, RunRecord, StudyRunRecord
+from retroprop.studies.removal import only_one
 from retroprop.studies.schema import Study
 from retroprop.studies.stores import CHECKPOINTS, Store, is_kept, open_store
 from retroprop.studies.summary import best_cells, summarise_cells
@@ -98,7 +99,7 @@ def carry_out(
     warning = plan.memory_warning(pool.count)
     checksum = load(study.dataset).checksum
     study_run_id = _find_or_add(plan, records, store, checksum, display, fresh=fresh)
-    with _only_one(records, records.folder / CHECKPOINTS / study_run_id):
+    with only_one(records, records.folder / CHECKPOINTS / study_run_id):
         runs = records.runs(study_run_id)
         at_once = plan.populations
         if study.search is not None:
@@ -306,22 +307,3 @@ def _test_jobs(study: Study, runs: Sequence[RunRecord]) -> list[messages.TestJob
     if not untested:
         return []
     return [messages.TestJob(study_run_id=untested[0].study_run_id, runs=tuple(untested))]
-
-
-@contextlib.contextmanager
-def _only_one(records: Records, folder: Path) -> Iterator[None]:
-    """Hold the study run and its folder: two processes must not train the same run at once."""
-    busy = (
-        f"another retroprop process is training {folder.name}; wait for it to end, or name "
-        "another database with --db."
-    )
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(held(folder, busy=busy))
-        except OSError as error:
-            raise UserError(
-                f"{folder} cannot be written ({in_short(error)}); choose a folder that you "
-                "may write to, with --db FOLDER/retroprop.db."
-            ) from error
-        stack.enter_context(records.held(folder.name, busy=busy))
-        yield
