@@ -103,7 +103,7 @@ def test_a_server_that_stays_away_ends_the_study_in_a_sentence(
 ):
     monkeypatch.setattr(patience, "WAITS_S", (0.0, 0.0))
     study = small_study()
-    monkeypatch.setattr("retroprop.cli.studies.load_study", lambda *_, **__: study)
+    monkeypatch.setattr("retroprop.studies.schema.load_study", lambda *_, **__: study)
     display = Listening(Once(postgres_server.stop))
     monkeypatch.setattr("retroprop.cli.studies.StudyDisplay", lambda _: display)
     try:
