@@ -43,6 +43,6 @@ def test_a_program_without_a_guard_trains_and_is_run_once(tmp_path, way):
 
 
 def test_a_file_that_a_worker_cannot_use_is_no_traceback():
-    told = worker._failure(FileNotFoundError(2, "No such file or directory", "state"))
+    told = worker.failure(FileNotFoundError(2, "No such file or directory", "state"))
     assert told.expected
     assert told.text.startswith("'state' cannot be used (No such file or directory)")

@@ -190,9 +190,10 @@ def test_a_cluster_of_other_machines_needs_a_server_for_the_records_and_a_store(
     RayEngine("ray", None).check_reach(records, shared)
 
 
-def test_a_cluster_that_does_not_answer_ends_in_one_sentence(tmp_path):
+def test_a_cluster_that_does_not_answer_ends_in_one_sentence(tmp_path, postgres):
     address = f"127.0.0.1:{free_port()}"
-    done = run(**typed(tmp_path, small_study(), "--on", address))
+    shared = ("--db", postgres, "--store", str(tmp_path / "store"))
+    done = run(**typed(tmp_path, small_study(), "--on", address, *shared))
     assert done.returncode == 2
     assert f"no Ray cluster answers at {address}" in done.stderr
     assert "Traceback" not in done.stderr

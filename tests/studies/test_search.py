@@ -146,7 +146,7 @@ def test_a_search_that_cannot_be_is_refused_with_its_key_and_the_fix(search, sen
         ("learning_rate", {"low": 0.1, "high": float("nan")}, "a number of at most 1e+100"),
         ("learning_rate", {"low": -1, "high": 1}, "low must be greater than 0, and got -1"),
         ("learning_rate", {"low": 1, "hihg": 2}, "learning_rate.hihg. Did you mean 'high'?"),
-        ("batch_size", {"low": 1, "high": 9.5}, "high must be a valid integer, and got 9.5"),
+        ("batch_size", {"low": 1, "high": 9.5}, "high must be a whole number, and got 9.5"),
         ("batch_size", {"low": 1, "high": 9, "step": 0}, "step must be above 0, and got 0"),
         ("batch_size", {"low": 1, "choices": [3]}, "give choices, or low and high"),
         ("batch_size", {"choices": []}, "choices is an empty list"),

@@ -11,11 +11,13 @@ from retroprop import data
 from retroprop.data import find, load
 from retroprop.errors import UserError
 from retroprop.files import checksum_of
+from retroprop.studies.plan import plan_study
 from retroprop.studies.records import Records
 from retroprop.studies.run_models import model_of_run
 from retroprop.studies.runner import run_study
 from retroprop.studies.shared_data import receive, share
 from retroprop.studies.stores import Folder, RemoteStore, is_kept, open_store, recorded_file
+from retroprop.studies.tables import STUDY_RUNS
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -136,6 +138,50 @@ def test_data_that_are_not_those_of_the_checksum_are_refused(tmp_path):
     arrays = {name: getattr(sample, name) for name in find("cifar10-sample").sha256}
     with pytest.raises(UserError, match="not those of"):
         data.receive("npz:/nowhere.npz", "0" * 16, lambda: (sample.info.known, arrays))
+
+
+def test_a_study_goes_on_where_its_files_are_or_begins_again(tmp_path):
+    records, study = Records.open(tmp_path / "r.db"), small_study(epochs=1)
+    first = run_study(study, records, workers=1, store=str(tmp_path / "one"))
+    with pytest.raises(UserError, match=r"keeps its files in .*one; leave --store out"):
+        run_study(study, records, workers=1, store=str(tmp_path / "other"))
+    again = run_study(study, records, workers=1, store=str(tmp_path / "other"), fresh=True)
+    assert again.id != first.id
+    assert again.store == str(tmp_path / "other")
+
+
+def test_a_store_that_refuses_leaves_no_study_run(s3_server, tmp_path):
+    records = Records.open(tmp_path / "r.db")
+    with pytest.raises(UserError, match="refused"):
+        run_study(small_study(), records, workers=1, store="s3://no-such-bucket/folder")
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(UserError, match="cannot be written"):
+        run_study(small_study(), records, workers=1, store=str(tmp_path / "file"))
+    assert records.study_runs() == []
+
+
+def test_two_databases_do_not_share_the_files_of_one_study_run(tmp_path):
+    store, study = str(tmp_path / "store"), small_study(epochs=1)
+    run_study(study, Records.open(tmp_path / "one.db"), workers=1, store=store)
+    with pytest.raises(UserError, match="of other records, begun"):
+        study_of_other_records(tmp_path, study, store)
+
+
+def study_of_other_records(folder, study, store):
+    records = Records.open(folder / "other.db")
+    plan = plan_study(study)
+    records.add_study_run(
+        id=f"{study.name}-{study.fingerprint[:8]}",
+        study=study.name,
+        fingerprint=study.fingerprint,
+        config=study.model_dump(mode="json", exclude_none=True),
+        data_checksum=find(study.dataset).checksum,
+        runs=plan.runs,
+    )
+    with records.transaction() as connection:  # it began at another time
+        connection.execute(STUDY_RUNS.table.update().values(created_at="2020-01-01T00:00:00+00:00"))
+        STUDY_RUNS.seal(connection, STUDY_RUNS.c.study == study.name)
+    run_study(study, records, workers=1, store=store)
 
 
 @pytest.mark.parametrize(

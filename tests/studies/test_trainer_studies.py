@@ -193,7 +193,7 @@ def test_bfloat16_and_autograd_go_together_in_the_trainer(kind):
 @pytest.mark.parametrize(
     ("split", "sentence"),
     [
-        ({"source": "test", "validation": 0.1}, "split: split.validation is a part of the"),
+        ({"source": "test", "validation": 0.1}, "split.validation is a part of the training set"),
         ({"source": "test", "validation_images": 500}, "leaves nothing of the 500 test images of"),
         ({"source": "valid"}, "split.source must be 'train' or 'test', and got 'valid'"),
         ({"images": 0}, "split.images must be greater than or equal to 1"),

@@ -150,7 +150,7 @@ def _imported(one: "Import") -> str:
     """What became of a study run of a file."""
     if not one.numbers:
         return "is recorded already; nothing was added."
-    renamed = "" if one.old == one.id else f" (there it is {one.old}, and here another one is)"
+    renamed = "" if one.old == one.id else f" (there it is {one.old}, a name that is taken here)"
     lost = f" {counted(one.lost, 'population')} came without weights." if one.lost else ""
     return f"{counted(len(one.numbers), 'model')}{renamed}; {_moved(one.numbers)}.{lost}"
 

@@ -330,6 +330,8 @@ _KEY = re.compile(
 
 def _option_of_key(key: re.Match[str]) -> str:
     """What somebody typed for it: --lr for grid.learning_rate.0, --set depth for training.depth."""
+    if key[1] in ("folder", "npz"):  # the name of a data set
+        return key[0]
     name = {"learning_rate": "lr", "seeds": "seed"}.get(key[1], key[1])
     if hasattr(_NETWORK, name) or hasattr(_TRAINING, name):
         return "--" + name.replace("_", "-")

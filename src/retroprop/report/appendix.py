@@ -222,8 +222,12 @@ def _split(report: StudyReport, split: dict[str, Any]) -> str:
     if held_out:
         texts = [held_out]
     else:
-        share = split.get("validation")
-        text = say("{share} of the train set for validation, split seed {seed}").format(
+        share, few = split.get("validation"), split.get("validation_images")
+        whole = say("{n} images of the train set for validation, split seed {seed}")
+        if few is None or report.validation_images is None:
+            whole = say("{share} of the train set for validation, split seed {seed}")
+        text = whole.format(
+            n=numbers.integer(report.validation_images or 0),
             share=missing if share is None else numbers.percent(share, digits=_digits(share)),
             seed=missing if seed is None else seed,
         )

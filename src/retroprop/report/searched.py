@@ -79,13 +79,20 @@ def _how(report: StudyReport) -> str:
     """How trials are drawn and ended, and what their best accuracy is not."""
     say, search = report.say, report.search
     assert search is not None
-    sentences = [
-        say(_DRAWN[search.sampler]),
-        say(
+    sentences = [say(_DRAWN[search.sampler]), say("The seed of the search is {seed}.")]
+    sentences[1] = sentences[1].format(seed=search.seed)
+    if search.seconds is not None:
+        text = say(
+            "No round of {n} trials began after {s} seconds of work: a faster machine makes more "
+            "trials."
+        )
+        sentences.append(text.format(n=search.parallel, s=report.numbers.integer(search.seconds)))
+    elif len(report.trials) > 1:
+        text = say(
             "Rounds of {n} trials were drawn together, so the trials do not depend on how many "
             "processes trained them."
-        ).format(n=search.parallel),
-    ]
+        )
+        sentences.append(text.format(n=search.parallel))
     pruned = sum(trial.status == "pruned" for trial in report.trials)
     if search.pruning == "median":
         text = say(
@@ -99,12 +106,13 @@ def _how(report: StudyReport) -> str:
             "it was not in the better half of all that had come so far: {n} of {all} were."
         )
         sentences.append(text.format(n=pruned, all=len(report.trials)))
-    sentences.append(
-        say(
-            "The best of many validation accuracies is a little too high by selection alone; the "
-            "test set, used once, does not have this flaw."
+    if len(report.trials) > 1:
+        sentences.append(
+            say(
+                "The best of many validation accuracies is a little too high by selection alone; "
+                "the test set, used once, does not have this flaw."
+            )
         )
-    )
     return " ".join(sentences)
 
 

@@ -90,14 +90,17 @@ def _tables(model: type[BaseModel], name: str, *, many: bool) -> Iterator[KeyTab
     """The table of a model, and those inside it."""
     below: list[tuple[str, type[BaseModel], bool]] = []
     keys = []
+    settings = {field.name for field in fields(Hyperparameters)} <= model.model_fields.keys()
     for key, info in model.model_fields.items():
         place = f"{name}.{key}" if name else key
         inner = _model_in(info.annotation)
         if inner is not None and not _is_text(inner):
-            below.append((place, inner, get_origin(info.annotation) is list))
+            if settings:  # each has a range of the same keys
+                place = f"{name}.SETTING"
+            if place not in [one for one, *_ in below]:
+                below.append((place, inner, get_origin(info.annotation) is list))
         else:
             keys.append(_key(model, place, key, info))
-    settings = {field.name for field in fields(Hyperparameters)} <= model.model_fields.keys()
     yield KeyTable(
         name=name,
         meaning=_paragraphs(inspect.getdoc(model)),

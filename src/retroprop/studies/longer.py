@@ -6,14 +6,15 @@ nothing in its first epochs depended on how many there would be: with a constant
 its numbers are those of a training that was never interrupted, bit for bit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from retroprop.files import checksum_of, is_as_written
 from retroprop.studies.messages import population_folder, state_name
 from retroprop.studies.plan import Plan, PlannedPopulation
-from retroprop.studies.records import Records, RunRecord, StudyRunRecord
+from retroprop.studies.records import STORE, Records, RunRecord, StudyRunRecord
 from retroprop.studies.schema import Study
 from retroprop.studies.stores import Store, open_store
 from retroprop.studies.whole_runs import CONTINUES, WholeRun, insert_whole, read_whole
@@ -142,7 +143,7 @@ def add_longer(
             run = _taken_over(run, before[new.position], sha256[new.population])
         runs.append(run)
     sessions = tuple(
-        replace(session, environment={**session.environment, CONTINUES: old})
+        replace(session, environment=_there(session.environment) | {CONTINUES: old})
         for session in shorter.whole.record.sessions
     )
     record = replace(
@@ -174,6 +175,11 @@ def _has_state(store: Store, run: RunRecord) -> bool:
         return False
     with store.reading(state_of(run)) as path:
         return is_as_written(path, run.state_sha256)
+
+
+def _there(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """The environment of a session, without the place of its files."""
+    return {key: value for key, value in environment.items() if key != STORE}
 
 
 def _taken_over(run: RunRecord, before: RunRecord, state_sha256: str) -> RunRecord:

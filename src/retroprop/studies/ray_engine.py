@@ -21,6 +21,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from retroprop import __version__
@@ -54,6 +55,7 @@ _STEPS_EVERY_S = 0.2
 _MOST_REPORTS_PER_S = 500
 """Of steps, from all tasks together: one process takes them all."""
 _ANSWERS_WITHIN_S = 20
+_TOKEN = Path.home() / ".ray" / "auth_token"
 
 
 class RayEngine:
@@ -78,9 +80,19 @@ class RayEngine:
             )
         self.address = (os.environ.get("RAY_ADDRESS") or None) if on == "ray" else on
         self.workers = workers
+        self.mailbox: Any = None
+        self.started = False
 
     def __enter__(self) -> Self:
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # both are read when Ray is imported
+        return self
+
+    def _start(self) -> None:
+        """Start or join the cluster, once, when it is known that it can reach everything."""
+        if self.started:
+            return
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # these are read when Ray is imported
+        if _TOKEN.is_file():  # Ray's own, by which it starts clusters that ask for it
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
         if self.address is None:  # on loopback, where nobody else can give it tasks
             os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         import ray
@@ -98,14 +110,15 @@ class RayEngine:
                     object_store_memory=100 * 2**20,  # jobs are small, and data are not sent
                     **quiet,
                 )
+            self.started = True
             self.mailbox = _mailbox_here()
-        return self
 
     def _connect(self, address: str, quiet: Mapping[str, Any]) -> None:
         """Connect to a cluster that runs; Ray would try for minutes where nothing listens."""
         import ray
 
         host, _, port = address.removeprefix("ray://").partition(":")
+        os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")  # one attempt, of 40 s
         try:
             if port:
                 socket.create_connection((host, int(port)), timeout=_ANSWERS_WITHIN_S).close()
@@ -117,9 +130,10 @@ class RayEngine:
             ) from error
 
     def __exit__(self, *error: object) -> None:
-        import ray
+        if self.started:
+            import ray
 
-        ray.shutdown()
+            ray.shutdown()
 
     def check_reach(self, records: Records, store: Store) -> None:
         """Refuse what only this machine has, where others do the work."""
@@ -142,6 +156,7 @@ class RayEngine:
         """What the cluster has."""
         import ray
 
+        self._start()
         gpus = ray.cluster_resources().get("GPU", 0)
         if wanted == "cuda" and not gpus:
             raise UserError("the Ray cluster has no GPU; add a machine with one, or --device cpu.")
@@ -323,7 +338,7 @@ def _mailbox_here() -> Any:
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
     actor: Any = ray.remote(Mailbox)
-    return actor.options(num_cpus=0, scheduling_strategy=here).remote()
+    return actor.options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
 
 
 def do_job(setup: StudyJob, job: Job, mailbox: Any, pause_s: float) -> DoneReport | FailureReport:

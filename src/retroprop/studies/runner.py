@@ -23,7 +23,7 @@ from retroprop.studies.processes import WorkerProcesses
 from retroprop.studies.records import STORE, Records, RunRecord, StudyRunRecord
 from retroprop.studies.removal import only_one
 from retroprop.studies.schema import Study
-from retroprop.studies.stores import CHECKPOINTS, Store, is_kept, open_store
+from retroprop.studies.stores import CHECKPOINTS, Store, check_writable, is_kept, open_store
 from retroprop.studies.summary import best_cells, summarise_cells
 
 
@@ -58,10 +58,9 @@ def run_study(
     if workers is not None and workers < 1:
         raise UserError(f"--workers must be at least 1, and got {workers}.")
     with contextlib.nullcontext(engine) if engine else WorkerProcesses() as engine:
-        place = open_store(
-            store or (None if fresh else _store_before(study, records)), records.folder
-        )
+        place = _store(store, study, records, fresh=fresh)
         engine.check_reach(records, place)
+        check_writable(place)
         setup = messages.StudyJob(
             study=study,
             database=records.url,
@@ -157,10 +156,22 @@ def study_runs_of(study: Study, records: Records) -> list[StudyRunRecord]:
     ]
 
 
-def _store_before(study: Study, records: Records) -> str | None:
-    """Where the newest run of a study keeps its checkpoints; None for the records' folder."""
-    same = study_runs_of(study, records)
-    return same[-1].store if same else None
+def _store(address: str | None, study: Study, records: Records, *, fresh: bool) -> Store:
+    """The store at an address; without one, where the newest run of the study keeps its files.
+
+    Raises:
+        UserError: If it is none, or that run keeps its files elsewhere.
+    """
+    same = [] if fresh else study_runs_of(study, records)
+    if not same or not same[-1].sessions:
+        return open_store(address, records.folder)
+    place = open_store(same[-1].store, records.folder)
+    if address is not None and open_store(address, records.folder) != place:
+        raise UserError(
+            f"{same[-1].id} keeps its files in {place.address or 'the folder of its database'}; "
+            "leave --store out to go on there, or add --fresh to begin again elsewhere."
+        )
+    return place
 
 
 def _find_or_add(

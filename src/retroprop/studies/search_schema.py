@@ -25,7 +25,6 @@ from retroprop.training.settings import (
     Hyperparameters,
     OneOf,
     WrongValueError,
-    check_known,
     checked,
     is_number,
     types_of,
@@ -74,10 +73,15 @@ class Range(Strict):
     """
 
     choices: Annotated[list[Any], Field(min_length=1, max_length=MOST_CHOICES)] | None = None
+    """The values themselves, in place of low and high."""
     low: Number = None
+    """The smallest value."""
     high: Number = None
+    """The largest value; with a step, none is above it."""
     step: Number = None
+    """The distance of values that follow one another, from low on; without it, all between."""
     log: bool = False
+    """Whether each factor is equally likely, as 0.001 to 0.01 and 0.01 to 0.1."""
 
     @model_validator(mode="before")
     @classmethod
@@ -102,6 +106,11 @@ class Range(Strict):
                 "step and log = true do not go together; leave one out"
                 if self.log
                 else f"step must be above 0, and got {self.step:g}"
+            )
+        if self.step is not None and self.step > self.high - self.low:
+            raise ValueError(
+                f"step {self.step:g} is larger than the {self.high - self.low:g} between low and "
+                "high; give a smaller one"
             )
         if self.step is not None and (self.high - self.low) / self.step >= MOST_CHOICES:
             raise ValueError(f"step {self.step:g} makes more than {MOST_CHOICES:,} values")
@@ -197,21 +206,21 @@ Ranges = create_model("Ranges", __base__=_Ranges, **_range_keys)
 """[search.ranges]: for each setting, and for the derivation, what the search may give it."""
 
 
-def _known(words: tuple[str, ...], what: str) -> AfterValidator:
-    return AfterValidator(lambda word: check_known(word, words, what))
-
-
 class Search(Strict):
     """How many trials a search makes, and how it chooses and ends them."""
 
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] | None = None
+    """After so many trials the search ends."""
     seconds: Annotated[int, Field(ge=1, le=10**9)] | None = None
     """After so many seconds of work no round begins: all sessions together."""
-    sampler: Annotated[str, _known(SAMPLERS, "sampler")] = "tpe"
+    sampler: Annotated[str, AfterValidator(OneOf(SAMPLERS, "sampler"))] = "tpe"
+    """Whether values are drawn where trials did well (tpe), at random, or from all combinations."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Of the values that are drawn."""
     parallel: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 4
     """Trials of a round: they are drawn together, from what the rounds before have shown."""
-    pruning: Annotated[str, _known(PRUNINGS, "pruning")] = "median"
+    pruning: Annotated[str, AfterValidator(OneOf(PRUNINGS, "pruning"))] = "median"
+    """Which trials end early: those below the median of earlier ones, or the worse half."""
     ranges: Ranges = Ranges()  # pyright: ignore[reportInvalidTypeForm] - made above
 
     @model_validator(mode="before")

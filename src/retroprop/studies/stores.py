@@ -10,6 +10,7 @@ takes its credentials from where its own tools do (for S3 the variables AWS_…)
 
 import contextlib
 import posixpath
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from retroprop.errors import UserError, in_short
-from retroprop.files import is_as_written, remove_file, remove_leftovers, unfinished
+from retroprop.files import is_as_written, make_folder, remove_file, remove_leftovers, unfinished
 
 KINDS_OF_STORES = {
     "s3": "s3fs",
@@ -203,8 +204,7 @@ class RemoteStore:
         except Exception as error:  # each kind of store has exceptions of its own
             raise UserError(
                 f"the store {self.url} refused ({in_short(str(error) or type(error).__name__)}); "
-                "check its address and your rights there, and run the same command again: every "
-                "finished epoch is kept."
+                "check its address, and that every machine that works may read and write there."
             ) from error
 
 
@@ -220,6 +220,8 @@ def open_store(address: str | None, folder: Path) -> Store:
     """
     if address is None:
         return Folder(folder)
+    if not address.strip():
+        raise UserError("--store takes a folder, or a URL such as s3://BUCKET/FOLDER; got nothing.")
     kind, separator, rest = address.partition("://")
     if not separator or kind in ("file", "local"):
         path = Path(rest if separator else address).expanduser().absolute()
@@ -239,6 +241,27 @@ def open_store(address: str | None, folder: Path) -> Store:
     store = RemoteStore(address.rstrip("/"))
     _file_system(store.url)
     return store
+
+
+def check_writable(store: Store) -> None:
+    """Write a file and remove it, before anything is recorded that needs the store.
+
+    Raises:
+        UserError: If it refuses.
+    """
+    if store.address is None:
+        return
+    name = f"{CHECKPOINTS}/writable-{secrets.token_hex(4)}.txt"
+    try:
+        with store.writing(name) as path:
+            make_folder(path.parent)
+            path.write_bytes(b"A study begins.")
+        store.remove(name)
+    except OSError as error:
+        raise UserError(
+            f"the store {store.address} cannot be written ({in_short(error)}); name another one "
+            "with --store."
+        ) from error
 
 
 @contextlib.contextmanager

@@ -241,7 +241,7 @@ def _contents(records: Records, fingerprints: set[str]) -> dict[str, str]:
 def _free(record: StudyRunRecord, taken: set[str], folder: Path) -> str:
     """Its id, or one with another number: one that neither the records nor their folder have."""
     free, number = record.id, 1
-    while free in taken or (folder / free).exists():
+    while free in taken or any((folder / free).glob("*")):  # a killed import leaves files
         number += 1
         free = f"{record.study}-{record.fingerprint[:8]}-{number}"
     return free
