@@ -75,7 +75,7 @@ def make(folder, name, *, tested=True, seeds=None, **options):
     records = DATA.make_records(
         folder / "test.db", config=config, epochs=study.epochs,
         settings=lambda cell: kinds.recorded(study.settings(cell)),
-        tested=False, study_run_id=name, **options,
+        tested=False, study_run_id=name, fingerprint=study.fingerprint, **options,
     )  # fmt: skip
     if tested and "stop_after" not in options:
         evaluate_the_best(records, name, study.selection.best_per)
@@ -466,6 +466,7 @@ def test_a_study_at_laptop_size_says_that_it_does_not_compare(tmp_path):
         tmp_path / "test.db", config=study.model_dump(),
         settings=lambda cell: kinds.recorded(study.settings(cell)),
         epochs=study.epochs, accuracy=lambda cell, seed: 0.5, tested=False,
+        fingerprint=study.fingerprint,
     )  # fmt: skip
     assert "its numbers do not compare directly" in said(records, "2.sgd-search")[0]
 

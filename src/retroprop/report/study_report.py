@@ -171,12 +171,19 @@ class StudyReport(Words):
         return self.numbers.setting(name)
 
     @property
-    def command(self) -> str:
-        """The command that ran the study, which also continues it."""
+    def recorded_command(self) -> str:
+        """The command that ran the study, as its newest session recorded it; "" where none did."""
         for session in reversed(self.record.sessions):
             recorded = session.environment.get("command")
             if recorded and {"run", "train"} & set(str(recorded).split()):
                 return str(recorded)
+        return ""
+
+    @property
+    def command(self) -> str:
+        """The command that ran the study, which also continues it."""
+        if self.recorded_command:
+            return self.recorded_command
         size = size_option(self.record.study, self.size)
         return f"retroprop run {self.record.study}{size}{self.database_option}"
 
