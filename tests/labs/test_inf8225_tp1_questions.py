@@ -471,6 +471,50 @@ def test_a_study_at_laptop_size_says_that_it_does_not_compare(tmp_path):
     assert "its numbers do not compare directly" in said(records, "2.sgd-search")[0]
 
 
+def at_size(folder, name, top, size="full"):
+    """Records of a study whose models all have one accuracy."""
+    study = load_study(name, size=size)
+    records = DATA.make_records(
+        folder / "test.db", config=study.model_dump(), epochs=study.epochs,
+        settings=lambda cell: kinds.recorded(study.settings(cell)), study_run_id=name,
+        fingerprint=study.fingerprint, accuracy=lambda cell, seed: top, overfitting=0.0,
+        tested=False,
+    )  # fmt: skip
+    for run in records.runs(name):
+        records.set_test(run.id, accuracy=top, loss=0.5)
+    return records
+
+
+@pytest.mark.parametrize(
+    ("top", "test", "train"),
+    [
+        (0.9, "10.00 points more", "part of what is missing"),
+        (0.6, "20.00 points less", "which is less"),
+        (0.801, "could tell from chance", "less than a point away"),
+    ],
+)
+def test_networks_beside_the_linear_model_are_above_below_or_not_told_apart(
+    tmp_path, top, test, train
+):
+    at_size(tmp_path, LOGISTIC, 0.8)
+    records = at_size(tmp_path, STUDY, top)
+    document = str(compose_lab(LabReport(LAB, records, "en")))
+    for sentence in (test, train):
+        assert sentence in document
+    others = {"could tell from chance", "which is less", "less than a point"} - {test, train}
+    assert not [one for one in others if one in document and one not in train]
+
+
+def test_networks_of_fewer_images_are_not_compared_with_the_linear_model(tmp_path):
+    at_size(tmp_path, LOGISTIC, 0.8)
+    records = at_size(tmp_path, STUDY, 0.6, size="smoke")
+    document = str(compose_lab(LabReport(LAB, records, "en")))
+    assert "on the same images" not in document
+    assert "the best logistic regression of part 2" not in document
+    assert "inf8225-logistic trained on 54,000 images of Fashion-MNIST" in document
+    assert "inf8225-mlp trained on 1,000 images" in document
+
+
 def test_the_published_numbers_agree_with_each_other():
     for name, (rate, size) in published.BEST.items():
         assert 100 * published.validation(name, rate, size) == max(

@@ -315,6 +315,25 @@ def test_the_convolution_against_the_best_dense_network(recorded, undrawn, accur
     assert sentence in texts(recorded("lyon-tp", studies), "4.3")
 
 
+FULL_BESIDE_SMOKE = {
+    "lyon-deep": {"accuracy": lambda cell, seed: 0.95, "size": "full"},
+    "lyon-convolution": {"accuracy": lambda cell, seed: 0.8},
+}
+
+
+def test_the_convolution_is_not_compared_with_a_network_of_other_images(recorded, undrawn):
+    told = texts(recorded("lyon-tp", FULL_BESIDE_SMOKE), "4.3")
+    assert "best dense" not in told
+    assert "the study lyon-convolution trained on 1,000 images of MNIST, and the study" in told
+
+
+def test_a_network_of_as_many_images_is_compared_before_a_better_one_of_more(recorded, undrawn):
+    studies = FULL_BESIDE_SMOKE | {"lyon-shallow": {"accuracy": lambda cell, seed: 0.7}}
+    assert "best dense network of the records (lyon-shallow" in texts(
+        recorded("lyon-tp", studies), "4.3"
+    )
+
+
 def test_minibatches_each_at_its_own_best_rate(recorded, undrawn):
     def accuracy(cell, seed):
         own = {1: 0.03, 100: 0.1}[cell["batch_size"]]

@@ -359,7 +359,7 @@ def test_a_date_is_quoted_as_toml_writes_it():
 # -- the names of the shipped studies ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("old, new", [('"adam"', '"momentum"'), ("epochs = 5", "epochs = 6")])
+@pytest.mark.parametrize(("old", "new"), [('"adam"', '"momentum"'), ("epochs = 5", "epochs = 6")])
 def test_a_file_that_takes_the_name_of_a_shipped_study_is_refused(tmp_path, old, new):
     text = read_study("inf8225-logistic")[1]
     assert old in text

@@ -214,9 +214,8 @@ def notices(lab: LabReport) -> list[Notice]:
                 command=lab_command(lab, lab.size or USUAL_SIZE),
             )
         )
-    found += [
-        _not_the_assignments(lab, other) for name in lacking if (other := lab.other_study(name))
-    ]
+    others = [other for name in lacking if (other := lab.other_study(name))]
+    found += [_not_the_assignments(lab, other) for other in others]
     unfinished = [report for report in lab.reports if report.unfinished]
     if unfinished:
         text = "Begun and not finished: {studies}. This command continues them:"

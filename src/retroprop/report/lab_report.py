@@ -169,8 +169,9 @@ class LabReport(Words):
             size = size_of(run)
             return (size == self.size, run.status == "finished", SIZES.index(size))
 
-        own = [run for run in self.records.study_runs(name) if options_of(run) is not None]
-        for record in sorted(reversed(own), key=rank, reverse=True):
+        newest_first = self.records.study_runs(name)[::-1]
+        own = [run for run in newest_first if options_of(run) is not None]
+        for record in sorted(own, key=rank, reverse=True):
             report = StudyReport.read(self.records, record, self.language)
             if report.begun:
                 return report

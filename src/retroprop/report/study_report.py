@@ -247,6 +247,18 @@ class StudyReport(Words):
             return None
         return self.split.training_images(self.info.n_train)
 
+    @property
+    def data(self) -> tuple[Any, ...]:
+        """What it trained and validated on: studies where this differs are not compared."""
+        config, record = self.record.config, self.record
+        images = self.train_images, self.validation_images
+        return config.get("dataset"), record.data_checksum, *images
+
+    @property
+    def epochs(self) -> int | None:
+        """How many epochs its models are to be trained; None in a record that does not say."""
+        return self.record.config.get("epochs")
+
     @cached_property
     def validation_images(self) -> int | None:
         """How many images validate; None when we do not know."""

@@ -294,16 +294,16 @@ def _three_networks(lab: LabReport) -> Iterator[Block]:
     by_accuracy = sorted(found, key=lambda name: -(found[name][1].mean or 0.0))
     if len(conditions) > 1:
         yield lab.prose(
-            "They were *not* trained on the same number of images and epochs, so the order of "
+            "They were *not* trained on the same images for as many epochs, so the order of "
             "these accuracies says nothing about the networks."
         )
     else:
         yield lab.prose(
-            "All were trained on the same number of images and epochs; from the best to the last "
+            "All were trained on the same images for as many epochs; from the best to the last "
             "they are {order}.",
             order=lab.reports[0].listed(by_accuracy),
         )
 
 
 def _conditions(report: StudyReport) -> tuple[Any, ...]:
-    return report.train_images, report.record.config.get("epochs")
+    return *report.data, report.epochs
