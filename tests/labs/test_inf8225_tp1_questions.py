@@ -326,8 +326,12 @@ def test_reversed_records_turn_every_claim_of_part_3(tmp_path, finished):
         ("3.compare", "On validation, Adam is 2.00 points above", "SGD is 2.00 points above"),
         ("3.speed", "The derivation by hand trains faster in all", "Autograd trains faster in all"),
         ("3.speed", "so it weighs on small networks", "overhead in each step is not what decides"),
-        ("2.analysis", "which hidden layers do", "straight borders that are in the way"),
-        ("3.discussion", "The hidden layers are worth their cost", "bring nothing that the test"),
+        ("2.analysis", "which hidden layers do", "what hidden layers can add"),
+        (
+            "3.discussion",
+            "The hidden layers are worth their cost",
+            "the hidden layers cost accuracy",
+        ),
     ):
         assert usual in said(finished, name)[0], name
         assert usual not in said(records, name)[0], name
@@ -469,6 +473,21 @@ def test_a_study_at_laptop_size_says_that_it_does_not_compare(tmp_path):
         fingerprint=study.fingerprint,
     )  # fmt: skip
     assert "its numbers do not compare directly" in said(records, "2.sgd-search")[0]
+
+
+def test_seconds_by_the_clock_are_not_made_of_those_of_the_workers(tmp_path):
+    text = said(make(tmp_path, LOGISTIC), "2.analysis")[0]
+    assert "of training and" not in text
+    assert "by the clock. Summed over the workers, training took" in text
+
+
+def test_cells_that_print_the_same_accuracy_share_the_first_place(tmp_path):
+    def accuracy(cell, seed):
+        return 0.85 - (0.05 if cell["learning_rate"] == 0.1 else 0.00001 * (cell["batch_size"] > 1))
+
+    text = said(make(tmp_path, LOGISTIC, accuracy=accuracy, seeds=[0]), "2.sgd-search")[0]
+    assert "The same number is reached by 7 other cells." in text
+    assert "0.00 points below" not in text
 
 
 def at_size(folder, name, top, size="full"):

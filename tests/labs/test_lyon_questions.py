@@ -230,7 +230,7 @@ def test_what_few_steps_prefer_may_change_with_many(recorded, undrawn):
 
 
 @pytest.mark.parametrize(
-    ("noise", "sentence"), [(0.0, "it is 0.02."), (0.05, "which the seeds do not tell from 0.001")]
+    ("noise", "sentence"), [(0.0, "it is 0.02."), (0.05, "which is not distinguishable from 0.001")]
 )
 def test_the_best_rate_after_few_steps_and_after_many(recorded, undrawn, noise, sentence):
     def accuracy(cell, seed, epoch):
@@ -313,6 +313,21 @@ def test_the_convolution_against_the_best_dense_network(recorded, undrawn, accur
         "lyon-convolution": {"accuracy": lambda cell, seed: accuracy}
     }
     assert sentence in texts(recorded("lyon-tp", studies), "4.3")
+
+
+def test_ranges_that_print_alike_are_not_most_and_least(recorded):
+    def accuracy(cell, seed):
+        return 0.9 - (0.02 + 1e-6 * cell["width"]) * (cell["learning_rate"] == 0.3)
+
+    told = texts(recorded("lyon-tp", one("lyon-shallow", accuracy=accuracy)), "2.4")
+    assert "the best value is" in told
+    assert "The choice matters most" not in told
+
+
+def test_one_seed_is_not_said_to_be_seeds_that_do_not_tell(recorded):
+    told = texts(recorded("lyon-tp", {"lyon-shallow": FEW["lyon-shallow"]}), "2.4")
+    assert "not distinguishable from" in told
+    assert "the seeds do not" not in told
 
 
 FULL_BESIDE_SMOKE = {

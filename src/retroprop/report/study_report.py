@@ -102,6 +102,11 @@ class StudyReport(Words):
         tested = value == "test_accuracy"
         return verdict(first, second, value, self.test_images if tested else self.validation_images)
 
+    def alike(self, first: CellSummary, second: CellSummary) -> bool:
+        """Whether the means of two cells, both accuracies, are the same number where printed."""
+        means = [self.numbers.share(cell.mean or 0.0) for cell in (first, second)]
+        return means[0] == means[1]
+
     @property
     def grid(self) -> dict[str, list[Any]]:
         """The varied settings and their values; [] for those that a search drew from a range."""

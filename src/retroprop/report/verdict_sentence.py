@@ -30,7 +30,7 @@ def verdict_sentence(
             "difference is {points} (95 % confidence interval of the paired t-test), which "
             "includes 0."
         )
-    elif found.difference == 0:
+    elif report.points(abs(found.difference)) == report.points(0.0):
         text = "{where}, {better} and {worse} reach the same accuracy."
     elif found.basis == "images":
         text = (

@@ -295,8 +295,8 @@ def _cost(lab: LabReport, report: StudyReport) -> Iterator[str]:
     train = sum(epoch.train_s for epoch in epochs)
     evaluate = sum(epoch.evaluate_s for epoch in epochs)
     yield say(
-        "All {n} models took {wall}, of which {train} of training and {evaluate} of evaluation "
-        "(sums over the workers). The document’s author reports about {hours} hours for its 24 "
+        "All {n} models took {wall} by the clock. Summed over the workers, training took {train} "
+        "and evaluation {evaluate}. The document’s author reports about {hours} hours for its 24 "
         "models, on another machine and with a loader that converts every image again in each "
         "epoch."
     ).format(
