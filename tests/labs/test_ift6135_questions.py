@@ -337,7 +337,11 @@ def patches(low, four, whole):
     ("accuracy", "said", "not_said"),
     [
         (patches(0.6, 0.7, 0.4), ["more than noise: with the same images", "without end"], []),
-        (patches(0.7, 0.6, 0.4), ["mixing places helps."], ["without end", "cost most"]),
+        (
+            patches(0.7, 0.6, 0.4),
+            ["The records do not tell them apart"],
+            ["without end", "cost most"],
+        ),
         (patches(0.41, 0.41, 0.7), ["nothing here shows"], ["above the single patch"]),
         (patches(0.5, 0.501, 0.5), ["do not show that mixing places helps"], ["without end"]),
     ],

@@ -330,6 +330,16 @@ def test_one_seed_is_not_said_to_be_seeds_that_do_not_tell(recorded):
     assert "the seeds do not" not in told
 
 
+@pytest.mark.parametrize(("best", "said"), [(1, True), (2, False)])
+def test_a_network_of_one_hidden_layer_is_not_called_deep(recorded, undrawn, best, said):
+    def accuracy(cell, seed):
+        return 0.9 + 0.01 * (cell["depth"] == best) + 0.0001 * seed
+
+    told = texts(recorded("lyon-tp", one("lyon-deep", accuracy=accuracy)), "3.3")
+    assert ("has one hidden layer, so it is not deep. The best with more has" in told) == said
+    assert ("1 hidden layer is above 2 hidden layers" in told) == said
+
+
 FULL_BESIDE_SMOKE = {
     "lyon-deep": {"accuracy": lambda cell, seed: 0.95, "size": "full"},
     "lyon-convolution": {"accuracy": lambda cell, seed: 0.8},

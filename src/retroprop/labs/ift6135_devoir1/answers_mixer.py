@@ -219,15 +219,15 @@ def _one_token(lab: LabReport) -> Iterator[Block]:
     elif report.verdict(four, whole).sign > 0:
         text = (
             "The fairest comparison is in question 4.4: with one patch of 32 × 32 a Mixer is a "
-            "plain MLP with shortcuts, and everything else is the same. Patches of 4 × 4 reach "
-            "{four} against {whole}, {points} more and more than noise, with {few} parameters "
-            "against {many}."
+            "plain MLP with shortcuts, on the same images and with the same optimizer and "
+            "channels. Patches of 4 × 4 reach {four} against {whole}, {points} more and more than "
+            "noise, with {few} parameters against {many}."
         )
     else:
         text = (
             "The fairest comparison is in question 4.4: with one patch of 32 × 32 a Mixer is a "
-            "plain MLP with shortcuts, and everything else is the same. Patches of 4 × 4 reach "
-            "{four} against {whole}, a difference within noise."
+            "plain MLP with shortcuts, on the same images and with the same optimizer and "
+            "channels. Patches of 4 × 4 reach {four} against {whole}, a difference within noise."
         )
     yield lab.prose(
         text,
