@@ -336,7 +336,7 @@ def patches(low, four, whole):
 @pytest.mark.parametrize(
     ("accuracy", "said", "not_said"),
     [
-        (patches(0.6, 0.7, 0.4), ["more than noise: with the same images", "without end"], []),
+        (patches(0.6, 0.7, 0.4), ["more than noise, with the same images", "without end"], []),
         (
             patches(0.7, 0.6, 0.4),
             ["The records do not tell them apart"],
