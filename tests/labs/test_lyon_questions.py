@@ -392,6 +392,7 @@ def test_other_figures_change_the_figures_and_nothing_else(recorded):
 
 def test_sections_of_one_setting_draw_no_other(recorded, undrawn):
     report = recorded("lyon-tp", one("lyon-shallow")).study("lyon-shallow")
+    report = replace(report, runs=[replace(r, parameters=r.cell["width"]) for r in report.runs])
     report = with_figures(report, "effect-of-setting", "curves-by-setting", "time-by-setting")
     sections = [*influence_sections(report, keys=["width"]), costs_section(report, keys=["width"])]
     names = [b.name for one in sections for b in one.blocks if b.kind == "picture"]
