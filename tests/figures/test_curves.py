@@ -10,7 +10,18 @@ from retroprop.figures.curves import (
     describe_curves,
     loss_and_accuracy_curves,
 )
-from retroprop.figures.style import INK, SERIES, for_page, page_colours, spread_labels, to_svg
+from retroprop.figures.style import (
+    INK,
+    SERIES,
+    EndLabel,
+    dress,
+    for_page,
+    label_ends,
+    new_figure,
+    page_colours,
+    spread_labels,
+    to_svg,
+)
 from retroprop.studies.records import EpochRecord, RunRecord
 
 
@@ -196,3 +207,26 @@ def test_both_sets_share_their_heights_and_say_what_they_are():
     (validation, train) = (axes.get_lines()[0] for axes in (upper, lower))
     assert validation.get_linestyle() == "-"
     assert train.get_linestyle() == "--"
+
+
+# -- labels and short curves ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_labels_stand_beside_the_ends_of_their_own_lines(language):
+    axes = new_figure().subplots()
+    dress(axes, x_label="epoch", y_label="accuracy", language=language)
+    for end in (50.0, 70.0, 95.0):
+        axes.plot([0, 1], [10.0, end])
+    label_ends(
+        axes, [EndLabel(text=f"{end}", colour=INK, x=1, y=end) for end in (50.0, 70.0, 95.0)]
+    )
+    to_share = axes.transScale + axes.transLimits
+    for text in axes.texts:
+        assert abs(text.xyann[1] - to_share.transform((1, float(text.get_text())))[1]) < 0.01
+
+
+def test_a_model_of_one_epoch_is_a_line_from_the_untrained_model():
+    models = {"SGD": [run(0, [0.1, 0.80])], "Adam": [run(0, [0.1, 0.81])]}
+    axes = loss_and_accuracy_curves(models, metrics=("accuracy",), parts=("validation",)).axes[0]
+    assert [list(line.get_xdata()) for line in axes.lines] == [[0, 1], [0, 1]]

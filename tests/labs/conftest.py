@@ -30,7 +30,8 @@ def recorded(tmp_path):
     """A function from a lab's studies, each with its options, to the lab's report.
 
     Options: "changes", "size" and "epochs" as for load_study, "tested" whether the best cells were,
-    and those of `make_records`. By default the first values of the grid are the best.
+    and those of `make_records`. Whatever changes, the fingerprint is that of the assignment's
+    study. By default the first values of the grid are the best.
     """
     make_records = _load("make_records").make_records
 
@@ -61,7 +62,7 @@ def _record(make_records, path, name, *, changes=(), size="smoke", tested=True, 
         settings=lambda cell: kinds.recorded(study.settings(cell)),
         study_run_id=name,
         tested=False,
-        **options,
+        **{"fingerprint": load_study(name, size=size).fingerprint, **options},
     )
     runs = records.runs(name)
     records.set_parameters([run.id for run in runs], 100)

@@ -368,6 +368,30 @@ def test_a_small_rate_underfits_only_where_it_ends_far_below_the_best(finished, 
     )
 
 
+@pytest.mark.parametrize(("earlier", "higher"), [(0.3, True), (0.1, False)])
+def test_an_accuracy_that_ends_as_it_began_was_higher_before_only_where_it_was(
+    finished, earlier, higher
+):
+    def change(run):
+        if run.cell.get("learning_rate") != 1e-8:
+            return run
+        return history(run, validation=lambda epoch: earlier if epoch == 2 else 0.1)
+
+    text = answer(lab(finished, change=change), "2.2c")
+    assert ("and was higher before" in text) == higher
+    assert ("and was not higher before" in text) == (not higher)
+
+
+def test_speeds_are_not_compared_where_no_accuracy_is_reached(finished):
+    def change(run):
+        return history(run, validation=lambda epoch: 0.2, loss=lambda epoch: 2.0)
+
+    text = answer(lab(finished, change=change), "2.2b")
+    assert "neither model reaches one of the accuracies below" in text
+    assert "do not agree" not in text
+    assert "as fast or faster" not in text
+
+
 # --- what is computed while the document is written -----------------------------------------------
 
 

@@ -5,7 +5,6 @@ import importlib.util
 import re
 from itertools import product
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,6 +25,7 @@ from retroprop.labs.ift6135_devoir1.answers_resnet import RESNET
 from retroprop.labs.ift6135_devoir1.best_model import initial_weights
 from retroprop.labs.ift6135_devoir1.outcomes import course_of
 from retroprop.labs.ift6135_devoir1.questions import LAB
+from retroprop.labs.notebook import OpenLab
 from retroprop.labs.source_code import source
 from retroprop.models.resnet18 import BasicBlock
 from retroprop.report import pictures
@@ -271,6 +271,12 @@ def test_the_explanation_of_the_rates_follows_the_records(lab, best, said, not_s
     assert not any(sentence in text for sentence in not_said)
 
 
+def test_a_rate_that_was_tried_alone_does_not_confirm_the_document(lab):
+    text = words(answer(lab(RATES, changes=["grid.learning_rate=0.001"]), "4.3"))
+    assert "best too" not in text
+    assert "no other rate has a finished model here" in text
+
+
 def test_rates_within_noise_contradict_nothing(lab):
     accuracy = scored("learning_rate", {0.1: 0.6, 0.01: 0.6, 0.001: 0.6, 1e-4: 0.605, 1e-5: 0.6})
     text = words(answer(lab(RATES, accuracy=accuracy), "4.3"))
@@ -330,8 +336,12 @@ def patches(low, four, whole):
 @pytest.mark.parametrize(
     ("accuracy", "said", "not_said"),
     [
-        (patches(0.6, 0.7, 0.4), ["more than noise: with the same images", "without end"], []),
-        (patches(0.7, 0.6, 0.4), ["mixing places helps."], ["without end", "cost most"]),
+        (patches(0.6, 0.7, 0.4), ["more than noise, with the same images", "without end"], []),
+        (
+            patches(0.7, 0.6, 0.4),
+            ["The records do not tell them apart"],
+            ["without end", "cost most"],
+        ),
         (patches(0.41, 0.41, 0.7), ["nothing here shows"], ["above the single patch"]),
         (patches(0.5, 0.501, 0.5), ["do not show that mixing places helps"], ["without end"]),
     ],
@@ -557,7 +567,7 @@ def run_cell(text, names):
 )
 def test_the_notebook_reads_the_weights_of_the_file_that_was_recorded_alone(lab, study, name):
     records = lab(study).records
-    names = {"lab": SimpleNamespace(records=records, language="en")}
+    names = {"lab": OpenLab(LAB, records, "en")}
     exec(LAB.imports, names)
     best = max(records.runs(study), key=lambda run: run.best_validation_accuracy or 0)
     file = records.folder / best.checkpoint

@@ -75,7 +75,7 @@ def make(folder, name, *, tested=True, seeds=None, **options):
     records = DATA.make_records(
         folder / "test.db", config=config, epochs=study.epochs,
         settings=lambda cell: kinds.recorded(study.settings(cell)),
-        tested=False, study_run_id=name, **options,
+        tested=False, study_run_id=name, fingerprint=study.fingerprint, **options,
     )  # fmt: skip
     if tested and "stop_after" not in options:
         evaluate_the_best(records, name, study.selection.best_per)
@@ -326,8 +326,12 @@ def test_reversed_records_turn_every_claim_of_part_3(tmp_path, finished):
         ("3.compare", "On validation, Adam is 2.00 points above", "SGD is 2.00 points above"),
         ("3.speed", "The derivation by hand trains faster in all", "Autograd trains faster in all"),
         ("3.speed", "so it weighs on small networks", "overhead in each step is not what decides"),
-        ("2.analysis", "which hidden layers do", "straight borders that are in the way"),
-        ("3.discussion", "The hidden layers are worth their cost", "bring nothing that the test"),
+        ("2.analysis", "which hidden layers do", "what hidden layers can add"),
+        (
+            "3.discussion",
+            "The hidden layers are worth their cost",
+            "the hidden layers cost accuracy",
+        ),
     ):
         assert usual in said(finished, name)[0], name
         assert usual not in said(records, name)[0], name
@@ -466,8 +470,68 @@ def test_a_study_at_laptop_size_says_that_it_does_not_compare(tmp_path):
         tmp_path / "test.db", config=study.model_dump(),
         settings=lambda cell: kinds.recorded(study.settings(cell)),
         epochs=study.epochs, accuracy=lambda cell, seed: 0.5, tested=False,
+        fingerprint=study.fingerprint,
     )  # fmt: skip
     assert "its numbers do not compare directly" in said(records, "2.sgd-search")[0]
+
+
+def test_seconds_by_the_clock_are_not_made_of_those_of_the_workers(tmp_path):
+    text = said(make(tmp_path, LOGISTIC), "2.analysis")[0]
+    assert "of training and" not in text
+    assert "by the clock. Summed over the workers, training took" in text
+
+
+def test_cells_that_print_the_same_accuracy_share_the_first_place(tmp_path):
+    def accuracy(cell, seed):
+        return 0.85 - (0.05 if cell["learning_rate"] == 0.1 else 0.00001 * (cell["batch_size"] > 1))
+
+    text = said(make(tmp_path, LOGISTIC, accuracy=accuracy, seeds=[0]), "2.sgd-search")[0]
+    assert "The same number is reached by 7 other cells." in text
+    assert "0.00 points below" not in text
+
+
+def at_size(folder, name, top, size="full"):
+    """Records of a study whose models all have one accuracy."""
+    study = load_study(name, size=size)
+    records = DATA.make_records(
+        folder / "test.db", config=study.model_dump(), epochs=study.epochs,
+        settings=lambda cell: kinds.recorded(study.settings(cell)), study_run_id=name,
+        fingerprint=study.fingerprint, accuracy=lambda cell, seed: top, overfitting=0.0,
+        tested=False,
+    )  # fmt: skip
+    for run in records.runs(name):
+        records.set_test(run.id, accuracy=top, loss=0.5)
+    return records
+
+
+@pytest.mark.parametrize(
+    ("top", "test", "train"),
+    [
+        (0.9, "10.00 points more", "part of what is missing"),
+        (0.6, "20.00 points less", "which is less"),
+        (0.801, "could tell from chance", "less than a point away"),
+    ],
+)
+def test_networks_beside_the_linear_model_are_above_below_or_not_told_apart(
+    tmp_path, top, test, train
+):
+    at_size(tmp_path, LOGISTIC, 0.8)
+    records = at_size(tmp_path, STUDY, top)
+    document = str(compose_lab(LabReport(LAB, records, "en")))
+    for sentence in (test, train):
+        assert sentence in document
+    others = {"could tell from chance", "which is less", "less than a point"} - {test, train}
+    assert not [one for one in others if one in document and one not in train]
+
+
+def test_networks_of_fewer_images_are_not_compared_with_the_linear_model(tmp_path):
+    at_size(tmp_path, LOGISTIC, 0.8)
+    records = at_size(tmp_path, STUDY, 0.6, size="smoke")
+    document = str(compose_lab(LabReport(LAB, records, "en")))
+    assert "on the same images" not in document
+    assert "the best logistic regression of part 2" not in document
+    assert "inf8225-logistic trained on 54,000 images of Fashion-MNIST" in document
+    assert "inf8225-mlp trained on 1,000 images" in document
 
 
 def test_the_published_numbers_agree_with_each_other():

@@ -230,7 +230,7 @@ def test_what_few_steps_prefer_may_change_with_many(recorded, undrawn):
 
 
 @pytest.mark.parametrize(
-    ("noise", "sentence"), [(0.0, "it is 0.02."), (0.05, "which the seeds do not tell from 0.001")]
+    ("noise", "sentence"), [(0.0, "it is 0.02."), (0.05, "which is not distinguishable from 0.001")]
 )
 def test_the_best_rate_after_few_steps_and_after_many(recorded, undrawn, noise, sentence):
     def accuracy(cell, seed, epoch):
@@ -315,6 +315,50 @@ def test_the_convolution_against_the_best_dense_network(recorded, undrawn, accur
     assert sentence in texts(recorded("lyon-tp", studies), "4.3")
 
 
+def test_ranges_that_print_alike_are_not_most_and_least(recorded):
+    def accuracy(cell, seed):
+        return 0.9 - (0.02 + 1e-6 * cell["width"]) * (cell["learning_rate"] == 0.3)
+
+    told = texts(recorded("lyon-tp", one("lyon-shallow", accuracy=accuracy)), "2.4")
+    assert "the best value is" in told
+    assert "The choice matters most" not in told
+
+
+def test_one_seed_is_not_said_to_be_seeds_that_do_not_tell(recorded):
+    told = texts(recorded("lyon-tp", {"lyon-shallow": FEW["lyon-shallow"]}), "2.4")
+    assert "not distinguishable from" in told
+    assert "the seeds do not" not in told
+
+
+@pytest.mark.parametrize(("best", "said"), [(1, True), (2, False)])
+def test_a_network_of_one_hidden_layer_is_not_called_deep(recorded, undrawn, best, said):
+    def accuracy(cell, seed):
+        return 0.9 + 0.01 * (cell["depth"] == best) + 0.0001 * seed
+
+    told = texts(recorded("lyon-tp", one("lyon-deep", accuracy=accuracy)), "3.3")
+    assert ("has one hidden layer, so it is not deep. The best with more has" in told) == said
+    assert ("1 hidden layer is above 2 hidden layers" in told) == said
+
+
+FULL_BESIDE_SMOKE = {
+    "lyon-deep": {"accuracy": lambda cell, seed: 0.95, "size": "full"},
+    "lyon-convolution": {"accuracy": lambda cell, seed: 0.8},
+}
+
+
+def test_the_convolution_is_not_compared_with_a_network_of_other_images(recorded, undrawn):
+    told = texts(recorded("lyon-tp", FULL_BESIDE_SMOKE), "4.3")
+    assert "best dense" not in told
+    assert "the study lyon-convolution trained on 1,000 images of MNIST, and the study" in told
+
+
+def test_a_network_of_as_many_images_is_compared_before_a_better_one_of_more(recorded, undrawn):
+    studies = FULL_BESIDE_SMOKE | {"lyon-shallow": {"accuracy": lambda cell, seed: 0.7}}
+    assert "best dense network of the records (lyon-shallow" in texts(
+        recorded("lyon-tp", studies), "4.3"
+    )
+
+
 def test_minibatches_each_at_its_own_best_rate(recorded, undrawn):
     def accuracy(cell, seed):
         own = {1: 0.03, 100: 0.1}[cell["batch_size"]]
@@ -348,6 +392,7 @@ def test_other_figures_change_the_figures_and_nothing_else(recorded):
 
 def test_sections_of_one_setting_draw_no_other(recorded, undrawn):
     report = recorded("lyon-tp", one("lyon-shallow")).study("lyon-shallow")
+    report = replace(report, runs=[replace(r, parameters=r.cell["width"]) for r in report.runs])
     report = with_figures(report, "effect-of-setting", "curves-by-setting", "time-by-setting")
     sections = [*influence_sections(report, keys=["width"]), costs_section(report, keys=["width"])]
     names = [b.name for one in sections for b in one.blocks if b.kind == "picture"]

@@ -85,7 +85,7 @@ def make_networks(
         gradient_norm=options.pop("gradient_norm", lambda cell, epoch: 2.0 / epoch),
         study_run_id=name,
         tested=False,
-        **options,
+        **{"fingerprint": load_study(name, size=size).fingerprint, **options},
     )
     count = parameters or (lambda cell: PATCHES.get(cell.get("patch_size", 4), 1))
     for run in records.runs(name):

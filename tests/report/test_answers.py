@@ -140,6 +140,24 @@ def test_equal_values_are_said_to_be_equal_and_not_tested(told, studies):
     )
 
 
+def test_values_that_print_the_same_accuracy_have_no_best(told, studies):
+    near = {0.1: 0.90, 0.01: 0.93000, 0.001: 0.93001}
+    text = told("p", config=rates(studies), accuracy=by_value("learning_rate", near))
+    assert (
+        "0.001 and 0.01 reach the same mean accuracy, 93.00 ± 0.10%, 3.00 points above"
+        in (text["Learning rate"])
+    )
+    assert "best value" not in text["Learning rate"]
+    assert "0.00 points" not in text["Learning rate"]
+    assert "every larger value" not in text["Learning rate"]
+
+
+def test_nothing_is_smaller_than_a_batch_of_one_example(told, studies):
+    config = only(studies, "perceptron", batch_size=[1, 20, 200])
+    text = told("p", config=config, accuracy=by_value("batch_size", {1: 0.9, 20: 0.8, 200: 0.7}))
+    assert "falls with every larger value; nothing smaller exists." in text["Batch size"]
+
+
 def test_a_diverged_value_is_named_and_never_best(told, studies):
     diverged = [({"learning_rate": 0.01}, 1)]
     text = told(

@@ -270,8 +270,8 @@ def test_a_lab_on_paper_has_contents_questions_and_numbered_pages(lab, language)
     assert all(f"{number} / {total}" in text for number, text in enumerate(texts, start=1))
     assert document.summary[0] in texts[0]
     for section in document.sections:
-        assert re.search(re.escape(section.heading) + r"[ .]*\d", texts[1]), section.heading
-    first = " ".join(texts[2:4])
+        assert re.search(re.escape(section.heading) + r"[ .]*\d", texts[0]), section.heading
+    first = " ".join(texts[1:3])
     assert first.index("2 points") < first.index(document.sections[1].blocks[0].title)
     assert sum(document.sections[1].blocks[-2].corner in text for text in texts) >= 2  # repeated
 
@@ -314,6 +314,18 @@ def test_a_picture_higher_than_a_page_is_made_smaller(lab):
         page.extract_text(visitor_text=note)
     assert len(heights) == 1
     assert 60 < heights[0] < 842  # its caption is above the foot of the page, in points
+
+
+def test_what_introduces_code_stands_on_its_page():
+    blocks = []
+    for number in range(40):  # an introduction at forty heights of a page
+        blocks += [Prose(text="Fill it.\n\n" * 7), Prose(text=f"Answer{number}:")]
+        blocks.append(Code(text=f"first{number} = 1\nsecond = 2\nthird = 3"))
+    data = render_pdf(one_question(*blocks), when="2026-01-01")
+    texts = [page.extract_text() for page in PdfReader(io.BytesIO(data)).pages]
+    for number in range(40):
+        (page,) = (text for text in texts if f"Answer{number}:" in text)
+        assert f"first{number} " in page
 
 
 def test_a_formula_that_is_none_is_refused_in_every_format():

@@ -3,7 +3,7 @@
 import pytest
 
 from retroprop.report.document import Notice, Paragraph, Picture, Table
-from retroprop.report.lab_content import compose_lab
+from retroprop.report.lab_content import compose_lab, run_command
 from retroprop.report.lab_report import Lab, LabReport, NotRecordedError, Part, Question
 from retroprop.report.results import curves_section, tables_section
 from retroprop.studies.schema import load_study
@@ -65,6 +65,8 @@ def report(data, tmp_path):
     """A function from the options of made-up records to the lab's report."""
 
     def tell(language="en", size=None, **options):
+        own = load_study(STUDY).fingerprint
+        options = {"fingerprint": own, **options}
         records = data.make_records(tmp_path / "records.db", **options)
         return LabReport(LAB, records, language, size)
 
@@ -185,3 +187,46 @@ def test_a_study_whose_first_epoch_is_not_over_is_not_recorded(report):
     told = report(stop_after=0)
     with pytest.raises(NotRecordedError):
         told.study(STUDY)
+
+
+# -- whose study it is ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_run_with_other_settings_answers_no_question_and_is_named_with_its_command(
+    report, data, language
+):
+    command = f"retroprop run {STUDY} --set seeds=0 --epochs 3"
+    environment = {**data.ENVIRONMENT, "command": command}
+    told = report(language, fingerprint="other", environment=environment)
+    document = compose_lab(told)
+    assert "72 models" not in str(document)
+    notice = next(one for one in section(document, "1").blocks if one.command == command)
+    assert data.STUDY_RUN in notice.text
+    assert any(one.command == command for one in document.notices)
+    assert section(document, "1").blocks[-1].command.startswith(f"retroprop run {STUDY} --db")
+
+
+def test_a_run_whose_start_is_not_recorded_names_no_command(report):
+    document = compose_lab(report(fingerprint="other", environment={}))
+    notice = next(one for one in document.notices if one.title.startswith("Not the assignment"))
+    assert notice.command == ""
+    assert "was not recorded" in notice.text
+
+
+def test_the_own_study_answers_beside_a_newer_run_with_other_settings(data, tmp_path):
+    told = []
+    for name, fingerprint in (("own", load_study(STUDY).fingerprint), ("newer", "other")):
+        records = data.make_records(
+            tmp_path / "r.db", study_run_id=f"{STUDY}-{name}", fingerprint=fingerprint
+        )
+        told.append(LabReport(LAB, records, "en").study(STUDY).record.id)
+    assert told == [f"{STUDY}-own"] * 2
+
+
+def test_another_precision_is_the_assignments_study_and_its_command_names_it(report):
+    study = load_study(STUDY, size="smoke", changes=["training.precision=float64"])
+    told = report(config=study.model_dump(), fingerprint=study.fingerprint, tested=False)
+    assert told.study(STUDY).record.fingerprint == study.fingerprint
+    option = f"retroprop run {STUDY} --size smoke --precision float64 "
+    assert run_command(told, STUDY).startswith(option)

@@ -3,8 +3,10 @@
 import inspect
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from retroprop.figures.confusion import confusion_matrix
 from retroprop.models.mlpmixer import MixerBlock
 from retroprop.models.resnet18 import ResNet18
 from retroprop.report.answers import answers_section
@@ -360,6 +362,14 @@ def test_equal_accuracies_are_not_called_a_difference(documents):
 # -- costs ------------------------------------------------------------------------------------
 
 
+def test_a_setting_that_changes_neither_time_nor_parameters_has_no_bars(networks):
+    report = networks("ift6135-resnet18-rates", parameters=lambda cell: 11)
+    config = report.record.config | {"report": {"figures": ["time-by-setting"]}}
+    section = costs_section(replace(report, record=replace(report.record, config=config)))
+    (only,) = section.blocks
+    assert "An epoch takes as long with each value of the setting" in only.text
+
+
 def test_costs_follow_when_the_times_are_reversed(networks, documents):
     text = words(documents(PATCHES))
     assert (
@@ -438,3 +448,12 @@ def test_many_models_have_a_table_of_classes(networks):
 
 def test_without_an_evaluation_on_the_test_set_there_is_no_confusion(networks):
     assert confusion_section(networks(RATES, tested=False)) is None
+
+
+# -- names of classes -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("classes", "angle"), [("0123456789", 0.0), (["coat"] * 10, 45.0)])
+def test_digits_stand_upright_above_their_columns_and_words_lean(classes, angle):
+    axes = confusion_matrix(np.eye(10, dtype=int), list(classes)).axes[0]
+    assert {label.get_rotation() for label in axes.get_xticklabels()} == {angle}

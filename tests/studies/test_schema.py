@@ -7,7 +7,14 @@ from small import SMALL, small_study
 
 from retroprop.errors import UserError
 from retroprop.studies.kinds import recorded
-from retroprop.studies.schema import MOST_MODELS, Study, catalog, catalog_names, load_study
+from retroprop.studies.schema import (
+    MOST_MODELS,
+    Study,
+    catalog,
+    catalog_names,
+    load_study,
+    read_study,
+)
 from retroprop.training.settings import Hyperparameters, types_of
 
 
@@ -347,3 +354,31 @@ def test_a_file_that_does_not_end_in_toml_is_said_to_be_there(name, tmp_path, mo
 def test_a_date_is_quoted_as_toml_writes_it():
     with pytest.raises(UserError, match="and got 2020-01-01"):
         load_study("inf8225-logistic", changes=["epochs=2020-01-01"])
+
+
+# -- the names of the shipped studies ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(("old", "new"), [('"adam"', '"momentum"'), ("epochs = 5", "epochs = 6")])
+def test_a_file_that_takes_the_name_of_a_shipped_study_is_refused(tmp_path, old, new):
+    text = read_study("inf8225-logistic")[1]
+    assert old in text
+    file = tmp_path / "mine.toml"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match="inf8225-logistic is the name of a study of retroprop"):
+        load_study(str(file))
+    file.write_text(file.read_text().replace("inf8225-logistic", "mine"), encoding="utf-8")
+    assert load_study(str(file)).name == "mine"
+
+
+def test_a_copy_of_a_shipped_study_changes_as_the_shipped_one_does(tmp_path):
+    file = tmp_path / "copy.toml"
+    file.write_text(read_study("inf8225-logistic")[1], encoding="utf-8")
+    for options in ({"size": "laptop"}, {"changes": ["seeds=0"], "epochs": 3}):
+        copied, shipped = (load_study(name, **options) for name in (str(file), "inf8225-logistic"))
+        assert copied.fingerprint == shipped.fingerprint
+
+
+def test_a_change_of_the_name_does_not_make_another_shipped_study():
+    with pytest.raises(UserError, match="inf8225-mlp is the name of a study of retroprop"):
+        load_study("inf8225-logistic", changes=["name=inf8225-mlp"])

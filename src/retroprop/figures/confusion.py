@@ -28,6 +28,8 @@ Pure black would be left out of the SVG, and then take the page's colour.
 
 HATCHES = ("", "///", "...", "xxx")
 
+LETTERS_SIDE_BY_SIDE = 3
+"""Of a class, whose name then stands upright above its column, as digits do."""
 LETTERS_OF_LEGEND = 42
 """In one line above the bars; longer legends stand below each other."""
 
@@ -87,7 +89,10 @@ def confusion_matrix(
     axes.set_ylim(n, 0)
     axes.set_aspect("equal")
     middles = np.arange(n) + 0.5
-    axes.set_xticks(middles, classes, rotation=45, ha="left", rotation_mode="anchor")
+    if max(map(len, classes)) <= LETTERS_SIDE_BY_SIDE:
+        axes.set_xticks(middles, classes)
+    else:
+        axes.set_xticks(middles, classes, rotation=45, ha="left", rotation_mode="anchor")
     axes.set_yticks(middles, classes)
     axes.tick_params(
         labelsize=8.5, colors=INK, length=0, labeltop=True, labelbottom=False, bottom=False

@@ -275,7 +275,9 @@ def _untrained_far_away(lines: Sequence[Curve]) -> tuple[float, float] | None:
     ends = [value for line in lines if line.epochs[0] == 0 for value in (line.low[0], line.high[0])]
     trained = [line.without_epoch_0() for line in lines]
     later = [value for line in trained for value in (*line.low, *line.high)]
-    if not ends or not all(line.epochs for line in trained):
+    if not ends or max(len(line.epochs) for line in trained) < 2:
+        return None  # without epoch 0 a line of one epoch is a dot
+    if not all(line.epochs for line in trained):
         return None
     height = max(later) - min(later)
     whole = max(*later, *ends) - min(*later, *ends)

@@ -157,10 +157,11 @@ def label_ends(axes: Axes, labels: Sequence[EndLabel], *, gap: float = 0.075) ->
     """Write each line's name to the right of its last point, without overlap.
 
     Args:
-        axes: The panel, with its limits and scales as they will stay.
+        axes: The panel, with all that sets its limits and scales.
         labels: Of every line; notes without a line go to the bottom.
         gap: Height of a line of text as a share of the panel's height.
     """
+    axes.get_ylim()  # limits that matplotlib has put off; transLimits does not ask for them
     to_share = axes.transScale + axes.transLimits
     ends = [
         0.0 if label.x is None else float(to_share.transform((label.x, label.y))[1])
@@ -215,6 +216,7 @@ def value_ticks(axes: Axes, places: Sequence[float], labels: Sequence[str]) -> N
     Labels of several words stand in two lines.
     """
     labels = [_in_two_lines(label) for label in labels]
+    axes.get_xlim()  # as in label_ends
     to_share = axes.transScale + axes.transLimits
     width_in = PAPER_WIDTH_IN * 0.68  # of the panel, about
     shown: list[str] = []

@@ -8,8 +8,9 @@ from retroprop.labs.catalog import find_lab
 from retroprop.labs.running import plan_lab, run_lab, total_s
 from retroprop.languages import translator
 from retroprop.report.document import Document, Section
-from retroprop.report.lab_content import compose_lab, question_section
+from retroprop.report.lab_content import compose_lab, question_section, run_command
 from retroprop.report.lab_report import Lab, LabReport, Question
+from retroprop.report.study_report import StudyReport
 from retroprop.studies.records import Records
 from retroprop.studies.runner import open_engine
 from retroprop.studies.study_text import USUAL_SIZE
@@ -55,19 +56,37 @@ class OpenLab:
         with open_engine(None, workers) as engine:
             run_lab(plans, self.records, engine, workers=workers, device=device)
 
+    def study(self, name: str) -> StudyReport:
+        """The records of a study that the answers speak of: the assignment's own.
+
+        Raises:
+            UserError: If it has no finished epoch.
+        """
+        found = self._report.find_study(name)
+        if found is None:
+            raise UserError(
+                f"the study {name} of the assignment has no finished epoch yet; train it first: "
+                f"{run_command(self._report, name)}"
+            )
+        return found
+
     def answer(self, name: str) -> "ShownAnswer":
         """The answer to one question from the records as they are now.
 
         Raises:
             UserError: If the assignment has no such question.
         """
-        report = LabReport(self.lab, self.records, self.language, self.size)
-        return ShownAnswer(question_section(report, self._question(name)), self._frame)
+        return ShownAnswer(question_section(self._report, self._question(name)), self._frame)
 
     @property
     def document(self) -> Document:
         """The whole document."""
-        return compose_lab(LabReport(self.lab, self.records, self.language, self.size))
+        return compose_lab(self._report)
+
+    @property
+    def _report(self) -> LabReport:
+        """The records as they are now."""
+        return LabReport(self.lab, self.records, self.language, self.size)
 
     @property
     def _frame(self) -> Document:

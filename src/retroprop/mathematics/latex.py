@@ -32,6 +32,7 @@ _OTHERS = {
     **{"⇒": r"\Rightarrow", "←": r"\leftarrow", "∼": r"\sim", "−": "-", "∗": r"\ast"},
     **{"*": r"\ast", "|": r"\mid", "argmax": r"\mathop{\mathrm{arg\,max}}"},
     **{"argmin": r"\mathop{\mathrm{arg\,min}}", "{": r"\{", "}": r"\}", "/": "/"},
+    "∘": r"\circ",
 }
 _SIGNS = {sign: f"\\{name}" for name, sign in SYMBOLS.items() if name.isalpha()} | _OTHERS
 _FENCES = {

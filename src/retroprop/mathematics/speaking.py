@@ -58,6 +58,7 @@ _RELATIONS = {
         "!": Words("factorial", "factorielle"),
     },
     "∗": Words("convolved with", "convolué par"),
+    "∘": Words("after", "après"),
     "⊙": Words("times, element by element,", "fois, élément par élément,"),
     "|": Words("given", "sachant"),
 }

@@ -18,6 +18,9 @@ from retroprop.report.verdict_sentence import verdict_sentence
 from retroprop.report.words import capital
 from retroprop.studies.summary import CellSummary, Curve, curve, gaps, verdict_of_seeds
 
+SMALLEST = {"depth": 0, "initial_scale": 0, "weight_decay": 0} | dict.fromkeys(
+    ("batch_size", "width", "kernel_size", "patch_size", "blocks"), 1
+)  # of settings whose range ends there, so that no study can try less
 SMALL_GAP = 0.01  # less than a point between train and validation is not called overfitting
 
 
@@ -93,11 +96,11 @@ def _ranking(
         )
     next_best, second = others[0]
     worst, last = others[-1]
-    equal = [value for value, cell in ranked if cell.mean == top.mean]
+    equal = [value for value, cell in ranked if report.alike(cell, top)]
     if len(equal) > 1:
         text = (
             "{values} reach the same mean accuracy, {accuracy}."
-            if last.mean == top.mean
+            if report.alike(last, top)
             else "{values} reach the same mean accuracy, {accuracy}, {far} above the worst, "
             "{worst}."
         )
@@ -124,7 +127,7 @@ def _tests(report: StudyReport, key: str, ranked: Sequence[tuple[Any, CellSummar
     (best, top), (next_best, second), *_ = ranked
     worst, last = ranked[-1]
     found = report.verdict(top, second)
-    if not found.seeds or second.mean == top.mean:
+    if not found.seeds or report.alike(second, top):
         return []
     names = report.phrase(key, best), report.phrase(key, next_best)
     sentences = [verdict_sentence(report, found, *names)]
@@ -147,7 +150,7 @@ def _trend(report: StudyReport, key: str, complete: Sequence[tuple[Any, CellSumm
     if (scale == "words" and not numeric) or len(complete) < 3:
         return []
     in_order = sorted(complete, key=lambda item: item[0])
-    means = [cell.mean or 0.0 for _, cell in in_order]
+    means = [round(cell.mean or 0.0, 4) for _, cell in in_order]  # as they are printed
     steps = [later - earlier for earlier, later in pairwise(means)]
     top = means.index(max(means))
     if all(step > 0 for step in steps):
@@ -171,7 +174,13 @@ def _trend(report: StudyReport, key: str, complete: Sequence[tuple[Any, CellSumm
         if isinstance(value, int | float) and (value > edge if top else value < edge)
     ]
     if not beyond:
-        open_end = "nothing larger was tried" if top else "nothing smaller was tried"
+        open_end = (
+            "nothing larger was tried"
+            if top
+            else "nothing smaller exists"
+            if edge == SMALLEST.get(key)
+            else "nothing smaller was tried"
+        )
         sentence = report.say("{sentence}; {open_end}").format(
             sentence=sentence, open_end=report.say(open_end)
         )

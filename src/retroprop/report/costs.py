@@ -9,9 +9,13 @@ from retroprop.report.study_report import StudyReport
 from retroprop.report.variations import MOST_POINTS, fixed, spread, variations
 from retroprop.studies.records import RunRecord
 
+FLAT = 1.1  # times as long: less is not drawn
+
 
 def costs_section(report: StudyReport, *, keys: Sequence[str] | None = None) -> Section | None:
-    """A picture and its sentence for each varied setting whose values differ in parameters.
+    """A picture and its sentence for each varied setting that changes time or parameters.
+
+    A setting that changes neither has a sentence alone.
 
     Args:
         report: The study's records.
@@ -48,6 +52,9 @@ def costs_section(report: StudyReport, *, keys: Sequence[str] | None = None) -> 
                 caption += " " + say("{n} of {all} values are drawn.").format(
                     n=len(costs), all=report.numbers.integer(len(variation.cells))
                 )
+            if _flat(costs):
+                blocks.append(Paragraph(text=_about_as_long(report, key, costs)))
+                continue
             blocks.append(Paragraph(text=_sentences(report, costs)))
             name = f"time-{key.replace('_', '-')}-{number}"
             blocks.append(picture(name, caption, description, figure))
@@ -66,6 +73,32 @@ def _cost(report: StudyReport, key: str, value: object, runs: Sequence[RunRecord
         name=report.phrase(key, value),
         epoch_s=seconds,
         parameters=runs[0].parameters,
+    )
+
+
+def _flat(costs: Sequence[Cost]) -> bool:
+    """Whether a setting changes neither the time nor the parameters: bars would be of one height.
+
+    Models trained as one program share its seconds evenly, whatever their learning rates.
+    """
+    medians = [median(cost.epoch_s) for cost in costs]
+    return max(medians) < FLAT * min(medians) and len({cost.parameters for cost in costs}) == 1
+
+
+def _about_as_long(report: StudyReport, key: str, costs: Sequence[Cost]) -> str:
+    """The seconds that every value takes, about."""
+    medians = [median(cost.epoch_s) for cost in costs]
+    return report.say(
+        "An epoch takes about as long with each value of the setting “{setting}”: between {short} "
+        "and {long} (medians). All have {n} parameters."
+        if report.seconds(min(medians)) != report.seconds(max(medians))
+        else "An epoch takes as long with each value of the setting “{setting}”: {short} (median). "
+        "All have {n} parameters."
+    ).format(
+        setting=report.setting_name(key),
+        short=report.seconds(min(medians)),
+        long=report.seconds(max(medians)),
+        n=report.numbers.integer(costs[0].parameters),
     )
 
 

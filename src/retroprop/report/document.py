@@ -178,8 +178,7 @@ class Document:
     """A whole report. `labels` holds the few words that the templates themselves need.
 
     Attributes:
-        long: Whether it has a contents page on paper, and its contents list parts and questions.
-        cover: Whether, on paper, its beginning has a page of its own before the contents.
+        long: Whether it has contents on paper, of parts and questions, before the first part.
         setup: Python that the code of its sections needs, the first code cell of a notebook.
         author: Whose document it is, under the subtitle; "" where it is the program's own.
     """
@@ -193,6 +192,5 @@ class Document:
     footer: str
     labels: dict[str, str] = field(default_factory=dict)
     long: bool = False
-    cover: bool = True
     setup: str = ""
     author: str = ""

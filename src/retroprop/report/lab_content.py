@@ -17,7 +17,14 @@ from retroprop.report.document import (
     Section,
     Table,
 )
-from retroprop.report.lab_report import SIZES, LabReport, NotRecordedError, Part, Question
+from retroprop.report.lab_report import (
+    SIZES,
+    LabReport,
+    NotRecordedError,
+    Part,
+    Question,
+    options_of,
+)
 from retroprop.report.long_tables import traced
 from retroprop.report.study_report import StudyReport
 from retroprop.studies.records import DEFAULT_DATABASE
@@ -99,6 +106,8 @@ def _answers(lab: LabReport, question: Question) -> Iterator[Block]:
         except NotRecordedError as lacking:
             missing[lacking.study] = None
     for study in missing:
+        if other := lab.other_study(study):
+            yield _not_the_assignments(lab, other)
         yield Notice(
             title=lab.say("Not recorded yet"),
             text=lab.say(
@@ -150,8 +159,9 @@ def _trace(lab: LabReport, question: Question) -> Iterator[Paragraph]:
 def run_command(lab: LabReport, study: str) -> str:
     """The command that trains a study at the size of its records, or at laptop size."""
     report = lab.find_study(study)
-    size = report.size if report is not None else lab.size or USUAL_SIZE
-    return f"retroprop run {study}{size_option(study, size)}{_database(lab)}"
+    own = options_of(report.record) if report is not None else None
+    options = size_option(study, lab.size or USUAL_SIZE) if own is None else own
+    return f"retroprop run {study}{options}{_database(lab)}"
 
 
 def lab_command(lab: LabReport, size: str) -> str:
@@ -204,6 +214,8 @@ def notices(lab: LabReport) -> list[Notice]:
                 command=lab_command(lab, lab.size or USUAL_SIZE),
             )
         )
+    others = [other for name in lacking if (other := lab.other_study(name))]
+    found += [_not_the_assignments(lab, other) for other in others]
     unfinished = [report for report in lab.reports if report.unfinished]
     if unfinished:
         text = "Begun and not finished: {studies}. This command continues them:"
@@ -236,6 +248,23 @@ def notices(lab: LabReport) -> list[Notice]:
         if smaller:
             found.append(Notice(title=title, text=text.format(studies=", ".join(smaller))))
     return found
+
+
+def _not_the_assignments(lab: LabReport, other: StudyReport) -> Notice:
+    """That a study run has the name of one of the lab's studies, and other settings."""
+    recorded = other.recorded_command
+    text = lab.say(
+        "The study run {id} has its name and other settings, so its numbers are not in this "
+        "document. It was made by this command:"
+        if recorded
+        else "The study run {id} has its name and other settings, so its numbers are not in this "
+        "document. How it was started was not recorded."
+    )
+    return Notice(
+        title=lab.say("Not the assignment’s study {study}").format(study=other.record.study),
+        text=text.format(id=other.record.id),
+        command=recorded,
+    )
 
 
 def is_smaller(report: StudyReport) -> bool:

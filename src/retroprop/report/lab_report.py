@@ -9,16 +9,18 @@ Every text is English, and the document translates it. What is asked may hold fo
 dollars (see `report.document.Prose`).
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from retroprop.errors import UserError
 from retroprop.report.document import Block, Prose, Section
 from retroprop.report.study_report import StudyReport
 from retroprop.report.words import Words
 from retroprop.studies.records import Records, StudyRunRecord
-from retroprop.studies.schema import load_study
+from retroprop.studies.schema import load_study, size_option
 
 SIZES = ("smoke", "laptop", "full")
 
@@ -152,8 +154,8 @@ class LabReport(Words):
     def find_study(self, name: str) -> StudyReport | None:
         """The records of a study that fit best; None when it has no finished epoch.
 
-        In this order: of the size that is asked for; the study as the catalog has it; finished;
-        the larger size; the newer.
+        Only the assignment's own study counts, at any size and precision (`options_of`). In this
+        order: of the size that is asked for; finished; the larger size; the newer.
         """
         if name not in self._found:
             self._found[name] = self._find(name)
@@ -162,23 +164,26 @@ class LabReport(Words):
     def _find(self, name: str) -> StudyReport | None:
         if self.records is None:
             return None
-        as_shipped = {load_study(name, size=size).fingerprint for size in SIZES}
 
         def rank(run: StudyRunRecord) -> tuple[Any, ...]:
-            size = str(run.config.get("size") or "full")
-            return (
-                size == self.size,
-                run.fingerprint in as_shipped,
-                run.status == "finished",
-                SIZES.index(size) if size in SIZES else -1,
-            )
+            size = size_of(run)
+            return (size == self.size, run.status == "finished", SIZES.index(size))
 
-        newest_first = reversed(self.records.study_runs(name))
-        for record in sorted(newest_first, key=rank, reverse=True):
+        newest_first = self.records.study_runs(name)[::-1]
+        own = [run for run in newest_first if options_of(run) is not None]
+        for record in sorted(own, key=rank, reverse=True):
             report = StudyReport.read(self.records, record, self.language)
             if report.begun:
                 return report
         return None
+
+    def other_study(self, name: str) -> StudyReport | None:
+        """The newest study run of that name which is not the assignment's; without its models."""
+        runs = self.records.study_runs(name) if self.records is not None else []
+        others = [run for run in runs if options_of(run) is None]
+        if self.records is None or not others:
+            return None
+        return StudyReport(others[-1], (), self.records.location, self.language)
 
     @property
     def reports(self) -> list[StudyReport]:
@@ -201,6 +206,30 @@ class LabReport(Words):
             found = section(report)
             if found is not None:
                 yield from found.blocks
+
+
+def size_of(record: StudyRunRecord) -> str:
+    """One of smoke, laptop and full; older records do not say, and were full."""
+    size = record.config.get("size")
+    return size if size in SIZES else "full"
+
+
+def options_of(record: StudyRunRecord) -> str | None:
+    """What `retroprop run` needs behind the name of a shipped study to make this study run again.
+
+    None where its fingerprint is of another study: of changed settings, a file that took the name,
+    or what an older version shipped. Another precision, which `retroprop lab run` offers, is named.
+    """
+    name, size = record.study, size_of(record)
+    option = size_option(name, size)
+    if load_study(name, size=size).fingerprint == record.fingerprint:
+        return option
+    precision = (record.config.get("training") or {}).get("precision")
+    with contextlib.suppress(UserError):  # its models cannot have it
+        changed = load_study(name, size=size, changes=[f"training.precision={precision}"])
+        if changed.fingerprint == record.fingerprint:
+            return f"{option} --precision {precision}"
+    return None
 
 
 def only(kind: str, blocks: Sequence[Block] | Iterator[Block]) -> Iterator[Block]:

@@ -88,7 +88,7 @@ def pair_picture(
         for cell in cells
     }
     lines: dict[str, dict[Part, Curve]] = {
-        name: {part: curve(cell.runs, f"{part}_accuracy").without_epoch_0() for part in parts}
+        name: {part: _trained(curve(cell.runs, f"{part}_accuracy")) for part in parts}
         for name, cell in names.items()
     }
     figure = accuracy_curves(lines, language=report.language)
@@ -99,6 +99,12 @@ def pair_picture(
     long = [report.setting("architecture", cell.cell["architecture"]) for cell in cells]
     caption = say("Train and validation accuracy: {names}.").format(names=report.listed(long))
     return picture(name, caption, description, figure, half=half)
+
+
+def _trained(line: Curve) -> Curve:
+    """The trained epochs; with the untrained one where a single one would be a dot."""
+    trained = line.without_epoch_0()
+    return trained if len(trained.epochs) > 1 else line
 
 
 def gradients_section(report: StudyReport) -> Section | None:

@@ -102,6 +102,11 @@ class StudyReport(Words):
         tested = value == "test_accuracy"
         return verdict(first, second, value, self.test_images if tested else self.validation_images)
 
+    def alike(self, first: CellSummary, second: CellSummary) -> bool:
+        """Whether the means of two cells, both accuracies, are the same number where printed."""
+        means = [self.numbers.share(cell.mean or 0.0) for cell in (first, second)]
+        return means[0] == means[1]
+
     @property
     def grid(self) -> dict[str, list[Any]]:
         """The varied settings and their values; [] for those that a search drew from a range."""
@@ -171,12 +176,19 @@ class StudyReport(Words):
         return self.numbers.setting(name)
 
     @property
-    def command(self) -> str:
-        """The command that ran the study, which also continues it."""
+    def recorded_command(self) -> str:
+        """The command that ran the study, as its newest session recorded it; "" where none did."""
         for session in reversed(self.record.sessions):
             recorded = session.environment.get("command")
             if recorded and {"run", "train"} & set(str(recorded).split()):
                 return str(recorded)
+        return ""
+
+    @property
+    def command(self) -> str:
+        """The command that ran the study, which also continues it."""
+        if self.recorded_command:
+            return self.recorded_command
         size = size_option(self.record.study, self.size)
         return f"retroprop run {self.record.study}{size}{self.database_option}"
 
@@ -239,6 +251,18 @@ class StudyReport(Words):
         if self.info is None or self.split is None:
             return None
         return self.split.training_images(self.info.n_train)
+
+    @property
+    def data(self) -> tuple[Any, ...]:
+        """What it trained and validated on: studies where this differs are not compared."""
+        config, record = self.record.config, self.record
+        images = self.train_images, self.validation_images
+        return config.get("dataset"), record.data_checksum, *images
+
+    @property
+    def epochs(self) -> int | None:
+        """How many epochs its models are to be trained; None in a record that does not say."""
+        return self.record.config.get("epochs")
 
     @cached_property
     def validation_images(self) -> int | None:

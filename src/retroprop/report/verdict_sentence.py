@@ -30,7 +30,7 @@ def verdict_sentence(
             "difference is {points} (95 % confidence interval of the paired t-test), which "
             "includes 0."
         )
-    elif found.difference == 0:
+    elif report.points(abs(found.difference)) == report.points(0.0):
         text = "{where}, {better} and {worse} reach the same accuracy."
     elif found.basis == "images":
         text = (
@@ -56,3 +56,35 @@ def verdict_sentence(
         margin=report.points(found.margin or 0.0),
         n=report.numbers.integer(found.images or 0),
     )
+
+
+def trained_otherwise(first: StudyReport, second: StudyReport) -> str:
+    """Why two studies are not compared: they trained on other data; "" where on the same."""
+    if first.data == second.data:
+        return ""
+    return first.say(
+        "They are not compared: the study {first} trained on {n} images of {data}, and the study "
+        "{second} on {m} of {other}."
+    ).format(
+        first=first.record.study,
+        n=_images(first),
+        data=first.dataset,
+        second=second.record.study,
+        m=_images(second),
+        other=second.dataset,
+    )
+
+
+def _images(report: StudyReport) -> str:
+    """How many images an epoch goes through, in digits."""
+    return "?" if report.train_images is None else report.numbers.integer(report.train_images)
+
+
+def other_epochs(first: StudyReport, second: StudyReport) -> str:
+    """That two studies trained for other numbers of epochs; "" where for as many."""
+    if first.epochs == second.epochs:
+        return ""
+    return first.say(
+        "The study {first} trained for {n} epochs and the study {second} for {m}, which may be "
+        "part of the difference."
+    ).format(first=first.record.study, n=first.epochs, second=second.record.study, m=second.epochs)

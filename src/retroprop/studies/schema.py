@@ -596,7 +596,23 @@ def load_study(
         _apply(document, change)
     if epochs is not None:
         document["epochs"] = epochs
-    return study_from(document, source)
+    study = study_from(document, source)
+    if study.name in catalog_names() and study.name != name_or_file:
+        _check_name(study, source, changes=changes, epochs=epochs, size=size)
+    return study
+
+
+def _check_name(study: "Study", source: str, **options: Any) -> None:
+    """The name of a shipped study is for that study alone: reports find records by names."""
+    try:
+        same = load_study(study.name, **options).fingerprint == study.fingerprint
+    except UserError:  # the shipped study cannot have these changes
+        same = False
+    if not same:
+        raise UserError(
+            f"{source}: {study.name} is the name of a study of retroprop, and this is another "
+            "one; give it a name of its own."
+        )
 
 
 def study_from(document: Mapping[str, Any], source: str = "the study") -> Study:

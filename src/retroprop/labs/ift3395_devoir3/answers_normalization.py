@@ -213,8 +213,13 @@ def convergence(lab: LabReport) -> Iterator[Block]:
         "low": lab.numbers.decimal(low, 3),
         "raw": lab.numbers.decimal(raw_low, 3),
     }
+    undefined = all(one is None for pair in early for one in pair)
     yield lab.prose(
-        "Yes. With {rate}, the best for normalised pixels, the model reaches given accuracies "
+        "With {rate}, the best for normalised pixels, neither model reaches one of the accuracies "
+        "below, so their speed is not compared. At its lowest, the validation loss is {low} nats "
+        "with normalised pixels and {raw} with raw ones."
+        if undefined
+        else "Yes. With {rate}, the best for normalised pixels, the model reaches given accuracies "
         "sooner, and a lower validation loss: {low} nats at its lowest against {raw}."
         if sooner > 0 and low < raw_low
         else "Not here: with {rate}, the best for normalised pixels, the model with raw pixels is "
@@ -349,6 +354,9 @@ def _smallest(lab: LabReport, report: StudyReport, one: Measured) -> str:
         if rising
         else "With {name}, the accuracy goes from {first} to {last} at the last epoch, {epoch}, "
         "and was higher before; the loss goes from {loss} to {end} nats."
+        if lab.numbers.percent(max(line.mean)) != lab.numbers.percent(line.mean[-1])
+        else "With {name}, the accuracy goes from {first} to {last} at the last epoch, {epoch}, "
+        "and was not higher before; the loss goes from {loss} to {end} nats."
     )
     return text.format(
         name=one.name,

@@ -238,7 +238,6 @@ def sheet_document(results: Sequence[Result], *, language: str, author: str = ""
         document,
         subtitle=lab.say(course),
         author=author,
-        cover=False,
         summary=[
             lab.say(
                 "Each answer is derived in steps. Beneath it stand what SymPy proved, for which "

@@ -149,7 +149,7 @@ def basic_block(lab: LabReport) -> Iterator[Block]:
     )
     yield Equation(
         source='by &= "ReLU"(F(bx) + s(bx)) \\ '
-        'F &= "BN" circle "conv" circle "ReLU" circle "BN" circle "conv" \\ '
+        'F &= "BN" after "conv" after "ReLU" after "BN" after "conv" \\ '
         "n' &= floor(frac(n + 2 p - k, s)) + 1"
     )
     yield source(BasicBlock)

@@ -219,15 +219,15 @@ def _one_token(lab: LabReport) -> Iterator[Block]:
     elif report.verdict(four, whole).sign > 0:
         text = (
             "The fairest comparison is in question 4.4: with one patch of 32 × 32 a Mixer is a "
-            "plain MLP with shortcuts, and everything else is the same. Patches of 4 × 4 reach "
-            "{four} against {whole}, {points} more and more than noise, with {few} parameters "
-            "against {many}."
+            "plain MLP with shortcuts, on the same images and with the same optimizer and "
+            "channels. Patches of 4 × 4 reach {four} against {whole}, {points} more and more than "
+            "noise, with {few} parameters against {many}."
         )
     else:
         text = (
             "The fairest comparison is in question 4.4: with one patch of 32 × 32 a Mixer is a "
-            "plain MLP with shortcuts, and everything else is the same. Patches of 4 × 4 reach "
-            "{four} against {whole}, a difference within noise."
+            "plain MLP with shortcuts, on the same images and with the same optimizer and "
+            "channels. Patches of 4 × 4 reach {four} against {whole}, a difference within noise."
         )
     yield lab.prose(
         text,
@@ -294,16 +294,16 @@ def _three_networks(lab: LabReport) -> Iterator[Block]:
     by_accuracy = sorted(found, key=lambda name: -(found[name][1].mean or 0.0))
     if len(conditions) > 1:
         yield lab.prose(
-            "They were *not* trained on the same number of images and epochs, so the order of "
+            "They were *not* trained on the same images for as many epochs, so the order of "
             "these accuracies says nothing about the networks."
         )
     else:
         yield lab.prose(
-            "All were trained on the same number of images and epochs; from the best to the last "
+            "All were trained on the same images for as many epochs; from the best to the last "
             "they are {order}.",
             order=lab.reports[0].listed(by_accuracy),
         )
 
 
 def _conditions(report: StudyReport) -> tuple[Any, ...]:
-    return report.train_images, report.record.config.get("epochs")
+    return *report.data, report.epochs

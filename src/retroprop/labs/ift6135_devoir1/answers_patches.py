@@ -62,7 +62,8 @@ def why_patch_sizes(lab: LabReport) -> Iterator[Block]:
     else:
         yield lab.prose(
             "Patches of {size} × {size} are {points} above the single patch of 32 × 32, more than "
-            "noise: with the same images, optimizer and channels, mixing places helps."
+            "noise, with the same images, optimizer and channels. Two things differ: places are "
+            "mixed, and the number of parameters is another. The records do not tell them apart."
             if report.verdict(best, whole).sign > 0
             else "Patches of {size} × {size} are {points} above the single patch of 32 × 32, which "
             "is within noise: these records do not show that mixing places helps.",

@@ -35,11 +35,17 @@ def learning_rates(lab: LabReport) -> Iterator[Block]:
 
 def _beside_document(lab: LabReport, report: StudyReport) -> Iterator[Block]:
     """Our best rate beside that of the document."""
-    best, same = report.best_cell, complete_cells(report, "learning_rate").get(DOCUMENT_RATE)
+    rates = complete_cells(report, "learning_rate")
+    best, same = report.best_cell, rates.get(DOCUMENT_RATE)
     if best is None:
         return
     rate = best.cell.get("learning_rate")
-    if rate == DOCUMENT_RATE:
+    if same is not None and len(rates) == 1:
+        yield lab.prose(
+            "The document finds 0.001 best; no other rate has a finished model here, so there is "
+            "nothing to compare it with."
+        )
+    elif rate == DOCUMENT_RATE:
         yield lab.prose("The document finds 0.001 best too.")
     elif same is None:
         yield lab.prose("The document finds 0.001 best, which has no finished model here.")

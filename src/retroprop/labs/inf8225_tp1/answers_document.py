@@ -8,6 +8,7 @@ from retroprop.labs.inf8225_tp1.one_optimizer import of_optimizer, without_optim
 from retroprop.report.document import Block, Cell, Paragraph, Row, Table
 from retroprop.report.lab_report import Answer, LabReport
 from retroprop.report.study_report import StudyReport
+from retroprop.report.verdict_sentence import other_epochs, trained_otherwise
 from retroprop.studies.summary import CellSummary, Verdict, mean_and_deviation, verdict_of_images
 
 LOGISTIC, NETWORKS = "inf8225-logistic", "inf8225-mlp"
@@ -260,17 +261,24 @@ def underfitting(lab: LabReport) -> Iterator[Block]:
         "epoch: it does not underfit."
     ).format(cell=report.describe(best.cell), train=lab.numbers.percent(linear, digits=1))
     yield Paragraph(title=lab.say("Underfitting"), text=text)
-    deep = _train_accuracy(lab.study(NETWORKS))
+    networks = lab.study(NETWORKS)
+    deep = _train_accuracy(networks)
     if deep is None or linear >= WELL_FITTED:
+        return
+    if different := trained_otherwise(report, networks):
+        yield Paragraph(title=lab.say("Beside the networks of part 3"), text=different)
         return
     text = lab.say(
         "The best network of part 3 has {deep} on the same images: part of what is missing is that "
         "a linear model cannot bend its borders between the classes, which hidden layers do."
         if deep - linear >= CAPACITY_GAP
-        else "The best network of part 3 has {deep} on the same images: hidden layers do not fit "
-        "them better here, so it is not the linear model’s straight borders that are in the way."
-    )
-    yield Paragraph(text=text.format(deep=lab.numbers.percent(deep, digits=1)))
+        else "The best network of part 3 has {deep} on the same images, which is less: as it was "
+        "trained here, it does not show what hidden layers can add."
+        if linear - deep >= CAPACITY_GAP
+        else "The best network of part 3 has {deep} on the same images, less than a point away: "
+        "what hidden layers can add does not show here."
+    ).format(deep=lab.numbers.percent(deep, digits=1))
+    yield Paragraph(text=" ".join(filter(None, [text, other_epochs(report, networks)])))
 
 
 def _train_accuracy(report: StudyReport) -> float | None:
@@ -287,8 +295,8 @@ def _cost(lab: LabReport, report: StudyReport) -> Iterator[str]:
     train = sum(epoch.train_s for epoch in epochs)
     evaluate = sum(epoch.evaluate_s for epoch in epochs)
     yield say(
-        "All {n} models took {wall}, of which {train} of training and {evaluate} of evaluation "
-        "(sums over the workers). The document’s author reports about {hours} hours for its 24 "
+        "All {n} models took {wall} by the clock. Summed over the workers, training took {train} "
+        "and evaluation {evaluate}. The document’s author reports about {hours} hours for its 24 "
         "models, on another machine and with a loader that converts every image again in each "
         "epoch."
     ).format(

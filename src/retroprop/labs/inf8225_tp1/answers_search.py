@@ -69,18 +69,33 @@ def best_sentences(report: StudyReport) -> list[str]:
         accuracy=report.numbers.percent(best.mean, best.deviation),
         spread=report.spread(best.n),
     )
+    if ties := [cell for cell in others if report.alike(cell, best)]:
+        opening += " " + _shared(report, ties)
     return [opening, *_rivals(report, best, others)] if others else [opening]
+
+
+def _shared(report: StudyReport, ties: Sequence[CellSummary]) -> str:
+    """Which other cells print the same accuracy as the best one."""
+    names = report.say("; ").join(without_optimizer(report, cell) for cell in ties)
+    if len(ties) > MOST_NAMED:
+        names = report.say("{n} other cells").format(n=len(ties))
+    return report.say("The same number is reached by {names}.").format(names=names)
 
 
 def _rivals(report: StudyReport, best: CellSummary, others: Sequence[CellSummary]) -> list[str]:
     """The next cell, the worst one, and those that are not told from the best."""
     say, top = report.say, best.mean or 0.0
     ranked = sorted(others, key=lambda cell: -(cell.mean or 0.0))
-    second, last = ranked[0], ranked[-1]
+    behind = [cell for cell in ranked if not report.alike(cell, best)]
+    if not behind:
+        return []
+    second, last = behind[0], behind[-1]
     text = say(
         "The next, {next}, is {near} below, and the worst, {worst}, {far}."
         if second is not last
         else "The other, {next}, is {near} below."
+        if len(ranked) == 1
+        else "The only one below, {next}, is {near} below."
     )
     sentences = [
         text.format(

@@ -12,6 +12,8 @@ from retroprop.labs.lyon_tp.measurements import (
 )
 from retroprop.report.document import Block, Equation, Paragraph, Table, row
 from retroprop.report.lab_report import LabReport
+from retroprop.report.verdict_sentence import verdict_sentence
+from retroprop.studies.summary import best_cell
 
 STUDY = "lyon-deep"
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
@@ -104,6 +106,34 @@ def why_weights(lab: LabReport) -> Iterator[Block]:
             for scale in scales
             for width in widths
         ],
+    )
+
+
+def how_deep(lab: LabReport) -> Iterator[Block]:
+    """Where the best network is not deep, the best one that is, and which of them is above."""
+    report = lab.study(STUDY)
+    best = report.best_cell
+    if best is None or best.cell.get("depth") != 1:
+        return
+    deep = best_cell(cell for cell in report.cells if cell.cell.get("depth", 0) > 1)
+    if deep is None:
+        yield lab.prose(
+            "This network has one hidden layer, so it is not deep; none with more has finished."
+        )
+        return
+    yield Paragraph(
+        text=lab.say(
+            "This network has one hidden layer, so it is not deep. The best with more has "
+            "{settings}. {verdict}"
+        ).format(
+            settings=report.describe(deep.cell),
+            verdict=verdict_sentence(
+                report,
+                report.verdict(best, deep),
+                report.phrase("depth", 1),
+                report.phrase("depth", deep.cell["depth"]),
+            ),
+        )
     )
 
 

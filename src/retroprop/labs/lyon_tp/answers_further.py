@@ -20,6 +20,7 @@ from retroprop.report.document import Block, Cell, Equation, Paragraph, Row, Tab
 from retroprop.report.influence import influence_sections
 from retroprop.report.lab_report import LabReport, only
 from retroprop.report.study_report import StudyReport
+from retroprop.report.verdict_sentence import other_epochs, trained_otherwise
 from retroprop.studies.summary import CellSummary, mean_and_deviation, verdict_of_images
 
 NEAR = 0.01  # an accuracy within one point of the best is near it
@@ -243,48 +244,53 @@ def convolution(lab: LabReport) -> Iterator[Block]:
 
 def _against_dense(lab: LabReport, report: StudyReport) -> Iterator[Paragraph]:
     """The test accuracy against that of the best dense network in the records."""
-    best, dense = report.best_cell, best_dense(lab)
+    best, dense = report.best_cell, best_dense(lab, report)
     ours = best.test_accuracies if best is not None else []
     if not ours or dense is None or report.info is None:
         return
     other, cell = dense
     theirs = mean_and_deviation(cell.test_accuracies)[0]
+    if different := trained_otherwise(report, other):
+        yield Paragraph(text=different)
+        return
     found = verdict_of_images(mean_and_deviation(ours)[0], theirs, report.test_images)
-    yield Paragraph(
-        text=lab.say(
-            "On the test base the convolutional network is {gap} above the best dense network of "
-            "the records ({study}: {settings}; {accuracy}): more than the choice of {n} images "
-            "leaves to chance ({margin})."
-            if found.sign > 0
-            else "On the test base the convolutional network is {gap} below the best dense network "
-            "of the records ({study}: {settings}; {accuracy}): more than the choice of {n} images "
-            "leaves to chance ({margin})."
-            if found.sign < 0
-            else "On the test base the convolutional network and the best dense network of the "
-            "records ({study}: {settings}; {accuracy}) are not distinguishable: they are {gap} "
-            "apart, and the choice of {n} images leaves {margin} to chance."
-        ).format(
-            gap=report.points(abs(found.difference)),
-            margin=report.points(found.margin or 0.0),
-            study=other.record.study,
-            settings=other.describe(cell.cell),
-            accuracy=lab.numbers.percent(theirs),
-            n=lab.numbers.integer(found.images or 0),
-        )
+    text = lab.say(
+        "On the test base the convolutional network is {gap} above the best dense network of "
+        "the records ({study}: {settings}; {accuracy}): more than the choice of {n} images "
+        "leaves to chance ({margin})."
+        if found.sign > 0
+        else "On the test base the convolutional network is {gap} below the best dense network "
+        "of the records ({study}: {settings}; {accuracy}): more than the choice of {n} images "
+        "leaves to chance ({margin})."
+        if found.sign < 0
+        else "On the test base the convolutional network and the best dense network of the "
+        "records ({study}: {settings}; {accuracy}) are not distinguishable: they are {gap} "
+        "apart, and the choice of {n} images leaves {margin} to chance."
+    ).format(
+        gap=report.points(abs(found.difference)),
+        margin=report.points(found.margin or 0.0),
+        study=other.record.study,
+        settings=other.describe(cell.cell),
+        accuracy=lab.numbers.percent(theirs),
+        n=lab.numbers.integer(found.images or 0),
     )
+    yield Paragraph(text=" ".join(filter(None, [text, other_epochs(report, other)])))
 
 
-def best_dense(lab: LabReport) -> tuple[StudyReport, CellSummary] | None:
-    """The dense network with the highest validation accuracy of those that were tested."""
-    found: list[tuple[float, StudyReport, CellSummary]] = []
+def best_dense(lab: LabReport, beside: StudyReport) -> tuple[StudyReport, CellSummary] | None:
+    """The dense network with the highest validation accuracy of those that were tested.
+
+    Of those that trained on the data of another study, if there are any.
+    """
+    found: list[tuple[bool, float, StudyReport, CellSummary]] = []
     for name in ("lyon-shallow", "lyon-deep", "lyon-activations", "lyon-optimizers"):
         report = lab.find_study(name)
         cell = report.best_cell if report is not None else None
         if report is not None and cell is not None and cell.test_accuracies:
-            found.append((cell.mean or 0.0, report, cell))
+            found.append((report.data == beside.data, cell.mean or 0.0, report, cell))
     if not found:
         return None
-    _, report, cell = max(found, key=lambda one: one[0])
+    *_, report, cell = max(found, key=lambda one: one[:2])
     return report, cell
 
 

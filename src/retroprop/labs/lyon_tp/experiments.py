@@ -145,7 +145,7 @@ def _steps_and_rates(
             else "After {few} the best learning rate is {early}, after {many} it is {late}."
             if report.verdict(cells[late], cells[early]).distinguishable
             else "After {few} the best learning rate is {early}, after {many} it is {late}, which "
-            "the seeds do not tell from {early}."
+            "is not distinguishable from {early}."
         ),
         lab.say(
             "Between the two the smallest rate, {small}, gains {small_gain}, and the largest that "

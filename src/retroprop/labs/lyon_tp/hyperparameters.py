@@ -99,7 +99,7 @@ def interaction(
 ) -> str:
     """For which values of another setting the best value of this one is a different one.
 
-    A value that the seeds do not tell from the best one counts as best.
+    A value that is not distinguishable from the best one counts as best.
     """
     usual = hashable(base.cell.get(key))
     ranges: dict[Any, float] = {}
@@ -123,13 +123,13 @@ def interaction(
     texts = [
         lab.say(
             "The best value depends on the setting “{other}”: it is {moved}; elsewhere it is "
-            "{usual}, or the seeds do not tell it from {usual}."
+            "{usual}, or not distinguishable from {usual}."
             if moved
-            else "Whatever the setting “{other}”, the best value is {usual}, or the seeds do not "
-            "tell it from {usual}."
+            else "Whatever the setting “{other}”, the best value is {usual}, or not "
+            "distinguishable from {usual}."
         )
     ]
-    if ranges[most] > ranges[least]:
+    if report.points(ranges[most]) != report.points(ranges[least]):
         texts.append(
             lab.say(
                 "The choice matters most with {most} ({far} between the best and the worst value "
@@ -195,7 +195,7 @@ def _wearing_off(lab: LabReport, report: StudyReport, key: str, cells: list[Cell
     return lab.say(
         "The influence of the setting “{name}” wears off: between its best and its worst value "
         "there are {early} after the first epoch, and {late} after the last."
-        if late < early
+        if round(late, 4) < round(early, 4)
         else "The influence of the setting “{name}” does not wear off: between its best and its "
         "worst value there are {early} after the first epoch, and {late} after the last."
     ).format(name=report.setting_name(key), early=report.points(early), late=report.points(late))

@@ -220,7 +220,10 @@ _DEEP = Part(
             name="3.3",
             title="The performance",
             asked="Test a deep network on MNIST, and note how well it does on the test base.",
-            answers=(performance(DEEP),),
+            answers=(
+                performance(DEEP),
+                deep.how_deep,
+            ),
             studies=(DEEP,),
             code='print(f"after 1,000 steps: {network.test(*testing):.1%}")',
         ),
