@@ -154,9 +154,9 @@ class RayEngine:
 
     def device(self, wanted: str) -> str:
         """What the cluster has."""
+        self._start()
         import ray
 
-        self._start()
         gpus = ray.cluster_resources().get("GPU", 0)
         if wanted == "cuda" and not gpus:
             raise UserError("the Ray cluster has no GPU; add a machine with one, or --device cpu.")
