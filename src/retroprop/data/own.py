@@ -332,12 +332,17 @@ def _info(own: Own, known: Mapping[str, Any]) -> DatasetInfo:
 
 def _files(own: Own) -> dict[str, list[Path]]:
     """The files that hold the data: of the parts train and test, or of "" where there are none."""
+    hint = ""
+    if "," in own.path.name:
+        hint = " (the options behind it are side=, grey, test=, seed= and skip)"
     if own.kind == "npz":
         if not own.path.is_file():
-            raise UserError(f"there is no file {own.path}; name an .npz file of NumPy.")
+            raise UserError(f"there is no file {own.path}; name an .npz file of NumPy{hint}.")
         return {"": [own.path]}
     if not own.path.is_dir():
-        raise UserError(f"there is no folder {own.path}; name one with a folder for each class.")
+        raise UserError(
+            f"there is no folder {own.path}; name one with a folder for each class{hint}."
+        )
     folders = {one.name for one in own.path.iterdir() if one.is_dir()}
     named = sorted(one for one in folders if one.lower() in _PARTS)
     if named not in ([], ["test", "train"]):

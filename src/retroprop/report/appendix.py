@@ -117,7 +117,8 @@ def _time_by_batch(report: StudyReport, images: int | None) -> Table | None:
     if len(sizes) < 2:
         return None
     rows = []
-    for size, runs in sizes.items():
+    in_order = sizes.items() if report.search is None else sorted(sizes.items())
+    for size, runs in in_order:
         epochs = trained_epochs(runs)
         train_s = sum(epoch.train_s for epoch in epochs)
         if train_s <= 0:
