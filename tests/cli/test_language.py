@@ -16,7 +16,7 @@ def french_locale(monkeypatch):
     ("arguments", "texts"),
     [
         (["--help"], ["Utilisation\u00a0: retroprop COMMANDE", "─ Études ─", "elle-même\u00a0:"]),
-        (["run", "--help"], ["Entraîner chaque", "[obligatoire]", "\u00a0défaut\u00a0: laptop]"]),
+        (["run", "--help"], ["Entraîner chaque", "[obligatoire]", "[par\u00a0défaut\u00a0: cpu]"]),
         (["bayes", "draw", "--help"], ["[choix\u00a0: en, fr]", "Chaque commande s’explique"]),
         (["data", "--help"], ["retroprop data COMMANDE\n", "retroprop COMMANDE --help"]),
         (["theory", "--help"], ["Prouver la feuille de théorie"]),
