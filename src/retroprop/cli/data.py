@@ -25,9 +25,8 @@ def list_datasets() -> None:
         right = name in ("train", "test", "decoded")
         table.add_column(name, justify="right" if right else "left", no_wrap=True, overflow="fold")
     absent = []
-    for info in data.CATALOG.values():
-        cached = (cache_folder() / info.name).is_dir()
-        places = ["package"] * info.bundled + ["cache"] * cached
+    own = [(one.info, ["cache"]) for one in kept_sets()]
+    for info, places in [(info, _places(info)) for info in data.CATALOG.values()] + own:
         table.add_row(
             info.name,
             "×".join(map(str, info.image_shape)),
@@ -39,16 +38,6 @@ def list_datasets() -> None:
         )
         if not places:
             absent.append(info)
-    for info in (one.info for one in kept_sets()):
-        table.add_row(
-            info.name,
-            "×".join(map(str, info.image_shape)),
-            f"{info.n_train:,}",
-            f"{info.n_test:,}",
-            f"{info.decoded_bytes / 1e6:.0f} MB",
-            info.licence,
-            "cache",
-        )
     console.print_table(table)
     console.print()
     for info in absent:
@@ -59,6 +48,12 @@ def list_datasets() -> None:
         )
     console.print("Your own pictures, a folder per class:  retroprop data show folder:PATH")
     console.print(f"Cache:  {cache_folder()}", soft_wrap=True)
+
+
+def _places(info: data.DatasetInfo) -> list[str]:
+    """Where a set of the catalog is."""
+    cached = (cache_folder() / info.name).is_dir()
+    return ["package"] * info.bundled + ["cache"] * cached
 
 
 def fetch(

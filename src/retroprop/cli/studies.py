@@ -302,11 +302,16 @@ def compare(
 
 
 def _print_plan(plan: Any, workers: int) -> None:
+    show = _print_populations if plan.study.search is None else _print_search
+    show(plan, workers)
+    if warning := plan.memory_warning(workers):
+        console.print(warning, markup=False, soft_wrap=True)
+
+
+def _print_populations(plan: Any, workers: int) -> None:
+    """The populations of a grid, and about how long they take."""
     from retroprop.studies.plan import longest_first
 
-    if plan.study.search is not None:
-        _print_search(plan, workers)
-        return
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("population", no_wrap=True, overflow="fold")
     for name in ("models", "learning rates", "seeds", "on one core"):
@@ -326,8 +331,6 @@ def _print_plan(plan: Any, workers: int) -> None:
         "that does not know this machine. Nothing was trained.",
         soft_wrap=True,
     )
-    if warning := plan.memory_warning(workers):
-        console.print(warning, markup=False, soft_wrap=True)
 
 
 def _print_search(plan: Any, workers: int) -> None:
@@ -356,8 +359,6 @@ def _print_search(plan: Any, workers: int) -> None:
         "rough guess that does not know this machine. Nothing was trained.",
         soft_wrap=True,
     )
-    if warning := plan.memory_warning(workers):
-        console.print(warning, markup=False, soft_wrap=True)
 
 
 def interval(one: "Range") -> str:

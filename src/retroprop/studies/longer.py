@@ -107,10 +107,12 @@ def find_shorter(
         return None
     epochs, record = max(found, key=lambda pair: pair[0])
     whole = read_whole(records, record.id)
+    store = open_store(record.store, records.folder)
+    one_of_each = {run.population: run for run in whole.runs}  # all have the state, and schedule
     continued = {
-        run.population
-        for run in whole.runs
-        if _schedule(run) == "constant" and _has_state(store_of(record, records), run)
+        name
+        for name, run in one_of_each.items()
+        if _schedule(run) == "constant" and _has_state(store, run)
     }
     return Shorter(whole=whole, continued=frozenset(continued), epochs=epochs)
 
@@ -127,7 +129,7 @@ def add_longer(
     """
     before = {run.position: run for run in shorter.whole.runs}
     old, sha256 = shorter.whole.record.id, {}
-    place = store_of(shorter.whole.record, records)
+    place = open_store(shorter.whole.record.store, records.folder)
     for run in before.values():
         if run.population in shorter.continued and run.population not in sha256:
             sha256[run.population] = _copy_state(run, place, study_run_id, store)
@@ -157,11 +159,6 @@ def add_longer(
         sessions=sessions,
     )
     insert_whole(records, [WholeRun(record=record, runs=tuple(runs))])
-
-
-def store_of(record: StudyRunRecord, records: Records) -> Store:
-    """Where the files of a study run are."""
-    return open_store(record.store, records.folder)
 
 
 def state_of(run: RunRecord) -> str:

@@ -10,7 +10,7 @@ from retroprop.errors import UserError
 from retroprop.studies.plan import PlannedPopulation
 from retroprop.studies.records import RunRecord, RunUpdate
 from retroprop.studies.schema import Study
-from retroprop.studies.stores import Store
+from retroprop.studies.stores import CHECKPOINTS, Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class TrainJob:
 
 def population_folder(study_run_id: str, population: str) -> str:
     """Where the files of a population are in a store."""
-    return f"checkpoints/{study_run_id}/{population}"
+    return f"{CHECKPOINTS}/{study_run_id}/{population}"
 
 
 def train_job(

@@ -21,7 +21,7 @@ from retroprop.studies.plan import Plan, PlannedPopulation, longest_first, plan_
 from retroprop.studies.pools import Display, Engine, Pool, Session, Silent
 from retroprop.studies.processes import WorkerProcesses
 from retroprop.studies.records import STORE, Records, RunRecord, StudyRunRecord
-from retroprop.studies.removal import only_one
+from retroprop.studies.removal import checkpoints, only_one
 from retroprop.studies.schema import Study
 from retroprop.studies.stores import CHECKPOINTS, Store, check_writable, is_kept, open_store
 from retroprop.studies.summary import best_cells, summarise_cells
@@ -98,7 +98,7 @@ def carry_out(
     warning = plan.memory_warning(pool.count)
     checksum = load(study.dataset).checksum
     study_run_id = _find_or_add(plan, records, store, checksum, display, fresh=fresh)
-    with only_one(records, records.folder / CHECKPOINTS / study_run_id):
+    with only_one(records, checkpoints(records) / study_run_id):
         runs = records.runs(study_run_id)
         at_once = plan.populations
         if study.search is not None:

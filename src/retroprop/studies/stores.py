@@ -61,8 +61,8 @@ class Store(Protocol):
         """Whether there is such a file."""
         ...
 
-    def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+    def remove(self, name: str, *, durable: bool = True) -> None:
+        """Remove a file, if it is there; if durable, a power cut does not bring it back."""
         ...
 
     def remove_leftovers(self, folder: str, keep: str | None) -> None:
@@ -108,9 +108,12 @@ class Folder:
         """Whether there is such a file."""
         return (self.path / name).is_file()
 
-    def remove(self, name: str) -> None:
-        """Remove a file, if it is there; a power cut does not bring it back."""
-        remove_file(self.path / name)
+    def remove(self, name: str, *, durable: bool = True) -> None:
+        """Remove a file, if it is there; to be durable takes a wait for the disk."""
+        if durable:
+            remove_file(self.path / name)
+        else:
+            (self.path / name).unlink(missing_ok=True)
 
     def remove_leftovers(self, folder: str, keep: str | None) -> None:
         """Remove what killed workers left."""
@@ -160,8 +163,8 @@ class RemoteStore:
                 files.get_file(f"{root}/{name}", str(path))
             yield path
 
-    def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+    def remove(self, name: str, *, durable: bool = True) -> None:
+        """Remove a file, if it is there; always durable."""
         with self._explained() as (files, root), contextlib.suppress(FileNotFoundError):
             files.rm_file(f"{root}/{name}")
 

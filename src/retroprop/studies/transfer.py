@@ -34,7 +34,7 @@ from retroprop.studies.removal import (
     remove_unrecorded,
     unmark,
 )
-from retroprop.studies.stores import recorded_file
+from retroprop.studies.stores import BEST, recorded_file
 from retroprop.studies.whole_runs import IMPORTED, WholeRun, insert_whole, read_whole
 from retroprop.training.autograd import get_parameters
 from retroprop.training.checkpoints import read_tensors, save_tensors
@@ -279,7 +279,7 @@ def _write_weights(
     old, new = checked.whole.record.id, whole.record.id
     sha256: dict[str, str] = {}
     for population, name in weights.items():
-        file = folder / population / "best.safetensors"
+        file = folder / population / BEST
         make_folder(file.parent)
         replace_file(file, bundle.read(name), durable=True)
         members = [run for run in whole.runs if run.population == population]

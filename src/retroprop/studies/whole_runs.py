@@ -13,7 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from retroprop.studies.messages import population_folder
 from retroprop.studies.records import STORE, Records, RunRecord, StudyRunRecord, epoch_values
+from retroprop.studies.stores import BEST
 from retroprop.studies.tables import EPOCHS, RUNS, SESSIONS, STUDY_RUNS
 
 CONTINUES = "continues"
@@ -68,7 +70,7 @@ class WholeRun:
 
 def best_file(study_run_id: str, population: str) -> str:
     """Where the best parameters of a population lie, from the folder of the records."""
-    return f"checkpoints/{study_run_id}/{population}/best.safetensors"
+    return f"{population_folder(study_run_id, population)}/{BEST}"
 
 
 def read_whole(records: Records, study_run_id: str) -> WholeRun:

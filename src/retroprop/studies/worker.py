@@ -154,6 +154,7 @@ class Worker:
         population = job.population
         about = f"{job.study_run_id} {population.name}"
         trajectory, recorded = self._resume(job, about)
+        written: tuple[int, str] | None = None  # bytes and SHA-256 of the last state
         if self.records is not None:
             self.records.set_parameters(job.run_ids, trajectory.parameters)
         while not trajectory.done and (job.until is None or trajectory.epoch < job.until):
@@ -171,15 +172,16 @@ class Worker:
                 continue
             with self.store.writing(f"{job.folder}/{state_name(trajectory.epoch)}") as state:
                 trajectory.save(state, about=about)
-                sha256 = checksum_of(state)
+                written = state.stat().st_size, checksum_of(state)
             updates = [
                 RunUpdate(run_id=run_id, epoch=epoch, progress=progress)
                 for run_id, epoch, progress in zip(
                     job.run_ids, epochs, trajectory.progress, strict=True
                 )
             ]
-            self.records.add_epoch(updates, state_sha256=sha256)
-            self.store.remove(f"{job.folder}/{state_name(recorded)}")
+            self.records.add_epoch(updates, state_sha256=written[1])
+            if recorded >= 0:  # after a power cut the next start removes it
+                self.store.remove(f"{job.folder}/{state_name(recorded)}", durable=False)
             recorded = trajectory.epoch
             self.report(
                 EpochReport(
@@ -191,7 +193,7 @@ class Worker:
             with self.store.writing(best) as path:
                 trajectory.save_best(path, about=about)
                 sha256 = checksum_of(path)
-            state_sha256 = self._kept_state(job, recorded)
+            state_sha256 = self._kept_state(job, recorded, written)
             self.records.finish_population(
                 job.run_ids,
                 self.store.recorded(best),
@@ -202,12 +204,15 @@ class Worker:
             if state_sha256 is None:
                 self.store.remove(f"{job.folder}/{state_name(recorded)}")
 
-    def _kept_state(self, job: TrainJob, epoch: int) -> str | None:
+    def _kept_state(self, job: TrainJob, epoch: int, written: tuple[int, str] | None) -> str | None:
         """The checksum of the last state, if it is kept for more epochs one day."""
-        with self.store.reading(f"{job.folder}/{state_name(epoch)}") as state:
-            if state.is_file() and is_kept(state.stat().st_size, self.study, job.population):
-                return checksum_of(state)
-        return None
+        if written is None:  # that epoch was made before a kill
+            with self.store.reading(f"{job.folder}/{state_name(epoch)}") as state:
+                if not state.is_file():
+                    return None
+                written = state.stat().st_size, checksum_of(state)
+        size, sha256 = written
+        return sha256 if is_kept(size, self.study, job.population) else None
 
     def _resume(self, job: TrainJob, about: str) -> tuple[AnyTrajectory, int]:
         """The trajectory as of the last recorded epoch, or from the start where it is lost."""
